@@ -1,0 +1,78 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The arguments that modules share, and the way from them to a gateway. The doc fragment `gateway` describes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ansible.module_utils.basic import env_fallback, missing_required_lib
+
+from . import errors
+from .client import REQUESTS_ERROR, Client, Connection
+from .gateway import Gateway
+from .reconcile import Incomplete, result_of
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+    from .reconcile import Outcome, Reconciler
+
+GATEWAY_SPEC: dict[str, dict[str, Any]] = {
+    "url": {"type": "str", "required": True, "fallback": (env_fallback, ["LITELLM_BASE_URL"])},
+    "api_key": {
+        "type": "str",
+        "required": True,
+        "no_log": True,
+        "aliases": ["master_key"],
+        "fallback": (env_fallback, ["LITELLM_MASTER_KEY", "LITELLM_API_KEY"]),
+    },
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+    "client_cert": {"type": "path"},
+    "client_key": {"type": "path", "no_log": False},
+    "timeout": {"type": "float", "default": 30},
+    "retries": {"type": "int", "default": 3},
+    "retry_delay": {"type": "float", "default": 1},
+    "parallel_calls": {"type": "int", "default": 8},
+}
+
+
+def open_gateway(module: AnsibleModule) -> Gateway:
+    """The gateway that the module's arguments name. Fails the module when they name none."""
+    if REQUESTS_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("requests"), exception=str(REQUESTS_ERROR), code="missing_library")
+    params = module.params
+    for name in ("ca_path", "client_cert", "client_key"):
+        if params[name] and not os.access(params[name], os.R_OK):
+            module.fail_json(msg=f"{name} is {params[name]}, which cannot be read; give a readable file.", code="bad_input")
+    try:
+        connection = Connection(**{name: params[name] for name in GATEWAY_SPEC})
+    except ValueError as error:
+        module.fail_json(msg=str(error), code="bad_input")
+    return Gateway(Client(connection))
+
+
+def result_for(module: AnsibleModule, reconciler: Reconciler, outcome: Outcome) -> dict[str, Any]:
+    """What a module that manages keys returns. Values are in it only for a task that hides its output (`no_log: true`)."""
+    for warning in outcome.plan.warnings:
+        module.warn(warning)
+    result = result_of(outcome, reveal=reconciler.value_of if module.no_log else None, with_diff=module._diff)
+    return {**result, "calls": reconciler.gateway.client.calls}
+
+
+def run(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> NoReturn:
+    """Leave the module with the result of `work`, or with its error: `msg`, `code`, HTTP `status` when there was one."""
+    try:
+        module.exit_json(**work())
+    except Incomplete as error:
+        module.fail_json(msg=str(error), code=error.code, **result_of(error.outcome))
+    except errors.GatewayError as error:
+        module.fail_json(msg=str(error), code=error.code, status=error.status, changed=False)
+    except ValueError as error:
+        module.fail_json(msg=str(error), code="bad_input", changed=False)
+    raise AssertionError("exit_json and fail_json do not return")

@@ -1,0 +1,37 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The value of a virtual key, computed instead of stored.
+
+LiteLLM shows a key's value once and keeps only its sha256. It also takes a value of the caller's choice. So a value
+here is HMAC-SHA256 over the key's alias and generation under a secret: whoever has the secret can compute it again, a
+lost answer loses nothing, and two runs at once mean the same key.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+_VERSION = b"rhpds.litellm_virtual_keys/1"
+
+
+def value(secret: str, alias: str, generation: int = 0) -> str:
+    """`sk-` and 43 characters of base64url.
+
+    `generation` counts rotations from 0. Raises ValueError for an empty secret or alias, or a negative generation.
+    """
+    if not secret:
+        raise ValueError("the secret that key values are derived from is empty; set it, or the master key it falls back to.")
+    if not alias or generation < 0:
+        raise ValueError(f"no key value can be derived for alias {alias!r} in generation {generation}.")
+    message = b"\0".join((_VERSION, alias.encode(), str(generation).encode()))
+    digest = hmac.new(secret.encode(), message, hashlib.sha256).digest()
+    return "sk-" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def token(key_value: str) -> str:
+    """What LiteLLM keeps of a key: the sha256 of its value, in hexadecimal. It is the key's id in the API."""
+    return hashlib.sha256(key_value.encode()).hexdigest()

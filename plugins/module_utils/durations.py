@@ -1,0 +1,72 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Lifetimes in the form that LiteLLM reads: a whole number and one unit.
+
+LiteLLM reads `1h30m` as one hour and answers 500 to `1y` or `30D` (measured on 1.102.4), so a duration is checked
+here, before anything is sent.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+
+UNITS: dict[str, int] = {
+    "s": 1,
+    "m": 60,
+    "h": 3_600,
+    "d": 86_400,
+    "w": 7 * 86_400,
+    "mo": 30 * 86_400,
+}
+LONGEST_SECONDS = 10 * 365 * 86_400
+
+_DURATION = re.compile(r"(\d{1,12})(s|m|h|d|w|mo)")
+
+
+def seconds(text: str, name: str = "duration") -> int:
+    """The seconds of a duration such as `30d`; a month (`mo`) counts as 30 days.
+
+    Raises ValueError, in one sentence that begins with `name`, for anything that is not a whole number above zero
+    followed by s, m, h, d, w or mo, or that is longer than ten years.
+    """
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(
+            f"{name} is {text!r}, which is not a duration; give a whole number and one of s, m, h, d, w, mo, such as 30d."
+        )
+    value = int(match[1]) * UNITS[match[2]]
+    if value == 0:
+        raise ValueError(f"{name} is {text!r}, which lasts no time at all; give at least 1s.")
+    if value > LONGEST_SECONDS:
+        raise ValueError(f"{name} is {text!r}, which is longer than ten years; give a shorter one.")
+    return value
+
+
+def spell(total: int) -> str:
+    """`total` seconds in the largest unit that divides them: 2592000 is `30d`."""
+    for unit in ("d", "h", "m"):
+        if total % UNITS[unit] == 0:
+            return f"{total // UNITS[unit]}{unit}"
+    return f"{total}s"
+
+
+def parse_time(text: str, name: str = "time") -> datetime:
+    """An ISO 8601 time; one without an offset is UTC. Raises ValueError that begins with `name`."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}, which is not an ISO 8601 time such as 2026-12-31T18:00:00Z.") from None
+    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+
+
+def iso(time: datetime) -> str:
+    """UTC, to the second: 2026-12-31T18:00:00Z."""
+    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def whole_seconds(span: timedelta) -> int:
+    """The span in seconds, rounded up."""
+    return -int(-span.total_seconds() // 1)

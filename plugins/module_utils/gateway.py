@@ -1,0 +1,111 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""LiteLLM's key management in the words of this collection. Every method is one kind of call, or its pages."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from . import errors
+from .client import Client
+from .key import LiveKey
+
+PAGE_SIZE = 100  # LiteLLM answers 422 to more
+DELETE_SIZE = 500
+
+# Names that LiteLLM understands in a key's list of models without serving a model of that name.
+MODEL_WORDS = ("all-proxy-models", "all-team-models", "no-default-models")
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Gateway:
+    """The keys of one LiteLLM gateway."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def keys(self, **filters: Any) -> Iterator[LiveKey]:
+        """Every key that LiteLLM lists for `filters` (`key_alias`, `user_id`, `team_id`, `expires`, ...), page by page.
+
+        Expired keys are included unless a filter says otherwise. Raises NotLitellm when a page is not what LiteLLM sends.
+        """
+        page = 1
+        while True:
+            params = {"return_full_object": "true", "size": PAGE_SIZE, "page": page, "sort_by": "token", "sort_order": "asc", **filters}
+            answer = self.client.get("/key/list", params)
+            try:
+                rows, pages = answer["keys"], int(answer["total_pages"])
+                yield from [LiveKey.from_row(row) for row in rows]
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise errors.NotLitellm(
+                    f"{self.client.connection.base} answered GET /key/list with something that is not LiteLLM's list of keys"
+                    f" ({type(error).__name__}: {error}); check that url is the address of a LiteLLM gateway."
+                ) from None
+            if page >= pages:
+                return
+            page += 1
+
+    def keys_like(self, part: str) -> list[LiveKey]:
+        """Every key whose alias contains `part`, as LiteLLM matches it: the caller compares again exactly."""
+        return list(self.keys(key_alias=part, substring_matching="true"))
+
+    def check_admin(self) -> None:
+        """Raises NotAdmin or Unauthorized unless the API key sees everybody's keys.
+
+        To a user's own key LiteLLM lists that user's keys, with HTTP 200: an empty list proves nothing. Another
+        user's list is refused to all but admins.
+        """
+        self.client.get("/key/list", {"user_id": "rhpds-litellm-virtual-keys-admin-check", "size": 1})
+
+    def models(self) -> list[str]:
+        """The names of models and of model access groups that the gateway serves."""
+        answer = self.client.get("/models", {"include_model_access_groups": "true"})
+        try:
+            return sorted({str(model["id"]) for model in answer["data"]})
+        except (KeyError, TypeError):
+            raise errors.NotLitellm(
+                f"{self.client.connection.base} answered GET /models with something that is not a list of models;"
+                " check that url is the address of a LiteLLM gateway."
+            ) from None
+
+    def team_exists(self, team_id: str) -> bool:
+        """Whether LiteLLM has the team: it accepts a key for a team that it has not, and then refuses the key's calls."""
+        try:
+            self.client.get("/team/info", {"team_id": team_id})
+        except errors.NotFound:
+            return False
+        return True
+
+    def delete(self, tokens: Sequence[str]) -> None:
+        """Delete by token. The answer tells nothing (LiteLLM echoes what it was given): look again afterwards."""
+        for start in range(0, len(tokens), DELETE_SIZE):
+            try:
+                self.client.post("/key/delete", {"keys": list(tokens[start : start + DELETE_SIZE])})
+            except errors.NotFound:
+                continue  # all gone already: a repeated call, or somebody else's
+
+    def each(self, work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result | errors.GatewayError]:
+        """`work` on every item, several at a time; a GatewayError takes the place of its result."""
+
+        def run(item: Item) -> Result | errors.GatewayError:
+            try:
+                return work(item)
+            except errors.GatewayError as error:
+                return error
+
+        with ThreadPoolExecutor(self.client.connection.parallel_calls) as pool:
+            return list(pool.map(run, items))
+
+
+def unserved(wanted: Iterable[str], served: Sequence[str]) -> list[str]:
+    """The models in `wanted` that are neither served, nor covered by a served wildcard such as `openai/*`, nor a word of LiteLLM's."""
+    exact = {*served, *MODEL_WORDS}
+    patterns = [name for name in served if "*" in name]
+    return [name for name in dict.fromkeys(wanted) if name not in exact and not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]

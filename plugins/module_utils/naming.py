@@ -1,0 +1,67 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Names: GUIDs, users, and the aliases that are built from them.
+
+A lab is known by its alias, `virtkey-{guid}` unless the caller formats another one. A lab with one key uses that alias
+for the key; a lab of many users has one key per user, `{lab alias}-{user}`.
+"""
+
+from __future__ import annotations
+
+import re
+
+ALIAS_PREFIX = "virtkey-"
+LONGEST_NAME = 128
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+:/-]*")
+
+
+def _check(text: str, name: str, pattern: re.Pattern[str], longest: int, allowed: str) -> str:
+    if not text:
+        raise ValueError(f"{name} is empty; give the {name} of the lab.")
+    if len(text) > longest:
+        raise ValueError(f"{name} has {len(text)} characters, and at most {longest} are allowed; shorten it.")
+    if ".." in text or not pattern.fullmatch(text):
+        raise ValueError(f"{name} is {text!r}; it may hold {allowed}, must begin with a letter or digit, and has no '..'.")
+    return text
+
+
+def check_guid(guid: str) -> str:
+    """`guid`, or ValueError: at most 128 letters, digits, `.`, `_` and `-`."""
+    return _check(guid, "guid", _NAME, LONGEST_NAME, "letters, digits, '.', '_' and '-'")
+
+
+def check_user(user: str) -> str:
+    """`user`, or ValueError, by the rule for a guid."""
+    return _check(user, "user", _NAME, LONGEST_NAME, "letters, digits, '.', '_' and '-'")
+
+
+def check_alias(alias: str) -> str:
+    """`alias`, or ValueError: at most 255 letters, digits and `._@+:/-`."""
+    return _check(alias, "alias", _ALIAS, 255, "letters, digits and '._@+:/-'")
+
+
+def lab_alias(guid: str) -> str:
+    """The alias of the lab `guid`: `virtkey-{guid}`."""
+    return ALIAS_PREFIX + guid
+
+
+def user_alias(lab: str, user: str | None) -> str:
+    """The alias of the key of `user` in the lab with alias `lab`; of the lab's only key when there is no user."""
+    return f"{lab}-{user}" if user else lab
+
+
+def retired_alias(alias: str, token: str) -> str:
+    """The alias that a key's former value goes by after a rotation, for as long as it still lives."""
+    return f"{alias}.retired-{token[:12]}"
+
+
+def user_of_legacy_alias(alias: str, lab: str, user_base: str) -> str | None:
+    """The user of a key made by release 1.3.2, which told them by alias only: '' for the lab's one key, None if it is not of this lab."""
+    if alias == lab:
+        return ""
+    match = re.fullmatch(re.escape(f"{lab}-") + f"({re.escape(user_base)}[0-9]+)", alias)
+    return match[1] if match else None

@@ -1,0 +1,339 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Bring a gateway to what is wanted: read, plan, check, write, read again.
+
+The plan comes from `plan.py` and nothing here second-guesses it. After writing, the gateway is read and planned
+for once more, because LiteLLM's answers to writes prove nothing; whatever the new plan still wants is done in a
+further round or reported as failed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from . import derive, errors
+from .durations import iso
+from .gateway import Gateway, unserved
+from .key import RECORD, LiveKey, WantedKey
+from .plan import Action, KeyPlan, Plan, Policy, derivable, home, make_plan, plan_deletion, plan_update
+
+ROUNDS = 3
+REVOCATION_SECONDS = 65.0  # LiteLLM's workers remember a key for up to 60 s
+PROBES = 2
+
+
+class Blocked(errors.GatewayError):
+    """Something stands in the way, and nothing was written."""
+
+    code = "blocked"
+
+
+class Incomplete(errors.GatewayError):
+    """Some of the writes failed. Running again does the rest."""
+
+    code = "incomplete"
+
+    def __init__(self, message: str, outcome: Outcome) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+@dataclass
+class Outcome:
+    """What was done, or in check mode would be."""
+
+    plan: Plan
+    done: list[KeyPlan] = field(default_factory=list)
+    live: dict[str, LiveKey] = field(default_factory=dict)
+    revocation: dict[str, Any] | None = None
+
+    @property
+    def changed(self) -> bool:
+        return any(key.calls or key.action is Action.DELETE for key in self.done)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which rows of the gateway concern a task: the searches that list them, and the test that keeps them."""
+
+    searches: Sequence[str]
+    concerns: Callable[[LiveKey], bool]
+    is_member: Callable[[LiveKey], bool] = lambda _key: False
+
+
+class Reconciler:
+    """Carries plans out on one gateway. `secret` is what key values are derived from."""
+
+    def __init__(self, gateway: Gateway, secret: str, *, check_mode: bool = False, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.gateway = gateway
+        self.check_mode = check_mode
+        self._sleep = sleep
+
+        @cache
+        def value_of(alias: str, generation: int) -> str:
+            return derive.value(secret, alias, generation)
+
+        self.value_of: Callable[[str, int], str] = value_of
+
+    # ------------------------------------------------------------------------------------------------ wanted keys
+    def apply(self, wanted: Sequence[WantedKey], scope: Scope, policy: Policy, *, check_models: bool = True) -> Outcome:
+        """Make `wanted` true within `scope`.
+
+        Raises Blocked before the first write when a value cannot be derived, an alias belongs to another lab, or a
+        model, a team or the right to manage keys is missing. Raises Incomplete when writes failed.
+        """
+        plan = self._plan(wanted, scope, policy)
+        if plan.blockers:
+            raise Blocked(_sentence([blocker.reason for blocker in plan.blockers]))
+        if not plan.changed:
+            return self._outcome(plan, list(plan.keys))
+        self._check_writes(plan, check_models)
+        if self.check_mode:
+            return Outcome(plan, done=list(plan.keys))
+
+        done: dict[tuple[str, Action], KeyPlan] = {(key.alias, key.action): key for key in plan.keys if key.action is Action.KEEP}
+        first = plan
+        taken: set[str] = set()
+        for _round in range(ROUNDS):
+            failures = self._write(plan)
+            for key in plan.keys:
+                if key.action is not Action.KEEP and key.alias not in failures:
+                    done[key.alias, key.action] = key
+            taken |= {alias for alias, failure in failures.items() if isinstance(failure, errors.AliasTaken)}
+            try:
+                plan = self._plan(wanted, scope, policy, taken)
+            except errors.GatewayError as error:
+                raise Incomplete(f"keys were written, but the gateway could not be asked what it has: {error}", self._outcome(first, _final(done.values()))) from None
+            if plan.blockers:
+                raise Incomplete(f"keys were written, but {plan.blockers[0].reason}", self._outcome(first, _final(done.values())))
+            if not plan.changed:
+                outcome = self._outcome(first, _final(done.values()), plan)
+                gone = [key.live for key in done.values() if key.action is Action.DELETE and key.live]
+                outcome.revocation = self.prove_revocation(gone) if gone else None
+                return outcome
+            if set(failures) - taken:
+                break
+        outcome = self._outcome(first, _final(done.values()))
+        left = [f"{key.alias}: {failures[key.alias] if key.alias in failures else 'the gateway took the call and did not act on it'}" for key in plan.keys if key.calls]
+        raise Incomplete(
+            f"{len(left)} of {len(wanted)} keys are not as wanted ({'; '.join(left[:3])}{'; ...' if len(left) > 3 else ''});"
+            " what is done stays done, so run again.",
+            outcome,
+        )
+
+    def _plan(self, wanted: Sequence[WantedKey], scope: Scope, policy: Policy, taken: Iterable[str] = ()) -> Plan:
+        """Read and plan. `taken` are aliases that LiteLLM calls taken: a release without substring search shows them only when asked by name."""
+        found = {row.token: row for search in scope.searches for row in self.gateway.keys_like(search)}
+        for alias in taken:
+            found.update({row.token: row for row in self.gateway.keys(key_alias=alias)})
+        rows = [row for row in found.values() if scope.concerns(row)]
+        return make_plan(wanted, rows, value_of=self.value_of, now=self.gateway.client.now(), policy=policy, is_member=scope.is_member)
+
+    def _check_writes(self, plan: Plan, check_models: bool) -> None:
+        """Whether the gateway can do what is planned: it accepts unknown models and teams without a word."""
+        self.gateway.check_admin()
+        payloads = [call.payload for key in plan.keys for call in key.calls]
+        models = [model for payload in payloads for model in payload.get("models") or []]
+        if models and check_models:
+            served = self.gateway.models()
+            unknown = unserved(models, served)
+            if unknown:
+                raise Blocked(
+                    f"the gateway serves no model named {', '.join(unknown)}; it serves {', '.join(served) or 'none'}:"
+                    " choose among these, or add the model to the gateway."
+                )
+        for team in sorted({payload["team_id"] for payload in payloads if payload.get("team_id")}):
+            if not self.gateway.team_exists(team):
+                raise Blocked(f"the gateway has no team {team}; create it first, or give another team_id.")
+
+    def _write(self, plan: Plan) -> dict[str, errors.GatewayError]:
+        """Make the calls of `plan`, several keys at a time, then delete. Returns the failures by alias."""
+        busy = [key for key in plan.keys if key.calls]
+
+        def write(key: KeyPlan) -> None:
+            for call in key.calls:
+                minted = {"key": self.value_of(*call.mint)} if call.mint else {}
+                self.gateway.client.post(call.path, {**call.payload, **minted})
+
+        results = self.gateway.each(write, busy)
+        failures = {key.alias: result for key, result in zip(busy, results, strict=True) if isinstance(result, errors.GatewayError)}
+        if plan.doomed and not failures:
+            self.gateway.delete([row.token for row in plan.doomed])
+        return failures
+
+    @staticmethod
+    def _outcome(plan: Plan, done: list[KeyPlan], final: Plan | None = None) -> Outcome:
+        live = {key.alias: key.live for key in (final or plan).keys if key.live and key.action is not Action.DELETE}
+        return Outcome(plan, done=done, live=live)
+
+    # ------------------------------------------------------------------------------------------- keys as they are
+    def change(self, rows: Sequence[LiveKey], change: Callable[[LiveKey], WantedKey], reread: Callable[[], Iterable[LiveKey]]) -> Outcome:
+        """Apply `change` to live rows, without a need to know any value."""
+        plan = plan_update(rows, change, value_of=self.value_of, now=self.gateway.client.now())
+        if self.check_mode or not plan.changed:
+            return Outcome(plan, done=list(plan.keys), live={row.alias: row for row in rows})
+        self._check_writes(plan, check_models=True)
+        failures = self._write(plan)
+        after = {row.token: row for row in reread()}
+        again = [after[row.token] for row in rows if row.token in after]
+        rest = plan_update(again, change, value_of=self.value_of, now=self.gateway.client.now())
+        left = [key for key in rest.keys if key.calls]
+        done = [key for key in plan.keys if key.alias not in failures]
+        outcome = Outcome(plan, done=done, live={row.alias: row for row in again})
+        if failures or left:
+            names = sorted({*failures, *(key.alias for key in left)})
+            cause = f" ({next(iter(failures.values()))})" if failures else ""
+            raise Incomplete(f"{len(names)} of {len(rows)} keys are not as wanted, {names[0]} among them{cause}; run again.", outcome)
+        return outcome
+
+    # --------------------------------------------------------------------------------------------------- deletion
+    def delete(self, find: Callable[[], Iterable[LiveKey]], *, prove: bool = True) -> Outcome:
+        """Delete what `find` finds until it finds nothing, then prove that the values are refused."""
+        rows = list(find())
+        plan = plan_deletion(rows)
+        if not rows:
+            self.gateway.check_admin()  # an empty list from a key that may not see the others is no answer
+            return Outcome(plan)
+        if self.check_mode:
+            return Outcome(plan, done=list(plan.keys))
+        left = rows
+        for _round in range(ROUNDS):
+            self.gateway.delete([row.token for row in left])
+            left = list(find())
+            if not left:
+                break
+        outcome = Outcome(plan, done=[key for key in plan.keys if key.live and key.live.token not in {row.token for row in left}])
+        if left:
+            names = ", ".join(sorted(row.alias for row in left)[:5])
+            raise Incomplete(
+                f"the gateway still lists {len(left)} of {len(rows)} keys after their deletion, {names} among them;"
+                " run again, or remove them from its database with force_db_delete.",
+                outcome,
+            )
+        if prove:
+            outcome.revocation = self.prove_revocation(rows)
+        return outcome
+
+    def prove_revocation(self, rows: Sequence[LiveKey], patience: float = REVOCATION_SECONDS) -> dict[str, Any]:
+        """Call the gateway with each deleted value until every probe is refused.
+
+        Values that cannot be derived cannot be tried: for them the list without the key is all there is. Raises
+        Incomplete when a value is still accepted after `patience` seconds.
+        """
+        values: dict[str, str] = {}
+        unknown: list[str] = []
+        for row in rows:
+            if derivable(row, self.value_of):
+                values[row.alias] = self.value_of(home(row), row.generation)
+            else:
+                unknown.append(row.alias)
+        started = time.monotonic()
+        alive = list(values)
+        while alive:
+            asked = self.gateway.each(lambda alias: any(self.gateway.client.accepts(values[alias]) for _ in range(PROBES)), alive)
+            failed = [answer for answer in asked if isinstance(answer, errors.GatewayError)]
+            if failed:
+                raise failed[0]
+            alive = [alias for alias, accepted in zip(alive, asked, strict=True) if accepted]
+            if alive and time.monotonic() - started > patience:
+                raise Incomplete(
+                    f"the gateway still accepts {len(alive)} deleted keys after {patience:.0f} s, {alive[0]} among them;"
+                    " restart its workers, and lower user_api_key_cache_ttl in its general_settings.",
+                    Outcome(plan_deletion(rows), done=list(plan_deletion(rows).keys)),
+                )
+            if alive:
+                self._sleep(1.0)
+        return {
+            "proven": sorted(values),
+            "listed_only": sorted(unknown),
+            "seconds": round(time.monotonic() - started, 2),
+        }
+
+
+# ------------------------------------------------------------------------------------------------------------ results
+_PAST = {
+    Action.CREATE: "created",
+    Action.UPDATE: "updated",
+    Action.ROTATE: "rotated",
+    Action.KEEP: "unchanged",
+    Action.DELETE: "deleted",
+}
+
+
+def result_of(
+    outcome: Outcome, *, reveal: Callable[[str, int], str] | None = None, with_diff: bool = False
+) -> dict[str, Any]:
+    """What a module returns: one entry a key, counts, and the diff if asked for. `reveal` derives values for a task that hides its output."""
+    keys = [_entry(key, outcome.live.get(key.alias), reveal) for key in outcome.done]
+    counts = {word: sum(1 for entry in keys if entry["action"] == word) for word in _PAST.values()}
+    result: dict[str, Any] = {
+        "changed": outcome.changed,
+        "keys": keys,
+        "counts": counts,
+    }
+    if with_diff:
+        result["diff"] = diff_of(outcome.done)
+    if outcome.revocation is not None:
+        result["revocation"] = outcome.revocation
+    return result
+
+
+def diff_of(plans: Iterable[KeyPlan]) -> dict[str, Mapping[str, Any]]:
+    """Before and after, by alias, of what changes."""
+    busy = [key for key in plans if key.calls or key.action is Action.DELETE]
+    return {
+        "before": {key.alias: key.before for key in busy if key.before},
+        "after": {key.alias: key.after for key in busy if key.after},
+    }
+
+
+def describe(row: LiveKey) -> dict[str, Any]:
+    """A live key as modules return it. Nothing in it is secret."""
+    record = row.record
+    return {
+        "alias": row.alias,
+        "key_id": row.token,
+        "guid": row.guid,
+        "user": record.user if record else "",
+        "package": record.package if record else "",
+        "generation": row.generation,
+        **row.fields,
+        "expires": iso(row.expires) if row.expires else None,
+        "spend": row.spend,
+        "created_at": iso(row.created_at) if row.created_at else None,
+        "metadata": {name: value for name, value in row.metadata.items() if name != RECORD},
+        "managed": record is not None,
+        "retired_from": record.retired_from if record else "",
+    }
+
+
+def _entry(key: KeyPlan, live: LiveKey | None, reveal: Callable[[str, int], str] | None) -> dict[str, Any]:
+    row = key.live if key.action is Action.DELETE else live or key.live
+    entry = describe(row) if row else {"alias": key.alias, "user": key.wanted.record.user if key.wanted else "", **key.after}
+    entry["action"] = _PAST[key.action]
+    generation = key.generation if key.action in (Action.CREATE, Action.ROTATE) else (row.generation if row else 0)
+    entry["recoverable"] = key.known
+    if reveal and key.known and key.action is not Action.DELETE:
+        entry["value"] = reveal(key.alias, generation)
+    return entry
+
+
+def _final(done: Iterable[KeyPlan]) -> list[KeyPlan]:
+    """One entry an alias: what changed it counts more than that it was kept in a later round."""
+    best: dict[tuple[str, bool], KeyPlan] = {}
+    for key in done:
+        name = (key.alias, key.action is Action.DELETE)
+        if name not in best or best[name].action is Action.KEEP:
+            best[name] = key
+    return list(best.values())
+
+
+def _sentence(reasons: Sequence[str]) -> str:
+    more = f" ({len(reasons) - 1} more keys have the same trouble.)" if len(reasons) > 1 else ""
+    return f"nothing was changed: {reasons[0]}{more}"

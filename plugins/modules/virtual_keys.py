@@ -1,0 +1,320 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Manage the virtual keys of a lab, a class or any other set."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: virtual_keys
+short_description: Manage a set of LiteLLM virtual keys
+version_added: 2.0.0
+description:
+  - Makes, repairs, prolongs, rotates and deletes the virtual keys of a lab as one set. The keys are read once, compared
+    with what is wanted, and only what differs is written, several keys at a time. Then they are read again.
+  - The value of a key is derived from a secret and the key's alias, so the same task returns the same value whenever it
+    runs, and a run that was cut off is finished by running it again.
+  - Deletion is proven. The module calls the gateway with every deleted value until it is refused.
+author:
+  - the rhpds.litellm_virtual_keys authors (@rhpds)
+extends_documentation_fragment:
+  - rhpds.litellm_virtual_keys.gateway
+  - rhpds.litellm_virtual_keys.limits
+  - rhpds.litellm_virtual_keys.limits.value
+  - rhpds.litellm_virtual_keys.attributes
+  - rhpds.litellm_virtual_keys.attributes.litellm
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  guid:
+    description:
+      - The GUID of the lab. Its keys have the alias V(virtkey-GUID), or V(virtkey-GUID-USER) for a key with a
+        O(keys[].user).
+      - At most 128 letters, digits, dots, hyphens and underscores.
+    type: str
+  lab_alias:
+    description:
+      - The alias of the lab, when it is not V(virtkey-GUID). Two sets with the same O(guid) and different aliases, for
+        example of two tenants, do not touch each other's keys.
+    type: str
+  keys:
+    description:
+      - The keys of the set. The options beside this one hold for all keys, those in an element for that key.
+      - With O(state=absent), the keys to delete. When not given, all keys of the lab are deleted.
+    type: list
+    elements: dict
+    suboptions:
+      user:
+        description:
+          - The user in the lab. Without a user the key is the only one of the lab.
+        type: str
+      alias:
+        description:
+          - The alias of the key, when it does not follow from lab and user.
+        type: str
+        models:
+          description:
+            - The models that the key may call, by the names under which the gateway serves them.
+            - LiteLLM's own words V(all-proxy-models) and V(all-team-models) are taken too. An empty list is refused,
+              because to LiteLLM it means all models.
+          type: list
+          elements: str
+        duration:
+          description:
+            - How long a key lives, counted from its creation, for example V(30d). A whole number and one of V(s), V(m),
+              V(h), V(d), V(w) and V(mo), which is 30 days. V(never) makes a key without an end.
+            - An existing key keeps its end, unless it has expired, when it gets this lifetime again. To prolong a key use
+              O(keys[].extend_for) or O(keys[].extend_until).
+          type: str
+        extend_for:
+          description:
+            - See to it that the key lives for at least this long from now on, for example V(7d). Never shortens its life.
+          type: str
+        extend_until:
+          description:
+            - See to it that the key lives at least until this time, in ISO 8601, UTC unless it says otherwise.
+              Never shortens its life.
+          type: str
+        max_budget:
+          description:
+            - How many USD the key may spend, in all or in each O(keys[].budget_duration). V(-1) removes the limit.
+          type: float
+        soft_budget:
+          description:
+            - After how many USD the gateway sends an alert. V(-1) removes the limit.
+          type: float
+        budget_duration:
+          description:
+            - After which time the spending is counted from zero again, for example V(30d). LiteLLM puts the moment on
+              the calendar, V(30d) on the first day of a month. V(never) stops that.
+          type: str
+        rpm_limit:
+          description:
+            - How many requests per minute the key may make. V(-1) removes the limit.
+          type: int
+        tpm_limit:
+          description:
+            - How many tokens per minute the key may use. V(-1) removes the limit.
+          type: int
+        max_parallel_requests:
+          description:
+            - How many requests the key may have under way at the same time. V(-1) removes the limit.
+          type: int
+        model_max_budget:
+          description:
+            - A budget for each model, as LiteLLM writes it, for example V({"gpt-4o": {"budget_limit": 1.5, "time_period": "1d"}}).
+            - LiteLLM takes this with its enterprise licence only.
+          type: dict
+        allowed_routes:
+          description:
+            - The routes of the gateway that the key may call, for example V(llm_api_routes). An empty list removes the
+              limit.
+          type: list
+          elements: str
+        tags:
+          description:
+            - Tags under which LiteLLM accounts what the key spends. They are kept in the key's metadata, which needs no
+              licence. An empty list removes them.
+          type: list
+          elements: str
+        metadata:
+          description:
+            - What to note on the key. Names that are there already stay unless they are given here. A name with the
+              value V(null) is removed.
+            - Never put a secret here, the gateway shows metadata to everybody who may list keys.
+          type: dict
+        user_id:
+          description:
+            - The user whose key it is, in LiteLLM. The user need not exist there. An empty text removes it.
+          type: str
+        team_id:
+          description:
+            - The team that the key belongs to, in LiteLLM. It must exist. An empty text removes it.
+          type: str
+        package:
+          description:
+            - The name of the subscription package that the limits come from. It is noted on the key, to look keys up by.
+          type: str
+  state:
+    description:
+      - With V(present) the keys exist as described. Other keys of the lab are left alone.
+      - With V(exact) the keys exist as described, and all other keys of the lab are deleted.
+      - With V(absent) the keys do not exist, and the gateway refuses their values.
+    type: str
+    choices: [present, exact, absent]
+    default: present
+  blocked:
+    description:
+      - Whether the gateway refuses calls with the keys. When not set, that is left as it is.
+    type: bool
+  user_base:
+    description:
+      - How user names begin in labs of release 1.3.2 of this collection, which wrote no lab into its keys. Keys of that
+        release are taken for the lab's own when the rest of their alias is this and a number.
+    type: str
+    default: user
+  prove_revocation:
+    description:
+      - Whether to call the gateway with deleted values until it refuses them, for at most 65 seconds.
+    type: bool
+    default: true
+seealso:
+  - module: rhpds.litellm_virtual_keys.virtual_key
+  - module: rhpds.litellm_virtual_keys.virtual_key_info
+"""
+
+EXAMPLES = r"""
+- name: Give twenty users of a lab their keys, and take away those of former users
+  rhpds.litellm_virtual_keys.virtual_keys:
+    url: https://litellm.example.com
+    api_key: "{{ litellm_master_key }}"
+    guid: abc12
+    models: [granite-3-2-8b-instruct]
+    duration: 30d
+    max_budget: 5
+    keys: "{{ range(1, 21) | map('regex_replace', '^', 'user') | map('community.general.dict_kv', 'user') }}"
+    state: exact
+  register: lab
+  no_log: true # the result holds the values of the keys only because of this
+
+- name: Let all keys of a lab live for another week from now
+  rhpds.litellm_virtual_keys.virtual_keys:
+    url: https://litellm.example.com
+    api_key: "{{ litellm_master_key }}"
+    guid: abc12
+    extend_for: 7d
+
+- name: Delete all keys of a lab, and prove it
+  rhpds.litellm_virtual_keys.virtual_keys:
+    url: https://litellm.example.com
+    api_key: "{{ litellm_master_key }}"
+    guid: abc12
+    state: absent
+"""
+
+RETURN = r"""
+keys:
+  description: The keys, with what became of each.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    alias:
+      description: The alias.
+      type: str
+    user:
+      description: The user in the lab, or an empty text.
+      type: str
+    action:
+      description: C(created), C(updated), C(rotated), C(unchanged) or C(deleted).
+      type: str
+    value:
+      description: The key itself. Present only when the task has C(no_log=true), and O(state) is not V(absent).
+      type: str
+    key_id:
+      description: The SHA-256 of the value, by which LiteLLM knows the key.
+      type: str
+    recoverable:
+      description: Whether the value can be derived.
+      type: bool
+    generation:
+      description: How often the key was rotated.
+      type: int
+    expires:
+      description: When the key ends, or null when it does not.
+      type: str
+      sample: "2026-12-21T09:00:00Z"
+    spend:
+      description: What the key has spent, in USD.
+      type: float
+counts:
+  description: How many keys were created, updated, rotated, unchanged and deleted.
+  returned: always
+  type: dict
+revocation:
+  description:
+    - The proof of deletion. C(proven) lists the aliases whose values the gateway refused, C(listed_only) those whose
+      values nobody knows, so that only the gateway's list tells, and C(seconds) says how long it took.
+  returned: when keys were deleted
+  type: dict
+calls:
+  description: How many HTTP exchanges it took.
+  returned: success
+  type: int
+code:
+  description: What went wrong, in one word that stays the same, for example C(unauthorized) or C(blocked).
+  returned: failure
+  type: str
+status:
+  description: The HTTP status behind the failure, if there was one.
+  returned: failure
+  type: int
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import lab as labs
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import limits
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
+    GATEWAY_SPEC,
+    open_gateway,
+    result_for,
+    run,
+)
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import Reconciler
+
+
+def manage(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    gateway = open_gateway(module)
+    reconciler = Reconciler(gateway, params["secret"] or params["api_key"], check_mode=module.check_mode)
+    lab = labs.Lab.from_params(params)
+    policy = limits.policy(params, prune=params["state"] == "exact")
+    if params["state"] == "absent":
+        outcome = reconciler.delete(lambda: lab.to_delete(gateway, params["keys"]), prove=params["prove_revocation"])
+    elif params["keys"] is not None:
+        wanted = lab.wanted(params, gateway.client.now())
+        outcome = reconciler.apply(wanted, lab.scope(wanted), policy, check_models=params["check_models"])
+    else:
+        change = lab.change(params, gateway.client.now())
+        if params["state"] == "exact":
+            raise ValueError("state is exact and keys is not given, which would leave no key; name the keys that shall stay.")
+        if params["rotation"]:
+            wanted = [change(row) for row in lab.members(gateway)]
+            outcome = reconciler.apply(wanted, lab.scope(wanted), policy, check_models=params["check_models"])
+        else:
+            outcome = reconciler.change(lab.in_service(gateway), change, lambda: lab.in_service(gateway))
+    return result_for(module, reconciler, outcome)
+
+
+def main() -> None:
+    key_spec = {"user": {"type": "str"}, "alias": {"type": "str"}, **limits.LIMITS_SPEC}
+    module = AnsibleModule(
+        argument_spec={
+            **GATEWAY_SPEC,
+            **limits.LIMITS_SPEC,
+            **limits.VALUE_SPEC,
+            "guid": {"type": "str"},
+            "lab_alias": {"type": "str"},
+            "keys": {"type": "list", "elements": "dict", "no_log": False, "options": key_spec},
+            "state": {"type": "str", "choices": ["present", "exact", "absent"], "default": "present"},
+            "blocked": {"type": "bool"},
+            "user_base": {"type": "str", "default": "user"},
+            "prove_revocation": {"type": "bool", "default": True},
+        },
+        required_one_of=[("guid", "lab_alias", "keys")],
+        supports_check_mode=True,
+    )
+    run(module, lambda: manage(module))
+
+
+if __name__ == "__main__":
+    main()
