@@ -102,7 +102,7 @@ options:
   secret:
     description:
       - What the values of keys are derived from, together with their aliases. The same secret gives the same value
-        again at any time and anywhere, so keep it, and keep it the same.
+        again at any time and anywhere, so keep it, and keep it the same. At least 16 characters.
       - When not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and after it O(api_key).
     type: str
   on_unrecoverable:

@@ -44,6 +44,8 @@ VALUE_SPEC: dict[str, dict[str, Any]] = {
     "check_models": {"type": "bool", "default": True},
 }
 
+SHORTEST_SECRET = 16
+
 _NUMBERS = ("max_budget", "soft_budget", "rpm_limit", "tpm_limit", "max_parallel_requests")
 _TEXTS = ("user_id", "team_id")
 NEVER = "never"
@@ -95,6 +97,16 @@ def wanted_key(alias: str, record: Record, params: Mapping[str, Any], now: datet
 def lifetime(text: str | None) -> int | None:
     """Seconds; None for `never` and for nothing."""
     return None if text is None or text == NEVER else durations.seconds(text)
+
+
+def secret_of(params: Mapping[str, Any]) -> str:
+    """The secret to derive values from. Raises ValueError for one that could be guessed."""
+    secret = params["secret"]
+    if secret is None:
+        return str(params["api_key"])
+    if len(secret) < SHORTEST_SECRET:
+        raise ValueError(f"secret has {len(secret)} characters; give at least {SHORTEST_SECRET}, for every key's value follows from it.")
+    return str(secret)
 
 
 def policy(params: Mapping[str, Any], *, prune: bool = False) -> Policy:

@@ -28,10 +28,12 @@ REVOCATION_SECONDS = 65.0  # LiteLLM's workers remember a key for up to 60 s
 PROBES = 2
 
 
-class Blocked(errors.GatewayError):
-    """Something stands in the way, and nothing was written."""
+class Refused(errors.GatewayError):
+    """Something stands in the way, and nothing was written. `code` says what."""
 
-    code = "blocked"
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(f"nothing was changed: {message}")
+        self.code = code
 
 
 class Incomplete(errors.GatewayError):
@@ -85,12 +87,13 @@ class Reconciler:
     def apply(self, wanted: Sequence[WantedKey], scope: Scope, policy: Policy, *, check_models: bool = True) -> Outcome:
         """Make `wanted` true within `scope`.
 
-        Raises Blocked before the first write when a value cannot be derived, an alias belongs to another lab, or a
+        Raises Refused before the first write when a value cannot be derived, an alias belongs to another lab, or a
         model, a team or the right to manage keys is missing. Raises Incomplete when writes failed.
         """
         plan = self._plan(wanted, scope, policy)
         if plan.blockers:
-            raise Blocked(_sentence([blocker.reason for blocker in plan.blockers]))
+            first, more = plan.blockers[0], len(plan.blockers) - 1
+            raise Refused(first.reason + (f" ({more} more keys have such a trouble.)" if more else ""), first.action.value)
         if not plan.changed:
             return self._outcome(plan, list(plan.keys))
         self._check_writes(plan, check_models)
@@ -119,6 +122,8 @@ class Reconciler:
                 return outcome
             if set(failures) - taken:
                 break
+        if failures and not any(key.calls or key.action is Action.DELETE for key in done.values()):
+            raise next(iter(failures.values()))
         outcome = self._outcome(first, _final(done.values()))
         left = [f"{key.alias}: {failures[key.alias] if key.alias in failures else 'the gateway took the call and did not act on it'}" for key in plan.keys if key.calls]
         raise Incomplete(
@@ -144,13 +149,14 @@ class Reconciler:
             served = self.gateway.models()
             unknown = unserved(models, served)
             if unknown:
-                raise Blocked(
+                raise Refused(
                     f"the gateway serves no model named {', '.join(unknown)}; it serves {', '.join(served) or 'none'}:"
-                    " choose among these, or add the model to the gateway."
+                    " choose among these, or add the model to the gateway.",
+                    "unknown_model",
                 )
         for team in sorted({payload["team_id"] for payload in payloads if payload.get("team_id")}):
             if not self.gateway.team_exists(team):
-                raise Blocked(f"the gateway has no team {team}; create it first, or give another team_id.")
+                raise Refused(f"the gateway has no team {team}; create it first, or give another team_id.", "unknown_team")
 
     def _write(self, plan: Plan) -> dict[str, errors.GatewayError]:
         """Make the calls of `plan`, several keys at a time, then delete. Returns the failures by alias."""
@@ -193,21 +199,25 @@ class Reconciler:
         return outcome
 
     # --------------------------------------------------------------------------------------------------- deletion
-    def delete(self, find: Callable[[], Iterable[LiveKey]], *, prove: bool = True) -> Outcome:
-        """Delete what `find` finds until it finds nothing, then prove that the values are refused."""
+    def delete(
+        self, find: Callable[[], Iterable[LiveKey]], *, prove: bool = True, elsewhere: Sequence[tuple[str, int]] = ()
+    ) -> Outcome:
+        """Delete what `find` finds until it finds nothing, then prove that the values are refused.
+
+        `elsewhere` names values, by alias and generation, that somebody has deleted past LiteLLM: they are proven too.
+        """
         rows = list(find())
         plan = plan_deletion(rows)
         if not rows:
             self.gateway.check_admin()  # an empty list from a key that may not see the others is no answer
-            return Outcome(plan)
-        if self.check_mode:
+        if self.check_mode or not (rows or elsewhere):
             return Outcome(plan, done=list(plan.keys))
         left = rows
         for _round in range(ROUNDS):
-            self.gateway.delete([row.token for row in left])
-            left = list(find())
             if not left:
                 break
+            self.gateway.delete([row.token for row in left])
+            left = list(find())
         outcome = Outcome(plan, done=[key for key in plan.keys if key.live and key.live.token not in {row.token for row in left}])
         if left:
             names = ", ".join(sorted(row.alias for row in left)[:5])
@@ -217,16 +227,18 @@ class Reconciler:
                 outcome,
             )
         if prove:
-            outcome.revocation = self.prove_revocation(rows)
+            outcome.revocation = self.prove_revocation(rows, elsewhere)
         return outcome
 
-    def prove_revocation(self, rows: Sequence[LiveKey], patience: float = REVOCATION_SECONDS) -> dict[str, Any]:
+    def prove_revocation(
+        self, rows: Sequence[LiveKey], elsewhere: Sequence[tuple[str, int]] = (), patience: float = REVOCATION_SECONDS
+    ) -> dict[str, Any]:
         """Call the gateway with each deleted value until every probe is refused.
 
         Values that cannot be derived cannot be tried: for them the list without the key is all there is. Raises
         Incomplete when a value is still accepted after `patience` seconds.
         """
-        values: dict[str, str] = {}
+        values = {alias: self.value_of(alias, generation) for alias, generation in elsewhere}
         unknown: list[str] = []
         for row in rows:
             if derivable(row, self.value_of):
@@ -332,8 +344,3 @@ def _final(done: Iterable[KeyPlan]) -> list[KeyPlan]:
         if name not in best or best[name].action is Action.KEEP:
             best[name] = key
     return list(best.values())
-
-
-def _sentence(reasons: Sequence[str]) -> str:
-    more = f" ({len(reasons) - 1} more keys have the same trouble.)" if len(reasons) > 1 else ""
-    return f"nothing was changed: {reasons[0]}{more}"

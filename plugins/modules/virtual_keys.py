@@ -165,6 +165,21 @@ options:
       - Whether to call the gateway with deleted values until it refuses them, for at most 65 seconds.
     type: bool
     default: true
+  deleted_elsewhere:
+    description:
+      - Keys that somebody has deleted past LiteLLM, for example from its database. With O(state=absent), their values
+        are proven to be refused as well.
+    type: list
+    elements: dict
+    suboptions:
+      alias:
+        description: The alias.
+        type: str
+        required: true
+      generation:
+        description: How often the key had been rotated.
+        type: int
+        default: 0
 seealso:
   - module: rhpds.litellm_virtual_keys.virtual_key
   - module: rhpds.litellm_virtual_keys.virtual_key_info
@@ -249,7 +264,7 @@ calls:
   returned: success
   type: int
 code:
-  description: What went wrong, in one word that stays the same, for example C(unauthorized) or C(blocked).
+  description: What went wrong, in one word that stays the same, for example C(unauthorized) or C(unknown_model).
   returned: failure
   type: str
 status:
@@ -275,11 +290,15 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconci
 def manage(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     gateway = open_gateway(module)
-    reconciler = Reconciler(gateway, params["secret"] or params["api_key"], check_mode=module.check_mode)
+    reconciler = Reconciler(gateway, limits.secret_of(params), check_mode=module.check_mode)
     lab = labs.Lab.from_params(params)
     policy = limits.policy(params, prune=params["state"] == "exact")
     if params["state"] == "absent":
-        outcome = reconciler.delete(lambda: lab.to_delete(gateway, params["keys"]), prove=params["prove_revocation"])
+        outcome = reconciler.delete(
+            lambda: lab.to_delete(gateway, params["keys"]),
+            prove=params["prove_revocation"],
+            elsewhere=[(key["alias"], key["generation"]) for key in params["deleted_elsewhere"] or []],
+        )
     elif params["keys"] is not None:
         wanted = lab.wanted(params, gateway.client.now())
         outcome = reconciler.apply(wanted, lab.scope(wanted), policy, check_models=params["check_models"])
@@ -309,6 +328,14 @@ def main() -> None:
             "blocked": {"type": "bool"},
             "user_base": {"type": "str", "default": "user"},
             "prove_revocation": {"type": "bool", "default": True},
+            "deleted_elsewhere": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "alias": {"type": "str", "required": True},
+                    "generation": {"type": "int", "default": 0},
+                },
+            },
         },
         required_one_of=[("guid", "lab_alias", "keys")],
         supports_check_mode=True,

@@ -1,0 +1,219 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Manage one virtual key."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: virtual_key
+short_description: Manage one LiteLLM virtual key
+version_added: 2.0.0
+description:
+  - Makes, repairs, prolongs, rotates, blocks and deletes one virtual key.
+  - The value of the key is derived from a secret and the alias, so the same task returns the same value whenever it
+    runs. For the keys of a lab or a class use M(rhpds.litellm_virtual_keys.virtual_keys), which handles them as one set.
+author:
+  - the rhpds.litellm_virtual_keys authors (@rhpds)
+extends_documentation_fragment:
+  - rhpds.litellm_virtual_keys.gateway
+  - rhpds.litellm_virtual_keys.limits
+  - rhpds.litellm_virtual_keys.limits.value
+  - rhpds.litellm_virtual_keys.attributes
+  - rhpds.litellm_virtual_keys.attributes.litellm
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  alias:
+    description:
+      - The alias of the key. At most 255 letters, digits and C(._@+:/-).
+    type: str
+  key_id:
+    description:
+      - The SHA-256 of the key's value, by which LiteLLM knows it. Only for O(state=absent) and O(state=blocked).
+    type: str
+  state:
+    description:
+      - With V(present) the key exists as described and is not blocked.
+      - With V(blocked) the key exists, and the gateway refuses calls with it. It must exist already.
+      - With V(absent) the key does not exist, neither do values that it had before a rotation, and the gateway refuses
+        them all.
+    type: str
+    choices: [present, blocked, absent]
+    default: present
+  prove_revocation:
+    description:
+      - Whether to call the gateway with a deleted value until it refuses it, for at most 65 seconds.
+    type: bool
+    default: true
+seealso:
+  - module: rhpds.litellm_virtual_keys.virtual_keys
+  - module: rhpds.litellm_virtual_keys.virtual_key_info
+"""
+
+EXAMPLES = r"""
+- name: Give a project a key
+  rhpds.litellm_virtual_keys.virtual_key:
+    url: https://litellm.example.com
+    api_key: "{{ litellm_master_key }}"
+    alias: project-blue
+    models: [granite-3-2-8b-instruct]
+    duration: 90d
+    max_budget: 100
+    budget_duration: 30d
+  register: blue
+  no_log: true # the result holds the value only because of this
+
+- name: Suspend it
+  rhpds.litellm_virtual_keys.virtual_key:
+    url: https://litellm.example.com
+    api_key: "{{ litellm_master_key }}"
+    alias: project-blue
+    state: blocked
+
+- name: Give it a new value, and let the old one work for another day
+  rhpds.litellm_virtual_keys.virtual_key:
+    url: https://litellm.example.com
+    api_key: "{{ litellm_master_key }}"
+    alias: project-blue
+    rotation: 2026-11
+    rotation_grace: 24h
+
+- name: Delete a key of which only the id is known
+  rhpds.litellm_virtual_keys.virtual_key:
+    url: https://litellm.example.com
+    api_key: "{{ litellm_master_key }}"
+    key_id: 7c0dd6c8d1b24a1f6b4a1c0f7a7e52f0a9f8d1e7c1f04d0a8a9c1e2d3b4a5968
+    state: absent
+"""
+
+RETURN = r"""
+key:
+  description: The key, with what became of it. Empty when there was none.
+  returned: always
+  type: dict
+  contains:
+    alias:
+      description: The alias.
+      type: str
+    action:
+      description: C(created), C(updated), C(rotated), C(unchanged) or C(deleted).
+      type: str
+    value:
+      description: The key itself. Present only when the task has C(no_log=true), and O(state) is V(present).
+      type: str
+    key_id:
+      description: The SHA-256 of the value, by which LiteLLM knows the key.
+      type: str
+    recoverable:
+      description: Whether the value can be derived.
+      type: bool
+    generation:
+      description: How often the key was rotated.
+      type: int
+    expires:
+      description: When the key ends, or null when it does not.
+      type: str
+      sample: "2026-12-21T09:00:00Z"
+    spend:
+      description: What the key has spent, in USD.
+      type: float
+revocation:
+  description:
+    - The proof of deletion. C(proven) lists the aliases whose values the gateway refused, C(listed_only) those whose
+      values nobody knows, so that only the gateway's list tells, and C(seconds) says how long it took.
+  returned: when a value was deleted
+  type: dict
+calls:
+  description: How many HTTP exchanges it took.
+  returned: success
+  type: int
+code:
+  description: What went wrong, in one word that stays the same, for example C(unauthorized) or C(unknown_model).
+  returned: failure
+  type: str
+status:
+  description: The HTTP status behind the failure, if there was one.
+  returned: failure
+  type: int
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import limits
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
+    GATEWAY_SPEC,
+    open_gateway,
+    result_for,
+    run,
+)
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab, NoSuchLab
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import home
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import Reconciler
+
+
+def find(gateway: Gateway, params: dict[str, Any]) -> list[LiveKey]:
+    """The rows that the alias, with its former values, or the key id names."""
+    if params["key_id"]:
+        return list(gateway.keys(key_hash=params["key_id"]))
+    return [row for row in gateway.keys_like(params["alias"]) if home(row) == params["alias"]]
+
+
+def manage(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    gateway = open_gateway(module)
+    reconciler = Reconciler(gateway, limits.secret_of(params), check_mode=module.check_mode)
+    lab, policy = Lab(), limits.policy(params)
+    wants = {**params, "keys": [{"alias": params["alias"]}], "blocked": params["state"] == "blocked"}
+    if params["state"] == "absent":
+        outcome = reconciler.delete(lambda: find(gateway, params), prove=params["prove_revocation"])
+    elif params["state"] == "blocked":
+
+        def in_service() -> list[LiveKey]:
+            return [row for row in find(gateway, params) if home(row) == row.alias]
+
+        rows = in_service()
+        if not rows:
+            gateway.check_admin()
+            name = params["alias"] or params["key_id"]
+            raise NoSuchLab(f"the gateway has no key {name} that could be blocked; check the name.")
+        outcome = reconciler.change(rows, lab.change(wants, gateway.client.now()), in_service)
+    else:
+        wanted = lab.wanted(wants, gateway.client.now())
+        outcome = reconciler.apply(wanted, lab.scope(wanted), policy, check_models=params["check_models"])
+    result = result_for(module, reconciler, outcome)
+    own = [key for key in result.pop("keys") if not key.get("retired_from")]
+    return {"key": own[0] if own else {}, **result}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **GATEWAY_SPEC,
+            **limits.LIMITS_SPEC,
+            **limits.VALUE_SPEC,
+            "alias": {"type": "str"},
+            "key_id": {"type": "str", "no_log": False},
+            "state": {"type": "str", "choices": ["present", "blocked", "absent"], "default": "present"},
+            "prove_revocation": {"type": "bool", "default": True},
+        },
+        required_one_of=[("alias", "key_id")],
+        mutually_exclusive=[("alias", "key_id")],
+        required_if=[("state", "present", ["alias"])],
+        supports_check_mode=True,
+    )
+    run(module, lambda: manage(module))
+
+
+if __name__ == "__main__":
+    main()

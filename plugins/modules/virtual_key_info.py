@@ -1,0 +1,217 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Look virtual keys up."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: virtual_key_info
+short_description: Look up LiteLLM virtual keys
+version_added: 2.0.0
+description:
+  - Lists virtual keys by alias, lab, owner, team, package and end, with their limits and what they have spent.
+  - A key must match all conditions that are given. Without any, all keys of the gateway are listed.
+  - Values of keys are never returned.
+author:
+  - the rhpds.litellm_virtual_keys authors (@rhpds)
+extends_documentation_fragment:
+  - rhpds.litellm_virtual_keys.gateway
+  - rhpds.litellm_virtual_keys.attributes
+  - rhpds.litellm_virtual_keys.attributes.info_module
+  - rhpds.litellm_virtual_keys.attributes.litellm
+options:
+  alias:
+    description: The alias, exactly.
+    type: str
+  guid:
+    description: The GUID of the lab whose keys to list.
+    type: str
+  owner:
+    description: The owner, who is the key's user in LiteLLM or stands as C(owner) in its metadata. Case does not matter.
+    type: str
+  team_id:
+    description: The team in LiteLLM.
+    type: str
+  package:
+    description: The subscription package that is noted on the key.
+    type: str
+  expiring_within:
+    description: Only keys that have not ended and end within this time from now, for example V(72h).
+    type: str
+  expired:
+    description: Only keys that have ended (V(true)), or have not (V(false)).
+    type: bool
+  user_base:
+    description: How user names begin in labs of release 1.3.2 of this collection. Counts with O(guid) only.
+    type: str
+    default: user
+"""
+
+EXAMPLES = r"""
+- name: Whose keys end within three days?
+  rhpds.litellm_virtual_keys.virtual_key_info:
+    url: https://litellm.example.com
+    api_key: "{{ litellm_master_key }}"
+    expiring_within: 72h
+  register: ending
+
+- name: What has the lab spent?
+  rhpds.litellm_virtual_keys.virtual_key_info:
+    url: https://litellm.example.com
+    api_key: "{{ litellm_master_key }}"
+    guid: abc12
+  register: lab
+"""
+
+RETURN = r"""
+keys:
+  description: The keys, ordered by alias.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    alias:
+      description: The alias.
+      type: str
+    key_id:
+      description: The SHA-256 of the value, by which LiteLLM knows the key.
+      type: str
+    guid:
+      description: The GUID of the lab, or an empty text.
+      type: str
+    user:
+      description: The user in the lab, or an empty text.
+      type: str
+    package:
+      description: The package that is noted on the key.
+      type: str
+    models:
+      description: The models that the key may call.
+      type: list
+      elements: str
+    expires:
+      description: When the key ends, or null when it does not.
+      type: str
+    expired:
+      description: Whether it has ended.
+      type: bool
+    spend:
+      description: What it has spent, in USD.
+      type: float
+    max_budget:
+      description: What it may spend, in USD, or null.
+      type: float
+    blocked:
+      description: Whether the gateway refuses it.
+      type: bool
+    metadata:
+      description: What is noted on the key.
+      type: dict
+    managed:
+      description: Whether this collection made the key, or has taken it over.
+      type: bool
+    generation:
+      description: How often it was rotated.
+      type: int
+    retired_from:
+      description: The alias that this value served before a rotation, or an empty text.
+      type: str
+spend:
+  description: What they all have spent, in USD.
+  returned: success
+  type: float
+calls:
+  description: How many HTTP exchanges it took.
+  returned: success
+  type: int
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import durations
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
+    GATEWAY_SPEC,
+    open_gateway,
+    run,
+)
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import describe
+
+
+def filters_of(params: Mapping[str, Any], lab: Lab | None) -> dict[str, Any]:
+    """The part of the conditions that LiteLLM itself can apply."""
+    filters: dict[str, Any] = {}
+    if params["alias"]:
+        filters["key_alias"] = params["alias"]
+    elif lab:
+        filters.update(key_alias=lab.alias, substring_matching="true")
+    if params["team_id"]:
+        filters["team_id"] = params["team_id"]
+    if params["expired"] is not None:
+        filters["expires"] = "expired" if params["expired"] else "active"
+    return filters
+
+
+def condition_of(params: Mapping[str, Any], lab: Lab | None, now: datetime) -> Callable[[LiveKey], bool]:
+    """All conditions, as a test of one key."""
+    within = params["expiring_within"]
+    limit = now + timedelta(seconds=durations.seconds(within, "expiring_within")) if within else None
+    owner = (params["owner"] or "").lower()
+
+    def matches(row: LiveKey) -> bool:
+        return (
+            (not params["alias"] or row.alias == params["alias"])
+            and (lab is None or lab.covers(row))
+            and (not owner or owner in (str(row.fields["user_id"]).lower(), str(row.metadata.get("owner")).lower()))
+            and (not params["team_id"] or row.fields["team_id"] == params["team_id"])
+            and (not params["package"] or (row.record is not None and row.record.package == params["package"]))
+            and (params["expired"] is None or row.expired(now) == params["expired"])
+            and (limit is None or (row.expires is not None and now < row.expires <= limit))
+        )
+
+    return matches
+
+
+def look_up(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    lab = Lab.from_params(params) if params["guid"] else None
+    gateway = open_gateway(module)
+    gateway.check_admin()
+    now = gateway.client.now()
+    matches = condition_of(params, lab, now)
+    rows = sorted((row for row in gateway.keys(**filters_of(params, lab)) if matches(row)), key=lambda row: row.alias)
+    return {
+        "changed": False,
+        "keys": [{**describe(row), "expired": row.expired(now)} for row in rows],
+        "spend": sum(row.spend for row in rows),
+        "calls": gateway.client.calls,
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **GATEWAY_SPEC,
+            "alias": {"type": "str"},
+            "guid": {"type": "str"},
+            "owner": {"type": "str"},
+            "team_id": {"type": "str"},
+            "package": {"type": "str"},
+            "expiring_within": {"type": "str"},
+            "expired": {"type": "bool"},
+            "user_base": {"type": "str", "default": "user"},
+        },
+        supports_check_mode=True,
+    )
+    run(module, lambda: look_up(module))
+
+
+if __name__ == "__main__":
+    main()
