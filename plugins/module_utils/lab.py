@@ -41,7 +41,7 @@ class Lab:
         guid, alias = params["guid"], params.get("lab_alias")
         if guid is not None:
             naming.check_guid(guid)
-        if alias is not None:
+        if alias:
             naming.check_alias(alias)
         canonical = naming.lab_alias(guid) if guid else ""
         return cls(guid=guid or "", alias=alias or canonical, user_base=params.get("user_base") or "user", whole=not alias or alias == canonical)

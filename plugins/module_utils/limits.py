@@ -102,7 +102,7 @@ def lifetime(text: str | None) -> int | None:
 def secret_of(params: Mapping[str, Any]) -> str:
     """The secret to derive values from. Raises ValueError for one that could be guessed."""
     secret = params["secret"]
-    if secret is None:
+    if not secret:
         return str(params["api_key"])
     if len(secret) < SHORTEST_SECRET:
         raise ValueError(f"secret has {len(secret)} characters; give at least {SHORTEST_SECRET}, for every key's value follows from it.")
