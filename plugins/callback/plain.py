@@ -1,0 +1,110 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Output for people: what a playbook says, and nothing about how it got there."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: plain
+type: stdout
+short_description: Prints only what a playbook has to say
+version_added: 2.0.0
+description:
+  - Prints the messages of C(ansible.builtin.debug) tasks as plain text, the names of plays, the names of tasks that take
+    long, and failures. Everything else is left out.
+  - Made for the playbooks of this collection that answer a question, such as C(list) and C(report).
+author:
+  - the rhpds.litellm_virtual_keys authors (@rhpds)
+options:
+  slow_seconds:
+    description: After how many seconds a task counts as slow, so that its name is printed.
+    type: float
+    default: 3
+    env:
+      - name: LITELLM_VIRTUAL_KEYS_SLOW_SECONDS
+    ini:
+      - section: callback_litellm_virtual_keys_plain
+        key: slow_seconds
+requirements:
+  - set as stdout in configuration
+"""
+
+import threading
+import time
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "rhpds.litellm_virtual_keys.plain"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._timer: threading.Timer | None = None
+        self._told: float | None = None
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        name = play.get_name().strip()
+        if name:
+            self._display.display(f"\n{name}\n{'=' * len(name)}")
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        self._finish()
+        name = task.get_name().split(" : ", 1)[-1].strip()
+        started = time.monotonic()
+
+        def tell() -> None:
+            self._told = started
+            self._display.display(f"  … {name}")
+
+        self._timer = threading.Timer(self.get_option("slow_seconds"), tell)
+        self._timer.daemon = True
+        self._timer.start()
+
+    v2_playbook_on_handler_task_start = v2_playbook_on_task_start
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        self._finish()
+        if result._task.action in ("debug", "ansible.builtin.debug") and not result._result.get("_ansible_no_log"):
+            self._say(result._result)
+
+    def v2_runner_item_on_ok(self, result: Any) -> None:
+        self.v2_runner_on_ok(result)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        self._finish()
+        if ignore_errors or result._result.get("_ansible_no_log"):
+            return
+        self._display.display(f"FAILED: {result._result.get('msg') or result._task.get_name()}", color="red", stderr=True)
+
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        self.v2_runner_on_failed(result)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        self.v2_runner_on_failed(result)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        self._finish()
+
+    def _finish(self) -> None:
+        """Stop the timer of the last task; if its name was printed, say how long it took."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if self._told is not None:
+            self._display.display(f"    {time.monotonic() - self._told:.0f} s")
+            self._told = None
+
+    def _say(self, result: dict[str, Any]) -> None:
+        message = result.get("msg")
+        if isinstance(message, list) and all(isinstance(line, str) for line in message):
+            self._display.display("\n".join(message))
+        elif isinstance(message, str):
+            self._display.display(message)
+        else:
+            self._display.display(self._dump_results({name: value for name, value in result.items() if not name.startswith("_") and name != "changed"}, indent=2))
