@@ -80,7 +80,9 @@ class CallbackModule(CallbackBase):
         self._finish()
         if ignore_errors or result._result.get("_ansible_no_log"):
             return
-        self._display.display(f"FAILED: {result._result.get('msg') or result._task.get_name()}", color="red", stderr=True)
+        self._display.display(
+            f"FAILED: {result._result.get('msg') or result._task.get_name()}", color="red", stderr=True
+        )
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
         self.v2_runner_on_failed(result)
@@ -107,4 +109,9 @@ class CallbackModule(CallbackBase):
         elif isinstance(message, str):
             self._display.display(message)
         else:
-            self._display.display(self._dump_results({name: value for name, value in result.items() if not name.startswith("_") and name != "changed"}, indent=2))
+            self._display.display(
+                self._dump_results(
+                    {name: value for name, value in result.items() if not name.startswith("_") and name != "changed"},
+                    indent=2,
+                )
+            )

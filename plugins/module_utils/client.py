@@ -34,9 +34,21 @@ except ImportError as error:
     REQUESTS_ERROR = error
 
 LONGEST_WAIT = 30.0
-_DATABASE_AWAY = ("can't reach database server", "no_db_connection", "all connection attempts failed", "server has closed the connection")
+_DATABASE_AWAY = (
+    "can't reach database server",
+    "no_db_connection",
+    "all connection attempts failed",
+    "server has closed the connection",
+)
 _NO_DATABASE = ("no connected db", "database not connected", "db not connected")
-_NOT_ADMIN = ("only proxy admin", "not allowed to call this route", "not authorized to access this endpoint", "not allowed to access this route", "not authorized to check another user", "only admin users")
+_NOT_ADMIN = (
+    "only proxy admin",
+    "not allowed to call this route",
+    "not authorized to access this endpoint",
+    "not allowed to access this route",
+    "not authorized to check another user",
+    "only admin users",
+)
 _ENTERPRISE = ("enterprise user", "enterprise license", "enterprise feature")
 
 
@@ -58,12 +70,23 @@ class Connection:
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"url is {self.url!r}, which is not the address of a gateway; give one such as https://litellm.example.com.")
+            raise ValueError(
+                f"url is {self.url!r}, which is not the address of a gateway; give one such as https://litellm.example.com."
+            )
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("url holds a user name, a query or a fragment; give the plain address, and the key in api_key.")
+            raise ValueError(
+                "url holds a user name, a query or a fragment; give the plain address, and the key in api_key."
+            )
         if not self.api_key or not self.api_key.isascii() or any(character.isspace() for character in self.api_key):
-            raise ValueError("api_key is empty or holds a blank, a line break or a letter that no key has; give the gateway's master key.")
-        for name, low, high in (("timeout", 0.1, 3600), ("retries", 0, 20), ("retry_delay", 0, 60), ("parallel_calls", 1, 64)):
+            raise ValueError(
+                "api_key is empty or holds a blank, a line break or a letter that no key has; give the gateway's master key."
+            )
+        for name, low, high in (
+            ("timeout", 0.1, 3600),
+            ("retries", 0, 20),
+            ("retry_delay", 0, 60),
+            ("parallel_calls", 1, 64),
+        ):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} is {getattr(self, name)}; give a number from {low} to {high}.")
 
@@ -129,7 +152,9 @@ class Client:
     def close(self) -> None:
         self._session.close()
 
-    def _call(self, method: str, path: str, params: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> Any:
+    def _call(
+        self, method: str, path: str, params: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None
+    ) -> Any:
         what = f"{method} {path}"
         answer = self._try(lambda: self._send(self._session, method, path, params, body), what)
         if not answer.ok:
@@ -167,7 +192,9 @@ class Client:
             self._sleep(wait)
         raise AssertionError("unreachable")
 
-    def _send(self, session: Any, method: str, path: str, params: Mapping[str, Any] | None, body: Mapping[str, Any] | None) -> Any:
+    def _send(
+        self, session: Any, method: str, path: str, params: Mapping[str, Any] | None, body: Mapping[str, Any] | None
+    ) -> Any:
         connection = self.connection
         with self._lock:
             self.calls += 1
@@ -207,19 +234,37 @@ class Client:
             return kind(message, status=status, detail=text)
 
         if 300 <= status < 400:
-            return make(errors.NotLitellm, f"{base} redirects {what} to {answer.headers.get('Location', 'nowhere')}; give the final address in url.")
+            return make(
+                errors.NotLitellm,
+                f"{base} redirects {what} to {answer.headers.get('Location', 'nowhere')}; give the final address in url.",
+            )
         if any(words in low for words in (*_DATABASE_AWAY, *_NO_DATABASE)):
-            return make(errors.NoDatabase, f"the gateway at {base} has no working database ({what}: {text}); see to its DATABASE_URL and to PostgreSQL.")
+            return make(
+                errors.NoDatabase,
+                f"the gateway at {base} has no working database ({what}: {text}); see to its DATABASE_URL and to PostgreSQL.",
+            )
         if "custom api key values are disabled" in low:
-            return make(errors.OwnValuesForbidden, f"the gateway at {base} takes no key values of the caller's choice; unset disable_custom_api_keys in its general_settings.")
+            return make(
+                errors.OwnValuesForbidden,
+                f"the gateway at {base} takes no key values of the caller's choice; unset disable_custom_api_keys in its general_settings.",
+            )
         if any(words in low for words in _ENTERPRISE):
             return make(errors.EnterpriseOnly, f"{what} needs LiteLLM's enterprise licence: {text}")
         if any(words in low for words in _NOT_ADMIN):
-            return make(errors.NotAdmin, f"the API key may not manage keys on {base} ({what}: {text}); give the master key or an admin's key.")
+            return make(
+                errors.NotAdmin,
+                f"the API key may not manage keys on {base} ({what}: {text}); give the master key or an admin's key.",
+            )
         if status == 401:
-            return make(errors.Unauthorized, f"the gateway at {base} does not know the API key ({what}: HTTP 401); check litellm_master_key or api_key.")
+            return make(
+                errors.Unauthorized,
+                f"the gateway at {base} does not know the API key ({what}: HTTP 401); check litellm_master_key or api_key.",
+            )
         if status == 403:
-            return make(errors.NotAdmin, f"the API key may not do {what} on {base}: {text}; give the master key or an admin's key.")
+            return make(
+                errors.NotAdmin,
+                f"the API key may not do {what} on {base}: {text}; give the master key or an admin's key.",
+            )
         if not _is_json(answer):
             return make(
                 errors.NotLitellm if status < 500 else errors.ServerFailed,
@@ -228,12 +273,18 @@ class Client:
         if status == 404:
             return make(errors.NotFound, f"{base} does not have what {what} asks for: {text}")
         if status == 429:
-            return make(errors.RateLimited, f"the gateway at {base} is too busy for {what}: {text}; run again later, or with fewer parallel_calls.")
+            return make(
+                errors.RateLimited,
+                f"the gateway at {base} is too busy for {what}: {text}; run again later, or with fewer parallel_calls.",
+            )
         if status == 400 and "already exists" in low and "alias" in low:
             return make(errors.AliasTaken, f"{what}: {text}")
         if status < 500:
             return make(errors.Rejected, f"the gateway at {base} rejects {what} (HTTP {status}): {text}")
-        return make(errors.ServerFailed, f"the gateway at {base} failed at {what} (HTTP {status}): {text}; see its log, then run again.")
+        return make(
+            errors.ServerFailed,
+            f"the gateway at {base} failed at {what} (HTTP {status}): {text}; see its log, then run again.",
+        )
 
 
 def _worth_another_try(answer: Any) -> bool:

@@ -38,7 +38,14 @@ class Gateway:
         """
         page = 1
         while True:
-            params = {"return_full_object": "true", "size": PAGE_SIZE, "page": page, "sort_by": "token", "sort_order": "asc", **filters}
+            params = {
+                "return_full_object": "true",
+                "size": PAGE_SIZE,
+                "page": page,
+                "sort_by": "token",
+                "sort_order": "asc",
+                **filters,
+            }
             answer = self.client.get("/key/list", params)
             try:
                 rows, pages = answer["keys"], int(answer["total_pages"])
@@ -108,4 +115,8 @@ def unserved(wanted: Iterable[str], served: Sequence[str]) -> list[str]:
     """The models in `wanted` that are neither served, nor covered by a served wildcard such as `openai/*`, nor a word of LiteLLM's."""
     exact = {*served, *MODEL_WORDS}
     patterns = [name for name in served if "*" in name]
-    return [name for name in dict.fromkeys(wanted) if name not in exact and not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+    return [
+        name
+        for name in dict.fromkeys(wanted)
+        if name not in exact and not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    ]

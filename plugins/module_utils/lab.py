@@ -44,7 +44,12 @@ class Lab:
         if alias:
             naming.check_alias(alias)
         canonical = naming.lab_alias(guid) if guid else ""
-        return cls(guid=guid or "", alias=alias or canonical, user_base=params.get("user_base") or "user", whole=not alias or alias == canonical)
+        return cls(
+            guid=guid or "",
+            alias=alias or canonical,
+            user_base=params.get("user_base") or "user",
+            whole=not alias or alias == canonical,
+        )
 
     # ------------------------------------------------------------------------------------------------- membership
     def owns(self, row: LiveKey) -> bool:
@@ -69,7 +74,9 @@ class Lab:
         rows = [row for row in gateway.keys_like(self.alias) if self.owns(row)]
         if not rows:
             gateway.check_admin()
-            raise NoSuchLab(f"the gateway has no key of the lab {self.alias}; check the guid, or provision the lab first.")
+            raise NoSuchLab(
+                f"the gateway has no key of the lab {self.alias}; check the guid, or provision the lab first."
+            )
         rows.sort(key=lambda row: (home(row), home(row) == row.alias, row.generation))
         return list({home(row): row for row in rows}.values())
 
@@ -117,9 +124,25 @@ class Lab:
         general = limits.wanted_key("", Record(), params, now)
 
         def change(row: LiveKey) -> WantedKey:
-            record = row.record.in_service() if row.record else Record(lab=self.alias, guid=self.guid, user=naming.user_of_legacy_alias(row.alias, self.alias, self.user_base) or "")
+            record = (
+                row.record.in_service()
+                if row.record
+                else Record(
+                    lab=self.alias,
+                    guid=self.guid,
+                    user=naming.user_of_legacy_alias(row.alias, self.alias, self.user_base) or "",
+                )
+            )
             record = Record(**{**record.__dict__, "package": general.record.package or record.package})
-            want = WantedKey(home(row), record, general.fields, general.metadata, general.lifetime, general.expires_by, general.rotation)
+            want = WantedKey(
+                home(row),
+                record,
+                general.fields,
+                general.metadata,
+                general.lifetime,
+                general.expires_by,
+                general.rotation,
+            )
             return self._with_state(want, params)
 
         return change
@@ -128,7 +151,9 @@ class Lab:
         if key.get("alias"):
             return naming.check_alias(key["alias"])
         if not self.alias:
-            raise ValueError("a key has neither an alias nor a lab to take one from; give its alias, or the guid of the lab.")
+            raise ValueError(
+                "a key has neither an alias nor a lab to take one from; give its alias, or the guid of the lab."
+            )
         return naming.user_alias(self.alias, naming.check_user(key["user"]) if key.get("user") else None)
 
     @staticmethod

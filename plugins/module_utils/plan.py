@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from . import derive, durations, naming
@@ -23,7 +23,7 @@ from .key import RECORD, LiveKey, Record, WantedKey, normal
 EXPIRY_TOLERANCE = timedelta(seconds=60)
 
 
-class Action(str, Enum):
+class Action(StrEnum):
     """What happens to an alias."""
 
     CREATE = "create"
@@ -35,7 +35,7 @@ class Action(str, Enum):
     CONFLICT = "conflict"
 
 
-class OnUnrecoverable(str, Enum):
+class OnUnrecoverable(StrEnum):
     """What to do with a key whose value cannot be derived: stop, replace it, or manage it without knowing its value."""
 
     FAIL = "fail"
@@ -155,9 +155,7 @@ def plan_update(
 ) -> Plan:
     """The plan that applies `change` to each of `rows` as it is, without a need to know any value."""
     policy = Policy(renew_expired=False)
-    return Plan(
-        keys=[_reconcile(change(row), row, now, policy, known=derivable(row, value_of)) for row in rows]
-    )
+    return Plan(keys=[_reconcile(change(row), row, now, policy, known=derivable(row, value_of)) for row in rows])
 
 
 def derivable(row: LiveKey, value_of: ValueOf) -> bool:
@@ -231,7 +229,9 @@ def _plan_key(
 def _create(want: WantedKey, generation: int, base: LiveKey | None, now: datetime) -> KeyPlan:
     """Mint a key. With `base`, the row that it takes over from: what is not wanted otherwise is taken from there."""
     record = replace(want.record, generation=generation, rotation=want.rotation or want.record.rotation)
-    fields = {name: value for name, value in (base.fields if base else {}).items() if value not in (None, [], {}, False)}
+    fields = {
+        name: value for name, value in (base.fields if base else {}).items() if value not in (None, [], {}, False)
+    }
     fields.update(want.fields)
     fields = {name: value for name, value in fields.items() if value is not None}
     if base and base.record:
@@ -251,7 +251,9 @@ def _create(want: WantedKey, generation: int, base: LiveKey | None, now: datetim
         lifetime = max(lifetime, durations.whole_seconds(want.expires_by - now))
     if lifetime is not None:
         payload["duration"] = f"{lifetime}s"
-    after = {name: value for name, value in payload.items() if name not in ("key_alias", "metadata", "duration", "spend")}
+    after = {
+        name: value for name, value in payload.items() if name not in ("key_alias", "metadata", "duration", "spend")
+    }
     after["expires"] = f"in {durations.spell(lifetime)}" if lifetime is not None else "never"
     after["metadata"] = {name: value for name, value in metadata.items() if name != RECORD}
     after["generation"] = generation
@@ -286,9 +288,7 @@ def _rotate(
             payload["duration"] = f"{policy.grace}s"
         calls.append(Call("/key/update", payload))
     minted = _create(want, generation, row, now)
-    return replace(
-        minted, action=Action.ROTATE, before=state_of(row), calls=[*calls, *minted.calls], live=row
-    )
+    return replace(minted, action=Action.ROTATE, before=state_of(row), calls=[*calls, *minted.calls], live=row)
 
 
 def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, *, known: bool) -> KeyPlan:

@@ -72,7 +72,9 @@ class Scope:
 class Reconciler:
     """Carries plans out on one gateway. `secret` is what key values are derived from."""
 
-    def __init__(self, gateway: Gateway, secret: str, *, check_mode: bool = False, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, gateway: Gateway, secret: str, *, check_mode: bool = False, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self.gateway = gateway
         self.check_mode = check_mode
         self._sleep = sleep
@@ -92,44 +94,45 @@ class Reconciler:
         """
         plan = self._plan(wanted, scope, policy)
         if plan.blockers:
-            first, more = plan.blockers[0], len(plan.blockers) - 1
-            raise Refused(first.reason + (f" ({more} more keys have such a trouble.)" if more else ""), first.action.value)
+            blocker, more = plan.blockers[0], len(plan.blockers) - 1
+            others = f" ({more} more keys have such a trouble.)" if more else ""
+            raise Refused(blocker.reason + others, blocker.action.value)
         if not plan.changed:
-            return self._outcome(plan, list(plan.keys))
+            return _outcome(plan, plan.keys, plan)
         self._check_writes(plan, check_models)
         if self.check_mode:
             return Outcome(plan, done=list(plan.keys))
+        return self._carry_out(plan, wanted, scope, policy)
 
-        done: dict[tuple[str, Action], KeyPlan] = {(key.alias, key.action): key for key in plan.keys if key.action is Action.KEEP}
-        first = plan
-        taken: set[str] = set()
+    def _carry_out(self, first: Plan, wanted: Sequence[WantedKey], scope: Scope, policy: Policy) -> Outcome:
+        """Write and look again, until there is nothing left to write."""
+        plan, done, taken = first, [key for key in first.keys if key.action is Action.KEEP], set[str]()
         for _round in range(ROUNDS):
             failures = self._write(plan)
-            for key in plan.keys:
-                if key.action is not Action.KEEP and key.alias not in failures:
-                    done[key.alias, key.action] = key
+            done += [key for key in plan.keys if key.action is not Action.KEEP and key.alias not in failures]
             taken |= {alias for alias, failure in failures.items() if isinstance(failure, errors.AliasTaken)}
             try:
                 plan = self._plan(wanted, scope, policy, taken)
             except errors.GatewayError as error:
-                raise Incomplete(f"keys were written, but the gateway could not be asked what it has: {error}", self._outcome(first, _final(done.values()))) from None
+                reason = f"keys were written, but the gateway could not be asked what it has: {error}"
+                raise Incomplete(reason, _outcome(first, done)) from None
             if plan.blockers:
-                raise Incomplete(f"keys were written, but {plan.blockers[0].reason}", self._outcome(first, _final(done.values())))
+                raise Incomplete(f"keys were written, but {plan.blockers[0].reason}", _outcome(first, done))
             if not plan.changed:
-                outcome = self._outcome(first, _final(done.values()), plan)
-                gone = [key.live for key in done.values() if key.action is Action.DELETE and key.live]
+                outcome = _outcome(first, done, plan)
+                gone = [key.live for key in done if key.action is Action.DELETE and key.live]
                 outcome.revocation = self.prove_revocation(gone) if gone else None
                 return outcome
             if set(failures) - taken:
                 break
-        if failures and not any(key.calls or key.action is Action.DELETE for key in done.values()):
+        if failures and not any(key.action is not Action.KEEP for key in done):
             raise next(iter(failures.values()))
-        outcome = self._outcome(first, _final(done.values()))
-        left = [f"{key.alias}: {failures[key.alias] if key.alias in failures else 'the gateway took the call and did not act on it'}" for key in plan.keys if key.calls]
+        ignored = "the gateway took the call and did not act on it"
+        left = [f"{key.alias}: {failures.get(key.alias, ignored)}" for key in plan.keys if key.calls]
         raise Incomplete(
             f"{len(left)} of {len(wanted)} keys are not as wanted ({'; '.join(left[:3])}{'; ...' if len(left) > 3 else ''});"
             " what is done stays done, so run again.",
-            outcome,
+            _outcome(first, done),
         )
 
     def _plan(self, wanted: Sequence[WantedKey], scope: Scope, policy: Policy, taken: Iterable[str] = ()) -> Plan:
@@ -138,7 +141,14 @@ class Reconciler:
         for alias in taken:
             found.update({row.token: row for row in self.gateway.keys(key_alias=alias)})
         rows = [row for row in found.values() if scope.concerns(row)]
-        return make_plan(wanted, rows, value_of=self.value_of, now=self.gateway.client.now(), policy=policy, is_member=scope.is_member)
+        return make_plan(
+            wanted,
+            rows,
+            value_of=self.value_of,
+            now=self.gateway.client.now(),
+            policy=policy,
+            is_member=scope.is_member,
+        )
 
     def _check_writes(self, plan: Plan, check_models: bool) -> None:
         """Whether the gateway can do what is planned: it accepts unknown models and teams without a word."""
@@ -156,7 +166,9 @@ class Reconciler:
                 )
         for team in sorted({payload["team_id"] for payload in payloads if payload.get("team_id")}):
             if not self.gateway.team_exists(team):
-                raise Refused(f"the gateway has no team {team}; create it first, or give another team_id.", "unknown_team")
+                raise Refused(
+                    f"the gateway has no team {team}; create it first, or give another team_id.", "unknown_team"
+                )
 
     def _write(self, plan: Plan) -> dict[str, errors.GatewayError]:
         """Make the calls of `plan`, several keys at a time, then delete. Returns the failures by alias."""
@@ -168,18 +180,19 @@ class Reconciler:
                 self.gateway.client.post(call.path, {**call.payload, **minted})
 
         results = self.gateway.each(write, busy)
-        failures = {key.alias: result for key, result in zip(busy, results, strict=True) if isinstance(result, errors.GatewayError)}
+        failures = {
+            key.alias: result
+            for key, result in zip(busy, results, strict=True)
+            if isinstance(result, errors.GatewayError)
+        }
         if plan.doomed and not failures:
             self.gateway.delete([row.token for row in plan.doomed])
         return failures
 
-    @staticmethod
-    def _outcome(plan: Plan, done: list[KeyPlan], final: Plan | None = None) -> Outcome:
-        live = {key.alias: key.live for key in (final or plan).keys if key.live and key.action is not Action.DELETE}
-        return Outcome(plan, done=done, live=live)
-
     # ------------------------------------------------------------------------------------------- keys as they are
-    def change(self, rows: Sequence[LiveKey], change: Callable[[LiveKey], WantedKey], reread: Callable[[], Iterable[LiveKey]]) -> Outcome:
+    def change(
+        self, rows: Sequence[LiveKey], change: Callable[[LiveKey], WantedKey], reread: Callable[[], Iterable[LiveKey]]
+    ) -> Outcome:
         """Apply `change` to live rows, without a need to know any value."""
         plan = plan_update(rows, change, value_of=self.value_of, now=self.gateway.client.now())
         if self.check_mode or not plan.changed:
@@ -195,7 +208,9 @@ class Reconciler:
         if failures or left:
             names = sorted({*failures, *(key.alias for key in left)})
             cause = f" ({next(iter(failures.values()))})" if failures else ""
-            raise Incomplete(f"{len(names)} of {len(rows)} keys are not as wanted, {names[0]} among them{cause}; run again.", outcome)
+            raise Incomplete(
+                f"{len(names)} of {len(rows)} keys are not as wanted, {names[0]} among them{cause}; run again.", outcome
+            )
         return outcome
 
     # --------------------------------------------------------------------------------------------------- deletion
@@ -218,7 +233,9 @@ class Reconciler:
                 break
             self.gateway.delete([row.token for row in left])
             left = list(find())
-        outcome = Outcome(plan, done=[key for key in plan.keys if key.live and key.live.token not in {row.token for row in left}])
+        outcome = Outcome(
+            plan, done=[key for key in plan.keys if key.live and key.live.token not in {row.token for row in left}]
+        )
         if left:
             names = ", ".join(sorted(row.alias for row in left)[:5])
             raise Incomplete(
@@ -248,7 +265,9 @@ class Reconciler:
         started = time.monotonic()
         alive = list(values)
         while alive:
-            asked = self.gateway.each(lambda alias: any(self.gateway.client.accepts(values[alias]) for _ in range(PROBES)), alive)
+            asked = self.gateway.each(
+                lambda alias: any(self.gateway.client.accepts(values[alias]) for _ in range(PROBES)), alive
+            )
             failed = [answer for answer in asked if isinstance(answer, errors.GatewayError)]
             if failed:
                 raise failed[0]
@@ -327,7 +346,11 @@ def describe(row: LiveKey) -> dict[str, Any]:
 
 def _entry(key: KeyPlan, live: LiveKey | None, reveal: Callable[[str, int], str] | None) -> dict[str, Any]:
     row = key.live if key.action is Action.DELETE else live or key.live
-    entry = describe(row) if row else {"alias": key.alias, "user": key.wanted.record.user if key.wanted else "", **key.after}
+    entry = (
+        describe(row)
+        if row
+        else {"alias": key.alias, "user": key.wanted.record.user if key.wanted else "", **key.after}
+    )
     entry["action"] = _PAST[key.action]
     generation = key.generation if key.action in (Action.CREATE, Action.ROTATE) else (row.generation if row else 0)
     entry["recoverable"] = key.known
@@ -336,11 +359,12 @@ def _entry(key: KeyPlan, live: LiveKey | None, reveal: Callable[[str, int], str]
     return entry
 
 
-def _final(done: Iterable[KeyPlan]) -> list[KeyPlan]:
-    """One entry an alias: what changed it counts more than that it was kept in a later round."""
+def _outcome(plan: Plan, done: Sequence[KeyPlan], final: Plan | None = None) -> Outcome:
+    """What was done, one entry an alias, with the rows of the final plan where it is known."""
     best: dict[tuple[str, bool], KeyPlan] = {}
     for key in done:
         name = (key.alias, key.action is Action.DELETE)
         if name not in best or best[name].action is Action.KEEP:
             best[name] = key
-    return list(best.values())
+    live = {key.alias: key.live for key in (final or plan).keys if key.live and key.action is not Action.DELETE}
+    return Outcome(plan, done=list(best.values()), live=live)
