@@ -212,10 +212,9 @@ class Gateway:
 
 
 def gatewayctl(directory: Path, command: str, *arguments: str) -> dict[str, Any]:
-    """Run a gateway's own control program, with the Python that the role installed for it."""
-    software = Path(json.loads((directory / "gateway.json").read_text())["software"])
+    """Run a gateway's own control program."""
     done = subprocess.run(
-        [str(software / "venv" / "bin" / "python"), str(directory / "gatewayctl.py"), str(directory), command, *arguments],
+        [sys.executable, str(directory / "gatewayctl.py"), str(directory), command, *arguments],
         capture_output=True,
         text=True,
         timeout=300,

