@@ -23,7 +23,7 @@ from typing import Any
 import psycopg
 import pytest
 import requests
-from conftest import Gateway
+from gateway_fixtures import Gateway
 
 SCHEMA = """
 datasource client {

@@ -1,0 +1,287 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""What every integration test shares: one real LiteLLM with a real PostgreSQL, and a way to run playbooks.
+
+Fixtures:
+
+- ``gateway`` (whole session): a :class:`Gateway`. Other tests use it too, so a test makes keys under names of its own.
+  ``LITELLM_VIRTUAL_KEYS_TEST_GATEWAY=<litellm_gateway_dir of a running gateway>`` uses that one and leaves it running.
+- ``playbook``: runs a playbook of the collection; see :class:`Playbooks`.
+
+Playbooks run with the ``ansible-playbook`` beside the Python that runs pytest, and find the collection through
+``ANSIBLE_COLLECTIONS_PATH``, which ``make`` sets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+COLLECTION = "rhpds.litellm_virtual_keys"
+MOCK_MODELS = ["openai/granite-3-2-8b-instruct", "openai/mistral-7b-instruct", "openai/llama-3-1-8b-instruct"]
+"""The models that the shared gateway serves; the role's default."""
+CACHE_TTL_SECONDS = 5
+"""How long LiteLLM may go on believing what it knows of a key (60 by default): what changes in a team or from another
+worker shows within this time, and a test that waits for it stays short."""
+SHARED_GATEWAY = {
+    "litellm_gateway_mock_models": MOCK_MODELS,
+    "litellm_gateway_general_settings": {"user_api_key_cache_ttl": CACHE_TTL_SECONDS},
+    "litellm_gateway_postgres_settings": {"fsync": "off"},  # the data does not outlive the tests
+}
+
+
+def cache() -> Path:
+    """Where the project keeps what it installs."""
+    xdg = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("LITELLM_VIRTUAL_KEYS_CACHE") or Path(xdg) / "rhpds-litellm-virtual-keys")
+
+
+GATEWAY_SOFTWARE = cache() / "gateway-software"
+
+
+# --------------------------------------------------------------------------------------------------------- playbooks
+@dataclasses.dataclass(frozen=True)
+class PlaybookRun:
+    """How a run ended."""
+
+    returncode: int
+    output: str
+    """Standard output and standard error, as a person would have seen them."""
+
+    def count(self, what: str) -> int:
+        """A number of the recap (ok, changed, failed, skipped, ...), summed over all hosts."""
+        return sum(int(number) for number in re.findall(rf"\b{what}=(\d+)", self.output.rpartition("PLAY RECAP")[2]))
+
+    @property
+    def changed(self) -> int:
+        return self.count("changed")
+
+
+class Playbooks:
+    """Runs playbooks as a user does: another process, the installed ansible-playbook."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def __call__(
+        self,
+        name: str | Path,
+        variables: Mapping[str, Any] | None = None,
+        *arguments: str,
+        check: bool = True,
+        environment: Mapping[str, str] | None = None,
+        timeout: float = 900,
+    ) -> PlaybookRun:
+        """Run a playbook of the collection by its short name ("provision"), or any other by its path.
+
+        The variables travel in a private file, as secrets may be among them. With ``check`` a run that fails is an error here.
+        """
+        playbook = str(name) if isinstance(name, Path) else f"{COLLECTION}.{name}"
+        handle, extra_vars = tempfile.mkstemp(dir=self.directory, suffix=".json")
+        with os.fdopen(handle, "w") as file:
+            json.dump(dict(variables or {}), file)
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("ansible-playbook")), playbook, "--extra-vars", f"@{extra_vars}", *arguments],
+            env={**os.environ, **ANSIBLE_ENVIRONMENT, **(environment or {})},
+            cwd=self.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0 or not check, f"{playbook} ended with {done.returncode}:\n{done.stdout}"
+        return PlaybookRun(done.returncode, done.stdout)
+
+
+ANSIBLE_ENVIRONMENT = {
+    "ANSIBLE_LOCALHOST_WARNING": "false",
+    "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+    "ANSIBLE_NOCOLOR": "true",
+    "ANSIBLE_FORCE_COLOR": "false",
+    "ANSIBLE_RETRY_FILES_ENABLED": "false",
+}
+
+
+@pytest.fixture
+def playbook(tmp_path: Path) -> Playbooks:
+    return Playbooks(tmp_path)
+
+
+# ----------------------------------------------------------------------------------------------------------- gateway
+class Gateway:
+    """A running gateway, and the hands of its admin."""
+
+    def __init__(self, directory: Path) -> None:
+        self.dir = directory
+        self.session = requests.Session()
+        self.session.trust_env = False  # no proxy on the way to loopback
+        self.session.headers["Authorization"] = f"Bearer {self.master_key}"
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads((self.dir / "connection.json").read_text())
+        return told
+
+    @property
+    def url(self) -> str:
+        return str(self.connection["url"])
+
+    @property
+    def master_key(self) -> str:
+        return str(self.connection["master_key"])
+
+    @property
+    def database_url(self) -> str:
+        return str(self.connection["database_url"])
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the playbooks want to know of the gateway."""
+        return {"litellm_url": self.url, "litellm_master_key": self.master_key}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The same for modules, which take it from the environment."""
+        return {"LITELLM_BASE_URL": self.url, "LITELLM_API_KEY": self.master_key}
+
+    # ------------------------------------------------------------------------------------------------ admin's calls
+    def request(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Any call with the master key; the answer whatever its status."""
+        return self.session.request(method, self.url + path, timeout=60, **options)
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        answer = self.request("GET", path, params=parameters)
+        assert answer.ok, f"GET {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def post(self, path: str, **body: Any) -> Any:
+        answer = self.request("POST", path, json=body)
+        assert answer.ok, f"POST {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def chat(self, key: str, model: str = MOCK_MODELS[0]) -> requests.Response:
+        """A call of a model with a virtual key, over a connection of its own."""
+        return requests.post(
+            f"{self.url}/v1/chat/completions",
+            headers={"Authorization": f"Bearer {key}"},
+            json={"model": model, "messages": [{"role": "user", "content": "Say hello."}]},
+            timeout=60,
+        )
+
+    def keys(self, prefix: str) -> list[dict[str, Any]]:
+        """All keys whose alias begins with the prefix, as LiteLLM keeps them."""
+        found, page = [], 1
+        while True:
+            answer = self.get("/key/list", return_full_object="true", size=100, page=page)
+            found += [key for key in answer["keys"] if (key["key_alias"] or "").startswith(prefix)]
+            if page >= answer["total_pages"]:
+                return found
+            page += 1
+
+    # ------------------------------------------------------------------------------------------------------ control
+    def control(self, command: str, *arguments: str) -> dict[str, Any]:
+        return gatewayctl(self.dir, command, *arguments)
+
+    def stop_postgres(self) -> None:
+        """Take the database away from under LiteLLM; give it back with start_postgres, also when the test fails."""
+        self.control("stop", "--only", "postgres")
+
+    def start_postgres(self) -> None:
+        """Give the database back and wait until LiteLLM has noticed."""
+        self.control("start")
+
+    def restart(self) -> None:
+        self.control("restart")
+
+
+def gatewayctl(directory: Path, command: str, *arguments: str) -> dict[str, Any]:
+    """Run a gateway's own control program."""
+    done = subprocess.run(
+        [sys.executable, str(directory / "gatewayctl.py"), str(directory), command, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, f"gatewayctl {command}: {done.stderr}"
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+class GatewayHome:
+    """Makes folders for gateways and takes everything in them down again, also after a session that was killed.
+
+    Not pytest's tmp_path: PostgreSQL, which never runs as root, must be able to pass through.
+    """
+
+    PREFIX = "litellm-gateway-test-"
+
+    def __init__(self) -> None:
+        for left_over in Path(tempfile.gettempdir()).glob(f"{self.PREFIX}*"):
+            owner = int(left_over.name.removeprefix(self.PREFIX).partition("-")[0])
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(owner, 0)
+                continue
+            if left_over.stat().st_uid == os.geteuid():
+                self.remove(left_over)
+        self.path = Path(tempfile.mkdtemp(prefix=f"{self.PREFIX}{os.getpid()}-"))
+        self.path.chmod(0o711)
+
+    @staticmethod
+    def remove(home: Path) -> None:
+        for gateway in home.glob("*/gateway.json"):
+            gatewayctl(gateway.parent, "stop")
+        shutil.rmtree(home)
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, *_problem: object) -> None:
+        self.remove(self.path)
+
+
+@pytest.fixture(scope="session")
+def gateway_home() -> Iterator[Path]:
+    """A folder for gateways; whatever runs in it is stopped at the end of the session."""
+    with GatewayHome() as home:
+        yield home
+
+
+@pytest.fixture(scope="session")
+def gateway(request: pytest.FixtureRequest) -> Iterator[Gateway]:
+    """The shared LiteLLM: started once, up to three minutes when its software must be installed first, else 15 seconds."""
+    borrowed = os.environ.get("LITELLM_VIRTUAL_KEYS_TEST_GATEWAY")
+    if borrowed:
+        yield Gateway(Path(borrowed))
+        return
+    home: Path = request.getfixturevalue("gateway_home")
+    directory = home / "shared"
+    variables = {**SHARED_GATEWAY, "litellm_gateway_dir": str(directory), "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE)}
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        print("\nStarting a real LiteLLM with a real PostgreSQL (15 s; minutes the first time) ...", file=sys.stderr, flush=True)
+    Playbooks(home)("gateway", variables)
+    yield Gateway(directory)
+
+
+@pytest.fixture
+def unique() -> str:
+    """A name that no other test has, fit for a guid, an alias or a folder."""
+    return f"t{uuid.uuid4().hex[:10]}"
