@@ -1,0 +1,116 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The action `approval`: decides requests for keys by a chain of rules. Its documentation stands in the module of that name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ..module_utils.printable import printable
+from ..plugin_utils.approval import context as contexts
+from ..plugin_utils.approval import loader
+from ..plugin_utils.approval.chain import Chain, Outcome
+from ..plugin_utils.approval.decision import Decision, Verdict
+from ..plugin_utils.approval.loader import Link
+from ..plugin_utils.approval.request import InvalidRequest, Request, parse
+
+display = Display()
+
+ARGUMENTS = {
+    "request": {"type": "raw"},
+    "requests": {"type": "list", "elements": "raw"},
+    "rules": {"type": "list", "elements": "raw", "required": True},
+    "packages": {"type": "dict"},
+    "usage": {"type": "list", "elements": "raw"},
+    "now": {"type": "str"},
+    "parallel": {"type": "int", "default": 8},
+}
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+    _supports_diff = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, arguments = self.validate_argument_spec(
+            argument_spec=ARGUMENTS, mutually_exclusive=[("request", "requests")], required_one_of=[("request", "requests")]
+        )
+        try:
+            if not 1 <= arguments["parallel"] <= 64:
+                raise ValueError(f"parallel is {arguments['parallel']}; give a number from 1 to 64.")
+            context = contexts.build(self._loader, now=arguments["now"], usage=arguments["usage"])
+            chain = Chain(
+                loader.load(arguments["rules"], context),
+                parallel=arguments["parallel"],
+                answers=_not_in_check_mode if self._task.check_mode else None,
+            )
+        except ValueError as error:
+            raise AnsibleActionFail(str(error)) from None
+        raw = arguments["requests"] if arguments["request"] is None else [arguments["request"]]
+        outcomes = chain.decide([_parsed(request, arguments["packages"]) for request in raw], context)
+        _tell_faults(outcomes)
+        results = [_as_result(request, outcome) for request, outcome in zip(raw, outcomes, strict=True)]
+        counts = Counter(answer["decision"] for answer in results)
+        result.update(changed=False, results=results, summary={str(decision): counts[str(decision)] for decision in _FINAL})
+        return result
+
+
+_FINAL = (Decision.APPROVE, Decision.DENY, Decision.REVIEW, Decision.PENDING)
+
+
+def _not_in_check_mode(link: Link, request: Request) -> Verdict:
+    return Verdict(Decision.CONTINUE, "would be asked; check mode asks nobody and goes on")
+
+
+def _parsed(raw: object, packages: Mapping[str, Any] | None) -> Request | InvalidRequest:
+    try:
+        return parse(raw, packages)
+    except InvalidRequest as error:
+        return error
+
+
+def _as_result(raw: object, outcome: Outcome) -> dict[str, Any]:
+    request = outcome.request.as_dict() if outcome.request else None
+    given = request or (raw if isinstance(raw, Mapping) else {})
+    return {
+        "request_id": _shown(given.get("request_id")),
+        "email": _shown(given.get("email")),
+        "models": request["models"] if request else [],
+        "package": request["package"] if request else None,
+        "valid": request is not None,
+        "decision": str(outcome.decision),
+        "reason": outcome.reason,
+        "rule": outcome.decided_by.name if outcome.decided_by else None,
+        "rule_index": outcome.decided_by.index if outcome.decided_by else None,
+        "reviewers": list(outcome.reviewers),
+        "request": request,
+        "trace": [step.as_dict() for step in outcome.trace],
+    }
+
+
+def _shown(value: object) -> str:
+    return printable(str(value), 254) if value is not None else ""
+
+
+def _tell_faults(outcomes: list[Outcome]) -> None:
+    """Each rule's first fault as a warning; its traceback at -vvv."""
+    told = set()
+    for outcome in outcomes:
+        for fault in outcome.faults:
+            display.vvv(fault)
+            link = outcome.decided_by
+            if link and link.index not in told:
+                told.add(link.index)
+                display.warning(f"rules[{link.index}] ({link.name}): {outcome.trace[-1].detail}; the requests it failed on stay pending.")

@@ -1,0 +1,71 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The action `policy_check`: lints and rehearses a chain of approval rules. Its documentation stands in the module of that name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ..plugin_utils.approval import context as contexts
+from ..plugin_utils.approval import loader, rehearsal
+from ..plugin_utils.approval.lint import ERROR, lint
+
+display = Display()
+
+ARGUMENTS = {
+    "rules": {"type": "list", "elements": "raw", "required": True},
+    "cases": {"type": "list", "elements": "raw"},
+    "cases_file": {"type": "path"},
+    "models": {"type": "list", "elements": "str", "default": []},
+    "packages": {"type": "dict"},
+    "usage": {"type": "list", "elements": "raw", "default": []},
+    "answers": {"type": "raw"},
+    "now": {"type": "str"},
+    "strict": {"type": "bool", "default": False},
+}
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+    _supports_diff = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS, mutually_exclusive=[("cases", "cases_file")])
+        try:
+            context = contexts.build(self._loader, now=arguments["now"], usage=arguments["usage"])
+            links = loader.load(arguments["rules"], context)
+            answers = rehearsal.checked_answers(arguments["answers"], links, "answers")
+            rows = rehearsal.read_cases(arguments["cases_file"]) if arguments["cases_file"] else arguments["cases"]
+            cases = [] if rows is None else rehearsal.parse_cases(rows, links)
+        except ValueError as error:
+            raise AnsibleActionFail(str(error)) from None
+        trials = rehearsal.rehearse(cases, links, context, arguments["packages"], answers)
+        findings = lint(links, arguments["models"])
+        lines = [*(rehearsal.table(trials) if trials else ()), *map(str, findings)]
+        display.display("\n".join(["", *(lines or ["Nothing to find fault with."]), ""]))
+
+        wrong = [trial for trial in trials if not trial.agrees]
+        errors = [finding for finding in findings if finding.level == ERROR]
+        told = [f"{len(wrong)} of {len(trials)} cases disagree with the chain: {'; '.join(map(str, wrong[:5]))}"] if wrong else []
+        if errors and arguments["strict"]:
+            told.append(f"the lint finds {len(errors)} errors: {'; '.join(map(str, errors[:5]))}")
+        result.update(
+            changed=False,
+            failed=bool(told),
+            passed=not told,
+            msg=". ".join(told) + "." if told else f"{len(trials)} cases agree with the chain.",
+            results=[trial.as_dict() for trial in trials],
+            findings=[finding.as_dict() for finding in findings],
+            table=lines,
+        )
+        return result

@@ -1,0 +1,88 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""E-mail addresses in one strict form, so that what is compared is what a mail is sent to.
+
+Allowed is what people have: a plain local part (RFC 5322 dot-atom, ASCII) and a domain name with at least two labels.
+Quoted local parts, comments, address literals and internationalised local parts are refused. A domain is kept in its
+ASCII (IDNA 2008) form: a look-alike letter then makes another name, and never compares equal.
+The validator of PyPI (email-validator) would be a further requirement on every host; requests brings idna already.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .printable import printable
+
+try:
+    import idna
+
+    IDNA_ERROR: ImportError | None = None
+except ImportError as error:
+    IDNA_ERROR = error
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+LONGEST = 254
+
+
+def ascii_lower(text: str) -> str:
+    """`text` with A to Z in lower case and nothing else changed: str.lower() would turn the Kelvin sign into k."""
+    return text.translate(_ASCII_LOWER)
+
+
+def ascii_domain(domain: str) -> str:
+    """A domain name in lower-case ASCII form, non-ASCII labels as `xn--...`. Raises ValueError."""
+    name = ascii_lower(domain)
+    if not name.isascii():
+        if IDNA_ERROR is not None:
+            raise ValueError("the domain is not in ASCII form, and the Python library idna, which would convert it, is missing")
+        try:
+            name = idna.encode(name, strict=True, uts46=False).decode("ascii")
+        except (idna.IDNAError, UnicodeError):
+            raise ValueError("the domain holds characters that no domain name has") from None
+    labels = name.split(".")
+    if len(name) > 253 or len(labels) < 2 or labels[-1].isdigit() or not all(_LABEL.fullmatch(label) for label in labels):
+        raise ValueError("the domain is not a domain name")
+    return name
+
+
+@dataclass(frozen=True)
+class Address:
+    """`local` as written, `domain` in lower-case ASCII form."""
+
+    local: str
+    domain: str
+
+    def __str__(self) -> str:
+        return f"{self.local}@{self.domain}"
+
+    @property
+    def person(self) -> str:
+        """Whom mail to this address reaches, for counting: lower case, without a `+tag`."""
+        return f"{ascii_lower(self.local).partition('+')[0]}@{self.domain}"
+
+
+def parse(text: object, name: str = "email") -> Address:
+    """The address in `text`. Raises ValueError, one sentence that begins with `name` and shows at most 80 characters of it."""
+    if not isinstance(text, str) or not text:
+        raise ValueError(f"{name} is missing; give an address such as user@example.com.")
+    local, at, domain = text.rpartition("@")
+    try:
+        if len(text) > LONGEST:
+            raise ValueError(f"it has {len(text)} characters, and at most {LONGEST} are allowed")
+        if not at or not domain:
+            raise ValueError("it has no domain after an @")
+        if len(local) > 64 or not _LOCAL.fullmatch(local):
+            raise ValueError("the part before the @ is empty, too long or holds characters that are not allowed there")
+        address = Address(local, ascii_domain(domain))
+        if len(str(address)) > LONGEST:
+            raise ValueError("its domain is too long in ASCII form")
+    except ValueError as error:
+        raise ValueError(f"{name} is {printable(text, 80)!r}, which is not an address: {error}; give one such as user@example.com.") from None
+    return address

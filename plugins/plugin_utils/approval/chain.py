@@ -1,0 +1,186 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The chain at work: requests in, decisions with their traces out. It writes nothing and keeps nothing."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...module_utils.printable import printable
+from .decision import NO_RULES, NOTHING_APPROVED, USUAL_REASONS, Decision, Verdict
+from .loader import Link
+from .request import InvalidRequest, Request, growth
+from .rule import Context, RuleUnavailable
+from .tally import Ledger, Tally
+
+LONGEST_REASON = 500
+LONGEST_DETAIL = 500
+
+Answers = Callable[[Link, Request], Verdict]
+"""Stands in for remote rules, in check mode and in rehearsals."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one rule said."""
+
+    index: int
+    rule: str
+    decision: Decision
+    matched: str | None
+    detail: str
+    duration_ms: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "index": self.index,
+            "rule": self.rule,
+            "decision": str(self.decision),
+            "matched": self.matched,
+            "detail": self.detail,
+            "duration_ms": self.duration_ms,
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The decision on one request."""
+
+    decision: Decision
+    reason: str
+    request: Request | None
+    """As it is to be minted; None when it could not be read."""
+    decided_by: Link | None = None
+    """The rule that ended the chain; None when none did."""
+    trace: tuple[Step, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    faults: tuple[str, ...] = field(default=(), repr=False)
+    """Tracebacks of rules that failed in a way their authors did not foresee."""
+
+
+class Chain:
+    """Rules in their order, asked about requests in theirs."""
+
+    def __init__(self, links: Sequence[Link], *, parallel: int = 8, answers: Answers | None = None) -> None:
+        """`parallel` requests at most are under way at the same time. With `answers`, remote rules are not called."""
+        self._links = links
+        self._parallel = parallel
+        self._answers = answers
+
+    def decide(self, requests: Sequence[Request | InvalidRequest], context: Context) -> list[Outcome]:
+        """One outcome a request, in the same order, as though each had been decided before the next was looked at."""
+        run = _Pass(self._links, self._answers, requests, context)
+        remote = self._answers is None and any(link.rule.REMOTE for link in self._links)
+        if not remote or self._parallel == 1:
+            return [run.decide(position) for position in range(len(requests))]
+        with ThreadPoolExecutor(self._parallel, "approval") as pool:
+            # Started in their order: a request then only ever waits for one that is already under way.
+            futures = [pool.submit(contextvars.copy_context().run, run.decide, position) for position in range(len(requests))]
+            try:
+                return [future.result() for future in futures]
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Pass:
+    """One pass over a list of requests. Only the waiting for remote rules overlaps: everything else holds `_turn`."""
+
+    def __init__(
+        self,
+        links: Sequence[Link],
+        answers: Answers | None,
+        requests: Sequence[Request | InvalidRequest],
+        context: Context,
+    ) -> None:
+        self._links = links
+        self._answers = answers
+        self._requests = requests
+        self._context = context
+        self._turn = threading.Condition(threading.Lock())
+        valid = [request if isinstance(request, Request) else None for request in requests]
+        self._ledger = None if context.usage is None else Ledger(context.usage, valid, self._turn)
+
+    def decide(self, position: int) -> Outcome:
+        with self._turn:
+            outcome = None
+            try:
+                outcome = self._walk(position)
+            finally:
+                if self._ledger is not None:
+                    self._ledger.decided(position, outcome is not None and outcome.decision is Decision.APPROVE)
+        return outcome
+
+    def _walk(self, position: int) -> Outcome:
+        request = self._requests[position]
+        if isinstance(request, InvalidRequest):
+            return Outcome(Decision.DENY, printable(str(request), LONGEST_REASON), None)
+        if not self._links:
+            return Outcome(Decision.DENY, NO_RULES, request)
+        context = self._context if self._ledger is None else replace(self._context, tally=Tally(self._ledger, position))
+        trace: list[Step] = []
+        for link in self._links:
+            started = time.perf_counter()
+            verdict, answered, faults = self._ask(link, request, context)
+            trace.append(_step(link, verdict, started))
+            request = verdict.request or request
+            if verdict.decision is not Decision.CONTINUE:
+                reviewers = tuple(dict.fromkeys((*verdict.reviewers, *link.reviewers))) if verdict.decision is Decision.REVIEW else ()
+                reason = (link.reason if answered else "") or verdict.reason or USUAL_REASONS[verdict.decision]
+                return Outcome(verdict.decision, printable(link.conceal(reason), LONGEST_REASON), request, link, tuple(trace), reviewers, faults)
+        return Outcome(Decision.DENY, NOTHING_APPROVED, request, None, tuple(trace))
+
+    def _ask(self, link: Link, request: Request, context: Context) -> tuple[Verdict, bool, tuple[str, ...]]:
+        """The verdict, whether it is the rule's own, and the traceback when the rule failed."""
+        try:
+            verdict = self._verdict(link, request, context)
+            more = growth(request, verdict.request) if verdict.request is not None else None
+            if more:
+                raise TypeError(f"it would widen {more} of the request, and a rule may only take away")
+        except RuleUnavailable as error:
+            return Verdict(link.on_error, f"no answer: {error} (on_error: {link.on_error.word})"), False, ()
+        except Exception as error:  # a rule's author may err in any way: the request waits, its fault is told
+            detail = f"the rule failed: {type(error).__name__}: {error}"
+            fault = link.conceal(f"rules[{link.index}] ({link.name}) failed: {traceback.format_exc()}")
+            return Verdict(Decision.PENDING, detail), False, (fault,)
+        return verdict, True, ()
+
+    def _verdict(self, link: Link, request: Request, context: Context) -> Verdict:
+        if link.rule.REMOTE:
+            if self._answers is not None:
+                return self._answers(link, request)
+            with self._others_turn():
+                verdict = link.rule.evaluate(request, context)
+        else:
+            verdict = link.rule.evaluate(request, context)
+        if not isinstance(verdict, Verdict):
+            raise TypeError(f"it answered {type(verdict).__name__} and must answer a Verdict")
+        return verdict
+
+    @contextmanager
+    def _others_turn(self) -> Iterator[None]:
+        self._turn.release()
+        try:
+            yield
+        finally:
+            self._turn.acquire()
+
+
+def _step(link: Link, verdict: Verdict, started: float) -> Step:
+    return Step(
+        index=link.index,
+        rule=link.name,
+        decision=verdict.decision,
+        matched=None if verdict.matched is None else printable(link.conceal(verdict.matched), LONGEST_DETAIL),
+        detail=printable(link.conceal(verdict.detail), LONGEST_DETAIL),
+        duration_ms=round((time.perf_counter() - started) * 1000, 1),
+    )

@@ -1,0 +1,62 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""What a rule may say, and how it says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .request import Request
+
+
+class Decision(StrEnum):
+    """APPROVE and DENY end the chain, CONTINUE asks the next rule, REVIEW waits for a person, PENDING for the next pass."""
+
+    APPROVE = "APPROVE"
+    DENY = "DENY"
+    CONTINUE = "CONTINUE"
+    REVIEW = "REVIEW"
+    PENDING = "PENDING"
+
+    @property
+    def word(self) -> str:
+        """The decision as a value of an option: `deny`, `review`, ..."""
+        return self.value.lower()
+
+    @classmethod
+    def from_word(cls, word: str) -> Decision:
+        """The decision that a word means, in any case. Raises ValueError."""
+        return cls(word.strip().upper())
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer of one rule to one request."""
+
+    decision: Decision
+    detail: str = ""
+    """What happened, in words for the administrator; stands in the trace."""
+    reason: str = ""
+    """Why, in words for the requester: nothing about rules, patterns or services. Empty: the decision's usual words."""
+    matched: str | None = None
+    """The pattern, condition or limit that brought the decision about."""
+    request: Request | None = None
+    """The request as the next rules shall see it and as it is to be minted; None: as it was. It may only become less."""
+    reviewers: tuple[str, ...] = ()
+    """E-mail addresses of those who shall look at it when the decision is REVIEW."""
+
+
+# What the requester reads when neither the rule nor the chain has words of its own.
+USUAL_REASONS: dict[Decision, str] = {
+    Decision.APPROVE: "Your request meets the rules for automatic approval.",
+    Decision.DENY: "Your request does not meet the rules for a key.",
+    Decision.REVIEW: "Your request waits for a reviewer.",
+    Decision.PENDING: "Your request could not be decided yet and will be looked at again.",
+}
+NOTHING_APPROVED = "No approval rule approved this request."
+NO_RULES = "No approval plugins configured"

@@ -1,0 +1,169 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""A request for a key, checked: what comes in is written by anybody."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...module_utils import durations, email_address
+from ...module_utils.email_address import Address
+from ...module_utils.printable import printable
+
+LONGEST_MODEL = 256
+MOST_MODELS = 200
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+class InvalidRequest(ValueError):
+    """The request cannot be taken as it is. The message may be shown to the requester."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody asks for. `models` is what the key will be good for; `duration` such as 30d and `max_budget` in USD, None: no limit."""
+
+    address: Address
+    models: tuple[str, ...]
+    request_id: str = ""
+    package: str | None = None
+    duration: str | None = None
+    max_budget: float | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """All other fields of the record, as they came."""
+
+    @property
+    def email(self) -> str:
+        return str(self.address)
+
+    @property
+    def domain(self) -> str:
+        return self.address.domain
+
+    def as_dict(self) -> dict[str, Any]:
+        """As conditions see it and as it is returned."""
+        return {
+            **self.extra,
+            "request_id": self.request_id,
+            "email": self.email,
+            "domain": self.domain,
+            "model": self.models[0],
+            "models": list(self.models),
+            "package": self.package,
+            "duration": self.duration,
+            "max_budget": self.max_budget,
+        }
+
+
+_OWN_FIELDS = frozenset(("request_id", "email", "domain", "model", "models", "package", "duration", "max_budget"))
+
+
+def parse(raw: object, packages: Mapping[str, Mapping[str, Any]] | None = None) -> Request:
+    """The request in `raw`; a package of `packages` supplies the models, duration and budget that `raw` does not name.
+
+    Raises InvalidRequest, one sentence.
+    """
+    if not isinstance(raw, Mapping):
+        raise InvalidRequest("the request is not a mapping with an email and a model or package.")
+    try:
+        address = email_address.parse(raw.get("email"))
+        package = _package(raw.get("package"), packages)
+        offer = (packages or {}).get(package or "", {})
+        models = _models(raw, offer)
+        duration = _duration(_given(raw, offer, "duration"))
+        max_budget = _budget(_given(raw, offer, "max_budget"))
+    except InvalidRequest:
+        raise
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None
+    return Request(
+        address=address,
+        models=models,
+        request_id=_request_id(raw.get("request_id")),
+        package=package,
+        duration=duration,
+        max_budget=max_budget,
+        extra={key: value for key, value in raw.items() if isinstance(key, str) and key not in _OWN_FIELDS},
+    )
+
+
+def growth(old: Request, new: Request) -> str | None:
+    """What of `new` is more than in `old`, in words; None when it is the same or less."""
+    if (new.address, new.request_id, new.package) != (old.address, old.request_id, old.package):
+        return "the person, the id or the package"
+    if not new.models or not set(new.models) <= set(old.models):
+        return "the models"
+    if old.duration is not None and (new.duration is None or durations.seconds(new.duration) > durations.seconds(old.duration)):
+        return "the duration"
+    if old.max_budget is not None and (new.max_budget is None or new.max_budget > old.max_budget):
+        return "the budget"
+    return None
+
+
+def _given(raw: Mapping[str, Any], offer: Mapping[str, Any], name: str) -> Any:
+    value = raw.get(name)
+    return offer.get(name) if value is None or value == "" else value
+
+
+def _request_id(value: object) -> str:
+    if value is None or value == "":
+        return ""
+    if not isinstance(value, str) or not _REQUEST_ID.fullmatch(value):
+        raise InvalidRequest(f"request_id is {printable(str(value), 80)!r}; it may hold up to 128 letters, digits, '.', '_' and '-'.")
+    return str(value)
+
+
+def _package(value: object, packages: Mapping[str, Any] | None) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not _PACKAGE.fullmatch(value):
+        raise InvalidRequest(f"package is {printable(str(value), 80)!r}; it may hold up to 128 letters, digits, '.', '_' and '-'.")
+    if packages is not None and value not in packages:
+        raise InvalidRequest(f"package is {value!r}, which is not offered; choose one of {', '.join(sorted(packages)) or 'none'}.")
+    return str(value)
+
+
+def _models(raw: Mapping[str, Any], offer: Mapping[str, Any]) -> tuple[str, ...]:
+    wanted = raw.get("models") or raw.get("model") or offer.get("models")
+    listed: Sequence[object] = [wanted] if isinstance(wanted, str) else wanted if isinstance(wanted, (list, tuple)) else []
+    if not listed:
+        raise InvalidRequest("the request names neither a model nor a package with models; name one.")
+    if len(listed) > MOST_MODELS:
+        raise InvalidRequest(f"the request names {len(listed)} models, and at most {MOST_MODELS} are allowed.")
+    models = []
+    for model in listed:
+        if not isinstance(model, str) or not model or len(model) > LONGEST_MODEL or model.strip() != model or printable(model, LONGEST_MODEL) != model:
+            raise InvalidRequest(f"model is {printable(str(model), 80)!r}, which is not the name of a model; name one that the gateway serves.")
+        models.append(str(model))
+    return tuple(dict.fromkeys(models))
+
+
+def _duration(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidRequest(f"duration is {printable(str(value), 80)!r}, which is not a duration; give one such as 30d.")
+    if len(value) > 20 or not value.isascii():
+        raise InvalidRequest("duration is not a duration; give one such as 30d.")
+    durations.seconds(value)
+    return str(value)
+
+
+def _budget(value: object) -> float | None:
+    if value is None:
+        return None
+    try:
+        budget = math.nan if isinstance(value, bool) or not isinstance(value, (int, float, str)) else float(value)
+    except (ValueError, OverflowError):
+        budget = math.nan
+    if not math.isfinite(budget) or budget < 0:
+        raise InvalidRequest(f"max_budget is {printable(str(value), 80)!r}, which is not an amount in USD; give a number from 0 up.")
+    return budget

@@ -1,0 +1,55 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""`expression`: decides by a Jinja condition over `request`, as one would write it in `when`.
+
+`condition`: one or a list, all of which must be true. `decision`: what happens then, `approve`, `deny`, `review` or `pending`.
+A condition sees `request` and nothing else; what the requester wrote is data there and is never templated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Request, RuleUnavailable, Verdict
+
+
+class Rule(ApprovalRule):
+    OPTIONS = {
+        "condition": {"type": "list", "elements": "raw", "required": True},
+        "decision": {"type": "str", "choices": ["approve", "deny", "review", "pending"], "required": True},
+    }
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        self._conditions: list[str] = options["condition"]
+        if not self._conditions:
+            raise OptionError("condition", "is an empty list; give a condition such as request.max_budget <= 10")
+        for condition in self._conditions:
+            if not isinstance(condition, str) or not condition.strip():
+                raise OptionError("condition", f"holds {condition!r}, which is no condition; give text such as request.max_budget <= 10")
+
+    def check(self, context: Context) -> None:
+        if context.check_condition is None:
+            raise OptionError("condition", "cannot be evaluated here; use the rule in the action approval or policy_check")
+        for condition in self._conditions:
+            wrong = context.check_condition(condition)
+            if wrong:
+                raise OptionError("condition", f"is {condition!r}, which cannot be used: {wrong}")
+
+    def evaluate(self, request: Request, context: Context) -> Verdict:
+        assert context.evaluate is not None  # `check` has seen to it
+        variables = {"request": request.as_dict()}
+        for condition in self._conditions:
+            try:
+                holds = context.evaluate(condition, variables)
+            except ValueError as error:
+                raise RuleUnavailable(f"the condition {condition!r} could not be evaluated: {error}") from None
+            if not holds:
+                return Verdict(Decision.CONTINUE, f"not true: {condition}")
+        return Verdict(Decision.from_word(self.options["decision"]), "the condition is true", matched=" and ".join(self._conditions))
+
+    def outcomes(self) -> frozenset[Decision]:
+        return frozenset((Decision.CONTINUE, Decision.from_word(self.options["decision"])))

@@ -1,0 +1,87 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""`package`: says which packages a mail domain may take, and cuts what is asked for down to what it may have.
+
+`allow`: a list; the first entry whose `domain` and `packages` (wildcard patterns) match holds.
+  `packages` left out: any package, and requests for plain models. `max_duration` (30d) and `max_budget` (USD): the most.
+`otherwise`: what happens when no entry matches, `deny`, `review` or `continue`.
+A request that names no duration or budget where there is a cap gets the cap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ...module_utils import durations
+from ...plugin_utils.approval.pattern import domain_pattern
+from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Request, Verdict, checked_patterns, first_match, matches
+
+
+class Rule(ApprovalRule):
+    OPTIONS = {
+        "allow": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {
+                "domain": {"type": "str", "default": "*"},
+                "packages": {"type": "list", "elements": "str"},
+                "max_duration": {"type": "str"},
+                "max_budget": {"type": "float"},
+            },
+        },
+        "otherwise": {"type": "str", "choices": ["deny", "review", "continue"], "default": "deny"},
+    }
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        self._entries: list[tuple[str, Mapping[str, Any]]] = []
+        for index, entry in enumerate(options["allow"]):
+            checked_patterns("allow", [entry["domain"], *(entry["packages"] or ())])
+            try:
+                self._entries.append((domain_pattern(entry["domain"]), entry))
+                if entry["max_duration"] is not None:
+                    durations.seconds(entry["max_duration"], f"allow[{index}].max_duration")
+            except ValueError as error:
+                raise OptionError("allow", f"cannot be used: {str(error).rstrip('.')}") from None
+            if entry["max_budget"] is not None and not 0 <= entry["max_budget"] < float("inf"):
+                raise OptionError("allow", f"has allow[{index}].max_budget {entry['max_budget']}, which is no amount in USD; give 0 or more")
+
+    def evaluate(self, request: Request, context: Context) -> Verdict:
+        for pattern, entry in self._entries:
+            if not matches(pattern, request.domain):
+                continue
+            package = None
+            if entry["packages"] is not None:
+                package = first_match(entry["packages"], request.package) if request.package else None
+                if package is None:
+                    continue
+            cut, told = _cut(request, entry)
+            matched = entry["domain"] if package is None else f"{entry['domain']}: {package}"
+            return Verdict(Decision.CONTINUE, "; ".join(told) or "within the caps", matched=matched, request=cut)
+        asked = f"the package {request.package}" if request.package else "models without a package"
+        detail = f"no entry gives {asked} to {request.domain}"
+        return Verdict(Decision.from_word(self.options["otherwise"]), detail, "Your organisation may not take what you asked for.")
+
+    def outcomes(self) -> frozenset[Decision]:
+        every = any(set(pattern) == {"*"} and entry["packages"] is None for pattern, entry in self._entries)
+        otherwise = () if every else (Decision.from_word(self.options["otherwise"]),)
+        return frozenset((Decision.CONTINUE, *otherwise)) if self._entries else frozenset(otherwise)
+
+
+def _cut(request: Request, entry: Mapping[str, Any]) -> tuple[Request, list[str]]:
+    """The request within the caps of an entry, and what was changed, in words."""
+    told = []
+    longest, most = entry["max_duration"], entry["max_budget"]
+    if longest is not None and (request.duration is None or durations.seconds(request.duration) > durations.seconds(longest)):
+        told.append(f"duration cut from {request.duration or 'no end'} to {longest}")
+        request = replace(request, duration=longest)
+    if most is not None and (request.max_budget is None or request.max_budget > most):
+        asked = "no limit" if request.max_budget is None else f"{request.max_budget:g}"
+        told.append(f"budget cut from {asked} to {most:g} USD")
+        request = replace(request, max_budget=most)
+    return request, told

@@ -1,0 +1,66 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""`quota`: stops requests of those who have enough live keys.
+
+`per_person`, `per_domain`, `per_package`: the most live keys of one person, of one mail domain, of one package.
+`over`: what happens to a request that would be one more, `deny` or `review`.
+What counts are the keys that the task gave as `usage`, and those that requests earlier in the same list were granted.
+Addresses of one person with different `+tags` count as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Request, Verdict
+from ...plugin_utils.approval.tally import DOMAIN, PACKAGE, PERSON
+
+_LIMITS = {"per_person": PERSON, "per_domain": DOMAIN, "per_package": PACKAGE}
+_REASONS = {
+    PERSON: "You have as many keys as one person may have.",
+    DOMAIN: "Your organisation has as many keys as it may have.",
+    PACKAGE: "All keys of this package are taken.",
+}
+
+
+class Rule(ApprovalRule):
+    OPTIONS = {
+        "per_person": {"type": "int"},
+        "per_domain": {"type": "int"},
+        "per_package": {"type": "int"},
+        "over": {"type": "str", "choices": ["deny", "review"], "default": "deny"},
+    }
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        self._limits = {option: options[option] for option in _LIMITS if options[option] is not None}
+        if not self._limits:
+            raise OptionError("per_person", "is missing, and so are per_domain and per_package; give at least one of them")
+        for option, limit in self._limits.items():
+            if limit < 0:
+                raise OptionError(option, f"is {limit}, which is no number of keys; give 0 or more")
+
+    def check(self, context: Context) -> None:
+        if context.usage is None:
+            raise OptionError(next(iter(self._limits)), "counts live keys, and the task was not told of any; give it usage (an empty list when there are none)")
+
+    def evaluate(self, request: Request, context: Context) -> Verdict:
+        assert context.tally is not None  # `check` has seen to it
+        subjects = {PERSON: request.address.person, DOMAIN: request.domain, PACKAGE: request.package}
+        counts = []
+        for option, limit in self._limits.items():
+            subject = subjects[_LIMITS[option]]
+            if subject is None:
+                continue
+            held = context.tally.held(_LIMITS[option], subject, limit)
+            if held >= limit:
+                detail = f"{subject} has {held} live keys, and {option} is {limit}"
+                return Verdict(Decision.from_word(self.options["over"]), detail, _REASONS[_LIMITS[option]], matched=f"{option}: {limit}")
+            counts.append(f"{subject} has fewer than {limit}")
+        return Verdict(Decision.CONTINUE, "; ".join(counts) or "the request is for no package")
+
+    def outcomes(self) -> frozenset[Decision]:
+        return frozenset((Decision.CONTINUE, Decision.from_word(self.options["over"])))

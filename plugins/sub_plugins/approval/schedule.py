@@ -1,0 +1,135 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""`schedule`: lets requests pass in weekly time windows only, and never on blackout dates.
+
+`timezone`: an IANA name such as Europe/Berlin. `windows`: a list of {days, from, to}; none: at any time.
+  `days`: mon to sun, as a list, or ranges such as mon-fri; left out: every day. `from`, `to`: "08:00", "18:30", "24:00".
+  A window whose `to` is not after its `from` ends on the next day.
+`blackout`: dates, "2026-12-24", or ranges, "2026-12-24/2027-01-01" with both ends within.
+`outside`: what happens outside, `deny`, `review`, `pending` (decided at the next pass inside) or `continue`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timezone, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Request, Verdict
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_TIME = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])")
+_MIDNIGHT = 24 * 60
+
+
+@dataclass(frozen=True)
+class _Window:
+    days: frozenset[int]
+    start: int  # minutes after midnight, as is `end`
+    end: int
+    text: str
+
+    def holds(self, weekday: int, minute: int) -> bool:
+        if self.start < self.end:
+            return weekday in self.days and self.start <= minute < self.end
+        return (weekday in self.days and minute >= self.start) or ((weekday - 1) % 7 in self.days and minute < self.end)
+
+
+class Rule(ApprovalRule):
+    OPTIONS = {
+        "timezone": {"type": "str", "default": "UTC"},
+        "windows": {
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                "days": {"type": "list", "elements": "str"},
+                "from": {"type": "str", "default": "00:00"},
+                "to": {"type": "str", "default": "24:00"},
+            },
+        },
+        "blackout": {"type": "list", "elements": "str", "default": []},
+        "outside": {"type": "str", "choices": ["deny", "review", "pending", "continue"], "default": "pending"},
+    }
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        if options["windows"] is None and not options["blackout"]:
+            raise OptionError("windows", "is missing, and so is blackout; give at least one of them")
+        if options["windows"] == []:
+            raise OptionError("windows", "is an empty list, which would be at no time; leave it out to mean at any time")
+        self._zone = _zone(options["timezone"])
+        self._windows = [_window(index, window) for index, window in enumerate(options["windows"] or [])]
+        self._blackout = [_dates(text) for text in options["blackout"]]
+
+    def evaluate(self, request: Request, context: Context) -> Verdict:
+        local = context.now.astimezone(self._zone)
+        told = f"it is {local:%a %Y-%m-%d %H:%M} in {self.options['timezone']}"
+        for first, last, text in self._blackout:
+            if first <= local.date() <= last:
+                return self._outside(f"{told}, a blackout date", text)
+        if not self._windows:
+            return Verdict(Decision.CONTINUE, f"{told}, no blackout date")
+        for window in self._windows:
+            if window.holds(local.weekday(), 60 * local.hour + local.minute):
+                return Verdict(Decision.CONTINUE, f"{told}, within a window", matched=window.text)
+        return self._outside(f"{told}, outside of every window", None)
+
+    def _outside(self, detail: str, matched: str | None) -> Verdict:
+        decision = Decision.from_word(self.options["outside"])
+        reason = "No keys are given out at this time." if decision is Decision.DENY else ""
+        return Verdict(decision, detail, reason, matched=matched)
+
+    def outcomes(self) -> frozenset[Decision]:
+        return frozenset((Decision.CONTINUE, Decision.from_word(self.options["outside"])))
+
+
+def _zone(name: str) -> tzinfo:
+    if name == "UTC":
+        return timezone.utc  # needs no time zone data
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
+        raise OptionError("timezone", f"is {name!r}, which this machine does not know; give an IANA name such as Europe/Berlin, or install tzdata") from None
+
+
+def _window(index: int, window: Mapping[str, Any]) -> _Window:
+    days = frozenset(_weekdays(index, window["days"])) if window["days"] is not None else frozenset(range(7))
+    start, end = (_minutes(f"windows[{index}].{side}", window[side]) for side in ("from", "to"))
+    if start == _MIDNIGHT:
+        raise OptionError("windows", f"has windows[{index}].from '24:00'; write '00:00'")
+    text = f"{','.join(_DAYS[day] for day in sorted(days))} {window['from']}-{window['to']}"
+    return _Window(days, start, end, text)
+
+
+def _weekdays(index: int, days: Iterable[str]) -> Iterable[int]:
+    for text in days:
+        first, dash, last = text.strip().lower().partition("-")
+        if first not in _DAYS or (dash and last not in _DAYS):
+            raise OptionError("windows", f"has windows[{index}].days {text!r}; give mon to sun, or a range such as mon-fri")
+        start = _DAYS.index(first)
+        length = (_DAYS.index(last) - start) % 7 if dash else 0
+        yield from ((start + step) % 7 for step in range(length + 1))
+
+
+def _minutes(name: str, text: str) -> int:
+    match = _TIME.fullmatch(text)
+    if match is None or (minutes := 60 * int(match[1]) + int(match[2])) > _MIDNIGHT:
+        raise OptionError("windows", f"has {name} {text!r}, which is no time; write it in quotes as '08:00' (YAML reads 18:00 without quotes as 1080)")
+    return minutes
+
+
+def _dates(text: str) -> tuple[date, date, str]:
+    first, slash, last = text.partition("/")
+    try:
+        start = datetime.strptime(first.strip(), "%Y-%m-%d").date()
+        end = datetime.strptime(last.strip(), "%Y-%m-%d").date() if slash else start
+    except ValueError:
+        raise OptionError("blackout", f"holds {text!r}, which is no date; give '2026-12-24', or a range as '2026-12-24/2027-01-01'") from None
+    if end < start:
+        raise OptionError("blackout", f"holds {text!r}, which ends before it begins; turn it round")
+    return start, end, text
