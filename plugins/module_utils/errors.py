@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 
-_KEY = re.compile(r"sk-[A-Za-z0-9_\-.…]{4,}")
+# In the middle of a word (`task-force`) only what is too long to be a word.
+_KEY = re.compile(r"(?:(?<![A-Za-z0-9])sk-[A-Za-z0-9_\-.…]{4,}|sk-[A-Za-z0-9_\-.…]{16,})")
 _LONG = 600
 
 
