@@ -23,7 +23,7 @@ UNITS: dict[str, int] = {
 }
 LONGEST_SECONDS = 10 * 365 * 86_400
 
-_DURATION = re.compile(r"(\d{1,12})(s|m|h|d|w|mo)")
+_DURATION = re.compile(r"([0-9]{1,12})(s|m|h|d|w|mo)")
 
 
 def seconds(text: str, name: str = "duration") -> int:
