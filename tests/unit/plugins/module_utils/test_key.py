@@ -1,0 +1,123 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import (
+    FIELDS,
+    RECORD,
+    LiveKey,
+    Record,
+    normal,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+ROW: dict[str, Any] = {
+    "token": "a" * 64,
+    "key_alias": "virtkey-abc",
+    "models": ["b", "a"],
+    "max_budget": 5,
+    "litellm_budget_table": {"soft_budget": 3.0},
+    "soft_budget": None,
+    "blocked": None,
+    "expires": "2026-11-21T13:00:00.125000Z",
+    "created_at": "2026-11-21T12:00:00Z",
+    "spend": 1.5,
+    "metadata": {"guid": "abc", "owner": "a@b.example"},
+}
+RECORDS = st.builds(
+    Record,
+    lab=st.text(max_size=9),
+    guid=st.text(max_size=9),
+    user=st.text(max_size=9),
+    package=st.text(max_size=9),
+    generation=st.integers(0, 99),
+    rotation=st.text(max_size=9),
+    retired_from=st.text(max_size=9),
+    retired_until=st.text(max_size=9),
+    ends=st.text(max_size=9),
+)
+
+
+def test_a_row_of_litellm() -> None:
+    key = LiveKey.from_row(ROW)
+    assert key.alias == "virtkey-abc"
+    assert key.fields["models"] == ["a", "b"]
+    assert key.fields["soft_budget"] == 3.0, "LiteLLM keeps it in a budget of its own"
+    assert key.fields["blocked"] is False
+    assert set(key.fields) == set(FIELDS)
+    assert key.expires == datetime(2026, 11, 21, 13, 0, 0, 125_000, tzinfo=UTC)
+    assert key.guid == "abc", "release 1.3.2 noted it so"
+    assert key.record is None and key.generation == 0
+    assert not key.expired(datetime(2026, 11, 21, 13, tzinfo=UTC))
+    assert key.expired(datetime(2026, 11, 21, 13, 0, 1, tzinfo=UTC))
+
+
+def test_a_row_with_next_to_nothing() -> None:
+    key = LiveKey.from_row({"token": "a" * 64, "key_alias": None})
+    assert (key.alias, key.expires, key.spend, key.guid) == ("", None, 0.0, "")
+
+
+@pytest.mark.parametrize(
+    "row", [{}, {"token": ""}, {"token": 7}, {"token": "a", "expires": "soon"}, {"token": "a", "created_at": "then"}]
+)
+def test_not_a_row(row: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        LiveKey.from_row(row)
+
+
+@given(RECORDS)
+def test_notes_survive_metadata(record: Record) -> None:
+    assert Record.from_metadata({"other": 1, RECORD: record.to_metadata()}) == record
+
+
+@pytest.mark.parametrize(
+    "notes", [None, "text", [], {}, {"format": 2, "lab": "x"}, {"format": "1"}, {"generation": 1}, True]
+)
+def test_notes_of_somebody_else(notes: Any) -> None:
+    assert Record.from_metadata({RECORD: notes}) is None
+
+
+@pytest.mark.parametrize("generation", [-1, "7", None, 1.5, [], True])
+def test_a_generation_that_is_none_counts_as_the_first(generation: Any) -> None:
+    record = Record.from_metadata({RECORD: {"format": 1, "lab": "x", "generation": generation}})
+    assert record is not None and record.generation == 0 and record.generation is not True
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("models", ["b", "a"], ["a", "b"]),
+        ("models", None, []),
+        ("allowed_routes", None, []),
+        ("blocked", None, False),
+        ("model_max_budget", None, {}),
+        ("max_budget", 5, 5.0),
+        ("max_budget", "5", 5.0),
+        ("rpm_limit", 5.0, 5),
+        ("user_id", "", None),
+        ("team_id", "", None),
+    ],
+)
+def test_the_same_in_two_forms(name: str, one: Any, other: Any) -> None:
+    assert normal(name, one) == normal(name, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("max_budget", 0, None),
+        ("rpm_limit", 0, None),
+        ("soft_budget", 0, None),
+        ("models", ["a"], []),
+        ("blocked", True, None),
+    ],
+)
+def test_nothing_and_none_at_all_differ(name: str, one: Any, other: Any) -> None:
+    assert normal(name, one) != normal(name, other)
