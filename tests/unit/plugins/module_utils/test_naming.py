@@ -1,0 +1,116 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import naming
+from hypothesis import given
+from hypothesis import strategies as st
+
+GOOD = ("abc12", "a", "GUID_1.x-y", "0", "a" * 128)
+BAD = (
+    "",
+    "a/b",
+    "..",
+    "a..b",
+    "../etc",
+    "a b",
+    " a",
+    "a ",
+    "a\n",
+    "a\nb",
+    "a\tb",
+    "a\x00b",
+    "a\x7f",
+    "a\u2028b",
+    'a"b',
+    "a'b",
+    "a`b",
+    "a$(b)",
+    "a;b",
+    "a{{ b }}",
+    "-a",
+    ".a",
+    "_a",
+    "ä",
+    "ａ",
+    "a@b",
+    "a%2fb",
+    "a" * 129,
+)
+
+
+@pytest.mark.parametrize("guid", GOOD)
+def test_good_guids(guid: str) -> None:
+    assert naming.check_guid(guid) == guid
+
+
+@pytest.mark.parametrize("guid", BAD)
+def test_bad_guids_are_refused_in_one_sentence(guid: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        naming.check_guid(guid)
+    message = str(caught.value)
+    assert message.startswith("guid ") and message.endswith(".")
+    assert message.isprintable(), "a control character must not reach the terminal"
+
+
+@pytest.mark.parametrize("user", BAD)
+def test_users_follow_the_rule_of_guids(user: str) -> None:
+    with pytest.raises(ValueError, match="^user "):
+        naming.check_user(user)
+
+
+@pytest.mark.parametrize("alias", ["virtkey-abc", "user-a@b.example-gpt-4o", "team/blue", "a:b+c", "a" * 255])
+def test_good_aliases(alias: str) -> None:
+    assert naming.check_alias(alias) == alias
+
+
+@pytest.mark.parametrize("alias", ["", "../x", "a/..", "a b", "a\n", "a\x00", "/a", "@a", "a" * 256, 'a"', "{{ a }}"])
+def test_bad_aliases(alias: str) -> None:
+    with pytest.raises(ValueError, match="^alias "):
+        naming.check_alias(alias)
+
+
+def test_aliases_of_the_contract() -> None:
+    assert naming.lab_alias("abc12") == "virtkey-abc12"
+    assert naming.user_alias("virtkey-abc12", None) == "virtkey-abc12"
+    assert naming.user_alias("virtkey-abc12", "user3") == "virtkey-abc12-user3"
+
+
+def test_a_retired_alias_is_nobody_elses() -> None:
+    one, other = (naming.retired_alias("virtkey-abc12", digit * 64) for digit in "ab")
+    assert one != other
+    assert naming.check_alias(one) == one
+    assert naming.user_of_legacy_alias(one, "virtkey-abc12", "user") is None
+
+
+@pytest.mark.parametrize(
+    ("alias", "user"),
+    [
+        ("virtkey-abc", ""),
+        ("virtkey-abc-user1", "user1"),
+        ("virtkey-abc-user20", "user20"),
+        ("virtkey-abc-user", None),
+        ("virtkey-abc-user1-user2", None),
+        ("virtkey-abc-admin1", None),
+        ("virtkey-abcd", None),
+        ("virtkey-abc-user1\n", None),
+        ("xvirtkey-abc", None),
+        ("virtkey-aXc-user1", None),
+    ],
+)
+def test_users_of_legacy_aliases(alias: str, user: str | None) -> None:
+    assert naming.user_of_legacy_alias(alias, "virtkey-abc", "user") == user
+    if alias == "virtkey-aXc-user1":
+        assert naming.user_of_legacy_alias(alias, "virtkey-a.c", "user") is None, "a dot is a dot"
+
+
+NAME = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True)
+
+
+@given(NAME, NAME, st.integers(0, 500))
+def test_a_legacy_user_is_found_again(guid: str, base: str, number: int) -> None:
+    lab = naming.lab_alias(guid)
+    assert naming.user_of_legacy_alias(naming.user_alias(lab, f"{base}{number}"), lab, base) == f"{base}{number}"
