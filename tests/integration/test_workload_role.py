@@ -1,0 +1,525 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""The role ocp4_workload_litellm_virtual_keys: the drop-in contract, on the real gateway."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+GRANITE, MISTRAL, LLAMA = "openai/granite-3-2-8b-instruct", "openai/mistral-7b-instruct", "openai/llama-3-1-8b-instruct"
+P = "ocp4_workload_litellm_virtual_keys_"
+QUIET = {f"{P}enable_user_info_messages": False, f"{P}enable_user_info_data": False}
+KEY = re.compile(r"sk-[A-Za-z0-9_-]{43}")
+
+# A catalog item: runs the role with whatever it is given, and writes down the facts that it finds afterwards.
+CATALOG_ITEM = """
+- hosts: localhost
+  gather_facts: false
+  become: {become}
+  vars:
+    facts_file: "{facts}"
+  tasks:
+    - ansible.builtin.include_role:
+        name: rhpds.litellm_virtual_keys.ocp4_workload_litellm_virtual_keys
+    - ansible.builtin.copy:
+        dest: "{{{{ facts_file }}}}"
+        mode: "0600"
+        content: "{{{{ dict(names | zip(names | map('extract', vars))) | to_json }}}}"
+      vars:
+        names: "{{{{ query('ansible.builtin.varnames', '^_?litellm_(?!url|master)') }}}}"
+      become: false
+      no_log: true
+"""
+
+
+@pytest.fixture
+def lab(gateway, playbook, unique, tmp_path):
+    return LabUnderTest(gateway, playbook, unique, tmp_path)
+
+
+class LabUnderTest:
+    """A lab with a GUID of its own."""
+
+    def __init__(self, gateway: Any, playbook: Any, guid: str, folder: Path) -> None:
+        self.gateway, self.playbook, self.guid, self.folder = gateway, playbook, guid, folder
+        self.run: Any = None
+
+    def act(self, action: str, *arguments: str, check: bool = True, **variables: Any) -> Any:
+        """Run a playbook of the collection with quiet user info, unless told otherwise."""
+        given = {"guid": self.guid, **self.gateway.variables, **QUIET, **variables}
+        self.run = self.playbook(action, given, *arguments, check=check)
+        return self.run
+
+    def catalog_item(self, action: str, *, become: bool = False, **variables: Any) -> dict[str, Any]:
+        """Run the role in a play of somebody else's, and return the facts that the play finds."""
+        facts, play = self.folder / "facts.json", self.folder / "catalog_item.yml"
+        play.write_text(CATALOG_ITEM.format(facts=facts, become=str(become).lower()))
+        given = {"guid": self.guid, "ACTION": action, **self.gateway.variables, **QUIET, **variables}
+        self.run = self.playbook(play, given)
+        found: dict[str, Any] = json.loads(facts.read_text())
+        return found
+
+    @property
+    def rows(self) -> dict[str, dict[str, Any]]:
+        return {row["key_alias"]: row for row in self.gateway.keys(f"virtkey-{self.guid}")}
+
+    @property
+    def row(self) -> dict[str, Any]:
+        (row,) = self.rows.values()
+        return row
+
+    def user_data(self) -> dict[str, Any]:
+        found: dict[str, Any] = yaml.safe_load((self.folder / "provision-user-data.yaml").read_text())
+        return found
+
+
+def ends_in(row: dict[str, Any]) -> timedelta:
+    return datetime.fromisoformat(row["expires"]) - datetime.now(timezone.utc)
+
+
+def about(span: timedelta, wanted: timedelta) -> bool:
+    return abs(span - wanted) < timedelta(minutes=2)
+
+
+# ------------------------------------------------------------------------------------------------------- provisioning
+@pytest.mark.parametrize(
+    ("package", "models", "days"),
+    [
+        ("ai-beginner", [GRANITE], 7),
+        ("ai-developer", [GRANITE, MISTRAL], 30),
+        ("ai-researcher", [GRANITE, MISTRAL, LLAMA], 90),
+        ("lab-dev", [GRANITE, MISTRAL], 14),
+        ("lab-prod", [GRANITE, MISTRAL], 90),
+    ],
+)
+def test_a_package_gives_models_and_lifetime(lab, package, models, days):
+    facts = lab.catalog_item("create", **{f"{P}subscription_package": package})
+    assert lab.row["models"] == models
+    assert about(ends_in(lab.row), timedelta(days=days))
+    assert facts["litellm_available_models"] == models
+    assert facts["litellm_key_duration"] == f"{days}d"
+    assert facts["litellm_subscription_package"] == package
+    assert facts["litellm_key_alias"] == f"virtkey-{lab.guid}"
+    assert facts["litellm_api_endpoint"] == lab.gateway.url
+    assert facts["litellm_api_base_url"] == f"{lab.gateway.url}/v1"
+    assert facts["litellm_key_id"] == lab.row["token"]
+    assert lab.gateway.chat(facts["litellm_virtual_key"], models[0]).status_code == 200
+    assert lab.gateway.chat(facts["litellm_virtual_key"], LLAMA).status_code == (200 if LLAMA in models else 403)
+
+
+def test_the_default_package_is_ai_developer_and_the_owner_is_found(lab):
+    lab.catalog_item("provision", requester_email="ann@example.com", env_type="prod", catalog_item="rag-lab")
+    assert lab.row["models"] == [GRANITE, MISTRAL]
+    assert lab.row["user_id"] == "ann@example.com"
+    assert lab.row["metadata"] | {"litellm_virtual_keys": None} == {
+        "guid": lab.guid,
+        "created_by": "agnosticd",
+        "environment": "prod",
+        "owner": "ann@example.com",
+        "catalog_item": "rag-lab",
+        "litellm_virtual_keys": None,
+    }
+
+
+def test_nobody_in_particular_owns_the_key(lab):
+    lab.act("provision")
+    assert lab.row["user_id"] == f"{lab.guid}@lab.opentlc.com"
+
+
+def test_the_limits_of_a_package_reach_the_key_and_go_with_it(lab):
+    packages = {
+        "full": {"models": [GRANITE], "duration": "1d", "max_budget": 3, "budget_duration": "7d", "rpm_limit": 9, "tpm_limit": 99, "max_parallel_requests": 2},
+        "bare": {"models": [MISTRAL], "duration": "1d"},
+    }
+    lab.act("provision", **{f"{P}packages": packages, f"{P}subscription_package": "full"})
+    row = lab.row
+    assert (row["max_budget"], row["budget_duration"], row["rpm_limit"], row["tpm_limit"], row["max_parallel_requests"]) == (3.0, "7d", 9, 99, 2)
+    lab.act("provision", **{f"{P}packages": packages, f"{P}subscription_package": "bare"})
+    row = lab.row
+    assert row["models"] == [MISTRAL]
+    assert [row[name] for name in ("max_budget", "budget_duration", "rpm_limit", "tpm_limit", "max_parallel_requests")] == [None] * 5
+
+
+def test_models_duration_and_budget_of_the_caller_come_before_the_package(lab):
+    lab.act("provision", **{f"{P}models": [LLAMA], f"{P}duration": "12h", f"{P}max_budget": 1.5})
+    assert (lab.row["models"], lab.row["max_budget"]) == ([LLAMA], 1.5)
+    assert about(ends_in(lab.row), timedelta(hours=12))
+
+
+def test_the_runtime_of_the_catalog_item_is_the_lifetime_in_hours(lab):
+    facts = lab.catalog_item("provision", agnosticd_user_info={"runtime": 36}, num_users=2)
+    assert all(about(ends_in(row), timedelta(hours=36)) for row in lab.rows.values())
+    assert facts["litellm_key_duration"] == "36h"
+
+
+def test_provisioning_again_returns_the_same_key_and_changes_nothing(lab):
+    first = lab.catalog_item("provision")
+    assert lab.run.changed == 2  # the key, and the file with the facts
+    row = lab.row
+    lab.act("provision")
+    assert lab.run.changed == 0
+    assert lab.row == row
+    assert lab.catalog_item("provision")["litellm_virtual_key"] == first["litellm_virtual_key"]
+
+
+def test_many_users(lab):
+    facts = lab.catalog_item("provision", num_users="3")
+    assert sorted(lab.rows) == [f"virtkey-{lab.guid}-user{number}" for number in (1, 2, 3)]
+    data = facts["_litellm_user_data"]
+    for number in (1, 2, 3):
+        row = lab.rows[f"virtkey-{lab.guid}-user{number}"]
+        assert lab.gateway.chat(data[f"litellm_user{number}_virtual_key"]).status_code == 200
+        assert data[f"litellm_user{number}_key_alias"] == row["key_alias"]
+        assert data[f"litellm_user{number}_key_id"] == row["token"]
+        assert data[f"litellm_user{number}_user_email"] == row["user_id"] == f"user{number}@lab.opentlc.com"
+    assert facts["litellm_virtual_key"] == data["litellm_user1_virtual_key"]
+
+
+def test_former_users_go_only_when_asked(lab):
+    lab.act("provision", num_users=3)
+    lab.act("provision", num_users=2)
+    assert len(lab.rows) == 3
+    lab.act("provision", num_users=2, **{f"{P}remove_former_users": True})
+    assert sorted(lab.rows) == [f"virtkey-{lab.guid}-user1", f"virtkey-{lab.guid}-user2"]
+
+
+def test_each_tenant_has_an_alias_and_user_data_of_its_own(lab):
+    loud = {name: True for name in QUIET}
+    for tenant in ("anna", "ann"):
+        lab.act("provision", ocp4_workload_tenant_keycloak_username=tenant, num_users=5, output_dir=str(lab.folder), **loud)
+    assert sorted(lab.rows) == [f"virtkey-{lab.guid}-ann", f"virtkey-{lab.guid}-anna"]
+    users = lab.user_data()["users"]
+    assert users["ann"]["litellm_virtual_key"] != users["anna"]["litellm_virtual_key"]
+    lab.act("destroy", ocp4_workload_tenant_keycloak_username="ann", num_users=5)
+    assert sorted(lab.rows) == [f"virtkey-{lab.guid}-anna"]
+    lab.act("destroy")
+    assert not lab.rows
+
+
+def test_a_lab_whose_guid_looks_like_a_user_of_another_lab_stays_out_of_it(lab):
+    """virtkey-abc-user1 can be user1 of abc, or the key of the lab abc-user1: never both, and never each other's prey."""
+    lab.act("provision", guid=f"{lab.guid}-user1")
+    lab.act("provision", num_users=2, check=False)
+    assert lab.run.returncode != 0
+    assert f"belongs to the lab {lab.guid}-user1" in lab.run.output
+    assert sorted(lab.rows) == [f"virtkey-{lab.guid}-user1"]
+    lab.act("destroy")
+    assert sorted(lab.rows) == [f"virtkey-{lab.guid}-user1"]
+
+
+# ---------------------------------------------------------------------------------------------------------- user info
+def test_user_info_of_one_key(lab):
+    loud = {name: True for name in QUIET}
+    facts = lab.catalog_item("provision", output_dir=str(lab.folder), **{f"{P}user_info_messages": ["Key {{ litellm_key_alias }} is yours"], **loud})
+    assert yaml.safe_load((lab.folder / "provision-user-info.yaml").read_text()) == [
+        f"LiteLLM API Endpoint: {lab.gateway.url}/v1",
+        f"LiteLLM Virtual Key: {facts['litellm_virtual_key']}",
+        f"Available Models: {GRANITE}, {MISTRAL}",
+        "Key Duration: 30d",
+        f"Key virtkey-{lab.guid} is yours",
+    ]
+    assert lab.user_data() == {
+        "litellm_api_endpoint": lab.gateway.url,
+        "litellm_api_base_url": f"{lab.gateway.url}/v1",
+        "litellm_virtual_key": facts["litellm_virtual_key"],
+        "litellm_key_alias": f"virtkey-{lab.guid}",
+        "litellm_key_id": lab.row["token"],
+        "litellm_available_models": [GRANITE, MISTRAL],
+        "litellm_available_models_list": f"{GRANITE}, {MISTRAL}",
+        "litellm_key_duration": "30d",
+        "litellm_subscription_package": "ai-developer",
+    }
+
+
+def test_user_info_of_many_keys_gives_each_user_the_own_one(lab):
+    loud = {name: True for name in QUIET}
+    facts = lab.catalog_item("provision", num_users=2, output_dir=str(lab.folder), **loud)
+    data = lab.user_data()
+    assert "Created 2 virtual keys" in yaml.safe_load((lab.folder / "provision-user-info.yaml").read_text())
+    for number in (1, 2):
+        own = data["users"][f"user{number}"]
+        assert own["litellm_virtual_key"] == facts["_litellm_user_data"][f"litellm_user{number}_virtual_key"]
+        assert own["litellm_user_email"] == f"user{number}@lab.opentlc.com"
+        assert own["litellm_api_base_url"] == f"{lab.gateway.url}/v1"
+    shared = {name: value for name, value in data.items() if name != "users"}
+    assert shared["litellm_user_count"] == 2
+    assert not KEY.search(json.dumps(shared))
+    lab.act("provision", num_users=2, output_dir=str(lab.folder), **loud, **{f"{P}user_info_all_keys": True})
+    assert lab.user_data()["litellm_user2_virtual_key"] == data["users"]["user2"]["litellm_virtual_key"]
+
+
+def test_with_both_switches_off_nothing_reaches_user_info_and_the_facts_are_there(lab):
+    facts = lab.catalog_item("provision", output_dir=str(lab.folder))
+    assert not list(lab.folder.glob("provision-user-*"))
+    assert KEY.fullmatch(facts["litellm_virtual_key"])
+
+
+def test_facts_without_the_key(lab):
+    facts = lab.catalog_item("provision", num_users=2, **{f"{P}store_key_in_facts": False})
+    assert not KEY.search(json.dumps(facts))
+    assert facts["litellm_key_alias"] == f"virtkey-{lab.guid}-user1"
+
+
+def test_docling_is_told_once_and_the_same_everywhere(lab, playbook):
+    loud = {name: True for name in QUIET}
+    lab.act("provision", num_users=2, output_dir=str(lab.folder), **loud, **{f"{P}include_docling": True, f"{P}docling_model": LLAMA})
+    endpoint = f"{lab.gateway.url}/v1/convert/source"
+    data = lab.user_data()
+    assert f"Docling Endpoint: {endpoint}" in yaml.safe_load((lab.folder / "provision-user-info.yaml").read_text())
+    assert data["litellm_docling_endpoint"] == data["users"]["user2"]["litellm_docling_endpoint"] == endpoint
+    assert data["litellm_docling_model"] == LLAMA
+    assert all(row["models"] == [GRANITE, MISTRAL, LLAMA] for row in lab.rows.values())
+
+
+# ------------------------------------------------------------------------------------------------------ the other acts
+def test_extend_moves_every_end_forward_and_never_back(lab):
+    lab.act("provision", num_users=2, **{f"{P}duration": "2d"})
+    lab.act("extend")  # a week
+    assert all(about(ends_in(row), timedelta(days=7)) for row in lab.rows.values())
+    rows = lab.rows
+    lab.act("extend", **{f"{P}extend_for": "3d"})
+    assert lab.run.changed == 0
+    assert lab.rows == rows
+    until = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=20)
+    lab.act("extend", **{f"{P}extend_until": until.isoformat()})
+    assert all(about(ends_in(row), timedelta(days=20)) for row in lab.rows.values())
+
+
+def test_rotate_gives_new_values_under_the_old_aliases(lab):
+    loud = {name: True for name in QUIET}
+    before = lab.catalog_item("provision", num_users=2, output_dir=str(lab.folder), **loud)["_litellm_user_data"]
+    lab.act("rotate", output_dir=str(lab.folder), **loud, **{f"{P}rotation": "one"})
+    assert len(lab.rows) == 2
+    after = {name: own["litellm_virtual_key"] for name, own in lab.user_data()["users"].items()}
+    for number in (1, 2):
+        old, new = before[f"litellm_user{number}_virtual_key"], after[f"user{number}"]
+        assert (lab.gateway.chat(old).status_code, lab.gateway.chat(new).status_code) == (401, 200)
+    lab.act("rotate", **{f"{P}rotation": "one"})
+    assert lab.run.changed == 0
+    assert lab.catalog_item("provision", num_users=2)["litellm_virtual_key"] == after["user1"]
+
+
+def test_rotate_lets_the_old_value_live_for_the_grace_period(lab):
+    old = lab.catalog_item("provision")["litellm_virtual_key"]
+    lab.act("rotate", **{f"{P}rotation_grace": "1h"})
+    new = lab.catalog_item("provision")["litellm_virtual_key"]
+    assert new != old
+    assert (lab.gateway.chat(old).status_code, lab.gateway.chat(new).status_code) == (200, 200)
+    lab.act("destroy")
+    assert (lab.gateway.chat(old).status_code, lab.gateway.chat(new).status_code) == (401, 401)
+
+
+def test_stop_and_start(lab):
+    key = lab.catalog_item("provision")["litellm_virtual_key"]
+    for action, status in (("stop", 401), ("start", 200)):
+        lab.playbook(_action(lab, action), {"guid": lab.guid, **lab.gateway.variables})
+        assert lab.gateway.chat(key).status_code == status
+
+
+def _action(lab: LabUnderTest, action: str) -> Path:
+    play = lab.folder / f"{action}.yml"
+    play.write_text(
+        yaml.safe_dump(
+            [
+                {
+                    "hosts": "localhost",
+                    "gather_facts": False,
+                    "vars": {"ACTION": action},
+                    "roles": [{"role": "rhpds.litellm_virtual_keys.ocp4_workload_litellm_virtual_keys"}],
+                }
+            ]
+        )
+    )
+    return play
+
+
+def test_destroy_deletes_every_key_of_the_guid_and_says_so(lab):
+    key = lab.catalog_item("provision")["litellm_virtual_key"]
+    lab.act("provision", num_users=12)
+    facts = lab.catalog_item("remove")
+    assert (facts["litellm_key_deleted"], facts["litellm_key_was_missing"]) == (True, False)
+    assert not lab.rows
+    assert lab.gateway.chat(key).status_code == 401
+    facts = lab.catalog_item("destroy")
+    assert (facts["litellm_key_deleted"], facts["litellm_key_was_missing"]) == (False, True)
+
+
+def test_agnosticd_action_wins(lab):
+    lab.act("provision")
+    lab.catalog_item("provision", agnosticd_action="destroy")
+    assert not lab.rows
+
+
+def test_destroy_by_key_id(lab):
+    lab.act("provision", num_users=2)
+    victim = lab.rows[f"virtkey-{lab.guid}-user2"]["token"]
+    facts = lab.catalog_item("destroy", guid="", **{f"{P}delete_method": "by_key_id", f"{P}key_id": victim})
+    assert facts["litellm_key_deleted"]
+    assert sorted(lab.rows) == [f"virtkey-{lab.guid}-user1"]
+
+
+def test_in_a_play_that_becomes_root_on_localhost(lab, tmp_path):
+    """cloud-vms-base does; the modules must still run as the user who runs Ansible."""
+    facts = lab.catalog_item("provision", become=True, ansible_become_exe=str(tmp_path / "no-such-sudo"))
+    assert KEY.fullmatch(facts["litellm_virtual_key"])
+
+
+def test_catalog_variables_come_as_extra_vars_and_do_no_harm(lab):
+    """Extra vars beat set_fact: whatever a catalog item happens to pass must not replace what the role computes."""
+    play = {"litellm_key_duration": "not this", f"{P}duration": "5d"}
+    lab.act("provision", **play)
+    assert about(ends_in(lab.row), timedelta(days=5))
+
+
+def test_check_mode_predicts_and_writes_nothing(lab):
+    lab.act("provision", "--check", "--diff", num_users=3)
+    assert lab.run.changed == 1
+    assert not lab.rows
+    lab.act("provision", num_users=3)
+    rows = lab.rows
+    for action in ("extend", "rotate", "destroy"):
+        lab.act(action, "--check", "--diff", **{f"{P}extend_for": "60d"})
+        assert lab.run.changed == 1, action
+    assert lab.rows == rows
+
+
+def test_no_key_is_printed(lab):
+    """Not at -vvv, not in a diff, not when something fails."""
+    loud = {**{name: True for name in QUIET}, "output_dir": str(lab.folder)}
+    outputs = []
+    for action, arguments, variables in (
+        ("provision", ["-vvv", "--diff"], {"num_users": 3}),
+        ("rotate", ["-vvv", "--diff"], {}),
+        ("extend", ["-vvv", "--diff"], {}),
+        ("provision", ["-vvv"], {"num_users": 3, f"{P}models": ["no-such-model"]}),
+        ("destroy", ["-vvv", "--diff"], {}),
+    ):
+        outputs.append(lab.act(action, *arguments, check=False, **loud, **variables).output)
+    values = {own["litellm_virtual_key"] for own in lab.user_data()["users"].values()}
+    assert len(values) == 3
+    for output in outputs:
+        assert lab.gateway.master_key not in output
+        assert not KEY.search(output)
+
+
+# ------------------------------------------------------------------------------------------------------------ bad input
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"guid": ""}, ["guid is not set"]),
+        ({"guid": "a/b"}, ["guid is 'a/b'"]),
+        ({"guid": "a..b"}, ["guid is 'a..b'"]),
+        ({"guid": "a b"}, ["guid is 'a b'"]),
+        ({"guid": "a\nb"}, ["guid is 'a\\nb'"]),
+        ({"guid": "a\u0007b"}, ["guid is 'a\\x07b'"]),
+        ({"guid": "a'b"}, ['guid is "a\'b"']),
+        ({"guid": 'a"b'}, ["guid is 'a\"b'"]),
+        ({"guid": "g" * 129}, ["guid has 129 characters"]),
+        ({f"{P}subscription_package": "gold"}, ["'gold'", "ai-beginner"]),
+        ({f"{P}models": []}, ["models is empty"]),
+        ({f"{P}models": [GRANITE, "gpt-99"]}, ["gpt-99", GRANITE]),
+        ({f"{P}duration": "soon"}, ["duration is 'soon'"]),
+        ({f"{P}duration": "0d"}, ["duration is '0d'"]),
+        ({f"{P}duration": "-1d"}, ["duration is '-1d'"]),
+        ({f"{P}duration": "1h30m"}, ["duration is '1h30m'"]),
+        ({f"{P}duration": "99999d"}, ["duration is '99999d'"]),
+        ({"agnosticd_user_info": {"runtime": "x"}}, ["agnosticd_user_info.runtime is 'x'"]),
+        ({"num_users": 0}, ["user_count is '0'"]),
+        ({"num_users": -3}, ["user_count is '-3'"]),
+        ({"num_users": "many"}, ["user_count is 'many'"]),
+        ({"num_users": 1001}, ["user_count is '1001'", "user_count_max"]),
+        ({"litellm_url": "litellm.example.com"}, ["url is 'litellm.example.com'"]),
+        ({"litellm_url": ""}, ["litellm_url is not set"]),
+        ({"litellm_master_key": ""}, ["litellm_master_key is not set"]),
+        ({"litellm_master_key": "sk-wrong-wrong-wrong"}, ["does not know the API key"]),
+        ({f"{P}secret": "short"}, ["secret has 5 characters"]),
+        ({"ACTION": "destory"}, ["ACTION is 'destory'", "provision"]),
+        ({"ACTION": None, "agnosticd_action": ""}, ["ACTION is '(not set)'"]),
+        ({f"{P}display_key": False}, [f"{P}display_key is set", "no effect"]),
+        ({f"{P}write_bastion_profile": True}, [f"{P}write_bastion_profile is set", "ocp4_workload_litellm_bastion_profile"]),
+        ({f"{P}bastion_group": "bastions"}, [f"{P}bastion_group is set"]),
+    ],
+    ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
+)
+def test_bad_input_is_refused_in_one_sentence_before_anything_is_written(lab, variables, words):
+    run = lab.act("provision", check=False, **variables)
+    assert run.returncode != 0
+    (said,) = set(re.findall(r'"msg": "((?:[^"\\]|\\.)*)"', run.output)) or {""}
+    said = json.loads(f'"{said}"')
+    for word in words:
+        assert word in said
+    assert len(said) < 400
+    assert not lab.rows
+
+
+@pytest.mark.parametrize("action", ["destroy", "extend", "rotate"])
+def test_a_wrong_master_key_is_an_error_and_never_nothing_to_do(lab, action):
+    lab.act("provision")
+    run = lab.act(action, check=False, litellm_master_key="sk-not-the-master-key")
+    assert run.returncode != 0
+    assert "does not know the API key" in run.output
+    assert len(lab.rows) == 1
+
+
+@pytest.mark.parametrize("action", ["extend", "rotate"])
+def test_a_lab_that_is_not_there_cannot_be_changed(lab, action):
+    run = lab.act(action, check=False)
+    assert run.returncode != 0
+    assert f"the gateway has no key of the lab virtkey-{lab.guid}" in run.output
+
+
+# ----------------------------------------------------------------------------------------------------- the last resort
+@pytest.fixture
+def undeletable(gateway):
+    """LiteLLM may not delete keys any more, though everybody else may: a trigger in its database stops it."""
+    psycopg = pytest.importorskip("psycopg", reason="the test environment has no psycopg")
+    with psycopg.connect(gateway.database_url.split("?")[0], autocommit=True) as database:
+        database.execute(
+            """
+            CREATE OR REPLACE FUNCTION keep_keys() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+              IF current_setting('application_name') = 'last-resort' THEN RETURN OLD; END IF;
+              RETURN NULL;
+            END $$
+            """
+        )
+        database.execute('CREATE TRIGGER keep_keys BEFORE DELETE ON "LiteLLM_VerificationToken" FOR EACH ROW EXECUTE FUNCTION keep_keys()')
+        try:
+            yield
+        finally:
+            database.execute('DROP TRIGGER keep_keys ON "LiteLLM_VerificationToken"; DROP FUNCTION keep_keys')
+
+
+def test_a_gateway_that_keeps_deleted_keys_is_an_error(lab, undeletable):
+    lab.act("provision")
+    run = lab.act("destroy", check=False)
+    assert run.returncode != 0
+    assert "still lists 1 of 1 keys" in run.output
+
+
+def test_force_db_delete_removes_them_from_the_database_and_proves_it(lab, undeletable, monkeypatch):
+    monkeypatch.setenv("PGAPPNAME", "last-resort")
+    key = lab.catalog_item("provision", num_users=2)["litellm_virtual_key"]
+    lab.act("provision", guid=f"{lab.guid}-other")
+    facts = lab.catalog_item("destroy", **{f"{P}force_db_delete": True, f"{P}database_url": lab.gateway.database_url})
+    assert facts["litellm_key_deleted"]
+    assert sorted(lab.rows) == [f"virtkey-{lab.guid}-other"]
+    assert lab.gateway.chat(key).status_code == 401
+    assert lab.gateway.database_url not in lab.run.output
+
+
+def test_force_db_delete_does_not_help_against_a_wrong_master_key(lab):
+    lab.act("provision")
+    run = lab.act(
+        "destroy", check=False, litellm_master_key="sk-not-the-master-key", **{f"{P}force_db_delete": True, f"{P}database_url": lab.gateway.database_url}
+    )
+    assert run.returncode != 0
+    assert len(lab.rows) == 1
