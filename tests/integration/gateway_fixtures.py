@@ -24,6 +24,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -204,8 +205,12 @@ class Gateway:
         self.control("stop", "--only", "postgres")
 
     def start_postgres(self) -> None:
-        """Give the database back and wait until LiteLLM has noticed."""
+        """Give the database back and wait until LiteLLM works with it again; its readiness alone may be old news."""
         self.control("start")
+        deadline = time.monotonic() + 30
+        while not (answer := self.request("GET", "/key/list", params={"size": 1})).ok:
+            assert time.monotonic() < deadline, answer.text
+            time.sleep(0.2)
 
     def restart(self) -> None:
         self.control("restart")
