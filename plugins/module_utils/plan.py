@@ -166,11 +166,20 @@ def derivable(row: LiveKey, value_of: ValueOf) -> bool:
 
 def state_of(row: LiveKey) -> dict[str, Any]:
     """A row as diff mode and results show it: what was set, and nothing that is secret."""
-    shown: dict[str, Any] = {name: value for name, value in row.fields.items() if value not in (None, [], {}, False)}
+    shown = _set_fields(row)
     shown["expires"] = durations.iso(row.expires) if row.expires else "never"
     shown["metadata"] = {name: value for name, value in row.metadata.items() if name != RECORD}
     shown["generation"] = row.generation
     return shown
+
+
+def _set_fields(row: LiveKey) -> dict[str, Any]:
+    """The limits that a row has. Zero is one: nothing may be spent."""
+    return {
+        name: value
+        for name, value in row.fields.items()
+        if value is not None and value is not False and value not in ([], {})
+    }
 
 
 def home(row: LiveKey) -> str:
@@ -229,10 +238,7 @@ def _plan_key(
 def _create(want: WantedKey, generation: int, base: LiveKey | None, now: datetime) -> KeyPlan:
     """Mint a key. With `base`, the row that it takes over from: what is not wanted otherwise is taken from there."""
     record = replace(want.record, generation=generation, rotation=want.rotation or want.record.rotation)
-    fields = {
-        name: value for name, value in (base.fields if base else {}).items() if value not in (None, [], {}, False)
-    }
-    fields.update(want.fields)
+    fields = {**(_set_fields(base) if base else {}), **want.fields}
     fields = {name: value for name, value in fields.items() if value is not None}
     if base and base.record:
         record = _merged(base.record, record).in_service()
