@@ -208,19 +208,20 @@ def _plan_key(
     want: WantedKey, holders: list[LiveKey], former: list[LiveKey], value_of: ValueOf, now: datetime, policy: Policy
 ) -> tuple[KeyPlan, list[LiveKey]]:
     """The plan for one alias, and the further rows that hold it though only one should."""
+    for row in [*holders, *former]:
+        owner = _other_owner(want, row)
+        if owner:
+            reason = f"the alias {want.alias} belongs to the lab {owner}; choose another guid or user name."
+            return KeyPlan(want.alias, Action.CONFLICT, before=state_of(row), wanted=want, live=row, reason=reason), []
+
     top = max((row.generation for row in [*holders, *former]), default=-1)
     if not holders:
         # A rotation was cut off between its two calls: the next value takes over from the retired one.
         base = max(former, key=lambda row: row.generation, default=None)
         return _create(want, top + 1, base, now), []
 
-    for row in holders:
-        if row.guid and want.record.guid and row.guid != want.record.guid:
-            reason = f"the alias {want.alias} belongs to the lab {row.guid}; choose another guid or user name."
-            return KeyPlan(want.alias, Action.CONFLICT, before=state_of(row), wanted=want, live=row, reason=reason), []
-
     ours = [row for row in holders if derivable(row, value_of)]
-    row = ours[0] if ours else holders[0]
+    row = max(ours or holders, key=lambda row: row.generation)
     rest = [other for other in holders if other is not row]
     if want.rotation and (row.record is None or row.record.rotation != want.rotation):
         return _rotate(want, row, holders, top + 1, now, policy), []
@@ -233,6 +234,14 @@ def _plan_key(
     if not ours and policy.on_unrecoverable is OnUnrecoverable.ROTATE:
         return _rotate(want, row, holders, top + 1, now, policy), []
     return _reconcile(want, row, now, policy, known=bool(ours)), rest
+
+
+def _other_owner(want: WantedKey, row: LiveKey) -> str:
+    """The lab that a row belongs to, when it is another one than that of the wanted key."""
+    if row.guid and want.record.guid and row.guid != want.record.guid:
+        return row.guid
+    lab = row.record.lab if row.record else ""
+    return lab if lab and want.record.lab and lab != want.record.lab else ""
 
 
 def _create(want: WantedKey, generation: int, base: LiveKey | None, now: datetime) -> KeyPlan:
