@@ -85,9 +85,10 @@ class Record:
 class WantedKey:
     """A key as it should be.
 
-    `lifetime` in seconds counts from creation, None is for ever; it says nothing about a key that exists. `expires_by`
-    is a time before which the key must not end: it moves an expiry forward, never back. `rotation`: a label; a key
-    whose record carries another one is rotated.
+    `lifetime` in seconds counts from creation. None makes a key for ever; `endless` says that the caller asked for
+    that. It says nothing about a key that exists, unless that has expired. `expires_by` is a time before which the key
+    must not end: it moves an expiry forward, never back. `rotation`: a label; a key whose record carries another one is
+    rotated.
     """
 
     alias: str
@@ -97,6 +98,12 @@ class WantedKey:
     lifetime: int | None = None
     expires_by: datetime | None = None
     rotation: str = ""
+    endless: bool = False
+
+    @property
+    def renews(self) -> bool:
+        """Whether there is a lifetime to give to a key that has expired."""
+        return self.endless or self.lifetime is not None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -134,16 +134,7 @@ class Lab:
                 )
             )
             record = Record(**{**record.__dict__, "package": general.record.package or record.package})
-            want = WantedKey(
-                home(row),
-                record,
-                general.fields,
-                general.metadata,
-                general.lifetime,
-                general.expires_by,
-                general.rotation,
-            )
-            return self._with_state(want, params)
+            return self._with_state(replace(general, alias=home(row), record=record), params)
 
         return change
 

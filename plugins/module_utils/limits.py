@@ -93,6 +93,7 @@ def wanted_key(alias: str, record: Record, params: Mapping[str, Any], now: datet
         lifetime=lifetime(params.get("duration")),
         expires_by=_expires_by(params, now),
         rotation=params.get("rotation") or "",
+        endless=params.get("duration") == NEVER,
     )
 
 

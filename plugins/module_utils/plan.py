@@ -48,7 +48,7 @@ class Policy:
     """How `make_plan` decides where there is a choice.
 
     `prune`: delete what belongs to the lab and is not wanted. `grace`: seconds for which a rotated key's former value
-    lives on. `renew_expired`: give an expired key its lifetime again.
+    lives on. `renew_expired`: give an expired key its lifetime again, if a lifetime is given.
     """
 
     prune: bool = False
@@ -262,6 +262,8 @@ def _create(want: WantedKey, generation: int, base: LiveKey | None, now: datetim
         ends = _end(base)
         if ends is None or ends > now:
             lifetime = durations.whole_seconds(ends - now) if ends else None
+        elif not want.renews:
+            lifetime = 1  # what is over stays over
     if want.expires_by and lifetime is not None:
         lifetime = max(lifetime, durations.whole_seconds(want.expires_by - now))
     if lifetime is not None:
@@ -321,7 +323,7 @@ def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, *, 
         payload["metadata"] = metadata
 
     expires = row.expires
-    if row.expired(now) and policy.renew_expired:
+    if row.expired(now) and policy.renew_expired and want.renews:
         expires = now + timedelta(seconds=want.lifetime) if want.lifetime is not None else None
     if want.expires_by and expires is not None and expires + EXPIRY_TOLERANCE < want.expires_by:
         expires = want.expires_by
