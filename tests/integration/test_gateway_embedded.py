@@ -335,5 +335,3 @@ def test_it_ends_with_nothing_left_of_a_killed_session(gateway_home: Path, playb
         while is_alive(pid) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not is_alive(pid)
-
-

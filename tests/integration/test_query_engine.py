@@ -183,7 +183,9 @@ def test_filters_see_into_json(engine: Engine) -> None:
 
 
 def test_the_operations_that_litellm_uses(engine: Engine) -> None:
-    assert engine.query('mutation { result: createManyItem(data: [{name: "a", count: 1}, {name: "b", count: 2}, {name: "c", count: 2}]) { count } }') == {"count": 3}
+    assert engine.query('mutation { result: createManyItem(data: [{name: "a", count: 1}, {name: "b", count: 2}, {name: "c", count: 2}]) { count } }') == {
+        "count": 3
+    }
     upsert = 'mutation { result: upsertOneItem(where: {name: "a"}, create: {name: "a"}, update: {count: {increment: 10}}) { count } }'
     assert engine.query(upsert) == {"count": 11}
     assert engine.query('query { result: findUniqueItem(where: {name: "nobody"}) { id } }') is None
