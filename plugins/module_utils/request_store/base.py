@@ -84,7 +84,7 @@ class Store(ABC):
         return self._read(wish.id)
 
     @abstractmethod
-    def list(self, states: Sequence[str] | None = None, *, only_open: bool = False) -> Listing:
+    def listing(self, states: Sequence[str] | None = None, *, only_open: bool = False) -> Listing:
         """All requests; those in `states`; or those with something left to do."""
 
     def submit(self, wish: Record, *, again: bool = False) -> Transition:
@@ -109,11 +109,11 @@ class Store(ABC):
         """Apply `change` to the record as it is by now. Raises what `change` raises; Busy when others kept changing it."""
         before = record
         for attempt in range(TRIES):
-            after = change(before)
+            after = records.check(change(before))
             if after == before or self.check_mode:
                 return Transition(before, after)
             try:
-                return Transition(before, self._replace(records.check(after)))
+                return Transition(before, self._replace(after))
             except Conflict:
                 _pause(attempt)
                 before = self.get(record.id)

@@ -11,7 +11,6 @@ dies. The version of a record is a hash of its file: an edit by hand is a change
 
 from __future__ import annotations
 
-import builtins
 import errno
 import fcntl
 import hashlib
@@ -56,9 +55,9 @@ class DirectoryStore(Store):
     def place(self) -> str:
         return f"the directory {self.directory}"
 
-    def list(self, states: Sequence[str] | None = None, *, only_open: bool = False) -> Listing:
-        found: builtins.list[Record] = []
-        broken: builtins.list[SetAside] = []
+    def listing(self, states: Sequence[str] | None = None, *, only_open: bool = False) -> Listing:
+        found: list[Record] = []
+        broken: list[SetAside] = []
         for name in self._names():
             try:
                 record = self._read(name.removesuffix(SUFFIX))
@@ -69,7 +68,7 @@ class DirectoryStore(Store):
                 found.append(record)
         return Listing(oldest_first(found), tuple(broken))
 
-    def _names(self) -> builtins.list[str]:
+    def _names(self) -> list[str]:
         try:
             self._check_directory()
             return sorted(name for name in os.listdir(self.directory) if name.endswith(SUFFIX) and not name.startswith("."))
@@ -92,7 +91,8 @@ class DirectoryStore(Store):
             if record.id != request_id:
                 raise ValueError(f"its id is {record.id}, which is not the name of the file.")
         except (ValueError, OverflowError, RecursionError) as error:
-            why = "it is not JSON" if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError)) else str(error)
+            no_json = isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError))
+            why = "it is not JSON" if no_json else str(error)
             raise Broken(f"{printable(str(path))} is set aside, because {printable(why).rstrip('.')}; correct or remove the file.") from None
         return record
 
@@ -101,17 +101,19 @@ class DirectoryStore(Store):
         try:
             self._check_directory()
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                about = os.fstat(handle)
+                if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
+                    raise Broken(f"{printable(str(path))} is set aside, because it is not a file or larger than {LARGEST} bytes; remove it.")
+                return os.read(handle, LARGEST + 1)
+            finally:
+                os.close(handle)
         except FileNotFoundError:
             return None
         except OSError as error:
             if error.errno in _THIS_FILE_ONLY:
                 raise Broken(f"{printable(str(path))} is set aside, because it cannot be read: {error.strerror}.") from None
             raise NotReadable(f"{self.place} cannot be read: {error.strerror}.") from None
-        with open(handle, "rb") as file:
-            about = os.fstat(handle)
-            if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
-                raise Broken(f"{printable(str(path))} is set aside, because it is not a file or larger than {LARGEST} bytes; remove it.")
-            return file.read(LARGEST + 1)
 
     def _create(self, record: Record) -> Record:
         with self._locked():

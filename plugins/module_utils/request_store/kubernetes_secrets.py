@@ -9,15 +9,16 @@ The account needs the verbs get, list, create and patch on secrets in the namesp
 
 from __future__ import annotations
 
-import builtins
 import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import email_address
 from . import secret
 from .base import Listing, SetAside, Store, oldest_first
 from .errors import (
@@ -96,7 +97,7 @@ class KubernetesStore(Store):
     def place(self) -> str:
         return f"the namespace {self.namespace}"
 
-    def list(self, states: Sequence[str] | None = None, *, only_open: bool = False) -> Listing:
+    def listing(self, states: Sequence[str] | None = None, *, only_open: bool = False) -> Listing:
         if only_open:
             selectors: Sequence[str] = secret.OPEN
         else:
@@ -126,6 +127,8 @@ class KubernetesStore(Store):
             try:
                 record = self._load(item)
             except Broken:
+                if _email_of(item) == email_address.ascii_lower(wish.email):
+                    raise  # it may be for the same, and then there would be two
                 continue
             if same_wish(record, wish):
                 return record
@@ -151,10 +154,8 @@ class KubernetesStore(Store):
         options = kubernetes.client.V1DeleteOptions(
             preconditions=kubernetes.client.V1Preconditions(resource_version=record.version)
         )
-        try:
+        with suppress(Missing):
             self._call("delete", self._api.delete_namespaced_secret, secret.name_of(record.id), self.namespace, body=options)
-        except Missing:
-            pass
 
     def _load(self, item: Mapping[str, Any]) -> Record:
         try:
@@ -163,7 +164,7 @@ class KubernetesStore(Store):
             name = item["metadata"]["name"]
             raise Broken(f"Secret {name} in {self.place} is set aside, because {clip(str(error), 500)}") from None
 
-    def _list(self, selector: str) -> builtins.list[dict[str, Any]]:
+    def _list(self, selector: str) -> list[dict[str, Any]]:
         for last_try in (False, True):
             items: list[dict[str, Any]] = []
             more = None
@@ -237,7 +238,9 @@ class KubernetesStore(Store):
     def _unreachable(self, cause: object) -> StoreError:
         text = clip(str(cause), 200)
         if "certificate" in text.lower() or "ssl" in type(cause).__name__.lower():
-            return TlsFailed(f"The certificate of the Kubernetes API at {self.host} is not accepted ({text}); name its authority in ca_cert.")
+            return TlsFailed(
+                f"The certificate of the Kubernetes API at {self.host} is not accepted ({text}); name its authority in ca_cert."
+            )
         return Unreachable(f"The Kubernetes API at {self.host} does not answer ({text}); check the address, or try again later.")
 
     def _no_namespace(self) -> StoreError:
@@ -246,6 +249,10 @@ class KubernetesStore(Store):
 
 class _Expired(StoreError):
     """The place in a listing is forgotten (HTTP 410)."""
+
+
+def _email_of(item: Mapping[str, Any]) -> str:
+    return email_address.ascii_lower(str((item["metadata"].get("annotations") or {}).get("email", "")))
 
 
 def _configure(access: Access) -> tuple[Any, str]:
@@ -258,6 +265,7 @@ def _configure(access: Access) -> tuple[Any, str]:
         from_config = _load_config(access, configuration)
     if access.api_key:
         configuration.api_key = {"authorization": f"Bearer {access.api_key}"}
+        configuration.refresh_api_key_hook = None  # it would bring the kubeconfig's token back
     if access.ca_cert:
         configuration.ssl_ca_cert = access.ca_cert
     if access.validate_certs is not None:
@@ -267,7 +275,7 @@ def _configure(access: Access) -> tuple[Any, str]:
 
 def _load_config(access: Access, configuration: Any) -> str | None:
     """Fill `configuration` from a kubeconfig, or in a pod from its service account; the namespace of the kubeconfig's context."""
-    config = kubernetes.config
+    config: Any = kubernetes.config
     try:
         config.load_kube_config(config_file=access.kubeconfig, context=access.context, client_configuration=configuration)
         contexts, active = config.list_kube_config_contexts(config_file=access.kubeconfig)

@@ -68,8 +68,6 @@ _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _STEP_NAME = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}")
 _IDENTITIES = uuid.UUID("6d0f0b1e-53a7-5c0b-9a0e-0f5f1c1d2a37")
 _LITELLM_WORDS = frozenset(("all-proxy-models", "all-team-models", "no-default-models"))
-GRANTED_TEXTS = frozenset(("package", "duration", "budget_duration"))
-GRANTED_NUMBERS = frozenset(("max_budget", "soft_budget", "rpm_limit", "tpm_limit", "max_parallel_requests"))
 
 
 @dataclass(frozen=True)
@@ -275,17 +273,32 @@ def _check_model(model: str) -> None:
 
 def _check_granted(granted: Mapping[str, Any]) -> None:
     for name, value in granted.items():
-        if name in GRANTED_TEXTS:
-            good = isinstance(value, str) and 0 < len(value) <= 128 and printable(value) == value
-        elif name in GRANTED_NUMBERS:
-            good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        elif name == "models":
-            good = isinstance(value, list) and 0 < len(value) <= MOST_MODELS
-            good = good and all(isinstance(model, str) and printable(model, LONGEST_MODEL) == model != "" for model in value)
-        else:
+        if name not in GRANTED:
             raise ValueError(f"granted names {printable(name, 40)!r}, which is not a limit of a key.")
-        if not good:
+        if name in ("duration", "budget_duration") and isinstance(value, str) and len(value) <= 40 and value != "never":
+            durations.seconds(value, f"granted.{name}")
+        if not GRANTED[name](value):
             raise ValueError(f"granted.{name} is {printable(str(value), 80)!r}, which cannot be.")
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != "" and printable(value, LONGEST_MODEL) == value
+
+
+def _is_limit(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+
+
+def _are_models(value: object) -> bool:
+    return isinstance(value, list) and 0 < len(value) <= MOST_MODELS and all(_is_name(model) for model in value)
+
+
+GRANTED: dict[str, Callable[[object], bool]] = {
+    **dict.fromkeys(("package", "duration", "budget_duration"), _is_name),
+    **dict.fromkeys(("max_budget", "soft_budget", "rpm_limit", "tpm_limit", "max_parallel_requests"), _is_limit),
+    "models": _are_models,
+}
+"""What of a key can be granted otherwise than it was asked for, in the words of the module `virtual_keys`."""
 
 
 def _check_trace(trace: Sequence[Mapping[str, Any]]) -> None:
@@ -370,20 +383,28 @@ def decided(
     trace: Sequence[Mapping[str, Any]] = (),
     only_from: Sequence[str] = STATES,
 ) -> Record:
-    """`record` in `state`. In the same state already: unchanged, unless there is a new reason.
+    """`record` in `state`. In the same state already: unchanged, unless there is a new reason or there are new terms.
 
     `only_from` is for decisions that hold for certain states only: the chain decides what is pending, and must not
     overrule an administrator who was faster.
     """
     words = check_text(reason, "reason", LONGEST_REASON, lines=True)
     if record.state == state:
-        if words in ("", record.reason):
-            return record
-        return _moved(record, state, by=by, at=at, reason=words, progress=record.progress)
+        return _confirmed(record, words, granted or record.granted, by=by, at=at) if state in only_from else record
     if record.state not in only_from:
         raise Refused(f"Request {record.id} is {record.state} by now, so it is not {_done(state)} any more; nothing was changed.")
     _check_transition(record, state)
     return _moved(record, state, by=by, at=at, reason=words, granted=granted or {}, trace=bounded_trace(trace))
+
+
+def _confirmed(record: Record, reason: str, granted: Mapping[str, Any], *, by: str, at: str) -> Record:
+    reason = reason or record.reason
+    if reason == record.reason and granted == record.granted:
+        return record
+    if granted != record.granted and record.progress.minted_at:
+        raise Refused(f"Request {record.id} has its key {record.progress.key_alias} already; change the key instead of the terms.")
+    step = _step(record, record.state, by=by, at=at, reason=reason)
+    return replace(record, reason=reason, granted=dict(granted), history=_history(record, step), updated_at=at)
 
 
 def cancelled(record: Record, *, by: str, at: str, reason: str = "") -> Record:
@@ -422,7 +443,9 @@ def _check_transition(record: Record, state: str) -> None:
         raise Refused(f"Request {record.id} is {record.state}, and from there it cannot become {printable(state, 40)}.")
     progress = record.progress
     if record.state == APPROVED and state == DENIED and progress.minted_at and not progress.ended_at:
-        raise Refused(f"Request {record.id} is approved and has its key {progress.key_alias}; delete the key instead of denying the request.")
+        raise Refused(
+            f"Request {record.id} is approved and has its key {progress.key_alias}; delete the key instead of denying the request."
+        )
     if record.state == APPROVED and state == PENDING and not progress.ended_at:
         raise Refused(f"Request {record.id} is approved, and its key has not ended; there is nothing to ask for again.")
 
@@ -436,14 +459,7 @@ def _moved(
     reason: str = "",
     granted: Mapping[str, Any] | None = None,
     trace: tuple[Mapping[str, Any], ...] = (),
-    progress: Progress | None = None,
 ) -> Record:
-    step = Step(at, check_text(by, "actor", LONGEST_NAME) or "unknown", record.state, state, reason)
-    history = (*record.history, step)
-    if len(history) > MOST_STEPS:  # the beginning and the latest
-        history = (history[0], *history[1 - MOST_STEPS :])
-    if progress is not None:
-        return replace(record, reason=reason, history=history, updated_at=at)
     return replace(
         record,
         state=state,
@@ -452,9 +468,19 @@ def _moved(
         granted=dict(granted or {}),
         trace=trace,
         progress=Progress(),
-        history=history,
+        history=_history(record, _step(record, state, by=by, at=at, reason=reason)),
         updated_at=at,
     )
+
+
+def _step(record: Record, state: str, *, by: str, at: str, reason: str) -> Step:
+    return Step(at, check_text(by, "actor", LONGEST_NAME) or "unknown", record.state, state, reason)
+
+
+def _history(record: Record, step: Step) -> tuple[Step, ...]:
+    """The history with one more entry: the beginning and the latest."""
+    history = (*record.history, step)
+    return history if len(history) <= MOST_STEPS else (history[0], *history[1 - MOST_STEPS :])
 
 
 def _done(state: str) -> str:

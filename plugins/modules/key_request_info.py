@@ -1,0 +1,149 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""List requests for keys."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: key_request_info
+short_description: List requests for LLM keys
+version_added: 2.0.0
+description:
+  - Lists requests with their state, their history and what was done about them, oldest first.
+  - A request that cannot be read, for example because somebody edited it into nonsense, is set aside. It is named in
+    RV(set_aside) with what is wrong, it is never changed, and the others are listed all the same.
+author:
+  - the rhpds.litellm_virtual_keys authors (@rhpds)
+extends_documentation_fragment:
+  - rhpds.litellm_virtual_keys.request_store
+  - rhpds.litellm_virtual_keys.attributes
+  - rhpds.litellm_virtual_keys.attributes.info_module
+options:
+  filter:
+    description:
+      - Which requests to list.
+      - V(pending) wait for a decision, V(review) for an administrator, V(approved) and V(denied) are decided.
+      - V(open) are those with something left to do, such as to decide, to make the key or to deliver the answer.
+      - V(due) are those of the open ones that may be tried now, because no attempt failed a moment ago.
+    type: str
+    choices: [all, pending, review, approved, denied, open, due]
+    default: all
+  request_id:
+    description: Only the request with this id.
+    type: str
+    aliases: [id]
+  email:
+    description: Only requests of this person.
+    type: str
+seealso:
+  - module: rhpds.litellm_virtual_keys.key_request
+"""
+
+EXAMPLES = r"""
+- name: What waits for an administrator?
+  rhpds.litellm_virtual_keys.key_request_info:
+    filter: review
+  register: waiting
+
+- name: All requests of a person
+  rhpds.litellm_virtual_keys.key_request_info:
+    store: kubernetes
+    namespace: llm-keys
+    email: ada@example.com
+"""
+
+RETURN = r"""
+requests:
+  description: The requests, each as the module P(rhpds.litellm_virtual_keys.key_request#module) returns it.
+  returned: success
+  type: list
+  elements: dict
+set_aside:
+  description: Requests that cannot be read.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The file or the Secret.
+      type: str
+    reason:
+      description: What is wrong, and what to do about it.
+      type: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils import email_address
+from ..module_utils.request_store import document
+from ..module_utils.request_store import record as records
+from ..module_utils.request_store.arguments import STORE_SPEC, now, open_store, run
+from ..module_utils.request_store.base import Listing, SetAside, Store
+from ..module_utils.request_store.errors import Broken, Missing
+from ..module_utils.request_store.record import Record
+
+STATE_OF = {"pending": records.PENDING, "review": records.IN_REVIEW, "approved": records.APPROVED, "denied": records.DENIED}
+
+
+def listing_of(store: Store, params: dict[str, Any]) -> Listing:
+    """What the store holds, as far as the arguments ask for it."""
+    wanted, request_id = params["filter"], params["request_id"]
+    if request_id:
+        return one(store, request_id)
+    if wanted in ("open", "due"):
+        return store.listing(only_open=True)
+    return store.listing((STATE_OF[wanted],) if wanted in STATE_OF else None)
+
+
+def one(store: Store, request_id: str) -> Listing:
+    try:
+        return Listing((store.get(request_id),))
+    except Missing:
+        return Listing(())
+    except Broken as error:
+        return Listing((), (SetAside(request_id, str(error)),))
+
+
+def matches(record: Record, params: dict[str, Any], at: str) -> bool:
+    wanted = params["filter"]
+    return (
+        (wanted not in STATE_OF or record.state == STATE_OF[wanted])
+        and (wanted != "open" or record.open)
+        and (wanted != "due" or records.due(record, at))
+        and (not params["email"] or email_address.ascii_lower(record.email) == params["email"])
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **STORE_SPEC,
+            "filter": {"type": "str", "choices": ["all", *STATE_OF, "open", "due"], "default": "all"},
+            "request_id": {"type": "str", "aliases": ["id"]},
+            "email": {"type": "str"},
+        },
+        mutually_exclusive=[("request_id", "email")],
+        supports_check_mode=True,
+    )
+
+    def work() -> dict[str, Any]:
+        params = dict(module.params)
+        if params["email"]:
+            params["email"] = email_address.ascii_lower(str(email_address.parse(params["email"])))
+        listing, at = listing_of(open_store(module), params), now()
+        return {
+            "changed": False,
+            "requests": [document.public(record) for record in listing.records if matches(record, params, at)],
+            "set_aside": [{"name": entry.name, "reason": entry.reason} for entry in listing.set_aside],
+        }
+
+    run(module, work)
+
+
+if __name__ == "__main__":
+    main()

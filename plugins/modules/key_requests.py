@@ -1,0 +1,295 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Record what a pass over the queue decided and did."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: key_requests
+short_description: Record decisions and progress on many requests for LLM keys
+version_added: 2.0.0
+description:
+  - Records what a pass over the queue decided and did, on many requests at once. The role
+    P(rhpds.litellm_virtual_keys.key_requests#role) is made of this. Administrators use
+    P(rhpds.litellm_virtual_keys.key_request#module).
+  - A change that is not possible any more, because somebody else changed the request meanwhile, is left out and named in
+    RV(refused). All other changes are made.
+  - Recording the same again changes nothing, except V(failed), which counts attempts.
+author:
+  - the rhpds.litellm_virtual_keys authors (@rhpds)
+extends_documentation_fragment:
+  - rhpds.litellm_virtual_keys.request_store
+  - rhpds.litellm_virtual_keys.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details:
+      - Recording a failure again counts one more attempt.
+options:
+  changes:
+    description: What to record, in this order where a request is named more than once.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      request_id:
+        description: The request.
+        type: str
+        required: true
+      action:
+        description:
+          - V(approve), V(deny) and V(review) are decisions of the approval chain. They hold for pending requests only,
+            so they never overrule an administrator.
+          - V(minted) says that the key exists. It is refused when the request is not approved any more. The key must be
+            deleted then.
+          - V(delivered) says that the answer went out O(changes[].via) one way, V(finished) that it went out by all ways
+            wanted.
+          - V(failed) says that a O(changes[].step) failed for a O(changes[].reason). The request is not V(due) again for
+            1, 2, 4 and at most 30 minutes.
+          - V(notified) says that a notice that is sent once was sent to O(changes[].whom).
+          - V(ended) says that the key expired or was revoked. The person may ask again then.
+        type: str
+        required: true
+        choices: [approve, deny, review, minted, delivered, finished, failed, notified, ended]
+      reason:
+        description: Why, in words for the requester with a decision, and for administrators with V(failed).
+        type: str
+      trace:
+        description: How the approval chain came to its decision. Kept up to 16 kB.
+        type: list
+        elements: dict
+      granted:
+        description:
+          - What is approved where that differs from what was asked for, in the words of the module
+            P(rhpds.litellm_virtual_keys.virtual_keys#module). Models, package, duration, budgets and rate limits.
+        type: dict
+      key_alias:
+        description: The alias of the key.
+        type: str
+      expires:
+        description: When the key ends, in ISO 8601.
+        type: str
+      via:
+        description: A way of delivery, for example V(mail).
+        type: str
+      step:
+        description: The step that failed, for example V(mint).
+        type: str
+      whom:
+        description: The notice, for example V(review) or V(expiry-72h).
+        type: str
+  actor:
+    description: Who does this, for the history.
+    type: str
+    default: approval chain
+seealso:
+  - module: rhpds.litellm_virtual_keys.key_request
+  - module: rhpds.litellm_virtual_keys.key_request_info
+"""
+
+EXAMPLES = r"""
+- name: Record what the approval chain decided
+  rhpds.litellm_virtual_keys.key_requests:
+    changes:
+      - request_id: ea5e4d00-051c-572e-be76-bd427072742b
+        action: approve
+        granted:
+          duration: 7d
+      - request_id: 0c0ac1b3-3a6a-5a54-8a25-3ef7a0a5a2d5
+        action: deny
+        reason: Your request does not meet the rules for a key.
+"""
+
+RETURN = r"""
+requests:
+  description: The requests after the change, each as the module P(rhpds.litellm_virtual_keys.key_request#module) returns it.
+  returned: success
+  type: list
+  elements: dict
+refused:
+  description: Changes that were not made.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    request_id:
+      description: The request.
+      type: str
+    action:
+      description: What was to be recorded.
+      type: str
+    code:
+      description: V(refused), V(missing), V(broken) or V(busy).
+      type: str
+    msg:
+      description: Why it was not.
+      type: str
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils import durations
+from ..module_utils.request_store import document
+from ..module_utils.request_store import record as records
+from ..module_utils.request_store.arguments import STORE_SPEC, difference, now, open_store, run
+from ..module_utils.request_store.base import Outcome, Store
+from ..module_utils.request_store.errors import Broken, Missing, Refused
+from ..module_utils.request_store.record import APPROVED, DENIED, IN_REVIEW, PENDING, Change, Record
+
+DECISIONS = {"approve": APPROVED, "deny": DENIED, "review": IN_REVIEW}
+ONE_BY_ONE = 5  # up to so many requests are read alone, more than that with one listing
+
+
+def change_of(item: Mapping[str, Any], by: str, at: str) -> Change:
+    """The function that makes one change. Raises ValueError."""
+    action = item["action"]
+    if action in DECISIONS:
+        return partial(
+            records.decided,
+            state=DECISIONS[action],
+            by=by,
+            at=at,
+            reason=item.get("reason") or "",
+            granted=item.get("granted"),
+            trace=item.get("trace") or (),
+            only_from=(PENDING,),
+        )
+    if action == "minted":
+        expires = item.get("expires")
+        ends = durations.iso(durations.parse_time(expires, "expires")) if expires else ""
+        return partial(records.minted, at=at, key_alias=item["key_alias"], expires=ends)
+    if action == "delivered":
+        return partial(records.delivered, at=at, via=item["via"])
+    if action == "failed":
+        return partial(records.failed, at=at, step=item["step"], reason=item["reason"])
+    if action == "notified":
+        return partial(records.notified, at=at, whom=item["whom"])
+    return partial({"finished": records.finished, "ended": records.ended}[action], at=at)
+
+
+def read(store: Store, ids: Sequence[str]) -> dict[str, Record | Missing | Broken]:
+    """The requests, or why one cannot be had."""
+    known: dict[str, Record | Missing | Broken] = {}
+    if len(ids) > ONE_BY_ONE:
+        known.update((record.id, record) for record in store.listing(only_open=True).records)
+    for request_id in ids:
+        if request_id not in known:
+            try:
+                known[request_id] = store.get(request_id)
+            except (Missing, Broken) as error:
+                known[request_id] = error
+    return known
+
+
+def rehearse(known: Mapping[str, Record | Missing | Broken], changes: Sequence[tuple[str, Change]]) -> None:
+    """Raise ValueError for input that cannot be recorded, before anything is."""
+    latest = dict(known)
+    for request_id, change in changes:
+        record = latest[request_id]
+        if isinstance(record, Record):
+            with suppress(Refused):
+                latest[request_id] = records.check(change(record))
+
+
+def perform(store: Store, items: Sequence[Mapping[str, Any]], by: str, at: str) -> list[Outcome]:
+    """All changes; those to the same request one after the other."""
+    changes = [(item["request_id"], change_of(item, by, at)) for item in items]
+    known = read(store, list(dict.fromkeys(request_id for request_id, _change in changes)))
+    rehearse(known, changes)
+    outcomes: list[Outcome | None] = [None] * len(changes)
+    waiting = list(range(len(changes)))
+    while waiting:
+        now_ids: dict[str, int] = {}
+        for index in waiting:
+            now_ids.setdefault(changes[index][0], index)
+        batch: list[tuple[int, Record, Change]] = []
+        for request_id, index in now_ids.items():
+            record = known[request_id]
+            if isinstance(record, Record):
+                batch.append((index, record, changes[index][1]))
+            else:
+                outcomes[index] = Outcome(request_id, error=record)
+        for (index, record, _change), outcome in zip(batch, store.transition_all([entry[1:] for entry in batch]), strict=True):
+            outcomes[index] = outcome
+            if outcome.transition is not None and outcome.transition.after is not None:
+                known[record.id] = outcome.transition.after
+        waiting = [index for index in waiting if outcomes[index] is None]
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def result_of(items: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """What the module returns."""
+    done = [outcome.transition for outcome in outcomes if outcome.transition is not None]
+    latest = {transition.after.id: transition.after for transition in done if transition.after is not None}
+    changed = [transition for transition in done if transition.changed]
+    return {
+        "changed": bool(changed),
+        "requests": [document.public(record) for record in latest.values()],
+        "refused": [
+            {"request_id": outcome.id, "action": item["action"], "code": outcome.error.code, "msg": str(outcome.error)}
+            for item, outcome in zip(items, outcomes, strict=True)
+            if outcome.error is not None
+        ],
+        "diff": [difference(transition) for transition in changed],
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **STORE_SPEC,
+            "changes": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "request_id": {"type": "str", "required": True},
+                    "action": {
+                        "type": "str",
+                        "required": True,
+                        "choices": [*DECISIONS, "minted", "delivered", "finished", "failed", "notified", "ended"],
+                    },
+                    "reason": {"type": "str"},
+                    "trace": {"type": "list", "elements": "dict"},
+                    "granted": {"type": "dict"},
+                    "key_alias": {"type": "str", "no_log": False},
+                    "expires": {"type": "str"},
+                    "via": {"type": "str"},
+                    "step": {"type": "str"},
+                    "whom": {"type": "str"},
+                },
+                "required_if": [
+                    ("action", "deny", ["reason"]),
+                    ("action", "minted", ["key_alias"]),
+                    ("action", "delivered", ["via"]),
+                    ("action", "failed", ["step", "reason"]),
+                    ("action", "notified", ["whom"]),
+                ],
+            },
+            "actor": {"type": "str", "default": "approval chain"},
+        },
+        supports_check_mode=True,
+    )
+
+    def work() -> dict[str, Any]:
+        items = module.params["changes"]
+        outcomes = perform(open_store(module), items, module.params["actor"], now())
+        return result_of(items, outcomes)
+
+    run(module, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import durations
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.errors import Refused
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.record import (
+    APPROVED,
+    DENIED,
+    IN_REVIEW,
+    PENDING,
+    STATES,
+    TRANSITIONS,
+    Change,
+    Record,
+)
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_records import AT, changes, lives, wishes
+
+LATER = "2026-11-21T05:00:00Z"
+
+
+def pending(**more: object) -> Record:
+    return records.new(**{"email": "ada@example.com", "models": ["gpt-4"], "at": AT, **more})  # type: ignore[arg-type]
+
+
+def in_state(state: str) -> Record:
+    return pending() if state == PENDING else records.decided(pending(), state, by="admin", at=AT, reason="so")
+
+
+def with_key() -> Record:
+    return records.minted(in_state(APPROVED), at=AT, key_alias="virtkey-ada")
+
+
+# ------------------------------------------------------------------------------------------------------ properties
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(wishes(), st.lists(changes(), max_size=12))
+def test_no_sequence_of_changes_leads_to_an_illegal_state(wish: Record, sequence: list[Change]) -> None:
+    record = wish
+    for change in sequence:
+        before = record
+        try:
+            record = change(before)
+        except Refused:
+            record = before
+        records.check(record)
+        assert record.id == wish.id and record.email == wish.email, "a request never becomes another one"
+        assert record.state == before.state or (before.state, record.state) in TRANSITIONS
+        assert len(record.history) <= records.MOST_STEPS and record.history[0] == wish.history[0]
+        lives_on = before.progress.minted_at and not before.progress.ended_at
+        assert not lives_on or (record.state == APPROVED and record.progress.minted_at), "a living key is never forgotten"
+        assert not record.progress.minted_at or record.state == APPROVED
+
+
+@settings(max_examples=200, deadline=None)
+@given(lives(), changes())
+def test_a_change_that_is_made_again_after_a_lost_answer_does_no_harm(record: Record, change: Change) -> None:
+    try:
+        once = change(record)
+    except Refused:
+        return
+    try:
+        twice = change(once)
+    except Refused:
+        return
+    assert twice.state == once.state or not once.open
+    assert twice.progress.minted_at == once.progress.minted_at
+
+
+@given(wishes(), wishes())
+def test_the_id_is_the_persons_wish(one: Record, other: Record) -> None:
+    same = (one.email.lower(), set(one.models), one.package, one.guid, one.user) == (
+        other.email.lower(),
+        set(other.models),
+        other.package,
+        other.guid,
+        other.user,
+    )
+    assert (one.id == other.id) == same == records.same_wish(one, other)
+
+
+# ----------------------------------------------------------------------------------------------------- transitions
+@pytest.mark.parametrize("was", STATES)
+@pytest.mark.parametrize("goal", STATES)
+def test_the_table(was: str, goal: str) -> None:
+    allowed = {
+        PENDING: {IN_REVIEW, APPROVED, DENIED},
+        IN_REVIEW: {PENDING, APPROVED, DENIED},
+        APPROVED: {DENIED},  # pending only after the key has ended
+        DENIED: {PENDING, APPROVED},
+    }
+    record = in_state(was)
+    if goal == was:
+        assert records.decided(record, goal, by="admin", at=LATER) is record
+    elif goal in allowed[was]:
+        moved = records.decided(record, goal, by="admin", at=LATER)
+        assert (moved.state, moved.updated_at, moved.history[-1].was, moved.history[-1].by) == (goal, LATER, was, "admin")
+    else:
+        with pytest.raises(Refused, match=f"is {was}"):
+            records.decided(record, goal, by="admin", at=LATER)
+
+
+def test_a_request_whose_key_lives_cannot_be_denied_cancelled_or_asked_for_again() -> None:
+    record = with_key()
+    with pytest.raises(Refused, match="delete the key instead"):
+        records.decided(record, DENIED, by="admin", at=LATER, reason="no")
+    with pytest.raises(Refused, match="delete the key instead"):
+        records.cancelled(record, by="ada@example.com", at=LATER)
+    assert records.asked_again(record, pending(at=LATER), again=True) is record
+
+
+def test_the_chain_does_not_overrule_an_administrator() -> None:
+    for state in (IN_REVIEW, APPROVED, DENIED):
+        with pytest.raises(Refused, match="by now"):
+            records.decided(in_state(state), DENIED if state != DENIED else APPROVED, by="chain", at=LATER, only_from=(PENDING,))
+    approved = in_state(APPROVED)
+    assert records.decided(approved, APPROVED, by="chain", at=LATER, reason="other words", only_from=(PENDING,)) is approved
+
+
+def test_an_administrator_can_correct_the_reason_and_the_terms_but_not_once_there_is_a_key() -> None:
+    denied = records.decided(in_state(DENIED), DENIED, by="admin", at=LATER, reason="better words")
+    assert (denied.reason, len(denied.history)) == ("better words", 3)
+    less = records.decided(in_state(APPROVED), APPROVED, by="admin", at=LATER, granted={"duration": "7d"})
+    assert less.granted == {"duration": "7d"}
+    with pytest.raises(Refused, match="change the key instead"):
+        records.decided(with_key(), APPROVED, by="admin", at=LATER, granted={"duration": "7d"})
+
+
+def test_asking_again_begins_anew_only_when_the_former_request_is_over() -> None:
+    wish = pending(purpose="another try", at=LATER)
+    for state in STATES:
+        assert records.asked_again(in_state(state), wish) == in_state(state)
+    assert records.asked_again(in_state(DENIED), wish, again=True).state == PENDING
+    for over in (records.cancelled(pending(), by="ada", at=AT), records.ended(with_key(), at=AT)):
+        fresh = records.asked_again(over, wish)
+        assert (fresh.state, fresh.purpose, fresh.cancelled, fresh.progress, fresh.created_at) == (
+            PENDING,
+            "another try",
+            False,
+            records.Progress(),
+            AT,
+        )
+
+
+def test_a_key_that_was_minted_for_a_request_no_longer_approved_is_refused_by_name() -> None:
+    denied = records.decided(in_state(APPROVED), DENIED, by="admin", at=LATER, reason="changed my mind")
+    with pytest.raises(Refused, match="virtkey-ada must be deleted"):
+        records.minted(denied, at=LATER, key_alias="virtkey-ada")
+
+
+# --------------------------------------------------------------------------------------------------------- progress
+def test_an_answer_is_delivered_only_when_there_is_one() -> None:
+    for state in (PENDING, IN_REVIEW):
+        with pytest.raises(Refused, match="no answer"):
+            records.delivered(in_state(state), at=LATER, via="mail")
+    with pytest.raises(Refused, match="not minted"):
+        records.finished(in_state(APPROVED), at=LATER)
+    done = records.finished(records.delivered(in_state(DENIED), at=LATER, via="mail"), at=LATER)
+    assert not done.open and done.progress.status == "finished"
+
+
+def test_failures_wait_longer_each_time_and_not_forever() -> None:
+    record, waits = with_key(), []
+    for _ in range(8):
+        record = records.failed(record, at=AT, step="mail", reason="refused")
+        assert record.progress.failure is not None
+        waits.append(durations.parse_time(record.progress.failure.next_attempt_at) - durations.parse_time(AT))
+    assert [wait / timedelta(minutes=1) for wait in waits] == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert record.progress.status == "failed" and record.open
+    assert records.delivered(record, at=LATER, via="mail").progress.failure is None, "success clears it"
+    assert records.delivered(record, at=LATER, via="kubernetes_secret").progress.failure is not None, "another step's does not"
+
+
+def test_a_failure_is_due_when_its_time_comes_and_when_the_clock_jumped() -> None:
+    record = records.failed(with_key(), at="2026-11-21T04:00:00Z", step="mail", reason="x")
+    assert not records.due(record, "2026-11-21T04:00:30Z")
+    assert records.due(record, "2026-11-21T04:01:00Z")
+    assert records.due(record, "2026-11-20T04:00:00Z"), "a day back: we never order to wait that long"
+    assert not records.due(records.finished(record, at=AT), "2030-01-01T00:00:00Z")
+
+
+def test_a_reviewer_is_noted_once() -> None:
+    once = records.notified(in_state(IN_REVIEW), at=AT, whom="review")
+    assert records.notified(once, at=LATER, whom="review") is once
+
+
+# -------------------------------------------------------------------------------------------------------- bad input
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ({"email": "not an address"}, "email is"),
+        ({"email": "ada@example.com\nBcc: eve@example.com"}, "email is"),
+        ({"email": "a" * 10_000 + "@example.com"}, "email is"),
+        ({"models": []}, "both or none"),
+        ({"package": "x"}, "both or none"),
+        ({"models": ["*"]}, "more than one model"),
+        ({"models": ["openai/*"]}, "more than one model"),
+        ({"models": ["all-proxy-models"]}, "more than one model"),
+        ({"models": ["a,b"]}, "model is"),
+        ({"models": ["x" * 257]}, "model is"),
+        ({"models": ["\x1b[31mred"]}, "model is"),
+        ({"models": ["a\nb"]}, "model is"),
+        ({"models": [f"m{number}" for number in range(201)]}, "201 models"),
+        ({"models": [], "package": "../etc"}, "package is"),
+        ({"purpose": "x" * 10_000}, "purpose has 10000 characters"),
+        ({"purpose": "\x1b]0;title\x07"}, "control or direction"),
+        ({"purpose": "see \u202egnp.exe"}, "control or direction"),
+        ({"purpose": "my key is sk-" + "A" * 43}, "looks like a key"),
+        ({"duration": "1h30m"}, "duration is"),
+        ({"max_budget": -1.0}, "max_budget is"),
+        ({"max_budget": float("nan")}, "max_budget is"),
+        ({"guid": "a/b"}, "guid is"),
+        ({"user": "user1"}, "guid of the lab is missing"),
+        ({"by": "x" * 300}, "300 characters"),
+    ],
+)
+def test_bad_input_is_refused_by_name_and_nothing_of_10_kilobytes_is_repeated(what: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words) as caught:
+        pending(**what)
+    assert len(str(caught.value)) < 400 and "sk-AAAA" not in str(caught.value) and "\x1b" not in str(caught.value)
+
+
+def test_a_look_alike_domain_is_another_person() -> None:
+    assert pending(email="ada@ex\u0430mple.com").email == "ada@xn--exmple-4nf.com" != pending().email
+
+
+@pytest.mark.parametrize("terms", [{"duration": "1h30m"}, {"max_budget": -1}, {"models": []}, {"api_key": "x"}, {"rpm_limit": True}])
+def test_terms_that_cannot_be_are_refused(terms: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="granted"):
+        records.check(records.decided(pending(), APPROVED, by="admin", at=AT, granted=terms))
+
+
+def test_the_trace_is_kept_within_bounds_and_without_keys() -> None:
+    trace = [{"rule": "http", "why": "sk-" + "a" * 40 + "\x1b[0m" + "x" * 900}] * 100
+    record = records.decided(pending(), APPROVED, by="chain", at=AT, trace=trace)
+    records.check(record)
+    assert 5 < len(record.trace) < 50 and record.trace[-1] == {"cut": 101 - len(record.trace)}
+    assert record.trace[0]["why"].startswith("sk-*** [0mxxx")
+
+
+@pytest.mark.parametrize("spoil", [{"state": "aproved"}, {"email": "eve@example.com"}, {"models": ("gpt-5",)}, {"updated_at": "yesterday"}])
+def test_the_guard_sees_what_was_changed_by_hand(spoil: dict[str, object]) -> None:
+    with pytest.raises(ValueError):
+        records.check(replace(pending(), **spoil))  # type: ignore[arg-type]

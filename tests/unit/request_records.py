@@ -1,0 +1,122 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Requests as hypothesis draws them: every one is a record that people could bring about."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import durations
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.errors import Refused
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.record import Change, Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.text import clip
+
+AT = "2026-11-21T04:00:00Z"
+
+times = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)).map(lambda time: durations.iso(time.replace(tzinfo=UTC)))
+hostile = st.text(max_size=200) | st.sampled_from(
+    ["<script>alert(1)</script>", "\x1b[31mred", "a\r\nBcc: x@example.com", "{{ 7*7 }}", "sk-" + "a" * 40, "\u202egnp.exe", "'; DROP TABLE x;--"]
+)
+texts = hostile.map(lambda text: clip(text, 200))
+locals_ = st.from_regex(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,12}(\.[A-Za-z0-9]{1,8}){0,2}", fullmatch=True)
+emails = st.builds("{}@{}".format, locals_, st.sampled_from(["example.com", "Example.COM", "bücher.example", "lab.opentlc.com"]))
+models = st.lists(
+    st.sampled_from(["ollama/llama3:8b", "granite-3-2-8b-instruct", "gpt-4", "日本語モデル", "a b", "<b>"]) | st.from_regex(r"[a-z0-9/._:-]{1,40}", fullmatch=True),
+    min_size=1,
+    max_size=4,
+)
+wanted_duration = st.sampled_from(["", "30d", "12h", "2w"])
+budgets = st.none() | st.floats(0, 1e6) | st.integers(0, 10**6)
+
+
+@st.composite
+def wishes(draw: st.DrawFn) -> Record:
+    """A request as it is submitted."""
+    what: dict[str, Any] = draw(
+        st.fixed_dictionaries({"models": models}) | st.fixed_dictionaries({"package": st.sampled_from(["ai-developer", "lab-prod"])})
+    )
+    guid = draw(st.sampled_from(["", "abc12"]))
+    return records.new(
+        email=draw(emails),
+        **what,
+        purpose=draw(texts),
+        duration=draw(wanted_duration),
+        max_budget=draw(budgets),
+        guid=guid,
+        user=draw(st.sampled_from(["", "user1"])) if guid else "",
+        by=draw(texts),
+        at=draw(times),
+    )
+
+
+granted = st.fixed_dictionaries(
+    {},
+    optional={
+        "duration": st.sampled_from(["7d", "never"]),
+        "max_budget": st.floats(0, 100),
+        "models": models,
+        "rpm_limit": st.integers(0, 1000),
+    },
+)
+traces = st.lists(
+    st.dictionaries(hostile, st.none() | st.booleans() | st.integers() | st.floats() | hostile | st.lists(hostile, max_size=2), max_size=3), max_size=3
+)
+step_names = st.sampled_from(["mint", "mail", "kubernetes_secret", "decide"])
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> Change:
+    """Something that people, the chain or a pass may do to a request, at a time that any clock may show."""
+    at = draw(times)
+    kind = draw(
+        st.sampled_from(["decide", "cancel", "again", "minted", "delivered", "finished", "ended", "notified", "failed", "by hand"])
+    )
+    by = draw(texts)
+    if kind == "decide":
+        goal, reason, terms, trace = draw(st.sampled_from(records.STATES[1:])), draw(texts), draw(granted), draw(traces)
+        only_from = draw(st.sampled_from([records.STATES, (records.PENDING,)]))
+        return lambda r: records.decided(r, goal, by=by, at=at, reason=reason, granted=terms, trace=trace, only_from=only_from)
+    if kind == "cancel":
+        reason = draw(texts)
+        return lambda r: records.cancelled(r, by=by, at=at, reason=reason)
+    if kind == "again":
+        wish, again = draw(wishes()), draw(st.booleans())
+        return lambda r: records.asked_again(r, wish, again=again)
+    if kind == "minted":
+        alias, expires = draw(texts), draw(st.just("") | times)
+        return lambda r: records.minted(r, at=at, key_alias=alias, expires=expires)
+    if kind == "failed":
+        step, reason = draw(step_names), draw(hostile)
+        return lambda r: records.failed(r, at=at, step=step, reason=reason)
+    if kind == "by hand":
+        goal = draw(st.sampled_from(records.STATES))
+
+        def by_hand(r: Record) -> Record:
+            try:
+                return records.set_by_hand(r, goal, by=by, at=at)
+            except ValueError as error:
+                raise Refused(str(error)) from None
+
+        return by_hand
+    if kind in ("delivered", "notified"):
+        name = draw(step_names)
+        return (lambda r: records.delivered(r, at=at, via=name)) if kind == "delivered" else (lambda r: records.notified(r, at=at, whom=name))
+    return (lambda r: records.finished(r, at=at)) if kind == "finished" else (lambda r: records.ended(r, at=at))
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> Record:
+    """A request some way into its life."""
+    record = draw(wishes())
+    for change in draw(st.lists(changes(), max_size=8)):
+        try:
+            record = change(record)
+        except Refused:
+            continue
+    return record
