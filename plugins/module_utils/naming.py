@@ -58,7 +58,16 @@ def user_alias(lab: str, user: str | None) -> str:
 
 def retired_alias(alias: str, token: str) -> str:
     """The alias that a key's former value goes by after a rotation, for as long as it still lives."""
-    return f"{alias}.retired-{token[:12]}"
+    return alias + _retired_suffix(token)
+
+
+def served_alias(alias: str, token: str) -> str:
+    """The alias that a key serves, or served before it got a retired alias."""
+    return alias.removesuffix(_retired_suffix(token))
+
+
+def _retired_suffix(token: str) -> str:
+    return f".retired-{token[:12]}"
 
 
 def user_of_legacy_alias(alias: str, lab: str, user_base: str) -> str | None:

@@ -183,8 +183,13 @@ def _set_fields(row: LiveKey) -> dict[str, Any]:
 
 
 def home(row: LiveKey) -> str:
-    """The alias that a row serves, or served before it was retired."""
-    return row.record.retired_from if row.record and row.record.retired_from else row.alias
+    """The alias that a row serves, or served before it was retired.
+
+    Its alias tells as well as its notes: a run that began before the rotation may have written over the notes since.
+    """
+    if row.record and row.record.retired_from:
+        return row.record.retired_from
+    return naming.served_alias(row.alias, row.token)
 
 
 def _end(row: LiveKey) -> datetime | None:

@@ -82,6 +82,9 @@ def test_aliases_of_the_contract() -> None:
 def test_a_retired_alias_is_nobody_elses() -> None:
     one, other = (naming.retired_alias("virtkey-abc12", digit * 64) for digit in "ab")
     assert one != other
+    assert naming.served_alias(one, "a" * 64) == "virtkey-abc12"
+    assert naming.served_alias(one, "b" * 64) == one
+    assert naming.served_alias("virtkey-abc12", "a" * 64) == "virtkey-abc12"
     assert naming.check_alias(one) == one
     assert naming.user_of_legacy_alias(one, "virtkey-abc12", "user") is None
 
