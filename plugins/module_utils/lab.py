@@ -109,7 +109,8 @@ class Lab:
             alias = self._alias(key)
             own = {**params, **{name: value for name, value in key.items() if value is not None}}
             own["metadata"] = {**(params.get("metadata") or {}), **(key.get("metadata") or {})}
-            record = Record(lab=self.alias, guid=self.guid, user=key.get("user") or "")
+            guid = naming.check_guid(key["guid"]) if key.get("guid") else self.guid
+            record = Record(lab=self.alias, guid=guid, user=key.get("user") or "")
             wanted.append(self._with_state(limits.wanted_key(alias, record, own, now), params))
         aliases = [want.alias for want in wanted]
         twice = sorted({alias for alias in aliases if aliases.count(alias) > 1})

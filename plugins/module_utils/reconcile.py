@@ -53,6 +53,7 @@ class Outcome:
     plan: Plan
     done: list[KeyPlan] = field(default_factory=list)
     live: dict[str, LiveKey] = field(default_factory=dict)
+    left_out: dict[str, errors.GatewayError] = field(default_factory=dict)
     revocation: dict[str, Any] | None = None
 
     @property
@@ -86,25 +87,42 @@ class Reconciler:
         self.value_of: Callable[[str, int], str] = value_of
 
     # ------------------------------------------------------------------------------------------------ wanted keys
-    def apply(self, wanted: Sequence[WantedKey], scope: Scope, policy: Policy, *, check_models: bool = True) -> Outcome:
+    def apply(
+        self,
+        wanted: Sequence[WantedKey],
+        scope: Scope,
+        policy: Policy,
+        *,
+        check_models: bool = True,
+        keep_going: bool = False,
+    ) -> Outcome:
         """Make `wanted` true within `scope`.
 
         Raises Refused before the first write when a value cannot be derived, an alias belongs to another lab, or a
-        model, a team or the right to manage keys is missing. Raises Incomplete when writes failed.
+        model, a team or the right to manage keys is missing. Raises Incomplete when writes failed. With `keep_going`,
+        keys that cannot be made are left out instead, and the others are made.
         """
         plan = self._plan(wanted, scope, policy)
-        if plan.blockers:
-            blocker, more = plan.blockers[0], len(plan.blockers) - 1
-            others = f" ({more} more keys have such a trouble.)" if more else ""
-            raise Refused(blocker.reason + others, blocker.action.value)
+        refused = {key.alias: Refused(key.reason, key.action.value) for key in plan.blockers}
+        if plan.changed and (keep_going or not refused):
+            refused |= self._refusals(plan, check_models)
+        if refused and not keep_going:
+            raise next(iter(refused.values()))
+        if refused:
+            wanted = [want for want in wanted if want.alias not in refused]
+            plan = self._plan(wanted, scope, policy)
         if not plan.changed:
-            return _outcome(plan, plan.keys, plan)
-        self._check_writes(plan, check_models)
-        if self.check_mode:
-            return Outcome(plan, done=list(plan.keys))
-        return self._carry_out(plan, wanted, scope, policy)
+            outcome = _outcome(plan, plan.keys, plan)
+        elif self.check_mode:
+            outcome = Outcome(plan, done=list(plan.keys))
+        else:
+            outcome = self._carry_out(plan, wanted, scope, policy, keep_going)
+        outcome.left_out |= refused
+        return outcome
 
-    def _carry_out(self, first: Plan, wanted: Sequence[WantedKey], scope: Scope, policy: Policy) -> Outcome:
+    def _carry_out(
+        self, first: Plan, wanted: Sequence[WantedKey], scope: Scope, policy: Policy, keep_going: bool
+    ) -> Outcome:
         """Write and look again, until there is nothing left to write."""
         plan, done, taken = first, [key for key in first.keys if key.action is Action.KEEP], set[str]()
         for _round in range(ROUNDS):
@@ -125,12 +143,17 @@ class Reconciler:
                 return outcome
             if set(failures) - taken:
                 break
+        ignored = errors.ServerFailed("the gateway took the call and did not act on it; see its log, then run again.")
+        left = {key.alias: failures.get(key.alias, ignored) for key in plan.keys if key.calls}
+        if keep_going:
+            outcome = _outcome(first, [key for key in done if key.alias not in left], plan)
+            outcome.left_out = left
+            return outcome
         if failures and not any(key.action is not Action.KEEP for key in done):
             raise next(iter(failures.values()))
-        ignored = "the gateway took the call and did not act on it"
-        left = [f"{key.alias}: {failures.get(key.alias, ignored)}" for key in plan.keys if key.calls]
+        some = "; ".join(f"{alias}: {error}" for alias, error in list(left.items())[:3])
         raise Incomplete(
-            f"{len(left)} of {len(wanted)} keys are not as wanted ({'; '.join(left[:3])}{'; ...' if len(left) > 3 else ''});"
+            f"{len(left)} of {len(wanted)} keys are not as wanted ({some}{'; ...' if len(left) > 3 else ''});"
             " what is done stays done, so run again.",
             _outcome(first, done),
         )
@@ -150,25 +173,33 @@ class Reconciler:
             is_member=scope.is_member,
         )
 
-    def _check_writes(self, plan: Plan, check_models: bool) -> None:
-        """Whether the gateway can do what is planned: it accepts unknown models and teams without a word."""
+    def _refusals(self, plan: Plan, check_models: bool = True) -> dict[str, Refused]:
+        """The keys that the gateway would take though they could not be used: it accepts unknown models and teams without a word.
+
+        Raises NotAdmin when the API key may not manage keys at all.
+        """
         self.gateway.check_admin()
-        payloads = [call.payload for key in plan.keys for call in key.calls]
-        models = [model for payload in payloads for model in payload.get("models") or []]
-        if models and check_models:
-            served = self.gateway.models()
-            unknown = unserved(models, served)
+        payloads = [(key.alias, call.payload) for key in plan.keys for call in key.calls]
+        served = (
+            self.gateway.models() if check_models and any(payload.get("models") for _, payload in payloads) else None
+        )
+        teams = {payload["team_id"] for _, payload in payloads if payload.get("team_id")}
+        absent = {team for team in teams if not self.gateway.team_exists(team)}
+        refused: dict[str, Refused] = {}
+        for alias, payload in payloads:
+            unknown = [] if served is None else unserved(payload.get("models") or [], served)
             if unknown:
-                raise Refused(
-                    f"the gateway serves no model named {', '.join(unknown)}; it serves {', '.join(served) or 'none'}:"
+                refused[alias] = Refused(
+                    f"the gateway serves no model named {', '.join(unknown)}; it serves {', '.join(served or []) or 'none'}:"
                     " choose among these, or add the model to the gateway.",
                     "unknown_model",
                 )
-        for team in sorted({payload["team_id"] for payload in payloads if payload.get("team_id")}):
-            if not self.gateway.team_exists(team):
-                raise Refused(
-                    f"the gateway has no team {team}; create it first, or give another team_id.", "unknown_team"
+            elif payload.get("team_id") in absent:
+                refused[alias] = Refused(
+                    f"the gateway has no team {payload['team_id']}; create it first, or give another team_id.",
+                    "unknown_team",
                 )
+        return refused
 
     def _write(self, plan: Plan) -> dict[str, errors.GatewayError]:
         """Make the calls of `plan`, several keys at a time, then delete. Returns the failures by alias."""
@@ -197,7 +228,8 @@ class Reconciler:
         plan = plan_update(rows, change, value_of=self.value_of, now=self.gateway.client.now())
         if self.check_mode or not plan.changed:
             return Outcome(plan, done=list(plan.keys), live={row.alias: row for row in rows})
-        self._check_writes(plan, check_models=True)
+        for refusal in self._refusals(plan).values():
+            raise refusal
         failures = self._write(plan)
         after = {row.token: row for row in reread()}
         again = [after[row.token] for row in rows if row.token in after]
@@ -308,6 +340,10 @@ def result_of(
         "keys": keys,
         "counts": counts,
     }
+    if outcome.left_out:
+        result["left_out"] = [
+            {"alias": alias, "code": error.code, "msg": str(error)} for alias, error in sorted(outcome.left_out.items())
+        ]
     if with_diff:
         result["diff"] = diff_of(outcome.done)
     if outcome.revocation is not None:

@@ -59,6 +59,10 @@ options:
         description:
           - The alias of the key, when it does not follow from lab and user.
         type: str
+      guid:
+        description:
+          - The GUID of the lab that the key goes with when the lab is deleted, when it is not O(guid).
+        type: str
         models:
           description:
             - The models that the key may call, by the names under which the gateway serves them.
@@ -154,6 +158,13 @@ options:
     description:
       - Whether the gateway refuses calls with the keys. When not set, that is left as it is.
     type: bool
+  keep_going:
+    description:
+      - Whether to leave out keys that cannot be made, for example because the gateway does not serve a model, and to
+        make the others. What was left out is named in RV(left_out).
+      - Otherwise one such key stops the task before anything is written.
+    type: bool
+    default: false
   user_base:
     description:
       - How user names begin in labs of release 1.3.2 of this collection, which wrote no lab into its keys. Keys of that
@@ -249,6 +260,21 @@ keys:
     spend:
       description: What the key has spent, in USD.
       type: float
+left_out:
+  description: The keys that could not be made, with O(keep_going=true).
+  returned: when there are any
+  type: list
+  elements: dict
+  contains:
+    alias:
+      description: The alias.
+      type: str
+    code:
+      description: What went wrong, in one word that stays the same.
+      type: str
+    msg:
+      description: What went wrong, and what to do.
+      type: str
 counts:
   description: How many keys were created, updated, rotated, unchanged and deleted.
   returned: always
@@ -293,6 +319,7 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
     reconciler = Reconciler(gateway, limits.secret_of(params), check_mode=module.check_mode)
     lab = labs.Lab.from_params(params)
     policy = limits.policy(params, prune=params["state"] == "exact")
+    how = {"check_models": params["check_models"], "keep_going": params["keep_going"]}
     if params["state"] == "absent":
         outcome = reconciler.delete(
             lambda: lab.to_delete(gateway, params["keys"]),
@@ -301,7 +328,7 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
         )
     elif params["keys"] is not None:
         wanted = lab.wanted(params, gateway.client.now())
-        outcome = reconciler.apply(wanted, lab.scope(wanted), policy, check_models=params["check_models"])
+        outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
     else:
         change = lab.change(params, gateway.client.now())
         if params["state"] == "exact":
@@ -310,14 +337,14 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
             )
         if params["rotation"]:
             wanted = [change(row) for row in lab.members(gateway)]
-            outcome = reconciler.apply(wanted, lab.scope(wanted), policy, check_models=params["check_models"])
+            outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
         else:
             outcome = reconciler.change(lab.in_service(gateway), change, lambda: lab.in_service(gateway))
     return result_for(module, reconciler, outcome)
 
 
 def main() -> None:
-    key_spec = {"user": {"type": "str"}, "alias": {"type": "str"}, **limits.LIMITS_SPEC}
+    key_spec = {"user": {"type": "str"}, "alias": {"type": "str"}, "guid": {"type": "str"}, **limits.LIMITS_SPEC}
     module = AnsibleModule(
         argument_spec={
             **GATEWAY_SPEC,
@@ -328,6 +355,7 @@ def main() -> None:
             "keys": {"type": "list", "elements": "dict", "no_log": False, "options": key_spec},
             "state": {"type": "str", "choices": ["present", "exact", "absent"], "default": "present"},
             "blocked": {"type": "bool"},
+            "keep_going": {"type": "bool", "default": False},
             "user_base": {"type": "str", "default": "user"},
             "prove_revocation": {"type": "bool", "default": True},
             "deleted_elsewhere": {
