@@ -10,10 +10,11 @@ import fnmatch
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import groupby
 
 from ...module_utils.email_address import ascii_domain, ascii_lower
 
+# Stands for a letter that no pattern names: the hardest to match of all that a wildcard stands for.
+_OTHER = ""
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
@@ -31,29 +32,37 @@ def first_match(patterns: Iterable[str], text: str) -> str | None:
     return next((pattern for pattern in patterns if matches(pattern, text)), None)
 
 
-def _normal(pattern: str) -> str:
-    """The same pattern with every run of wildcards as `?`s and then at most one `*`."""
-    parts = []
-    for wild, run in groupby(ascii_lower(pattern), key=lambda character: character in "*?"):
-        text = "".join(run)
-        parts.append("?" * text.count("?") + "*" * ("*" in text) if wild else text)
-    return "".join(parts)
-
-
 def covers(general: str, special: str) -> bool:
     """Whether everything that `special` matches is matched by `general` as well."""
-    wide, narrow = _normal(general), _normal(special)
-    # reach[j]: wide[:i] covers narrow[:j]
-    reach = [True] + [False] * len(narrow)
-    for symbol in wide:
-        if symbol == "*":
-            for j in range(1, len(reach)):
-                reach[j] = reach[j] or reach[j - 1]
-        else:
-            reach = [False] + [
-                reach[j] and (narrow[j] == symbol or (symbol == "?" and narrow[j] != "*")) for j in range(len(narrow))
-            ]
-    return reach[-1]
+    wide, narrow = ascii_lower(general), ascii_lower(special)
+
+    # Both are read from the left. `places` are those in `wide` where one may stand after what was read so far.
+    def at(places: Iterable[int]) -> frozenset[int]:
+        open_places = set(places)
+        for place in range(len(wide)):
+            if place in open_places and wide[place] == "*":
+                open_places.add(place + 1)
+        return frozenset(open_places)
+
+    def after(places: frozenset[int], letter: str) -> frozenset[int]:
+        steps = ((place, wide[place]) for place in places if place < len(wide))
+        return at(place if symbol == "*" else place + 1 for place, symbol in steps if symbol in ("*", "?", letter))
+
+    @lru_cache(maxsize=None)
+    def all_of(rest: str, places: frozenset[int]) -> bool:
+        if not rest:
+            return len(wide) in places
+        if rest[0] != "*":
+            return all_of(rest[1:], after(places, _OTHER if rest[0] == "?" else rest[0]))
+        seen: set[frozenset[int]] = set()
+        while places not in seen:  # any number of letters, from none
+            if not all_of(rest[1:], places):
+                return False
+            seen.add(places)
+            places = after(places, _OTHER)
+        return True
+
+    return all_of(narrow, at((0,)))
 
 
 def email_pattern(pattern: str) -> str:

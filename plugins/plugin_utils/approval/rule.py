@@ -38,6 +38,9 @@ __all__ = (
 )
 
 
+LONGEST_PATTERN = 256
+
+
 class OptionError(ValueError):
     """An option has a value that the rule cannot work with. The message goes on after the option's name: `is ..., which ...; give ...`."""
 
@@ -51,6 +54,8 @@ def checked_patterns(option: str, patterns: Sequence[str]) -> tuple[str, ...]:
     for pattern in patterns:
         if not pattern or pattern != pattern.strip():
             raise OptionError(option, f"holds the pattern {pattern!r}; give one without blanks around it, such as ollama/*")
+        if len(pattern) > LONGEST_PATTERN:
+            raise OptionError(option, f"holds a pattern of {len(pattern)} characters, and at most {LONGEST_PATTERN} are allowed; shorten it")
     return tuple(patterns)
 
 

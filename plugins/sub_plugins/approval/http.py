@@ -154,26 +154,39 @@ class Rule(ApprovalRule):
                     headers={"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity", **self._headers},
                     timeout=seconds,
                     verify=self.options["ca_path"] or True,
-                    allow_redirects=False,
                     stream=True,
                 ) as response:
                     if response.status_code not in (307, 308):
                         return _decision(response)
-                    target = urljoin(url, response.headers.get("Location", ""))
+                    location = response.headers.get("Location", "")
             except requests.exceptions.SSLError:
                 raise _Failure("has a certificate that is not trusted; name its authority in ca_path", silent=True) from None
             except requests.exceptions.Timeout:
                 raise _Failure(f"gave no answer within {seconds:g} s", again=True, silent=True) from None
             except requests.exceptions.RequestException as error:
                 raise _Failure(f"could not be asked: {_cause(error)}", again=True, silent=True) from None
-            if not _same_origin(target, self._origin):
-                raise _Failure("redirects to another host, which is not followed")
-            url = target
+            url = self._redirected(url, location)
         raise _Failure(f"redirects more than {MOST_REDIRECTS} times")
+
+    def _redirected(self, url: str, location: str) -> str:
+        try:
+            target = urljoin(url, location)
+            stays = _origin(target) == self._origin and urlsplit(target).username is None
+        except ValueError:
+            stays = False
+        if not stays:
+            raise _Failure("redirects to another host, which is not followed")
+        return target
 
 
 def _session() -> requests.Session:
-    session = requests.Session()
+    class Session(requests.Session):
+        """Leaves redirects alone: even when told not to follow them, requests would parse them and read their body to its end."""
+
+        def get_redirect_target(self, resp: requests.Response) -> None:
+            return None
+
+    session = Session()
     # Nobody's answer may depend on what the service set for another, nor on a password in the controller's netrc file.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.auth = lambda request: request
@@ -241,10 +254,3 @@ def _origin(url: str) -> str:
     port = parts.port or default
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{parts.scheme}://{host}" + ("" if port == default else f":{port}")
-
-
-def _same_origin(url: str, origin: str) -> bool:
-    try:
-        return _origin(url) == origin and urlsplit(url).username is None
-    except ValueError:
-        return False

@@ -1,0 +1,88 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.email_address import ascii_domain, parse
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("user@example.com", "user@example.com"),
+        ("First.Last+tag@Sub.EXAMPLE.com", "First.Last+tag@sub.example.com"),
+        ("user@bücher.example", "user@xn--bcher-kva.example"),
+        ("{{7*7}}@example.com", "{{7*7}}@example.com"),  # a legal local part; it stays text
+    ],
+)
+def test_addresses_in_one_form(text: str, form: str) -> None:
+    assert str(parse(text)) == form
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        None,
+        17,
+        ["a@b.de"],
+        "user",
+        "@example.com",
+        "user@",
+        "user@localhost",
+        "user@10.0.0.1",
+        "user@[10.0.0.1]",
+        "a@b@example.com",
+        '"a@evil.com"@example.com',
+        "user@example.com\n",
+        "user@example.com\r\nBcc: all@example.com",
+        "user\x00@example.com",
+        "\x1b[31muser@example.com",
+        "<script>@example.com",
+        "user@exam ple.com",
+        "user@-example.com",
+        "user@example..com",
+        ".user@example.com",
+        "us..er@example.com",
+        "üser@example.com",
+        "user@example.com, other@example.com",
+        "u" * 65 + "@example.com",
+        "user@" + "a" * 64 + ".com",
+        "user@" + ".".join(["abcdefg"] * 40) + ".com",
+        "x" * 10_000 + "@example.com",
+        "user@exam\u212aple.com",  # the Kelvin sign, which str.lower() makes a k
+        "user@ｅxample.com",  # a full-width e
+        "user@example\u3002com",  # an ideographic full stop
+        "user@exa\u200bmple.com",  # a zero-width space
+    ],
+)
+def test_what_is_no_address(text: object) -> None:
+    with pytest.raises(ValueError, match="^email is") as raised:
+        parse(text)
+    words = str(raised.value)
+    assert len(words) < 400
+    assert words.isprintable()
+
+
+@pytest.mark.parametrize("domain", ["exаmple.com", "examplе.com", "ехample.com", "exåmple.com", "examp1e.com"])
+def test_a_look_alike_is_another_domain(domain: str) -> None:
+    assert ascii_domain(domain) != "example.com"
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_an_address_or_a_clear_error(text: str) -> None:
+    try:
+        address = parse(text)
+    except ValueError as error:
+        assert str(error).isprintable()
+    else:
+        assert str(address).isascii()
+        assert parse(str(address)) == address
+
+
+def test_tags_and_case_are_one_person() -> None:
+    assert parse("Alice+1@Example.com").person == parse("alice+2@example.com").person == "alice@example.com"
+    assert parse("alice@example.com").person != parse("alicia@example.com").person
