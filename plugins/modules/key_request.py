@@ -248,7 +248,8 @@ WISH = ("email", "package", "guid", "user", "purpose", "duration")
 def wish_of(params: dict[str, Any], at: str) -> Record:
     """The request that the arguments describe."""
     texts = {name: params[name] or "" for name in WISH}
-    return records.new(**texts, models=params["models"] or (), max_budget=params["max_budget"], by=params["actor"] or "", at=at)
+    models = [model for model in params["models"] or () if model]  # a survey leaves an empty text
+    return records.new(**texts, models=models, max_budget=params["max_budget"], by=params["actor"] or "", at=at)
 
 
 def named_request(store: Store, params: dict[str, Any], at: str) -> Record:
@@ -304,7 +305,7 @@ def main() -> None:
             "actor": {"type": "str"},
             "again": {"type": "bool", "default": False},
         },
-        mutually_exclusive=[("request_id", "email"), ("models", "package")],
+        mutually_exclusive=[("request_id", "email")],
         required_one_of=[("request_id", "email")],
         required_if=[("state", "submitted", ["email"]), ("state", "denied", ["reason"])],
         supports_check_mode=True,

@@ -41,6 +41,7 @@ from .text import clip
 try:
     import kubernetes
     import urllib3
+    import yaml
 
     KUBERNETES_ERROR: ImportError | None = None
 except ImportError as error:
@@ -282,15 +283,16 @@ def _load_config(access: Access, configuration: Any) -> str | None:
         chosen = next((entry for entry in contexts if entry["name"] == access.context), active)
         namespace: str | None = chosen["context"].get("namespace")
         return namespace
-    except (config.ConfigException, OSError, ValueError, TypeError, KeyError) as error:
-        if access.kubeconfig or access.context:
-            raise NoAccess(f"The kubeconfig cannot be used: {clip(str(error), 300)}") from None
+    except (config.ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, KeyError) as error:
+        problem = clip(str(error), 300).rstrip(".")
+        if access.kubeconfig or access.context or os.environ.get("KUBECONFIG"):
+            raise NoAccess(f"The kubeconfig cannot be used: {problem}.") from None
     try:
         config.load_incluster_config(client_configuration=configuration)
     except config.ConfigException:
         raise NoAccess(
-            "There is no way to the Kubernetes API: no kubeconfig was found, and this is no pod with a service account; "
-            "give kubeconfig, or host and api_key."
+            f"There is no way to the Kubernetes API: no kubeconfig can be used ({problem}), and this is no pod with a "
+            "service account; give kubeconfig, or host and api_key."
         ) from None
     return None
 
