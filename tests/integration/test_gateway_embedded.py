@@ -173,11 +173,13 @@ def test_its_whole_life(own: dict[str, Any], playbook: Playbooks) -> None:
     assert run.count("failed") == 1
     assert "litellm_gateway_salt_key differs" in run.output
 
-    # Started once more: the same keys at the same place. Killed, it is put right.
+    # Started once more: the same keys at the same place. Killed, and that in the middle of a migration, it is put right.
     assert playbook("gateway", own, "--check").changed > 0
     playbook("gateway", own)
     assert {**gateway.connection, "pids": None} == {**first, "pids": None}
     assert gateway.chat(key, "new-model").ok
+    with psycopg.connect(gateway.database_url) as connection:
+        connection.execute("INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ('x', 'x', '99990101000000_interrupted')")
     for pid in gateway.connection["pids"].values():
         os.kill(pid, signal.SIGKILL)
     assert playbook("gateway", own).changed > 0

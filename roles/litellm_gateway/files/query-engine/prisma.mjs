@@ -43,6 +43,7 @@ async function deploy() {
 
 async function settle() {
   const decision = words.find((word) => ['--applied', '--rolled-back'].includes(word))
+  if (!decision) throw new Error('say --applied or --rolled-back, and which migration')
   const { resolve } = await import('./lib/migrate.mjs')
   await resolve(words[words.indexOf(decision) + 1], decision, process.env.DATABASE_URL)
 }
@@ -54,6 +55,6 @@ try {
   else if (command.startsWith('generate')) process.exitCode = generate(words.includes('--schema') ? words[words.indexOf('--schema') + 1] : 'schema.prisma')
   else throw new Error(`"prisma ${words.join(' ')}" needs Prisma's native engines: set litellm_gateway_engine=native where they can be downloaded`)
 } catch (error) {
-  console.error(`Error: ${error.message}`)
+  console.error(`Error: ${error.message || error}`) // a refused connection has no message
   process.exitCode = 1
 }

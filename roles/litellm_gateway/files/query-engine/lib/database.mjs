@@ -3,8 +3,6 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { bindAdapter } from '@prisma/driver-adapter-utils'
 import pg from 'pg'
 
-import { splitUrl } from './url.mjs'
-
 const DEFAULT_CONNECTIONS = 10
 const DEFAULT_POOL_TIMEOUT_SECONDS = 10
 const IDLE_MILLISECONDS = 60_000
@@ -45,12 +43,12 @@ function watchQueries() {
 
 export class Database {
   constructor(url, log) {
-    const { connectionString, settings } = splitUrl(url)
-    const schema = settings.schema ?? 'public'
-    this.connections = Number(settings.connection_limit ?? DEFAULT_CONNECTIONS)
-    this.poolTimeout = Number(settings.pool_timeout ?? DEFAULT_POOL_TIMEOUT_SECONDS)
+    const settings = new URLSearchParams(url.split('?')[1]) // Prisma's own among those of the database; "pg" overlooks them
+    const schema = settings.get('schema') ?? 'public'
+    this.connections = Number(settings.get('connection_limit') ?? DEFAULT_CONNECTIONS)
+    this.poolTimeout = Number(settings.get('pool_timeout') ?? DEFAULT_POOL_TIMEOUT_SECONDS)
     const options = {
-      connectionString,
+      connectionString: url,
       max: this.connections,
       connectionTimeoutMillis: this.poolTimeout * 1000,
       idleTimeoutMillis: IDLE_MILLISECONDS,

@@ -5,8 +5,6 @@ import { join } from 'node:path'
 
 import pg from 'pg'
 
-import { splitUrl } from './url.mjs'
-
 const ADVISORY_LOCK = 72707369 // the number that Prisma itself locks while it migrates
 const LEDGER = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
   id VARCHAR(36) PRIMARY KEY, checksum VARCHAR(64) NOT NULL, finished_at TIMESTAMPTZ, migration_name VARCHAR(255) NOT NULL,
@@ -28,7 +26,7 @@ async function apply(client, name, script) {
 // Apply each folder/<name>/migration.sql that the ledger does not know, in the order of the names; -> the names applied.
 // Throws P3009 when an earlier one failed half-way and P3018 when one fails now: LiteLLM knows both.
 export async function migrate(folder, url) {
-  const client = new pg.Client({ connectionString: splitUrl(url).connectionString })
+  const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
     await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK])
@@ -48,7 +46,7 @@ export async function migrate(folder, url) {
 // "prisma migrate resolve": what a person, or LiteLLM, decides about a failed migration.
 export async function resolve(name, decision, url) {
   const column = { '--applied': 'finished_at', '--rolled-back': 'rolled_back_at' }[decision]
-  const client = new pg.Client({ connectionString: splitUrl(url).connectionString })
+  const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
     await client.query(`UPDATE _prisma_migrations SET ${column} = now() WHERE migration_name = $1 AND finished_at IS NULL AND rolled_back_at IS NULL`, [name])
