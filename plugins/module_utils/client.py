@@ -14,6 +14,7 @@ from __future__ import annotations
 import email.utils
 import json
 import random
+import re
 import ssl
 import threading
 import time
@@ -36,7 +37,7 @@ except ImportError as error:
 LONGEST_WAIT = 30.0
 _DATABASE_AWAY = (
     "can't reach database server",
-    "no_db_connection",
+    "database is temporarily unreachable",
     "all connection attempts failed",
     "server has closed the connection",
 )
@@ -49,6 +50,7 @@ _NOT_ADMIN = (
     "not authorized to check another user",
     "only admin users",
 )
+_VISIBLE = re.compile(r"[!-~]+")  # ASCII without blanks and control characters
 _ENTERPRISE = ("enterprise user", "enterprise license", "enterprise feature")
 
 
@@ -68,16 +70,15 @@ class Connection:
     parallel_calls: int = 8
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(
-                f"url is {self.url!r}, which is not the address of a gateway; give one such as https://litellm.example.com."
-            )
-        if parts.username or parts.password or parts.query or parts.fragment:
+        if any(mark in self.url for mark in "@?#"):  # not shown: there may be a secret in it
             raise ValueError(
                 "url holds a user name, a query or a fragment; give the plain address, and the key in api_key."
             )
-        if not self.api_key or not self.api_key.isascii() or any(character.isspace() for character in self.api_key):
+        if not _is_address(self.url):
+            raise ValueError(
+                f"url is {self.url!r}, which is not the address of a gateway; give one such as https://litellm.example.com."
+            )
+        if not _VISIBLE.fullmatch(self.api_key):
             raise ValueError(
                 "api_key is empty or holds a blank, a line break or a letter that no key has; give the gateway's master key."
             )
@@ -94,6 +95,15 @@ class Connection:
     def base(self) -> str:
         """The address without a slash, or `/v1`, at its end."""
         return self.url.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return known and url.isprintable() and " " not in url
 
 
 class _Bearer:
@@ -141,8 +151,8 @@ class Client:
             answer = self._try(lambda: self._send(session, "GET", "/models", None, None), "GET /models")
         if answer.status_code == 401:
             return False
-        if answer.ok or answer.status_code in (403, 429):  # known, though not for this route or not at this moment
-            return True
+        if _succeeded(answer) or answer.status_code in (403, 429):
+            return True  # 403, 429: known, though not for this route or not at this moment
         raise self._error(answer, "GET /models")
 
     def now(self) -> datetime:
@@ -157,7 +167,7 @@ class Client:
     ) -> Any:
         what = f"{method} {path}"
         answer = self._try(lambda: self._send(self._session, method, path, params, body), what)
-        if not answer.ok:
+        if not _succeeded(answer):
             raise self._error(answer, what)
         try:
             return answer.json()
@@ -210,7 +220,7 @@ class Client:
             allow_redirects=False,
         )
         self._read_clock(answer, sent)
-        if answer.ok and "json" in answer.headers.get("Content-Type", "") and not _is_json(answer):
+        if _succeeded(answer) and "json" in answer.headers.get("Content-Type", "") and not _is_json(answer):
             raise requests.exceptions.ChunkedEncodingError("the answer was cut off")
         return answer
 
@@ -221,14 +231,14 @@ class Client:
             return
         # The header names a second, the answer took a moment: the middle of both is the best guess.
         middle = sent + (datetime.now(timezone.utc) - sent) / 2
-        offset = date + timedelta(seconds=0.5) - middle
+        offset = date.replace(tzinfo=date.tzinfo or timezone.utc) + timedelta(seconds=0.5) - middle
         self._clock_offset = offset if abs(offset) > timedelta(seconds=2) else timedelta(0)
 
     def _error(self, answer: Any, what: str) -> errors.GatewayError:
         """The error that an answer stands for."""
         base, status = self.connection.base, answer.status_code
         low = _words(answer).lower()
-        text = errors.redact(_words(answer))[:300]
+        text = errors.redact(_words(answer).replace(self.connection.api_key, "***"))[:300]
 
         def make(kind: type[errors.GatewayError], message: str) -> errors.GatewayError:
             return kind(message, status=status, detail=text)
@@ -238,7 +248,7 @@ class Client:
                 errors.NotLitellm,
                 f"{base} redirects {what} to {answer.headers.get('Location', 'nowhere')}; give the final address in url.",
             )
-        if any(words in low for words in (*_DATABASE_AWAY, *_NO_DATABASE)):
+        if _database_away(answer) or any(words in low for words in _NO_DATABASE):
             return make(
                 errors.NoDatabase,
                 f"the gateway at {base} has no working database ({what}: {text}); see to its DATABASE_URL and to PostgreSQL.",
@@ -292,8 +302,17 @@ def _worth_another_try(answer: Any) -> bool:
         return True
     if answer.status_code < 400:
         return False
+    return _database_away(answer) or (answer.status_code >= 500 and not _is_json(answer))
+
+
+def _succeeded(answer: Any) -> bool:
+    """Whether there is an answer to read; to `requests` a redirect is one too."""
+    return 200 <= answer.status_code < 300
+
+
+def _database_away(answer: Any) -> bool:
     low = _words(answer).lower()
-    return any(words in low for words in _DATABASE_AWAY) or (answer.status_code >= 500 and not _is_json(answer))
+    return any(words in low for words in _DATABASE_AWAY)
 
 
 def _retry_after(answer: Any) -> float:
