@@ -69,3 +69,16 @@ options:
     type: float
     default: 30
 """
+
+    # That the options above can be given once for all modules.
+    GROUP = r"""
+options: {}
+attributes:
+  action_group:
+    description:
+      - Use C(group/rhpds.litellm_virtual_keys.key_requests) in C(module_defaults) to say once, for all modules that read
+        or write requests, where these are kept.
+    support: full
+    membership:
+      - rhpds.litellm_virtual_keys.key_requests
+"""

@@ -22,6 +22,7 @@ author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
   - rhpds.litellm_virtual_keys.request_store
+  - rhpds.litellm_virtual_keys.request_store.group
   - rhpds.litellm_virtual_keys.attributes
 attributes:
   check_mode:

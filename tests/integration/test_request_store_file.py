@@ -30,7 +30,8 @@ def start(store: DirectoryStore, work: str, count: int) -> subprocess.Popen[str]
     access = json.dumps({"directory": str(store.directory)})
     command = [sys.executable, worker.__file__, access, work, str(count)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
     return process
 
 
@@ -48,14 +49,16 @@ def go(*processes: subprocess.Popen[str]) -> list[int]:
 def test_two_who_submit_at_the_same_time_make_one_request_each(store: DirectoryStore) -> None:
     counts = go(start(store, "submit", 60), start(store, "submit", 60))
     assert sum(counts) == 60
-    assert len(store.listing().records) == 60 and store.listing().set_aside == ()
+    assert len(store.listing().records) == 60
+    assert store.listing().set_aside == ()
 
 
 def test_no_change_of_two_at_the_same_time_is_lost(store: DirectoryStore) -> None:
     store.submit(worker.wish(0))
     go(start(store, "fail", 60), start(store, "fail", 60))
     failure = store.get(worker.wish(0).id).progress.failure
-    assert failure is not None and failure.attempts == 120
+    assert failure is not None
+    assert failure.attempts == 120
 
 
 def test_kill_9_before_every_call_leaves_the_old_record_or_the_new_one(store: DirectoryStore) -> None:
@@ -67,11 +70,14 @@ def test_kill_9_before_every_call_leaves_the_old_record_or_the_new_one(store: Di
         process = start(store, "die", cut)
         process.communicate("go\n", timeout=60)
         listing = store.listing()
-        assert listing.set_aside == () and len(listing.records) == 2
+        assert listing.set_aside == ()
+        assert len(listing.records) == 2
         seen.add((store.get(worker.wish(0).id).state, process.returncode))
         # and whoever comes next is not held up, and finishes the job
-        after = store.transition(store.get(worker.wish(0).id), lambda r: records.decided(r, records.APPROVED, by="next", at=worker.AT)).after
-        assert after is not None and after.state == records.APPROVED
+        left = store.get(worker.wish(0).id)
+        after = store.transition(left, lambda r: records.decided(r, records.APPROVED, by="next", at=worker.AT)).after
+        assert after is not None
+        assert after.state == records.APPROVED
         assert not list(store.directory.glob(".scratch")), "the next writer clears up"
         if process.returncode == 0:
             break
@@ -129,8 +135,11 @@ print(json.dumps({"errors": errors, "full": full, "later": later, "files": sorte
 """
     result = in_a_small_file_system(tmp_path, "size=64k", script)
     for code, message in result["errors"]:
-        assert code == "not_writable" and "No space left on device" in message and "nothing was changed" in message
-    assert result["full"] == ["pending"] and result["later"] is None
+        assert code == "not_writable"
+        assert "No space left on device" in message
+        assert "nothing was changed" in message
+    assert result["full"] == ["pending"]
+    assert result["later"] is None
     assert len(result["files"]) == 3, "two requests and the lock; nothing half-written"
 
 

@@ -107,21 +107,22 @@ def test_the_documented_manual_approval_counts(kube: Cluster, store: KubernetesS
     kube.kubectl("label", "secret", name, "request-state=approved", "--overwrite", account=account)
     halfway = store.listing(only_open=True)
     assert halfway.records == (), "between the two commands nobody decides"
-    assert "set both to the same state" in halfway.set_aside[0].reason and name == halfway.set_aside[0].name
+    assert "set both to the same state" in halfway.set_aside[0].reason
+    assert name == halfway.set_aside[0].name
     with pytest.raises(Broken, match="annotation state is 'pending'"):
         store.transition(record, approve)
     kube.kubectl("annotate", "secret", name, "state=approved", "--overwrite", account=account)
     (approved,) = store.listing(only_open=True).records
     assert (approved.state, approved.history[-1].by) == (APPROVED, "by hand (kubectl-annotate)")
     minted = store.transition(approved, lambda r: records.minted(r, at=LATER, key_alias="k")).after
-    assert minted is not None and store.get(record.id) == minted
+    assert minted is not None
+    assert store.get(record.id) == minted
     described = kube.kubectl("describe", "secret", name, account=account)
-    assert "request-state=approved" in described and "state: approved" in described
+    assert "request-state=approved" in described
+    assert "state: approved" in described
 
 
-def test_a_decision_by_hand_is_not_overruled_by_a_pass_that_read_before(
-    kube: Cluster, store: KubernetesStore, account: Account
-) -> None:
+def test_a_decision_by_hand_is_not_overruled_by_a_pass_that_read_before(kube: Cluster, store: KubernetesStore, account: Account) -> None:
     read = submitted(store)
     name = secret.name_of(read.id)
     kube.kubectl("label", "secret", name, "request-state=approved", "--overwrite", account=account)
@@ -171,7 +172,8 @@ def start(account: Account, work: str, count: int) -> subprocess.Popen[str]:
     access = json.dumps({"kubeconfig": str(account.kubeconfig)})
     command = [sys.executable, worker.__file__, access, work, str(count)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
     return process
 
 
@@ -184,7 +186,8 @@ def test_no_change_of_two_at_the_same_time_is_lost(store: KubernetesStore, accou
     submitted(store)
     go(start(account, "fail", 40), start(account, "fail", 40))
     failure = store.get(wish(0).id).progress.failure
-    assert failure is not None and failure.attempts == 80
+    assert failure is not None
+    assert failure.attempts == 80
 
 
 def test_many_at_once_and_what_is_refused_stops_only_itself(store: KubernetesStore) -> None:
@@ -194,7 +197,8 @@ def test_many_at_once_and_what_is_refused_stops_only_itself(store: KubernetesSto
     outcomes = store.transition_all([(r, lambda r: records.decided(r, APPROVED, by="chain", at=AT, only_from=(PENDING,))) for r in read])
     assert [outcome.id for outcome in outcomes] == [record.id for record in read], "in order"
     assert {index for index, outcome in enumerate(outcomes) if outcome.error} == {3, 4}
-    assert isinstance(outcomes[3].error, Missing) and isinstance(outcomes[4].error, Refused)
+    assert isinstance(outcomes[3].error, Missing)
+    assert isinstance(outcomes[4].error, Refused)
     assert len(store.listing((APPROVED,)).records) == 18
 
 
@@ -211,9 +215,13 @@ def test_a_request_that_was_deleted_and_made_anew_is_not_deleted_by_an_old_reade
 def test_what_people_write_stays_data(kube: Cluster, store: KubernetesStore) -> None:
     purpose = "<script>alert('x')</script> {{ 7*7 }} $(id) `id` ' \" \\ \n--- \u00e9\u6771\u4eac\U0001f600 & %s %00"
     record = submitted(store, email="o'brien+{x}=$y`z`@example.com", models=["日本語/<b>:{{x}}", "a b"], purpose=purpose)
-    assert store.get(record.id) == record and record.purpose == purpose
-    denied = store.transition(record, lambda r: records.decided(r, DENIED, by="<admin>", at=AT, reason="x" * 1000, trace=[{"a": "<b>"}])).after
-    assert denied is not None and store.get(record.id) == denied
+    assert store.get(record.id) == record
+    assert record.purpose == purpose
+    denied = store.transition(
+        record, lambda r: records.decided(r, DENIED, by="<admin>", at=AT, reason="x" * 1000, trace=[{"a": "<b>"}])
+    ).after
+    assert denied is not None
+    assert store.get(record.id) == denied
     raw = kube.call("GET", f"/api/v1/namespaces/{store.namespace}/secrets/{secret.name_of(record.id)}")
     assert set(raw["metadata"]["labels"].values()) == {"llm-key-requestor", "llm-key-request", "rhpds.litellm_virtual_keys", "denied"}
     assert set(raw["metadata"]["annotations"]) == {"app.kubernetes.io/component", "email", "state", "created_at", "updated_at"}
@@ -222,12 +230,16 @@ def test_what_people_write_stays_data(kube: Cluster, store: KubernetesStore) -> 
 def test_the_largest_request_that_is_allowed_fits(store: KubernetesStore) -> None:
     models = [f"{number:03}" + "\U0001f600" * 253 for number in range(records.MOST_MODELS)]
     record = submitted(store, email="x" * 64 + "@" + "y" * 60 + "." + "z" * 60 + ".example", models=models, purpose="\u6771" * 2000)
+
+    def deny(record: Record) -> Record:
+        return records.decided(record, DENIED, by="\u6771" * 254, at=AT, reason="\u6771" * 1000)
+
     for number in range(60):
-        change = approve if number % 2 else lambda r: records.decided(r, DENIED, by="\u6771" * 254, at=AT, reason=f"{number % 10}" * 1000)
-        after = store.transition(record, change).after
+        after = store.transition(record, approve if number % 2 else deny).after
         assert after is not None
         record = after
-    assert store.get(record.id) == record and len(record.history) == records.MOST_STEPS
+    assert store.get(record.id) == record
+    assert len(record.history) == records.MOST_STEPS
 
 
 def test_a_request_of_the_requestor_itself_is_the_persons_request(kube: Cluster, store: KubernetesStore, account: Account) -> None:
@@ -236,9 +248,12 @@ def test_a_request_of_the_requestor_itself_is_the_persons_request(kube: Cluster,
     del theirs["data"]["details"], theirs["metadata"]["labels"][secret.MANAGED_BY]
     kube.call("POST", f"/api/v1/namespaces/{store.namespace}/secrets", theirs)
     found = store.submit(wish(0, email="PERSON0@example.com"))
-    assert found.after is not None and (found.changed, found.after.id) == (False, uid)
+    assert found.after is not None
+    assert (found.changed, found.after.id) == (False, uid)
     approved = store.transition(found.after, approve).after
-    assert approved is not None and store.get(uid) == approved and store.submit(wish(0)).after == approved
+    assert approved is not None
+    assert store.get(uid) == approved
+    assert store.submit(wish(0)).after == approved
     kube.kubectl("annotate", "secret", secret.name_of(uid), "state=denied", "--overwrite", account=account)
     with pytest.raises(Broken):
         store.submit(wish(0, models=["another"]))  # it may be for that: no second request beside one that cannot be read
@@ -296,11 +311,15 @@ def test_a_change_costs_one_call_when_nobody_interferes(store: KubernetesStore, 
 def test_a_token_that_is_no_longer_good(kube: Cluster, store: KubernetesStore, account: Account) -> None:
     submitted(store)
     kube.call("DELETE", f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}")
-    deadline = time.monotonic() + 30  # the API itself goes on believing in a token for some seconds
-    with pytest.raises(Unauthorized, match="may have expired"):
+
+    def list_for(seconds: float) -> None:
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             store.listing()
             time.sleep(0.5)
+
+    with pytest.raises(Unauthorized, match="may have expired"):
+        list_for(30)  # the API itself goes on believing in a token for some seconds
 
 
 def test_the_api_is_down_and_comes_back(kube: Cluster, store: KubernetesStore) -> None:
@@ -373,7 +392,7 @@ def test_no_way_to_any_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
     monkeypatch.delenv("KUBECONFIG", raising=False)
-    with pytest.raises(NoAccess, match="no kubeconfig can be used .* no pod"):
+    with pytest.raises(NoAccess, match=r"no kubeconfig can be used .* no pod"):
         KubernetesStore(Access())
     broken = tmp_path / "broken"
     broken.write_text("clusters: [")

@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import requests
 from cryptography import x509
@@ -66,7 +66,7 @@ class Cluster:
         self._session = requests.Session()
         self._session.trust_env = False  # a CA bundle or proxy named in the environment is not for this server
 
-    def __enter__(self) -> Cluster:
+    def __enter__(self) -> Self:
         begun = time.monotonic()
         _make_certificates(self.directory)
         (self.directory / "tokens.csv").write_text(f"{self.admin_token},admin,admin,system:masters\n", encoding="ascii")
@@ -213,7 +213,11 @@ class Cluster:
     def _run(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         with open(self.directory / f"{name}.log", "ab") as log:
             return subprocess.Popen(
-                [str(self.assets / name), *arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent
+                [str(self.assets / name), *arguments],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - it takes no lock that a thread of ours could hold
             )
 
     def _log_tail(self) -> str:
@@ -322,6 +326,4 @@ def _make_certificates(directory: Path) -> None:
 
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> None:
     path.touch(mode=0o600)
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))

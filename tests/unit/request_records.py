@@ -21,13 +21,22 @@ AT = "2026-11-21T04:00:00Z"
 
 times = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)).map(lambda time: durations.iso(time.replace(tzinfo=UTC)))
 hostile = st.text(max_size=200) | st.sampled_from(
-    ["<script>alert(1)</script>", "\x1b[31mred", "a\r\nBcc: x@example.com", "{{ 7*7 }}", "sk-" + "a" * 40, "\u202egnp.exe", "'; DROP TABLE x;--"]
+    [
+        "<script>alert(1)</script>",
+        "\x1b[31mred",
+        "a\r\nBcc: x@example.com",
+        "{{ 7*7 }}",
+        "sk-" + "a" * 40,
+        "\u202egnp.exe",
+        "'; DROP TABLE x;--",
+    ]
 )
 texts = hostile.map(lambda text: clip(text, 200))
 locals_ = st.from_regex(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,12}(\.[A-Za-z0-9]{1,8}){0,2}", fullmatch=True)
 emails = st.builds("{}@{}".format, locals_, st.sampled_from(["example.com", "Example.COM", "bücher.example", "lab.opentlc.com"]))
 models = st.lists(
-    st.sampled_from(["ollama/llama3:8b", "granite-3-2-8b-instruct", "gpt-4", "日本語モデル", "a b", "<b>"]) | st.from_regex(r"[a-z0-9/._:-]{1,40}", fullmatch=True),
+    st.sampled_from(["ollama/llama3:8b", "granite-3-2-8b-instruct", "gpt-4", "日本語モデル", "a b", "<b>"])
+    | st.from_regex(r"[a-z0-9/._:-]{1,40}", fullmatch=True),
     min_size=1,
     max_size=4,
 )
@@ -64,9 +73,8 @@ granted = st.fixed_dictionaries(
         "rpm_limit": st.integers(0, 1000),
     },
 )
-traces = st.lists(
-    st.dictionaries(hostile, st.none() | st.booleans() | st.integers() | st.floats() | hostile | st.lists(hostile, max_size=2), max_size=3), max_size=3
-)
+anything = st.none() | st.booleans() | st.integers() | st.floats() | hostile | st.lists(hostile, max_size=2)
+traces = st.lists(st.dictionaries(hostile, anything, max_size=3), max_size=3)
 step_names = st.sampled_from(["mint", "mail", "kubernetes_secret", "decide"])
 
 
@@ -74,9 +82,7 @@ step_names = st.sampled_from(["mint", "mail", "kubernetes_secret", "decide"])
 def changes(draw: st.DrawFn) -> Change:
     """Something that people, the chain or a pass may do to a request, at a time that any clock may show."""
     at = draw(times)
-    kind = draw(
-        st.sampled_from(["decide", "cancel", "again", "minted", "delivered", "finished", "ended", "notified", "failed", "by hand"])
-    )
+    kind = draw(st.sampled_from(["decide", "cancel", "again", "minted", "delivered", "finished", "ended", "notified", "failed", "by hand"]))
     by = draw(texts)
     if kind == "decide":
         goal, reason, terms, trace = draw(st.sampled_from(records.STATES[1:])), draw(texts), draw(granted), draw(traces)
@@ -104,9 +110,11 @@ def changes(draw: st.DrawFn) -> Change:
                 raise Refused(str(error)) from None
 
         return by_hand
-    if kind in ("delivered", "notified"):
-        name = draw(step_names)
-        return (lambda r: records.delivered(r, at=at, via=name)) if kind == "delivered" else (lambda r: records.notified(r, at=at, whom=name))
+    name = draw(step_names)
+    if kind == "delivered":
+        return lambda r: records.delivered(r, at=at, via=name)
+    if kind == "notified":
+        return lambda r: records.notified(r, at=at, whom=name)
     return (lambda r: records.finished(r, at=at)) if kind == "finished" else (lambda r: records.ended(r, at=at))
 
 

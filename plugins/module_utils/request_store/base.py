@@ -177,12 +177,10 @@ def oldest_first(found: Iterable[Record]) -> tuple[Record, ...]:
 
 
 def _pause(attempt: int) -> None:
-    time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.01 * 2**attempt)))
+    time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.01 * 2**attempt)))  # noqa: S311 - no secret, only apart from each other
 
 
-def _in_parallel(
-    work: Callable[[tuple[Record, Change]], Outcome], items: Sequence[tuple[Record, Change]], parallel: int
-) -> list[Outcome]:
+def _in_parallel(work: Callable[[tuple[Record, Change]], Outcome], items: Sequence[tuple[Record, Change]], parallel: int) -> list[Outcome]:
     if parallel == 1 or len(items) < 2:
         return [work(item) for item in items]
     with ThreadPoolExecutor(parallel) as pool:

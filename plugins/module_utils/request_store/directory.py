@@ -93,7 +93,7 @@ class DirectoryStore(Store):
         except (ValueError, OverflowError, RecursionError) as error:
             no_json = isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError))
             why = "it is not JSON" if no_json else str(error)
-            raise Broken(f"{printable(str(path))} is set aside, because {printable(why).rstrip('.')}; correct or remove the file.") from None
+            raise _aside(path, f"{printable(why).rstrip('.')}; correct or remove the file.") from None
         return record
 
     def _content(self, request_id: str) -> bytes | None:
@@ -104,7 +104,7 @@ class DirectoryStore(Store):
             try:
                 about = os.fstat(handle)
                 if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
-                    raise Broken(f"{printable(str(path))} is set aside, because it is not a file or larger than {LARGEST} bytes; remove it.")
+                    raise _aside(path, f"it is not a file or larger than {LARGEST} bytes; remove it.")
                 return os.read(handle, LARGEST + 1)
             finally:
                 os.close(handle)
@@ -112,7 +112,7 @@ class DirectoryStore(Store):
             return None
         except OSError as error:
             if error.errno in _THIS_FILE_ONLY:
-                raise Broken(f"{printable(str(path))} is set aside, because it cannot be read: {error.strerror}.") from None
+                raise _aside(path, f"it cannot be read: {error.strerror}.") from None
             raise NotReadable(f"{self.place} cannot be read: {error.strerror}.") from None
 
     def _create(self, record: Record) -> Record:
@@ -215,6 +215,10 @@ class DirectoryStore(Store):
 
     def _not_writable(self, error: OSError) -> NoReturn:
         raise NotWritable(f"{self.place} cannot be written: {error.strerror or error}; nothing was changed.") from None
+
+
+def _aside(path: Path, why: str) -> Broken:
+    return Broken(f"{printable(str(path))} is set aside, because {why}")
 
 
 def _version(content: bytes) -> str:

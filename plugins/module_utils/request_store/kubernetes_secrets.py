@@ -152,9 +152,7 @@ class KubernetesStore(Store):
         return self._load(self._call("patch", patch, name, self.namespace, body, field_manager=secret.MANAGED_BY_VALUE))
 
     def _remove(self, record: Record) -> None:
-        options = kubernetes.client.V1DeleteOptions(
-            preconditions=kubernetes.client.V1Preconditions(resource_version=record.version)
-        )
+        options = kubernetes.client.V1DeleteOptions(preconditions=kubernetes.client.V1Preconditions(resource_version=record.version))
         with suppress(Missing):
             self._call("delete", self._api.delete_namespaced_secret, secret.name_of(record.id), self.namespace, body=options)
 
@@ -223,9 +221,7 @@ class KubernetesStore(Store):
                 f"The Kubernetes API at {self.host} does not accept the token or certificate, which may have expired; give a new one."
             )
         if status == 403 and f"cannot {verb} resource" in words:
-            return Forbidden(
-                f"The account may not {verb} secrets in {self.place}; give its Role the verb {verb} on secrets. ({words})"
-            )
+            return Forbidden(f"The account may not {verb} secrets in {self.place}; give its Role the verb {verb} on secrets. ({words})")
         if status == 404:
             return self._no_namespace() if kind == "namespaces" and verb != "get" else Missing(f"{self.place} has no such request.")
         if status == 409:

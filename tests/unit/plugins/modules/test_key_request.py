@@ -46,7 +46,8 @@ def test_please_and_please_again(run: Run) -> None:
     again = run("key_request", email="ADA@EXAMPLE.com", models=["gpt-4"])
     assert [result["changed"] for result in (rehearsed, first, again)] == [True, True, False]
     assert first["request"]["request_id"] == again["request"]["request_id"] == rehearsed["request"]["request_id"]
-    assert first["diff"]["before"] == {} and first["diff"]["after"]["state"] == "pending"
+    assert first["diff"]["before"] == {}
+    assert first["diff"]["after"]["state"] == "pending"
     assert (again["request"]["email"], again["request"]["state"]) == ("ada@example.com", "pending")
 
 
@@ -109,7 +110,8 @@ def test_absent(run: Run) -> None:
     wish = {"email": "ada@example.com", "model": "gpt-4", "state": "absent"}
     results = [run("key_request", check=True, **wish), run("key_request", **wish), run("key_request", **wish)]
     assert [result["changed"] for result in results] == [True, True, False]
-    assert run("key_request_info")["requests"] == [] and "request" not in results[1]
+    assert run("key_request_info")["requests"] == []
+    assert "request" not in results[1]
 
 
 @pytest.mark.parametrize(
@@ -133,15 +135,19 @@ def test_absent(run: Run) -> None:
 )
 def test_bad_input_changes_nothing(run: Run, tmp_path: Path, wish: dict[str, Any], code: str | None, words: str) -> None:
     result = run("key_request", **wish)
-    assert result["failed"] and result.get("code") == code and words in result["msg"]
-    assert len(result["msg"]) < 500 and "\x1b" not in result["msg"]
+    assert result["failed"]
+    assert result.get("code") == code
+    assert words in result["msg"]
+    assert len(result["msg"]) < 500
+    assert "\x1b" not in result["msg"]
     assert not (tmp_path / "requests").exists()
 
 
 def test_a_reason_with_terminal_escapes_is_refused_and_nothing_is_decided(run: Run) -> None:
     asked = ask(run)
     result = run("key_request", state="denied", request_id=asked["request_id"], reason="\x1b]0;owned\x07no")
-    assert result["failed"] and "control or direction" in result["msg"]
+    assert result["failed"]
+    assert "control or direction" in result["msg"]
     assert ask(run)["state"] == "pending"
 
 
@@ -183,11 +189,14 @@ def test_a_spoilt_record_is_named_beside_the_others(run: Run, tmp_path: Path) ->
     file = tmp_path / "requests" / f"{asked['request_id']}.json"
     file.write_text("nonsense")
     result = run("key_request_info")
-    assert len(result["requests"]) == 1 and result["set_aside"][0]["name"] == file.name
+    assert len(result["requests"]) == 1
+    assert result["set_aside"][0]["name"] == file.name
     alone = run("key_request_info", id=asked["request_id"])
-    assert alone["requests"] == [] and "not JSON" in alone["set_aside"][0]["reason"]
+    assert alone["requests"] == []
+    assert "not JSON" in alone["set_aside"][0]["reason"]
     failed = run("key_request", state="approved", request_id=asked["request_id"])
-    assert failed["code"] == "broken" and file.read_text() == "nonsense"
+    assert failed["code"] == "broken"
+    assert file.read_text() == "nonsense"
 
 
 # ------------------------------------------------------------------------------------------------------ key_requests
@@ -196,7 +205,8 @@ def test_a_whole_pass(run: Run) -> None:
     approve = [{"request_id": request_id, "action": "approve", "granted": {"duration": "7d"}} for request_id in ids]
     rehearsed, done, again = record(run, *approve, check=True), record(run, *approve), record(run, *approve)
     assert [result["changed"] for result in (rehearsed, done, again)] == [True, True, False]
-    assert len(done["requests"]) == len(done["diff"]) == 12 and done["refused"] == []
+    assert len(done["requests"]) == len(done["diff"]) == 12
+    assert done["refused"] == []
     record(run, *({"request_id": request_id, "action": "minted", "key_alias": f"k-{request_id}"} for request_id in ids))
     result = record(
         run,
@@ -208,7 +218,9 @@ def test_a_whole_pass(run: Run) -> None:
     left = {request["request_id"]: request for request in run("key_request_info", filter="open")["requests"]}
     assert set(left) == set(ids[10:])
     failure = left[ids[10]]["progress"]["failure"]
-    assert (failure["attempts"], failure["step"]) == (1, "mail") and len(failure["reason"]) == 1000 and failure["reason"].isprintable()
+    assert (failure["attempts"], failure["step"]) == (1, "mail")
+    assert len(failure["reason"]) == 1000
+    assert failure["reason"].isprintable()
 
 
 def test_what_is_not_possible_any_more_is_named_and_the_rest_is_done(run: Run) -> None:
@@ -252,7 +264,8 @@ def test_a_chain_does_not_overrule_an_administrator(run: Run) -> None:
 def test_one_bad_change_keeps_all_others_from_being_made(run: Run, change: dict[str, Any], words: str) -> None:
     first, second = ask(run)["request_id"], ask(run, email="bob@example.com")["request_id"]
     result = record(run, {"request_id": first, "action": "approve"}, {"request_id": second, **change})
-    assert result["failed"] and words in result["msg"]
+    assert result["failed"]
+    assert words in result["msg"]
     assert {request["state"] for request in run("key_request_info")["requests"]} == {"pending"}
 
 

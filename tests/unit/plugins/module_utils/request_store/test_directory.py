@@ -65,11 +65,13 @@ def test_nobody_else_may_read_anything(store: DirectoryStore) -> None:
 
 def test_asking_again_returns_the_request_as_it_is(store: DirectoryStore) -> None:
     first = store.submit(wish())
-    assert first.changed and first.before is None
+    assert first.changed
+    assert first.before is None
     assert first.after is not None
     store.transition(first.after, approve)
     again = store.submit(wish("ADA", purpose="please, please", at=LATER))
-    assert not again.changed and again.after is not None
+    assert not again.changed
+    assert again.after is not None
     assert (again.after.state, again.after.purpose, again.after.created_at) == (APPROVED, "", AT)
     assert len(store.listing().records) == 1
 
@@ -82,7 +84,8 @@ def test_check_mode_predicts_and_writes_nothing(store: DirectoryStore) -> None:
     before = file_of(store, wish()).read_bytes()
     assert rehearsal.transition(rehearsal.get(wish().id), approve).changed
     assert rehearsal.delete(wish().id).changed
-    assert file_of(store, wish()).read_bytes() == before and sorted(os.listdir(store.directory)) == [".lock", f"{wish().id}.json"]
+    assert file_of(store, wish()).read_bytes() == before
+    assert sorted(os.listdir(store.directory)) == [".lock", f"{wish().id}.json"]
 
 
 def test_a_lost_race_is_retried_on_what_the_record_is_by_then(store: DirectoryStore) -> None:
@@ -90,7 +93,9 @@ def test_a_lost_race_is_retried_on_what_the_record_is_by_then(store: DirectorySt
     assert stale is not None
     store.transition(stale, lambda record: records.notified(record, at=LATER, whom="review"))
     after = store.transition(stale, approve).after
-    assert after is not None and after.state == APPROVED and after.history[-1].was == "pending"
+    assert after is not None
+    assert after.state == APPROVED
+    assert after.history[-1].was == "pending"
     with pytest.raises(Refused, match="by now"):
         store.transition(stale, lambda record: records.decided(record, DENIED, by="chain", at=LATER, only_from=("pending",)))
     assert store.get(stale.id).state == APPROVED
@@ -181,7 +186,8 @@ def test_a_spoilt_record_is_set_aside_and_named_and_the_rest_goes_on(store: Dire
     listing = store.listing()
     assert [record.email for record in listing.records] == ["bob@example.com"]
     assert [entry.name for entry in listing.set_aside] == [path.name]
-    assert str(path) in listing.set_aside[0].reason and len(listing.set_aside[0].reason) < 500
+    assert str(path) in listing.set_aside[0].reason
+    assert len(listing.set_aside[0].reason) < 500
     with pytest.raises(Broken, match="set aside"):
         store.submit(wish())  # it must not be overwritten, and no second request made beside it
     assert (path.read_bytes() if path.is_file() else None) == before
@@ -191,7 +197,8 @@ def test_a_file_with_a_hostile_name_is_only_named(store: DirectoryStore) -> None
     store.submit(wish())
     (store.directory / "\x1b[31m\nx.json").write_text("{}")
     listing = store.listing()
-    assert len(listing.records) == 1 and listing.set_aside[0].name == "[31m x.json"
+    assert len(listing.records) == 1
+    assert listing.set_aside[0].name == "[31m x.json"
     assert listing.set_aside[0].reason.isprintable()
 
 

@@ -63,5 +63,5 @@ def test_nonsense_is_named(changes: dict[str, Any], words: str) -> None:
 
 @pytest.mark.parametrize("raw", [None, [], "text", 5, {}])
 def test_what_is_no_record_at_all_is_a_value_error(raw: object) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"\.$"):
         document.load(raw)

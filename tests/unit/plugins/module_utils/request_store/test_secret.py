@@ -61,7 +61,8 @@ def test_a_patch_brings_a_secret_from_any_record_to_any_other_and_leaves_what_is
     patch["metadata"]["name"] = secret.name_of(new.id)  # two requests have two names; here one plays both
     after = merged(before, patch)
     assert secret.load(after) == new
-    assert after["metadata"]["labels"]["team"] == "physics" and after["data"]["other"] == encoded("kept")
+    assert after["metadata"]["labels"]["team"] == "physics"
+    assert after["data"]["other"] == encoded("kept")
 
 
 def test_the_layout_is_the_requestors() -> None:
@@ -103,15 +104,23 @@ def of_the_requestor(label: str = PENDING, note: str = PENDING, datum: str = PEN
 
 def test_a_request_of_the_requestor_is_read() -> None:
     record = secret.load(of_the_requestor())
-    assert (record.email, record.models, record.state, record.created_at) == ("Ada@example.com", ("gpt-4",), PENDING, "2026-01-02T03:04:05Z")
-    assert record.open and records.same_wish(record, records.new(email="ada@example.com", models=["gpt-4"], at=AT))
+    assert (record.email, record.models, record.state, record.created_at) == (
+        "Ada@example.com",
+        ("gpt-4",),
+        PENDING,
+        "2026-01-02T03:04:05Z",
+    )
+    assert record.open
+    assert records.same_wish(record, records.new(email="ada@example.com", models=["gpt-4"], at=AT))
 
 
 def test_a_key_that_the_requestor_delivered_is_not_made_again_and_never_read() -> None:
     value = "sk-" + "x" * 30
     record = secret.load(of_the_requestor(APPROVED, APPROVED, APPROVED, api_key=value))
-    assert not record.open and record.progress.key_alias == "user-Ada@example.com-gpt-4"
-    assert value not in repr(record) and value not in json.dumps(secret.change(record))
+    assert not record.open
+    assert record.progress.key_alias == "user-Ada@example.com-gpt-4"
+    assert value not in repr(record)
+    assert value not in json.dumps(secret.change(record))
 
 
 def test_its_manual_approval_which_made_no_key_leads_to_one_here() -> None:
