@@ -72,6 +72,7 @@ class Service(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: Service
+    question: dict[str, str]
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: Any) -> None: ...
@@ -82,10 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        try:
-            self.server.asked.append(Asked(self.path, dict(self.headers), json.loads(body)))
-        except ValueError:
-            self.server.asked.append(Asked(self.path, dict(self.headers), body))
+        self.question = json.loads(body)
+        self.server.asked.append(Asked(self.path, dict(self.headers), self.question))
         time.sleep(self.server.seconds)
         with contextlib.suppress(OSError):
             self.behave(self.path.partition("?")[0].strip("/"))
@@ -106,8 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     # ------------------------------------------------------------------------------------------------------- habits
     def by_model(self) -> None:
-        model = self.server.asked[-1].body["model"]
-        self.answer(200, json.dumps({"decision": model.upper()}).encode())
+        self.answer(200, json.dumps({"decision": self.question["model"].upper()}).encode())
 
     def with_reason(self) -> None:
         self.answer(200, b'{"decision": "deny", "reason": "cost center\\u001b[31m\\r\\nis closed"}')
