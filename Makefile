@@ -1,0 +1,122 @@
+# One command for the job: make demo. One for the tests: make test. Each installs what it needs first, into the cache
+# that tests/tools/workshop.py describes, never into the checkout.
+
+PYTHON ?= python3
+# More arguments for the command of a target: make unit ARGS='-k durations -x'
+ARGS ?=
+
+WORKSHOP := $(PYTHON) tests/tools/workshop.py
+RUN := $(WORKSHOP) run
+COLLECTION := rhpds.litellm_virtual_keys
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- the job ---------------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: ## Tell the life of two labs on a real LiteLLM that lives only for it
+	@ANSIBLE_STDOUT_CALLBACK=$(COLLECTION).plain $(RUN) demo ansible-playbook playbooks/demo.yml $(ARGS)
+
+# --- tests -----------------------------------------------------------------------------------------------------------
+
+PYTEST := $(RUN) --collections test pytest
+
+.PHONY: test
+test: ## Run all tests: unit, integration on a real LiteLLM, molecule
+	@$(PYTEST) tests/unit tests/integration tests/molecule $(ARGS)
+
+.PHONY: unit
+unit: ## Run the unit tests
+	@$(PYTEST) tests/unit $(ARGS)
+
+.PHONY: integration
+integration: ## Run the tests against a real LiteLLM
+	@$(PYTEST) tests/integration $(ARGS)
+
+.PHONY: molecule
+molecule: ## Run the molecule scenarios
+	@$(PYTEST) tests/molecule $(ARGS)
+
+.PHONY: matrix
+matrix: ## Run unit tests and syntax checks on every supported ansible-core and Python that is here
+	@$(PYTHON) tests/tools/matrix.py $(ARGS)
+
+.PHONY: bench
+bench: ## Measure, and print the figures
+	@$(RUN) --collections test python -m ansible_collections.$(COLLECTION).tests.bench $(ARGS)
+
+# --- gates -----------------------------------------------------------------------------------------------------------
+
+GATES := ruff yamllint action-group argument-specs changelog mypy docs-lint ansible-lint sanity
+
+.PHONY: lint $(GATES)
+lint: ## Run every gate, and say what each took
+	@$(PYTHON) tests/tools/stages.py $(GATES)
+
+ruff: ## Gate: style and mistakes in Python
+	@$(RUN) lint ruff check $(ARGS) .
+	@$(RUN) lint ruff format --check .
+
+yamllint: ## Gate: style of YAML
+	@$(RUN) lint yamllint --strict .
+
+action-group: ## Gate: meta/runtime.yml lists every module that takes the gateway's options
+	@$(RUN) lint python tests/tools/check_action_group.py
+
+argument-specs: ## Gate: each role's defaults and argument specs agree
+	@$(RUN) lint python tests/tools/check_argument_specs.py
+
+changelog: ## Gate: changelog fragments
+	@$(RUN) lint antsibull-changelog lint
+
+mypy: ## Gate: types
+	@$(RUN) lint mypy -p ansible_collections.$(COLLECTION).plugins
+	@$(RUN) lint mypy tests/tools
+
+docs-lint: ## Gate: what ansible-doc shows
+	@$(RUN) lint antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs all .
+
+ansible-lint: ## Gate: roles and playbooks, profile production
+	@$(RUN) --collections lint ansible-lint --offline --profile production $(ARGS)
+
+sanity: ## Gate: ansible-test sanity
+	@$(RUN) lint python tests/tools/sanity.py $(ARGS)
+
+# --- what is published -----------------------------------------------------------------------------------------------
+
+.PHONY: build
+build: ## Build the artefact, in a folder outside of the checkout, and print its name
+	@$(RUN) lint python tests/tools/artefact.py build
+
+.PHONY: importer
+importer: ## Build the artefact and check it as Galaxy does
+	@$(RUN) lint python tests/tools/artefact.py importer
+
+.PHONY: docs
+docs: ## Build the documentation site, outside of the checkout
+	@$(RUN) lint python tests/tools/artefact.py docs
+
+# --- upkeep ----------------------------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: ## Only install what the targets need
+	@$(WORKSHOP) setup demo test lint collections >/dev/null
+
+.PHONY: pins
+pins: ## Pin the newest tools that tests/requirements/*.in allow
+	@$(WORKSHOP) pins
+
+.PHONY: format
+format: ## Bring Python into its format
+	@$(RUN) lint ruff format .
+	@$(RUN) lint ruff check --fix .
+
+.PHONY: clean
+clean: ## Remove what tools left in the checkout
+	@rm -rf tests/output .ansible .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
