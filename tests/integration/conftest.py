@@ -9,6 +9,6 @@ Type names for annotations come from there too: ``from gateway_fixtures import G
 from __future__ import annotations
 
 from gateway_fixtures import gateway, gateway_home, playbook, unique
-from kube_fixtures import kube, namespace
+from kube_fixtures import kube, namespace, pytest_collection_finish
 
-__all__ = ["gateway", "gateway_home", "kube", "namespace", "playbook", "unique"]
+__all__ = ["gateway", "gateway_home", "kube", "namespace", "playbook", "pytest_collection_finish", "unique"]

