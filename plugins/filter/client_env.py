@@ -72,9 +72,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.client_env import variables
 
 
-def client_env(
-    value: str, url: str, vendors: Sequence[str] | None = None, paths: Mapping[str, str] | None = None
-) -> dict[str, str]:
+def client_env(value: str, url: str, vendors: Sequence[str] | None = None, paths: Mapping[str, str] | None = None) -> dict[str, str]:
     if isinstance(vendors, str):
         raise AnsibleFilterError("client_env: vendors is a text; give a list, such as ['openai'].")
     try:

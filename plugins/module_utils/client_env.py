@@ -65,9 +65,7 @@ def gateway_address(url: str) -> str:
     return url.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
-def variables(
-    url: str, key: str, vendors: Iterable[str] | None = None, paths: Mapping[str, str] | None = None
-) -> dict[str, str]:
+def variables(url: str, key: str, vendors: Iterable[str] | None = None, paths: Mapping[str, str] | None = None) -> dict[str, str]:
     """What the SDKs of `vendors` (all of VENDORS when None) read, by name.
 
     `paths` replaces, by vendor, what follows the gateway's address. Raises ValueError for a key, URL, vendor or path that

@@ -36,6 +36,6 @@ def test_errors_name_the_filter_and_no_key() -> None:
         lambda: to_env_file({"A": "x"}, "sk-secret"),
         lambda: to_env_file({"A B": "sk-secret"}),
     ):
-        with pytest.raises(AnsibleFilterError, match="^(client_env|to_env_file): ") as caught:
+        with pytest.raises(AnsibleFilterError, match=r"^(client_env|to_env_file): ") as caught:
             call()
         assert "sk-secret" not in str(caught.value)

@@ -19,9 +19,59 @@ from hypothesis import strategies as st
 KEY = "sk-0123456789abcdef0123456789abcdef"
 SHELLS = [shell for shell in ("sh", "bash", "dash", "ksh", "zsh") if shutil.which(shell)]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
-NASTY = st.sampled_from(["'", "\"", "$(touch pwned)", "`id`", "${HOME}", "\\", "\\'", "!!", "\n", "\r", "a b", "#", "~", ";", "&", "*", "'\"'\"'", "é", "\u2028", ""])
+NASTY = st.sampled_from(
+    [
+        "'",
+        '"',
+        "$(touch pwned)",
+        "`id`",
+        "${HOME}",
+        "\\",
+        "\\'",
+        "!!",
+        "\n",
+        "\r",
+        "a b",
+        "#",
+        "~",
+        ";",
+        "&",
+        "*",
+        "'\"'\"'",
+        "é",
+        "\u2028",
+        "",
+    ]
+)
 VALUES = st.one_of(TEXTS, st.lists(NASTY, max_size=8).map("".join))
-NAMES = st.from_regex(r"\A[A-Z][A-Z0-9_]{3,20}\Z").filter(lambda name: not name.startswith(("BASH", "IFS", "PATH", "LC_", "LANG", "OPTIND", "RANDOM", "SECONDS", "HISTCMD", "GROUPS", "DIRSTACK", "FUNCNAME", "EUID", "PPID", "UID", "SHELLOPTS", "LINENO", "EPOCH", "PIPESTATUS", "SRANDOM")))
+NAMES = st.from_regex(r"\A[A-Z][A-Z0-9_]{3,20}\Z").filter(
+    lambda name: (
+        not name.startswith(
+            (
+                "BASH",
+                "IFS",
+                "PATH",
+                "LC_",
+                "LANG",
+                "OPTIND",
+                "RANDOM",
+                "SECONDS",
+                "HISTCMD",
+                "GROUPS",
+                "DIRSTACK",
+                "FUNCNAME",
+                "EUID",
+                "PPID",
+                "UID",
+                "SHELLOPTS",
+                "LINENO",
+                "EPOCH",
+                "PIPESTATUS",
+                "SRANDOM",
+            )
+        )
+    )
+)
 
 
 def test_openai_and_anthropic() -> None:
@@ -61,22 +111,34 @@ def test_another_path() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "litellm.example.com", "ftp://x", "https://", "https://u:p@x", "https://x?a=b", "https://x#f", "https://x y", "https://x\n", "https://[::1", "https://ü.example"],
+    [
+        "",
+        "litellm.example.com",
+        "ftp://x",
+        "https://",
+        "https://u:p@x",
+        "https://x?a=b",
+        "https://x#f",
+        "https://x y",
+        "https://x\n",
+        "https://[::1",
+        "https://ü.example",
+    ],
 )
 def test_refused_addresses(url: str) -> None:
-    with pytest.raises(ValueError, match="^url "):
+    with pytest.raises(ValueError, match=r"^url "):
         client_env.variables(url, KEY)
 
 
 @pytest.mark.parametrize("key", ["", "sk-a b", "sk-a\n", "sk-ä", None])
 def test_refused_keys_are_not_shown(key: str) -> None:
-    with pytest.raises(ValueError, match="^the key ") as caught:
+    with pytest.raises(ValueError, match=r"^the key ") as caught:
         client_env.variables("https://x.example", key)
     assert not key or key not in str(caught.value)
 
 
 def test_unknown_vendor_and_bad_path() -> None:
-    with pytest.raises(ValueError, match="vendor is 'opnai'.*choose among openai"):
+    with pytest.raises(ValueError, match=r"vendor is 'opnai'.*choose among openai"):
         client_env.variables("https://x.example", KEY, ["opnai"])
     with pytest.raises(ValueError, match="vendor is 'opnai'"):
         client_env.variables("https://x.example", KEY, [], {"opnai": ""})
@@ -93,7 +155,12 @@ def test_what_a_shell_sources_is_what_went_in(shell: str, variables: dict[str, s
     file.write_bytes(client_env.env_file(variables, comments).encode())
     # `env -0` of a child: exported, and byte for byte.
     done = subprocess.run(
-        [shell, "-c", '. "$0" && exec env -0', str(file)], env={"PATH": "/usr/bin:/bin"}, cwd=tmp_path, capture_output=True, check=True, timeout=30
+        [shell, "-c", '. "$0" && exec env -0', str(file)],
+        env={"PATH": "/usr/bin:/bin"},
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+        timeout=30,
     )
     assert done.stderr == b""
     found = dict(entry.split(b"=", 1) for entry in done.stdout.split(b"\0") if entry)
@@ -113,6 +180,6 @@ def test_refused_names(name: str) -> None:
 
 @pytest.mark.parametrize("value", ["secret\0", "secret\ud800", 7])
 def test_refused_values_are_not_shown(value: str) -> None:
-    with pytest.raises(ValueError, match="^A ") as caught:
+    with pytest.raises(ValueError, match=r"^A ") as caught:
         client_env.env_file({"A": value})
     assert "secret" not in str(caught.value)

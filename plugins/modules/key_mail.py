@@ -1,0 +1,456 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Tell people about their keys by mail."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: key_mail
+short_description: Mail people their virtual keys, and what became of their requests
+version_added: 2.0.0
+description:
+  - Sends mails as text and as HTML, in English, German or Spanish or from own templates, all over one connection to an SMTP
+    server.
+  - Every mail goes to one recipient. One that is refused does not stop the others. The module fails at the end when a mail
+    was not sent, and RV(results) says which and why.
+  - The connection is encrypted and the server's certificate is checked. Without encryption nothing is sent, unless
+    O(use_tls=none) asks for it.
+author:
+  - the rhpds.litellm_virtual_keys authors (@rhpds)
+extends_documentation_fragment:
+  - rhpds.litellm_virtual_keys.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Mails are written and checked, and none is sent.
+  diff_mode:
+    support: none
+  idempotent:
+    support: none
+    details:
+      - Mails go out at every run. The caller keeps in mind what was sent. A repeated mail has the same Message-ID.
+requirements:
+  - Python 3.11 or newer on the host that runs the module
+  - the Python library Jinja2 on that host, for O(templates)
+options:
+  messages:
+    description:
+      - The mails.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      kind:
+        description:
+          - V(approval) brings a key, V(denial) says no, V(review) asks a reviewer to decide, V(expiry) warns that a key ends,
+            and V(custom) is whatever its template says.
+        type: str
+        choices: [approval, denial, review, expiry, custom]
+        required: true
+      to:
+        description: The address of the recipient.
+        type: str
+        required: true
+      id:
+        description:
+          - What the mail is about, for example the id of the request. With the same kind, id and recipient, a mail has the
+            same Message-ID.
+        type: str
+        required: true
+      language:
+        description: The language of this mail, if not O(language).
+        type: str
+        choices: [en, de, es]
+      value:
+        description:
+          - The key. Only for V(approval) and V(custom).
+        type: str
+      url:
+        description: The address at which the recipient reaches the gateway.
+        type: str
+      alias:
+        description: The alias of the key.
+        type: str
+      user:
+        description: The user in the lab.
+        type: str
+      models:
+        description: The models that the key may call, or that were asked for.
+        type: list
+        elements: str
+      package:
+        description: The subscription package.
+        type: str
+      expires:
+        description: When the key ends, in ISO 8601, or V(never).
+        type: str
+      email:
+        description: With V(review), who asks.
+        type: str
+      request_id:
+        description: The id of the request.
+        type: str
+      reason:
+        description: Why a request was denied or needs a decision.
+        type: str
+      purpose:
+        description: With V(review), what the requester wants the key for.
+        type: str
+      note:
+        description: A paragraph of your own, for example where to find help. An V(approval) without O(messages[].value) needs one.
+        type: str
+      commands:
+        description: Commands to show, for example those by which a reviewer decides.
+        type: list
+        elements: str
+      variables:
+        description: More values for a template. Never put a secret here.
+        type: dict
+  language:
+    description: The language of mails that do not say theirs.
+    type: str
+    choices: [en, de, es]
+    default: en
+  templates:
+    description:
+      - Own words for a kind of mail, in Jinja. They take the place of the built-in ones.
+      - A template sees what the mail's suboptions hold, by their names, the entries of O(messages[].variables), and C(ends),
+        the end of the key for people to read. What it sees is data and is never taken for a template. In HTML it is escaped.
+      - Ansible fills in templates that stand in a playbook itself, before the module sees them. Better give a file, or mark
+        the text with C(!unsafe).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      kind:
+        description: For which mails.
+        type: str
+        choices: [approval, denial, review, expiry, custom]
+        required: true
+      language:
+        description: For which language. For all when not given.
+        type: str
+        choices: [en, de, es]
+      subject:
+        description: The subject, on one line. V(custom) mails need one, others have their own.
+        type: str
+      text:
+        description: The text.
+        type: str
+      text_path:
+        description: A file with the text.
+        type: path
+      html:
+        description: The text in HTML. Without one, the mail is plain text.
+        type: str
+      html_path:
+        description: A file with the text in HTML.
+        type: path
+  sender:
+    description:
+      - The address that the mails come from.
+      - When not set, the environment variable E(SMTP_FROM) is used.
+    type: str
+    default: noreply@example.com
+    aliases: [from]
+  host:
+    description:
+      - The SMTP server.
+      - When not set, the environment variable E(SMTP_HOST) is used.
+    type: str
+    default: localhost
+  port:
+    description:
+      - The port of the server. 587, and with O(use_tls=implicit) 465, when it is not set.
+      - When not set, the environment variable E(SMTP_PORT) is used.
+    type: int
+  user:
+    description:
+      - Who logs in. Nobody does when it is not set.
+      - When not set, the environment variable E(SMTP_USER) is used.
+    type: str
+  password:
+    description:
+      - The password of O(user).
+      - When not set, the environment variable E(SMTP_PASSWORD) is used.
+    type: str
+  use_tls:
+    description:
+      - With V(starttls) the connection is encrypted before anything but greetings is exchanged, and given up when the server
+        does not offer that.
+      - With V(implicit) it is encrypted from the beginning.
+      - With V(none) it is not encrypted, and everybody on the way reads passwords and keys.
+      - V(true) means V(implicit) on port 465 and V(starttls) on any other, V(false) means V(none).
+      - When not set, the environment variable E(SMTP_USE_TLS) is used.
+    type: str
+    default: "true"
+  validate_certs:
+    description: Whether to check the server's certificate. Set this to V(false) only for tests.
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - A file with the certificates of the authorities to trust, in PEM format. The system's authorities are trusted when it
+        is not given.
+    type: path
+  timeout:
+    description: How many seconds to wait for each answer of the server.
+    type: float
+    default: 30
+  retries:
+    description:
+      - How often to try again when the server cannot be reached, hangs up or puts a mail off.
+    type: int
+    default: 3
+  retry_delay:
+    description:
+      - How many seconds to wait before the first further try. The time doubles with each further try, up to 30 seconds.
+    type: float
+    default: 2
+seealso:
+  - module: rhpds.litellm_virtual_keys.virtual_keys
+notes:
+  - Keys are hidden in what Ansible prints. Give the task C(no_log=true) all the same, for texts may hold what is nobody's
+    business.
+  - When a connection breaks after a mail was handed over and before the server has said so, the mail is sent again, and may
+    arrive twice.
+"""
+
+EXAMPLES = r"""
+- name: Mail a user the key
+  rhpds.litellm_virtual_keys.key_mail:
+    host: smtp.example.com
+    user: keys@example.com
+    password: "{{ smtp_password }}"
+    from: keys@example.com
+    messages:
+      - kind: approval
+        to: ada@example.com
+        id: 4711
+        value: "{{ litellm_virtual_key }}"
+        url: https://litellm.example.com
+        models: [granite-3-2-8b-instruct]
+        expires: "2026-12-31T18:00:00Z"
+  no_log: true
+
+- name: Say no in German, with own words in a file
+  rhpds.litellm_virtual_keys.key_mail:
+    messages:
+      - kind: denial
+        to: bob@example.com
+        id: 4712
+        language: de
+        reason: Das Budget des Projekts ist erschöpft.
+    templates:
+      - kind: denial
+        language: de
+        text_path: "{{ playbook_dir }}/templates/denial.de.txt.j2"
+        html_path: "{{ playbook_dir }}/templates/denial.de.html.j2"
+"""
+
+RETURN = r"""
+results:
+  description: What became of each mail, in the order of O(messages).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The id.
+      type: str
+    kind:
+      description: The kind.
+      type: str
+    to:
+      description: The recipient.
+      type: str
+    status:
+      description: C(sent), C(refused) by the server, C(failed), or C(planned) in check mode.
+      type: str
+    reason:
+      description: Why the mail was not sent, in the server's words where there are any.
+      type: str
+    code:
+      description: The SMTP code of the refusal, or null.
+      type: int
+    temporary:
+      description: Whether a later try may succeed.
+      type: bool
+    attempts:
+      description: How often it was tried.
+      type: int
+    message_id:
+      description: The Message-ID, the same for a mail that is sent again.
+      type: str
+counts:
+  description: How many mails were sent, refused, failed and planned.
+  returned: always
+  type: dict
+code:
+  description: C(not_sent) when mails were not sent, C(bad_input) when the arguments cannot be used.
+  returned: failure
+  type: str
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import email_address, mail, smtp
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.printable import printable
+
+_STATUSES = (smtp.SENT, smtp.REFUSED, smtp.FAILED, "planned")
+_LARGEST_TEMPLATE = 1_000_000
+
+MESSAGE_SPEC: dict[str, dict[str, Any]] = {
+    "kind": {"type": "str", "choices": list(mail.KINDS), "required": True},
+    "to": {"type": "str", "required": True},
+    "id": {"type": "str", "required": True},
+    "language": {"type": "str", "choices": list(mail.LANGUAGES)},
+    "value": {"type": "str", "no_log": True},
+    "url": {"type": "str"},
+    "alias": {"type": "str"},
+    "user": {"type": "str"},
+    "models": {"type": "list", "elements": "str"},
+    "package": {"type": "str"},
+    "expires": {"type": "str"},
+    "email": {"type": "str"},
+    "request_id": {"type": "str"},
+    "reason": {"type": "str"},
+    "purpose": {"type": "str"},
+    "note": {"type": "str"},
+    "commands": {"type": "list", "elements": "str"},
+    "variables": {"type": "dict"},
+}
+TEMPLATE_SPEC: dict[str, dict[str, Any]] = {
+    "kind": {"type": "str", "choices": list(mail.KINDS), "required": True},
+    "language": {"type": "str", "choices": list(mail.LANGUAGES)},
+    "subject": {"type": "str"},
+    "text": {"type": "str"},
+    "text_path": {"type": "path"},
+    "html": {"type": "str"},
+    "html_path": {"type": "path"},
+}
+
+
+def notice(message: Mapping[str, Any], language: str) -> mail.Notice:
+    """The notice that a message of the arguments describes."""
+    given = {name: value for name, value in message.items() if value is not None}
+    for name in ("models", "commands"):
+        given[name] = tuple(given.get(name, ()))
+    if given.get("expires") == "never":
+        given["expires"] = None
+    return mail.Notice(**{"language": language, **given})
+
+
+def template(given: Mapping[str, Any]) -> mail.Template:
+    """The template that an entry of the arguments describes. Raises ValueError."""
+    content = {name: given[name] or "" for name in ("subject", "text", "html")}
+    for name in ("text", "html"):
+        path = given[f"{name}_path"]
+        if path:
+            try:
+                with Path(path).open(encoding="utf-8") as file:
+                    content[name] = file.read(_LARGEST_TEMPLATE)
+            except (OSError, UnicodeError):
+                raise ValueError(f"{name}_path is {printable(path, 200)}, which cannot be read as UTF-8; give a readable file.") from None
+    return mail.Template(kind=given["kind"], language=given["language"] or "", **content)
+
+
+def send(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    tls, port = smtp.tls_and_port(params["use_tls"], params["port"])
+    server = smtp.Server(
+        host=params["host"],
+        port=port,
+        tls=tls,
+        user=params["user"] or "",
+        password=params["password"] or "",
+        **{name: params[name] for name in ("validate_certs", "ca_path", "timeout", "retries", "retry_delay")},
+    )
+    sender = email_address.parse(params["sender"], "sender")
+    templates = [template(given) for given in params["templates"]]
+    if tls == smtp.NONE and server.host not in ("localhost", "127.0.0.1", "::1"):
+        module.warn(f"Mails go to {server.name} without encryption; everybody on the way reads the keys in them.")
+
+    notices = [notice(message, params["language"]) for message in params["messages"]]
+    mails: dict[int, mail.Mail] = {}
+    outcomes: dict[int, smtp.Outcome] = {}
+    for number, each in enumerate(notices):
+        try:
+            mails[number] = mail.compose(each, sender, templates)
+        except ValueError as error:
+            outcomes[number] = smtp.Outcome(smtp.FAILED, str(error).removesuffix("."))
+    if module.check_mode:
+        outcomes |= dict.fromkeys(mails, smtp.Outcome("planned"))
+    else:
+        outcomes |= dict(zip(mails, smtp.deliver(server, list(mails.values())), strict=True))
+    return result(notices, mails, [outcomes[number] for number in range(len(notices))])
+
+
+def result(notices: Sequence[mail.Notice], mails: Mapping[int, mail.Mail], outcomes: Sequence[smtp.Outcome]) -> dict[str, Any]:
+    """What the module returns. Only what cannot be secret is in it."""
+    results = [
+        {
+            "id": printable(each.id),
+            "kind": each.kind,
+            "to": printable(each.to, 254),
+            **outcome.__dict__,
+            "message_id": mails[number].message_id if number in mails else None,
+        }
+        for number, (each, outcome) in enumerate(zip(notices, outcomes, strict=True))
+    ]
+    counts = {status: sum(1 for outcome in outcomes if outcome.status == status) for status in _STATUSES}
+    return {"changed": bool(counts[smtp.SENT] or counts["planned"]), "results": results, "counts": counts}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "messages": {"type": "list", "elements": "dict", "required": True, "options": MESSAGE_SPEC},
+            "language": {"type": "str", "choices": list(mail.LANGUAGES), "default": "en"},
+            "templates": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": TEMPLATE_SPEC,
+                "mutually_exclusive": [("text", "text_path"), ("html", "html_path")],
+                "required_one_of": [("text", "text_path")],
+            },
+            "sender": {
+                "type": "str",
+                "default": "noreply@example.com",
+                "aliases": ["from"],
+                "fallback": (env_fallback, ["SMTP_FROM"]),
+            },
+            "host": {"type": "str", "default": "localhost", "fallback": (env_fallback, ["SMTP_HOST"])},
+            "port": {"type": "int", "fallback": (env_fallback, ["SMTP_PORT"])},
+            "user": {"type": "str", "fallback": (env_fallback, ["SMTP_USER"])},
+            "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["SMTP_PASSWORD"])},
+            "use_tls": {"type": "str", "default": "true", "fallback": (env_fallback, ["SMTP_USE_TLS"])},
+            "validate_certs": {"type": "bool", "default": True},
+            "ca_path": {"type": "path"},
+            "timeout": {"type": "float", "default": 30},
+            "retries": {"type": "int", "default": 3},
+            "retry_delay": {"type": "float", "default": 2},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        told = send(module)
+    except ValueError as error:
+        module.fail_json(msg=str(error), code="bad_input", changed=False)
+    lost = [each for each in told["results"] if each["status"] in (smtp.REFUSED, smtp.FAILED)]
+    if lost:
+        first = f"{lost[0]['kind']} mail to {lost[0]['to']}: {lost[0]['reason']}"
+        module.fail_json(msg=f"{len(lost)} of {len(told['results'])} mails were not sent; the first is the {first}.", code="not_sent", **told)
+    module.exit_json(**told)
+
+
+if __name__ == "__main__":
+    main()
