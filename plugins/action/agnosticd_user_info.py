@@ -1,0 +1,89 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The action `agnosticd_user_info`: tells users what to know. Its documentation stands in the module of that name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import action_loader
+
+from ..plugin_utils import user_info
+from ..plugin_utils.user_info import Entry, UserInfoError
+
+AGNOSTICD_OWN = ("agnosticd.core.agnosticd_user_info", "ansible.legacy.agnosticd_user_info")
+"""AgnosticD's own plugin: of version 2, in its collection; of version 1, beside its playbooks."""
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+    _supports_diff = False  # it would show values
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        variables = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        try:
+            entry = user_info.parse(self._task.args)
+            own = self._agnosticd_own()
+            if own and not self._task.check_mode:  # in which AgnosticD's plugin would write
+                return {**result, **self._run_own(own, variables)}
+            directory = user_info.directory(variables, self._templar.template)
+            written = []
+            if directory:
+                action = user_info.action(variables, self._templar.template)
+                written = user_info.Directory(directory, action).add(entry, check=self._task.check_mode)
+        except UserInfoError as error:
+            return {**result, "failed": True, "msg": str(error)}
+        result.update(as_agnosticd_reads_it(entry), changed=bool(written), written=written)
+        # Messages are made to be read; data is not.
+        result["_ansible_verbose_always"] = not entry.data
+        return result
+
+    def _agnosticd_own(self) -> str | None:
+        return next((name for name in AGNOSTICD_OWN if action_loader.has_plugin(name)), None)
+
+    def _run_own(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """Hand the task to AgnosticD's plugin, with what `module_defaults` has for that one, such as `data_prefix`."""
+        defaults: Any = {}
+        for of_block in self._task.module_defaults:
+            defaults = of_block.get(name, defaults)
+        task = self._task.copy()
+        task.args = {**self._templar.template(defaults), **self._task.args}
+        handler = action_loader.get(
+            name,
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
+        result: dict[str, Any] = handler.run(task_vars=variables)
+        if result.get("failed"):
+            # Beside its error it returns the message that it could not save, in which there may be a key.
+            raise UserInfoError(f"{name} failed: {result.get('error') or 'it does not say why'}")
+        return result
+
+
+def as_agnosticd_reads_it(entry: Entry) -> dict[str, Any]:
+    """The part of the result that AgnosticD's portal takes from job events when nobody posts it the files."""
+    result: dict[str, Any] = {}
+    if entry.user is not None:
+        result["user"] = entry.user
+        if entry.msg is not None:
+            result["msg"] = entry.msg
+    elif isinstance(entry.msg, list):
+        result["msg"] = [f"user.info: {message}" for message in entry.msg]
+    elif entry.msg is not None:
+        result["msg"] = f"user.info: {entry.msg}"
+    elif entry.body is not None:
+        result["msg"] = f"user.body: {entry.body}"
+    if entry.data:
+        result["data"] = entry.data
+    return result

@@ -1,0 +1,321 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""AgnosticD's user info: what one call adds to it, and how its files are written so that nothing gets lost.
+
+The files of an action lie in AgnosticD's `output_dir` (formats as agnosticd.core and AgnosticD's completion callback have them):
+
+- `{action}-user-info.yaml`: a list of strings, the messages to everybody;
+- `{action}-user-body.yaml`: a list of strings, longer texts to everybody;
+- `{action}-user-data.yaml`: a mapping of names to values, and under `users` one more for each user, with the messages and
+  texts to that user as one string each, `msg` and `body`.
+
+An empty file, and one that is only `---`, counts as one that is not there: so AgnosticD creates them.
+
+`parse` and `merged` are pure. `Directory` reads and writes. No error contains a value or a part of a file.
+"""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+LOCK = ".user-info.lock"
+LOCK_SECONDS = 60
+"""How long a writer waits for the others. Each of them takes milliseconds."""
+
+# libyaml is about ten times as fast, and a part of every wheel of PyYAML.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_ONE_LINE = 2**31 - 1
+OPTIONS = ("msg", "body", "data", "data_prefix", "user")
+_ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class UserInfoError(Exception):
+    """One sentence that names what is wrong and what to do."""
+
+
+# ------------------------------------------------------------------------------------------------------------ what is said
+@dataclass(frozen=True)
+class Entry:
+    """One call. At most one of `msg` and `body` is given."""
+
+    msg: str | list[str] | None
+    body: str | None
+    data: dict[str, Any]
+    user: str | None
+
+    @property
+    def messages(self) -> list[str]:
+        if self.msg is None:
+            return []
+        return [self.msg] if isinstance(self.msg, str) else self.msg
+
+
+def parse(arguments: Mapping[str, Any]) -> Entry:
+    """The entry that a task's arguments (OPTIONS) describe; null is not given.
+
+    Raises UserInfoError for arguments that are refused.
+    """
+    unknown = sorted(str(name) for name in arguments if name not in OPTIONS)
+    if unknown:
+        raise UserInfoError(f"There is no option {', '.join(unknown)}; the options are {', '.join(OPTIONS)}.")
+    given = {name: value for name, value in arguments.items() if value is not None}
+    if not {"msg", "body", "data"} & given.keys():
+        raise UserInfoError("There is nothing to tell; give msg, body or data.")
+    if {"msg", "body"} <= given.keys():
+        raise UserInfoError("msg and body are both given; use two tasks.")
+    for name in ("user", "data_prefix"):
+        if name in given and not (isinstance(given[name], str) and given[name].strip()):
+            raise UserInfoError(f"{name} is empty or no string; give a name, or leave {name} out.")
+    if not isinstance(given.get("data", {}), Mapping):
+        raise UserInfoError(f"data is a {_kind(given['data'])}; give a mapping of names to values.")
+    prefix = _text(given.get("data_prefix", ""), "data_prefix")
+    data = {prefix + name: value for name, value in plain(given.get("data", {}), "data").items()}
+    user = _text(given["user"], "user") if "user" in given else None
+    if user is None and "users" in data:
+        raise UserInfoError("data has the name 'users', under which AgnosticD keeps what it knows of each user; use the option user.")
+    msg, body = given.get("msg"), given.get("body")
+    if isinstance(msg, (list, tuple)):
+        msg = [_message(line, f"msg[{number}]") for number, line in enumerate(msg)]
+    elif msg is not None:
+        msg = _message(msg, "msg", " or a list of strings")
+    return Entry(msg, None if body is None else _message(body, "body"), data, user)
+
+
+def _message(message: Any, name: str, or_else: str = "") -> str:
+    if isinstance(message, (str, int, float)):  # a template such as {{ port }} makes a number
+        return str(plain(message, name))
+    raise UserInfoError(f"{name} is a {_kind(message)}; give a string{or_else}.")
+
+
+def plain(value: Any, name: str) -> Any:
+    """`value` in Python's own types, without what ansible-core attaches to them; `name` says in errors where it stands.
+
+    Names become strings, as in JSON, in which AgnosticD sends them on. Raises UserInfoError for what YAML cannot hold.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if getattr(value, "__ENCRYPTED__", False):  # a vaulted value before ansible-core 2.19
+        return str(value)
+    if isinstance(value, str):
+        return _text(value, name)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, datetime.datetime):
+        return datetime.datetime.combine(value.date(), value.timetz())
+    if isinstance(value, datetime.date):
+        return datetime.date(value.year, value.month, value.day)
+    if isinstance(value, Mapping):
+        return {_name(key, name): plain(item, f"{name}.{key}") for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item, f"{name}[{number}]") for number, item in enumerate(value)]
+    raise UserInfoError(f"{name} is a {_kind(value)}, which the YAML of user data does not have; convert it to a string.")
+
+
+def _name(key: Any, name: str) -> str:
+    if isinstance(key, str):
+        return _text(key, f"a name in {name}")
+    if isinstance(key, int) and not isinstance(key, bool):
+        return int.__repr__(key)
+    raise UserInfoError(f"{name} has a name that is a {_kind(key)}; put it in quotes.")
+
+
+def _text(text: str, name: str) -> str:
+    """The same characters in a string of Python's own class, which is all that YAML's writer takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # bytes of another encoding, which Python carries as halves of surrogate pairs
+        raise UserInfoError(f"{name} has bytes that are no UTF-8; convert it to UTF-8.") from None
+    return str.__str__(text)
+
+
+def _kind(value: object) -> str:
+    return next((known.__name__ for known in (dict, list, str, bool, int, float, bytes, set) if isinstance(value, known)), type(value).__name__)
+
+
+# --------------------------------------------------------------------------------------------------------------- merging
+def merged(info: list[str], body: list[str], data: dict[str, Any], entry: Entry) -> tuple[list[str], list[str], dict[str, Any]]:
+    """The contents of the three files, with the entry in them. Adding an entry again changes nothing."""
+    new_body = [] if entry.body is None else [entry.body]
+    if entry.user is None:
+        return _with(info, entry.messages), _with(body, new_body), {**data, **entry.data}
+    users = data.get("users") or {}
+    user = {**(users.get(entry.user) or {}), **entry.data}
+    for name, lines in (("msg", entry.messages), ("body", new_body)):
+        if lines:
+            user[name] = "\n".join(_with(_lines(user.get(name)), "\n".join(lines).split("\n")))
+    return info, body, {**data, "users": {**users, entry.user: user}}
+
+
+def _with(existing: list[str], block: Sequence[str]) -> list[str]:
+    """The block at the end, unless it stands in there already, line after line."""
+    size = len(block)
+    if any(existing[start : start + size] == list(block) for start in range(len(existing) - size + 1)):
+        return existing
+    return [*existing, *block]
+
+
+def _lines(text: Any) -> list[str]:
+    return [] if text is None else str(text).split("\n")
+
+
+# ----------------------------------------------------------------------------------------------------------------- files
+class Directory:
+    """AgnosticD's `output_dir`, and in it the files of one action."""
+
+    def __init__(self, directory: Path, action: str = "provision") -> None:
+        if not _ACTION.fullmatch(action):
+            raise UserInfoError("ACTION is no word such as provision or destroy, by which user info files are named; correct it.")
+        self.directory = directory
+        # AgnosticD links user-data.yaml to the file of provisioning: what is replaced is the file, never a link to it.
+        self.info, self.body, self.data = ((directory / f"{action}-user-{kind}.yaml").resolve() for kind in ("info", "body", "data"))
+
+    def add(self, entry: Entry, *, check: bool = False) -> list[str]:
+        """Add the entry to the files, and return the paths of those whose content changed, or would with `check`.
+
+        All files are read, and found to be in order, before the first is written.
+        Raises UserInfoError; then each file is as it was or complete, never half written.
+        """
+        if check:
+            return [str(path) for path, _ in self._changes(entry)]
+        with self._locked():
+            changes = self._changes(entry)
+            for path, text in changes:
+                _replace(path, text)
+        return [str(path) for path, _ in changes]
+
+    def read_data(self) -> dict[str, Any]:
+        """The data of everybody and, under `users`, of each user; empty when there is none."""
+        data: dict[str, Any] = _read(self.data, dict)
+        users = data.get("users") or {}
+        if not isinstance(users, dict) or not all(user is None or isinstance(user, dict) for user in users.values()):
+            raise UserInfoError(f"{self.data} has no mapping of names to data under 'users'; repair or remove it.")
+        return data
+
+    def _changes(self, entry: Entry) -> list[tuple[Path, str]]:
+        before = (_read_list(self.info), _read_list(self.body), self.read_data())
+        after = merged(*before, entry)
+        files = zip((self.info, self.body, self.data), before, after)
+        return [(path, _dump(new)) for path, old, new in files if repr(new) != repr(old)]  # to new != old, True is 1
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One writer at a time, on one host or several that share the directory."""
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(self.directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise UserInfoError(f"output_dir {self.directory} cannot be written ({error.strerror}); name a directory that can.") from None
+        try:
+            self._wait_for(handle)
+            yield
+        finally:
+            os.close(handle)
+
+    def _wait_for(self, handle: int) -> None:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise UserInfoError(
+                        f"{self.directory / LOCK} has been locked by another program for {LOCK_SECONDS} s; end that program and run again."
+                    ) from None
+                time.sleep(0.005)
+
+
+def _read(path: Path, kind: type) -> Any:
+    """What the file has, or an empty `kind` when there is none."""
+    try:
+        content = yaml.load(path.read_bytes(), Loader=_Loader)
+    except FileNotFoundError:
+        return kind()
+    except OSError as error:
+        raise UserInfoError(f"{path} cannot be read ({error.strerror}); it was left as it is.") from None
+    except yaml.MarkedYAMLError as error:  # whose own words may quote the file
+        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UserInfoError(f"{path} is not YAML{line}; repair or remove it.") from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise UserInfoError(f"{path} is not YAML; repair or remove it.") from None
+    if content is None:
+        return kind()
+    if not isinstance(content, kind):
+        raise UserInfoError(f"{path} has a {_kind(content)} where AgnosticD keeps a {kind.__name__}; repair or remove it.")
+    return content
+
+
+def _read_list(path: Path) -> list[str]:
+    content: list[str] = _read(path, list)
+    return content
+
+
+def _dump(content: list[str] | dict[str, Any]) -> str:
+    # In ASCII, as AgnosticD writes it: its readers open the file in whatever encoding they happen to run in.
+    text: str = yaml.dump(content, Dumper=_Dumper, explicit_start=True, default_flow_style=False, width=_ONE_LINE)
+    return text
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put a new file in the place of the old one, in one step. Only with the lock held, as the scratch file has one name."""
+    scratch = path.with_name(f".{path.name}.new")
+    try:
+        with suppress(FileNotFoundError):  # of a writer that was killed
+            scratch.unlink()
+        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with open(handle, "w", encoding="ascii", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(handle)
+        scratch.rename(path)
+        _flush(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            scratch.unlink()
+        raise UserInfoError(f"{path} cannot be written ({error.strerror}); it was left as it was, so correct this and run again.") from None
+
+
+def _flush(directory: Path) -> None:
+    """Let the new name survive a loss of power, where the file system can do that for directories."""
+    with suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+# ------------------------------------------------------------------------------------------------------------- variables
+def directory(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> Path | None:
+    """AgnosticD's `output_dir`, or None outside of AgnosticD, where nobody sets it."""
+    value = _variable("output_dir", variables, template)
+    return Path(str(value)).expanduser() if value else None
+
+
+def action(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> str:
+    """What is being done: `agnosticd_action`, else `ACTION`, else provision, as AgnosticD has it."""
+    named = (_variable(name, variables, template) for name in ("agnosticd_action", "ACTION"))
+    return next((str(value) for value in named if value), "provision")
+
+
+def _variable(name: str, variables: Mapping[str, Any], template: Callable[[Any], Any]) -> Any:
+    """A variable of this host, else of localhost, on which AgnosticD sets its own."""
+    value = template(variables.get(name))
+    hosts = variables.get("hostvars", {})
+    return value if value or "localhost" not in hosts else hosts["localhost"].get(name)
