@@ -307,7 +307,7 @@ def _worth_another_try(answer: Any) -> bool:
 
 def _succeeded(answer: Any) -> bool:
     """Whether there is an answer to read; to `requests` a redirect is one too."""
-    return 200 <= answer.status_code < 300
+    return bool(200 <= answer.status_code < 300)
 
 
 def _database_away(answer: Any) -> bool:

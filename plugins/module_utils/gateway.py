@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ class Gateway:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self._finds_parts: bool | None = None
 
     def keys(self, **filters: Any) -> Iterator[LiveKey]:
         """Every key that LiteLLM lists for `filters` (`key_alias`, `user_id`, `team_id`, `expires`, ...), page by page.
@@ -59,9 +61,27 @@ class Gateway:
                 return
             page += 1
 
-    def keys_like(self, part: str) -> list[LiveKey]:
-        """Every key whose alias contains `part`, as LiteLLM matches it: the caller compares again exactly."""
-        return list(self.keys(key_alias=part, substring_matching="true"))
+    def keys_like(self, part: str, *, thorough: bool = False, **filters: Any) -> list[LiveKey]:
+        """Every key whose alias contains `part`, as LiteLLM matches it: the caller compares again exactly.
+
+        Some releases of LiteLLM know whole aliases only, whatever they are asked. With `thorough` that is found out,
+        which may take a call or two, and then all keys are read.
+        """
+        rows = list(self.keys(key_alias=part, substring_matching="true", **filters))
+        if any(row.alias != part for row in rows):
+            self._finds_parts = True
+        elif thorough and not self._searches_parts(rows):
+            rows = [row for row in self.keys(**filters) if part in row.alias]
+        return rows
+
+    def _searches_parts(self, rows: Sequence[LiveKey]) -> bool:
+        """Whether LiteLLM finds an alias by a part of it, tried with one of `rows`, or with any that there is."""
+        if self._finds_parts is None:
+            aliases = [row.alias for row in rows or itertools.islice(self.keys(), PAGE_SIZE) if len(row.alias) > 1]
+            self._finds_parts = not aliases or any(
+                row.alias == aliases[0] for row in self.keys(key_alias=aliases[0][:-1], substring_matching="true")
+            )
+        return self._finds_parts
 
     def check_admin(self) -> None:
         """Raises NotAdmin or Unauthorized unless the API key sees everybody's keys.

@@ -148,6 +148,13 @@ class LiveKey:
         """The GUID by the collection's notes, or by release 1.3.2's metadata; '' when neither tells."""
         return self.record.guid if self.record else str(self.metadata.get("guid") or "")
 
+    def other_owner(self, record: Record) -> str:
+        """The lab that the key belongs to, when it is another one than that of `record`; '' otherwise."""
+        lab = self.record.lab if self.record else ""
+        if lab and record.lab:
+            return "" if lab == record.lab else self.guid or lab
+        return self.guid if record.guid and self.guid != record.guid else ""
+
     def expired(self, now: datetime) -> bool:
         return self.expires is not None and self.expires <= now
 

@@ -44,6 +44,8 @@ class Lab:
         if alias:
             naming.check_alias(alias)
         canonical = naming.lab_alias(guid) if guid else ""
+        if not alias and not canonical and params.get("keys") is None:
+            raise ValueError("guid and lab_alias are empty; give one of them, or name the keys.")
         return cls(
             guid=guid or "",
             alias=alias or canonical,
@@ -71,7 +73,7 @@ class Lab:
 
         Raises NoSuchLab when there are none.
         """
-        rows = [row for row in gateway.keys_like(self.alias) if self.owns(row)]
+        rows = [row for row in gateway.keys_like(self.alias, thorough=True) if self.owns(row)]
         if not rows:
             gateway.check_admin()
             raise NoSuchLab(
@@ -87,9 +89,10 @@ class Lab:
     def to_delete(self, gateway: Gateway, keys: Sequence[Mapping[str, Any]] | None) -> list[LiveKey]:
         """What `state: absent` deletes: the named keys with their former values, or all that the lab covers."""
         if keys is None:
-            return [row for row in gateway.keys_like(self.alias) if self.covers(row)]
+            return [row for row in gateway.keys_like(self.alias, thorough=True) if self.covers(row)]
         aliases = {self._alias(key) for key in keys}
-        found = {row.token: row for search in searches(aliases) for row in gateway.keys_like(search)}
+        rows = [row for search in searches(aliases) for row in gateway.keys_like(search, thorough=True)]
+        found = {row.token: row for row in rows if not row.other_owner(Record(lab=self.alias, guid=self.guid))}
         return [row for row in found.values() if home(row) in aliases]
 
     # ------------------------------------------------------------------------------------------------ wanted keys

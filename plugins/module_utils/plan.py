@@ -214,7 +214,7 @@ def _plan_key(
 ) -> tuple[KeyPlan, list[LiveKey]]:
     """The plan for one alias, and the further rows that hold it though only one should."""
     for row in [*holders, *former]:
-        owner = _other_owner(want, row)
+        owner = row.other_owner(want.record)
         if owner:
             reason = f"the alias {want.alias} belongs to the lab {owner}; choose another guid or user name."
             return KeyPlan(want.alias, Action.CONFLICT, before=state_of(row), wanted=want, live=row, reason=reason), []
@@ -239,14 +239,6 @@ def _plan_key(
     if not ours and policy.on_unrecoverable is OnUnrecoverable.ROTATE:
         return _rotate(want, row, holders, top + 1, now, policy), []
     return _reconcile(want, row, now, policy, known=bool(ours)), rest
-
-
-def _other_owner(want: WantedKey, row: LiveKey) -> str:
-    """The lab that a row belongs to, when it is another one than that of the wanted key."""
-    if row.guid and want.record.guid and row.guid != want.record.guid:
-        return row.guid
-    lab = row.record.lab if row.record else ""
-    return lab if lab and want.record.lab and lab != want.record.lab else ""
 
 
 def _create(want: WantedKey, generation: int, base: LiveKey | None, now: datetime) -> KeyPlan:

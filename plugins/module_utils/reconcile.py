@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -27,6 +28,10 @@ ROUNDS = 3
 REVOCATION_SECONDS = 65.0  # LiteLLM's workers remember a key for up to 60 s
 PROBES = 2
 
+# After these the further keys need not be tried.
+HOPELESS = (errors.Unreachable, errors.TlsFailed, errors.NoDatabase, errors.Unauthorized, errors.NotAdmin)
+IGNORED = errors.ServerFailed("the gateway took the call and did not act on it; see its log, then run again.")
+
 
 class Refused(errors.GatewayError):
     """Something stands in the way, and nothing was written. `code` says what."""
@@ -34,6 +39,12 @@ class Refused(errors.GatewayError):
     def __init__(self, message: str, code: str) -> None:
         super().__init__(f"nothing was changed: {message}")
         self.code = code
+
+
+class StillAccepted(errors.GatewayError):
+    """The gateway takes a value that was deleted."""
+
+    code = "still_accepted"
 
 
 class Incomplete(errors.GatewayError):
@@ -55,10 +66,20 @@ class Outcome:
     live: dict[str, LiveKey] = field(default_factory=dict)
     left_out: dict[str, errors.GatewayError] = field(default_factory=dict)
     revocation: dict[str, Any] | None = None
+    touched: bool = False  # a call got through, also one of a key that is not done
 
     @property
     def changed(self) -> bool:
-        return any(key.calls or key.action is Action.DELETE for key in self.done)
+        return self.touched or any(key.calls or key.action is Action.DELETE for key in self.done)
+
+
+@dataclass
+class Written:
+    """What became of one round of writing: the plans that went through, the failures by alias."""
+
+    done: list[KeyPlan] = field(default_factory=list)
+    failures: dict[str, errors.GatewayError] = field(default_factory=dict)
+    touched: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,11 +95,18 @@ class Reconciler:
     """Carries plans out on one gateway. `secret` is what key values are derived from."""
 
     def __init__(
-        self, gateway: Gateway, secret: str, *, check_mode: bool = False, sleep: Callable[[float], None] = time.sleep
+        self,
+        gateway: Gateway,
+        secret: str,
+        *,
+        check_mode: bool = False,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.gateway = gateway
         self.check_mode = check_mode
         self._sleep = sleep
+        self._clock = clock
 
         @cache
         def value_of(alias: str, generation: int) -> str:
@@ -95,12 +123,13 @@ class Reconciler:
         *,
         check_models: bool = True,
         keep_going: bool = False,
+        prove: bool = True,
     ) -> Outcome:
         """Make `wanted` true within `scope`.
 
         Raises Refused before the first write when a value cannot be derived, an alias belongs to another lab, or a
         model, a team or the right to manage keys is missing. Raises Incomplete when writes failed. With `keep_going`,
-        keys that cannot be made are left out instead, and the others are made.
+        keys that cannot be made are left out instead, and the others are made. With `prove`, deletion is proven.
         """
         plan = self._plan(wanted, scope, policy)
         refused = {key.alias: Refused(key.reason, key.action.value) for key in plan.blockers}
@@ -110,59 +139,71 @@ class Reconciler:
             raise next(iter(refused.values()))
         if refused:
             wanted = [want for want in wanted if want.alias not in refused]
+            spared, is_member = set(refused), scope.is_member  # left out is not left over
+            scope = replace(scope, is_member=lambda row: is_member(row) and home(row) not in spared)
             plan = self._plan(wanted, scope, policy)
         if not plan.changed:
+            if policy.prune:
+                self.gateway.check_admin()  # a key that sees its own keys only sees nothing that is left over
             outcome = _outcome(plan, plan.keys, plan)
         elif self.check_mode:
             outcome = Outcome(plan, done=list(plan.keys))
         else:
-            outcome = self._carry_out(plan, wanted, scope, policy, keep_going)
+            outcome = self._carry_out(plan, wanted, scope, policy, keep_going, prove)
         outcome.left_out |= refused
         return outcome
 
     def _carry_out(
-        self, first: Plan, wanted: Sequence[WantedKey], scope: Scope, policy: Policy, keep_going: bool
+        self, first: Plan, wanted: Sequence[WantedKey], scope: Scope, policy: Policy, keep_going: bool, prove: bool
     ) -> Outcome:
         """Write and look again, until there is nothing left to write."""
-        plan, done, taken = first, [key for key in first.keys if key.action is Action.KEEP], set[str]()
+        started = self.gateway.client.now()
+        plan, done, taken, touched = first, [key for key in first.keys if key.action is Action.KEEP], set[str](), False
         for _round in range(ROUNDS):
-            failures = self._write(plan)
-            done += [key for key in plan.keys if key.action is not Action.KEEP and key.alias not in failures]
-            taken |= {alias for alias, failure in failures.items() if isinstance(failure, errors.AliasTaken)}
+            written = self._write(plan)
+            done += written.done
+            touched |= written.touched
+            taken |= {alias for alias, error in written.failures.items() if isinstance(error, errors.AliasTaken)}
             try:
                 plan = self._plan(wanted, scope, policy, taken)
             except errors.GatewayError as error:
+                if written.failures and not touched:
+                    raise next(iter(written.failures.values())) from None
                 reason = f"keys were written, but the gateway could not be asked what it has: {error}"
-                raise Incomplete(reason, _outcome(first, done)) from None
+                raise Incomplete(reason, _outcome(first, done, touched=touched)) from None
             if plan.blockers:
-                raise Incomplete(f"keys were written, but {plan.blockers[0].reason}", _outcome(first, done))
+                raise Incomplete(
+                    f"keys were written, but {plan.blockers[0].reason}", _outcome(first, done, touched=touched)
+                )
+            done += _came_true(first, plan, done, started)
             if not plan.changed:
-                outcome = _outcome(first, done, plan)
-                gone = [key.live for key in done if key.action is Action.DELETE and key.live]
-                outcome.revocation = self.prove_revocation(gone) if gone else None
+                outcome = _outcome(first, done, plan, touched=touched)
+                if prove:
+                    self._prove(outcome)
                 return outcome
-            if set(failures) - taken:
+            if set(written.failures) - taken:
                 break
-        ignored = errors.ServerFailed("the gateway took the call and did not act on it; see its log, then run again.")
-        left = {key.alias: failures.get(key.alias, ignored) for key in plan.keys if key.calls}
+        left = {
+            key.alias: written.failures.get(key.alias, IGNORED) for key in plan.keys if key.action is not Action.KEEP
+        }
+        outcome = _outcome(first, [key for key in done if key.alias not in left], plan, touched=touched)
         if keep_going:
-            outcome = _outcome(first, [key for key in done if key.alias not in left], plan)
             outcome.left_out = left
             return outcome
-        if failures and not any(key.action is not Action.KEEP for key in done):
-            raise next(iter(failures.values()))
+        if written.failures and not touched:
+            raise next(iter(written.failures.values()))
         some = "; ".join(f"{alias}: {error}" for alias, error in list(left.items())[:3])
         raise Incomplete(
-            f"{len(left)} of {len(wanted)} keys are not as wanted ({some}{'; ...' if len(left) > 3 else ''});"
+            f"{len(left)} keys are not as wanted ({some}{'; ...' if len(left) > 3 else ''});"
             " what is done stays done, so run again.",
-            _outcome(first, done),
+            outcome,
         )
 
     def _plan(self, wanted: Sequence[WantedKey], scope: Scope, policy: Policy, taken: Iterable[str] = ()) -> Plan:
-        """Read and plan. `taken` are aliases that LiteLLM calls taken: a release without substring search shows them only when asked by name."""
+        """Read and plan. `taken` are aliases that LiteLLM calls taken: who does not find them has to read everything."""
         found = {row.token: row for search in scope.searches for row in self.gateway.keys_like(search)}
-        for alias in taken:
-            found.update({row.token: row for row in self.gateway.keys(key_alias=alias)})
+        if not {row.alias for row in found.values()}.issuperset(taken):
+            found = {row.token: row for row in self.gateway.keys()}
         rows = [row for row in found.values() if scope.concerns(row)]
         return make_plan(
             wanted,
@@ -179,46 +220,58 @@ class Reconciler:
         Raises NotAdmin when the API key may not manage keys at all.
         """
         self.gateway.check_admin()
-        payloads = [(key.alias, call.payload) for key in plan.keys for call in key.calls]
-        served = (
-            self.gateway.models() if check_models and any(payload.get("models") for _, payload in payloads) else None
-        )
-        teams = {payload["team_id"] for _, payload in payloads if payload.get("team_id")}
+        asked = {key.alias: _asked(key) for key in plan.keys}
+        served = self.gateway.models() if check_models and any(each.get("models") for each in asked.values()) else None
+        teams = {each["team_id"] for each in asked.values() if each.get("team_id")}
         absent = {team for team in teams if not self.gateway.team_exists(team)}
         refused: dict[str, Refused] = {}
-        for alias, payload in payloads:
-            unknown = [] if served is None else unserved(payload.get("models") or [], served)
+        for alias, each in asked.items():
+            unknown = [] if served is None else unserved(each.get("models") or [], served)
             if unknown:
                 refused[alias] = Refused(
                     f"the gateway serves no model named {', '.join(unknown)}; it serves {', '.join(served or []) or 'none'}:"
                     " choose among these, or add the model to the gateway.",
                     "unknown_model",
                 )
-            elif payload.get("team_id") in absent:
+            elif each.get("team_id") in absent:
                 refused[alias] = Refused(
-                    f"the gateway has no team {payload['team_id']}; create it first, or give another team_id.",
+                    f"the gateway has no team {each['team_id']}; create it first, or give another team_id.",
                     "unknown_team",
                 )
         return refused
 
-    def _write(self, plan: Plan) -> dict[str, errors.GatewayError]:
-        """Make the calls of `plan`, several keys at a time, then delete. Returns the failures by alias."""
+    def _write(self, plan: Plan) -> Written:
+        """Make the calls of `plan`, several keys at a time, then delete, if all went well. Failures stay with their key."""
         busy = [key for key in plan.keys if key.calls]
+        written = Written()
+        hopeless: list[errors.GatewayError] = []
 
         def write(key: KeyPlan) -> None:
-            for call in key.calls:
-                minted = {"key": self.value_of(*call.mint)} if call.mint else {}
-                self.gateway.client.post(call.path, {**call.payload, **minted})
+            if hopeless:
+                raise hopeless[0]
+            try:
+                for call in key.calls:
+                    minted = {"key": self.value_of(*call.mint)} if call.mint else {}
+                    self.gateway.client.post(call.path, {**call.payload, **minted})
+                    written.touched = True
+            except HOPELESS as error:
+                hopeless.append(error)
+                raise
 
-        results = self.gateway.each(write, busy)
-        failures = {
-            key.alias: result
-            for key, result in zip(busy, results, strict=True)
-            if isinstance(result, errors.GatewayError)
-        }
-        if plan.doomed and not failures:
-            self.gateway.delete([row.token for row in plan.doomed])
-        return failures
+        for key, result in zip(busy, self.gateway.each(write, busy), strict=True):
+            if isinstance(result, errors.GatewayError):
+                written.failures[key.alias] = result
+            else:
+                written.done.append(key)
+        if plan.doomed and not written.failures:
+            deletions = [key for key in plan.keys if key.action is Action.DELETE]
+            try:
+                self.gateway.delete([row.token for row in plan.doomed])
+                written.done += deletions
+                written.touched = True
+            except errors.GatewayError as error:
+                written.failures |= {key.alias: error for key in deletions}
+        return written
 
     # ------------------------------------------------------------------------------------------- keys as they are
     def change(
@@ -226,22 +279,30 @@ class Reconciler:
     ) -> Outcome:
         """Apply `change` to live rows, without a need to know any value."""
         plan = plan_update(rows, change, value_of=self.value_of, now=self.gateway.client.now())
-        if self.check_mode or not plan.changed:
-            return Outcome(plan, done=list(plan.keys), live={row.alias: row for row in rows})
+        live = {row.alias: row for row in rows}
+        if not plan.changed:
+            return Outcome(plan, done=list(plan.keys), live=live)
         for refusal in self._refusals(plan).values():
             raise refusal
-        failures = self._write(plan)
-        after = {row.token: row for row in reread()}
+        if self.check_mode:
+            return Outcome(plan, done=list(plan.keys), live=live)
+        written = self._write(plan)
+        if written.failures and not written.touched:
+            raise next(iter(written.failures.values()))
+        try:
+            after = {row.token: row for row in reread()}
+        except errors.GatewayError as error:
+            reason = f"keys were written, but the gateway could not be asked what it has: {error}"
+            raise Incomplete(reason, Outcome(plan, done=written.done, live=live, touched=True)) from None
         again = [after[row.token] for row in rows if row.token in after]
         rest = plan_update(again, change, value_of=self.value_of, now=self.gateway.client.now())
-        left = [key for key in rest.keys if key.calls]
-        done = [key for key in plan.keys if key.alias not in failures]
-        outcome = Outcome(plan, done=done, live={row.alias: row for row in again})
-        if failures or left:
-            names = sorted({*failures, *(key.alias for key in left)})
-            cause = f" ({next(iter(failures.values()))})" if failures else ""
+        left = {key.alias: written.failures.get(key.alias, IGNORED) for key in rest.keys if key.calls}
+        done = [key for key in plan.keys if key.alias not in left]
+        outcome = Outcome(plan, done=done, live={row.alias: row for row in again}, touched=written.touched)
+        if left:
+            alias, failure = next(iter(left.items()))
             raise Incomplete(
-                f"{len(names)} of {len(rows)} keys are not as wanted, {names[0]} among them{cause}; run again.", outcome
+                f"{len(left)} of {len(rows)} keys are not as wanted ({alias}: {failure}); run again.", outcome
             )
         return outcome
 
@@ -254,20 +315,24 @@ class Reconciler:
         `elsewhere` names values, by alias and generation, that somebody has deleted past LiteLLM: they are proven too.
         """
         rows = list(find())
-        plan = plan_deletion(rows)
-        if not rows:
-            self.gateway.check_admin()  # an empty list from a key that may not see the others is no answer
+        self.gateway.check_admin()  # a key that sees its own keys only would find too little, or nothing
         if self.check_mode or not (rows or elsewhere):
-            return Outcome(plan, done=list(plan.keys))
-        left = rows
-        for _round in range(ROUNDS):
-            if not left:
-                break
-            self.gateway.delete([row.token for row in left])
-            left = list(find())
-        outcome = Outcome(
-            plan, done=[key for key in plan.keys if key.live and key.live.token not in {row.token for row in left}]
-        )
+            return _deleted(rows, ())
+        left: Sequence[LiveKey] = rows
+        try:
+            for _round in range(ROUNDS):
+                if left:
+                    self.gateway.delete([row.token for row in left])
+                    left = list(find())
+        except errors.GatewayError as error:
+            try:
+                left = list(find())
+            except errors.GatewayError:
+                reason = f"keys may have been deleted, but the gateway could not be asked what is left: {error}"
+                raise Incomplete(reason, replace(_deleted(rows, rows), touched=True)) from None
+            if len(left) >= len(rows):
+                raise
+        outcome = _deleted(rows, left)
         if left:
             names = ", ".join(sorted(row.alias for row in left)[:5])
             raise Incomplete(
@@ -276,8 +341,18 @@ class Reconciler:
                 outcome,
             )
         if prove:
-            outcome.revocation = self.prove_revocation(rows, elsewhere)
+            self._prove(outcome, elsewhere)
         return outcome
+
+    def _prove(self, outcome: Outcome, elsewhere: Sequence[tuple[str, int]] = ()) -> None:
+        """Prove that the deleted keys of `outcome` are refused, and note that in it. Raises Incomplete otherwise."""
+        gone = [key.live for key in outcome.done if key.action is Action.DELETE and key.live]
+        if not gone and not elsewhere:
+            return
+        try:
+            outcome.revocation = self.prove_revocation(gone, elsewhere)
+        except errors.GatewayError as error:
+            raise Incomplete(f"keys were deleted, but that could not be proven: {error}", outcome) from None
 
     def prove_revocation(
         self, rows: Sequence[LiveKey], elsewhere: Sequence[tuple[str, int]] = (), patience: float = REVOCATION_SECONDS
@@ -285,38 +360,66 @@ class Reconciler:
         """Call the gateway with each deleted value until every probe is refused.
 
         Values that cannot be derived cannot be tried: for them the list without the key is all there is. Raises
-        Incomplete when a value is still accepted after `patience` seconds.
+        StillAccepted when a value is still accepted after `patience` seconds.
         """
-        values = {alias: self.value_of(alias, generation) for alias, generation in elsewhere}
-        unknown: list[str] = []
-        for row in rows:
-            if derivable(row, self.value_of):
-                values[row.alias] = self.value_of(home(row), row.generation)
-            else:
-                unknown.append(row.alias)
-        started = time.monotonic()
-        alive = list(values)
+        known = [row for row in rows if derivable(row, self.value_of)]
+        probes = [(row.alias, self.value_of(home(row), row.generation)) for row in known]
+        probes += [(alias, self.value_of(alias, generation)) for alias, generation in elsewhere]
+
+        def accepted(probe: tuple[str, str]) -> bool:
+            return any(self.gateway.client.accepts(probe[1]) for _ in range(PROBES))
+
+        started = self._clock()
+        alive = probes
         while alive:
-            asked = self.gateway.each(
-                lambda alias: any(self.gateway.client.accepts(values[alias]) for _ in range(PROBES)), alive
-            )
-            failed = [answer for answer in asked if isinstance(answer, errors.GatewayError)]
-            if failed:
-                raise failed[0]
-            alive = [alias for alias, accepted in zip(alive, asked, strict=True) if accepted]
-            if alive and time.monotonic() - started > patience:
-                raise Incomplete(
-                    f"the gateway still accepts {len(alive)} deleted keys after {patience:.0f} s, {alive[0]} among them;"
-                    " restart its workers, and lower user_api_key_cache_ttl in its general_settings.",
-                    Outcome(plan_deletion(rows), done=list(plan_deletion(rows).keys)),
+            answers = self.gateway.each(accepted, alive)
+            for answer in answers:
+                if isinstance(answer, errors.GatewayError):
+                    raise answer
+            alive = [probe for probe, answer in zip(alive, answers, strict=True) if answer]
+            if alive and self._clock() - started > patience:
+                raise StillAccepted(
+                    f"the gateway still accepts {len(alive)} of them after {patience:.0f} s, {alive[0][0]} among them;"
+                    " restart its workers, and lower user_api_key_cache_ttl in its general_settings."
                 )
             if alive:
                 self._sleep(1.0)
         return {
-            "proven": sorted(values),
-            "listed_only": sorted(unknown),
-            "seconds": round(time.monotonic() - started, 2),
+            "proven": sorted({alias for alias, _value in probes}),
+            "listed_only": sorted(row.alias for row in rows if row not in known),
+            "seconds": round(self._clock() - started, 2),
         }
+
+
+def _asked(key: KeyPlan) -> dict[str, Any]:
+    """What the caller asked for among what is written; a rotated key may go on with models that are served no more."""
+    fields = key.wanted.fields if key.wanted else {}
+    return {name: value for name, value in fields.items() if any(name in call.payload for call in key.calls)}
+
+
+def _came_true(first: Plan, final: Plan, done: Sequence[KeyPlan], started: datetime) -> list[KeyPlan]:
+    """An entry for each key of `final` that `done` does not have: a call of ours whose answer was lost, or somebody else's.
+
+    LiteLLM tells when a row was made, so a key that is older than this run is somebody else's.
+    """
+    planned = {key.alias: key for key in first.keys if key.action is not Action.DELETE}
+    have = {key.alias for key in done if key.action is not Action.DELETE}
+    found = []
+    for key in final.keys:
+        plan = planned.get(key.alias)
+        if key.action is not Action.KEEP or key.alias in have or plan is None or key.live is None:
+            continue
+        made = key.live.created_at
+        older = plan.action is Action.CREATE and made is not None and made < started - timedelta(seconds=2)
+        found.append(key if older else plan)
+    return found
+
+
+def _deleted(rows: Sequence[LiveKey], left: Sequence[LiveKey]) -> Outcome:
+    """The outcome of the deletion of `rows`, of which those in `left` are still there."""
+    tokens = {row.token for row in left}
+    plan = plan_deletion(rows)
+    return Outcome(plan, done=[key for key in plan.keys if key.live and key.live.token not in tokens])
 
 
 # ------------------------------------------------------------------------------------------------------------ results
@@ -395,12 +498,14 @@ def _entry(key: KeyPlan, live: LiveKey | None, reveal: Callable[[str, int], str]
     return entry
 
 
-def _outcome(plan: Plan, done: Sequence[KeyPlan], final: Plan | None = None) -> Outcome:
-    """What was done, one entry an alias, with the rows of the final plan where it is known."""
+def _outcome(plan: Plan, done: Sequence[KeyPlan], final: Plan | None = None, *, touched: bool = False) -> Outcome:
+    """What was done, one entry an alias and in the order of the plan, with the rows of the final plan where it is known."""
     best: dict[tuple[str, bool], KeyPlan] = {}
     for key in done:
         name = (key.alias, key.action is Action.DELETE)
         if name not in best or best[name].action is Action.KEEP:
             best[name] = key
+    order = {key.alias: number for number, key in enumerate(plan.keys) if key.action is not Action.DELETE}
+    entries = sorted(best.values(), key=lambda key: (key.action is Action.DELETE, order.get(key.alias, len(order))))
     live = {key.alias: key.live for key in (final or plan).keys if key.live and key.action is not Action.DELETE}
-    return Outcome(plan, done=list(best.values()), live=live)
+    return Outcome(plan, done=entries, live=live, touched=touched)

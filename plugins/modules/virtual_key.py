@@ -145,10 +145,11 @@ status:
   type: int
 """
 
+import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import limits
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import limits, naming
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
     GATEWAY_SPEC,
     open_gateway,
@@ -164,13 +165,22 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconci
 
 def find(gateway: Gateway, params: dict[str, Any]) -> list[LiveKey]:
     """The rows that the alias, with its former values, or the key id names."""
-    if params["key_id"]:
+    if params["key_id"] is not None:
         return list(gateway.keys(key_hash=params["key_id"]))
-    return [row for row in gateway.keys_like(params["alias"]) if home(row) == params["alias"]]
+    return [row for row in gateway.keys_like(params["alias"], thorough=True) if home(row) == params["alias"]]
+
+
+def check_names(params: dict[str, Any]) -> None:
+    """Raises ValueError unless alias or key id names one key: to LiteLLM an empty name means every key."""
+    if params["alias"] is not None:
+        naming.check_alias(params["alias"])
+    elif not re.fullmatch("[0-9a-f]{64}", params["key_id"]):
+        raise ValueError("key_id is not the SHA-256 of a key, 64 hexadecimal digits; look it up with virtual_key_info.")
 
 
 def manage(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
+    check_names(params)
     gateway = open_gateway(module)
     reconciler = Reconciler(gateway, limits.secret_of(params), check_mode=module.check_mode)
     lab, policy = Lab(), limits.policy(params)
@@ -190,7 +200,8 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
         outcome = reconciler.change(rows, lab.change(wants, gateway.client.now()), in_service)
     else:
         wanted = lab.wanted(wants, gateway.client.now())
-        outcome = reconciler.apply(wanted, lab.scope(wanted), policy, check_models=params["check_models"])
+        how = {"check_models": params["check_models"], "prove": params["prove_revocation"]}
+        outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
     result = result_for(module, reconciler, outcome)
     own = [key for key in result.pop("keys") if not key.get("retired_from")]
     return {"key": own[0] if own else {}, **result}

@@ -145,13 +145,11 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab imp
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import describe
 
 
-def filters_of(params: Mapping[str, Any], lab: Lab | None) -> dict[str, Any]:
+def filters_of(params: Mapping[str, Any]) -> dict[str, Any]:
     """The part of the conditions that LiteLLM itself can apply."""
     filters: dict[str, Any] = {}
     if params["alias"]:
         filters["key_alias"] = params["alias"]
-    elif lab:
-        filters.update(key_alias=lab.alias, substring_matching="true")
     if params["team_id"]:
         filters["team_id"] = params["team_id"]
     if params["expired"] is not None:
@@ -169,7 +167,7 @@ def condition_of(params: Mapping[str, Any], lab: Lab | None, now: datetime) -> C
         return (
             (not params["alias"] or row.alias == params["alias"])
             and (lab is None or lab.covers(row))
-            and (not owner or owner in (str(row.fields["user_id"]).lower(), str(row.metadata.get("owner")).lower()))
+            and (not owner or owner in _owners(row))
             and (not params["team_id"] or row.fields["team_id"] == params["team_id"])
             and (not params["package"] or (row.record is not None and row.record.package == params["package"]))
             and (params["expired"] is None or row.expired(now) == params["expired"])
@@ -179,6 +177,10 @@ def condition_of(params: Mapping[str, Any], lab: Lab | None, now: datetime) -> C
     return matches
 
 
+def _owners(row: LiveKey) -> tuple[str, str]:
+    return str(row.fields["user_id"] or "").lower(), str(row.metadata.get("owner") or "").lower()
+
+
 def look_up(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     lab = Lab.from_params(params) if params["guid"] else None
@@ -186,7 +188,13 @@ def look_up(module: AnsibleModule) -> dict[str, Any]:
     gateway.check_admin()
     now = gateway.client.now()
     matches = condition_of(params, lab, now)
-    rows = sorted((row for row in gateway.keys(**filters_of(params, lab)) if matches(row)), key=lambda row: row.alias)
+    filters = filters_of(params)
+    listed = (
+        gateway.keys_like(lab.alias, thorough=True, **filters)
+        if lab and not params["alias"]
+        else gateway.keys(**filters)
+    )
+    rows = sorted((row for row in listed if matches(row)), key=lambda row: row.alias)
     return {
         "changed": False,
         "keys": [{**describe(row), "expired": row.expired(now)} for row in rows],

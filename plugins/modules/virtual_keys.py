@@ -319,7 +319,11 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
     reconciler = Reconciler(gateway, limits.secret_of(params), check_mode=module.check_mode)
     lab = labs.Lab.from_params(params)
     policy = limits.policy(params, prune=params["state"] == "exact")
-    how = {"check_models": params["check_models"], "keep_going": params["keep_going"]}
+    how = {
+        "check_models": params["check_models"],
+        "keep_going": params["keep_going"],
+        "prove": params["prove_revocation"],
+    }
     if params["state"] == "absent":
         outcome = reconciler.delete(
             lambda: lab.to_delete(gateway, params["keys"]),

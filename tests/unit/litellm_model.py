@@ -49,12 +49,14 @@ def error(message: str, kind: str = "bad_request_error") -> dict[str, Any]:
 class LitellmModel:
     """`search`: whether `/key/list` matches a part of an alias when asked to ("optional", as now), always ("always", as
     for some releases) or never ("exact", as before). `memory`: seconds for which workers remember a deleted key.
+    `users`: keys of users that are no admins, with the user's id; they see and make keys of their own only.
     """
 
     search: str = "optional"
     memory: float = 0.0
     models: Sequence[str] = MODELS
     teams: Sequence[str] = ()
+    users: Mapping[str, str] = field(default_factory=dict)
     now: datetime = START
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     writes: int = 0
@@ -71,31 +73,29 @@ class LitellmModel:
     def with_alias(self, alias: str) -> list[dict[str, Any]]:
         return [row for row in self.rows.values() if row["key_alias"] == alias]
 
-    def handle(
-        self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None, key: str = MASTER_KEY
-    ) -> tuple[int, Any]:
+    def handle(self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None, key: str = MASTER_KEY) -> tuple[int, Any]:
         """The status and the JSON for a call."""
         with self.lock:
             refusal = self._refusal(key, path)
             if refusal:
                 return refusal
             if (method, path) == ("GET", "/key/list"):
-                return self._list(query)
+                if key in self.users and query.get("user_id", self.users[key]) != self.users[key]:
+                    return 403, error("You are not authorized to check another user's keys")
+                return self._list({**query, "user_id": self.users[key]} if key in self.users else query)
             if (method, path) == ("GET", "/models"):
                 return 200, {"data": [{"id": name} for name in self.models]}
             if (method, path) == ("GET", "/team/info"):
                 known = query["team_id"] in self.teams
                 return (200, {"team_id": query["team_id"]}) if known else (404, error("Team not found"))
-            write = {"/key/generate": self._generate, "/key/update": self._update, "/key/delete": self._delete}.get(
-                path
-            )
+            write = {"/key/generate": self._generate, "/key/update": self._update, "/key/delete": self._delete}.get(path)
             if method == "POST" and write and body is not None:
                 self.writes += 1
                 return write(body)
             return 404, {"detail": "Not Found"}
 
     def _refusal(self, key: str, path: str) -> tuple[int, Any] | None:
-        if key == MASTER_KEY:
+        if key == MASTER_KEY or key in self.users:
             return None
         token = hashlib.sha256(key.encode()).hexdigest()
         row = self.rows.get(token)
