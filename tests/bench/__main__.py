@@ -1,0 +1,134 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""Measure the collection against a real LiteLLM:
+
+    make bench [ARGS="--users 1,20 --others 0,1000 --case lab_life"]
+
+Starts a gateway of its own, runs every case in `cases/`, prints tables and the bars, keeps the same as JSON, and removes the
+gateway. Bars are printed, not enforced: the status is 0 whenever everything could be measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.metadata
+import json
+import os
+import pkgutil
+import platform
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import requests
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import (
+    GATEWAY_SOFTWARE,
+    SHARED_GATEWAY,
+    Gateway,
+    GatewayHome,
+    Playbooks,
+    cache,
+)
+
+from . import cases
+from .bench import Bench
+from .recording_proxy import RecordingProxy
+from .results import Result, Table, bar_table
+
+PINGS = 200
+QUIET_LOAD = 0.7
+"""Load average up to which a machine counts as quiet; starting the gateway alone brings some of it."""
+
+
+class Case(Protocol):
+    """A module in `cases/`: one thing to measure."""
+
+    def run(self, bench: Bench) -> Result:
+        """Measure. `add_options(parser)` beside it is optional."""
+
+
+def main() -> None:
+    names = sorted(module.name for module in pkgutil.iter_modules(cases.__path__))
+    found: dict[str, Case] = {name: importlib.import_module(f"{cases.__name__}.{name}") for name in names}
+    options = parsed(found)
+    started = time.monotonic()
+    print("Starting a real LiteLLM with a real PostgreSQL (15 s; minutes the first time) ...", file=sys.stderr, flush=True)
+    with GatewayHome() as home:
+        gateway = started_gateway(home)
+        with RecordingProxy(gateway.url) as proxy:
+            about = surroundings(gateway, proxy)
+            results = {name: found[name].run(Bench(gateway, proxy, home, options)) for name in options.case or names}
+    minutes = (time.monotonic() - started) / 60
+
+    tables = [about_table(about), *(table for result in results.values() for table in result.tables)]
+    bars = [bar for result in results.values() for bar in result.bars]
+    print("\n" + "\n\n".join(str(table) for table in [*tables, *([bar_table(bars)] if bars else [])]))
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    kept = {"about": about, "cases": {name: result.to_json() for name, result in results.items()}}
+    options.json.write_text(json.dumps(kept, indent=2) + "\n")
+    print(f"\nMeasured in {minutes:.1f} minutes. The same as JSON: {options.json}")
+
+
+def parsed(found: dict[str, Case]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description="Measure the collection against a real LiteLLM.")
+    parser.add_argument("--case", action="append", choices=sorted(found), help="only this one; may be given again")
+    parser.add_argument("--users", type=numbers, default=[1, 20, 200], help="sizes of labs (%(default)s)")
+    parser.add_argument("--others", type=numbers, default=[0, 1000, 5000], help="keys of other labs (%(default)s)")
+    parser.add_argument("--repeat", type=int, default=3, help="measure so often what is short, and take the median (%(default)s)")
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    parser.add_argument("--json", type=Path, default=cache() / "bench" / f"{now}.json", help="where to keep the figures (%(default)s)")
+    for case in found.values():
+        if hasattr(case, "add_options"):
+            case.add_options(parser)
+    return parser.parse_args()
+
+
+def numbers(text: str) -> list[int]:
+    return sorted({int(number) for number in text.split(",")})
+
+
+def started_gateway(home: Path) -> Gateway:
+    directory = home / "gateway"
+    variables = {"litellm_gateway_dir": str(directory), "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE)}
+    Playbooks(home)("gateway", {**SHARED_GATEWAY, **variables})
+    return Gateway(directory)
+
+
+def surroundings(gateway: Gateway, proxy: RecordingProxy) -> dict[str, Any]:
+    """What the figures depend on."""
+    direct, through = ping(gateway.url), ping(proxy.url)
+    return {
+        "began": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}",
+        "load before": round(os.getloadavg()[0], 2),
+        "python": platform.python_version(),
+        "ansible-core": importlib.metadata.version("ansible-core"),
+        "litellm": gateway.get("/openapi.json")["info"]["version"],
+        "proxy adds to a call (ms)": round((through - direct) * 1000, 2),
+    }
+
+
+def ping(url: str) -> float:
+    """The median time of the cheapest call, in seconds."""
+    with requests.Session() as session:
+        session.trust_env = False
+        times = []
+        for _number in range(PINGS):
+            started = time.perf_counter()
+            session.get(f"{url}/health/liveliness", timeout=10).raise_for_status()
+            times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def about_table(about: dict[str, Any]) -> Table:
+    busy = about["load before"] > QUIET_LOAD
+    note = "The machine had other work: times are longer than on a quiet one, and ratios less certain." if busy else ""
+    return Table("This run", ["what", "value"], [[name, str(value)] for name, value in about.items()], note)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""The least client that makes given calls: a pooled session, eight threads, no check of anything. The limit to be held against.
+
+    python bare.py < {"url": ..., "key": ..., "calls": [[path, body], ...]}
+
+A process of its own, as a module is, with nothing to import but what the calls need.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import requests
+from requests.adapters import HTTPAdapter
+
+THREADS = 8
+
+
+def main() -> None:
+    told = json.load(sys.stdin)
+    with requests.Session() as session:
+        session.trust_env = False
+        session.mount("http://", HTTPAdapter(pool_connections=1, pool_maxsize=THREADS))
+        session.headers.update({"Authorization": f"Bearer {told['key']}", "Content-Type": "application/json"})
+
+        def call(path: str, body: str) -> None:
+            session.post(told["url"] + path, data=body.encode(), timeout=60).raise_for_status()
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(lambda made: call(*made), told["calls"]))
+
+
+if __name__ == "__main__":
+    main()

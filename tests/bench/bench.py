@@ -1,0 +1,151 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""What every case measures with: a gateway of its own, a proxy that counts, and runs of playbooks with their cost."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import Gateway, Playbooks
+
+from . import stock
+from .meters import ModuleTimer, PeakMemory
+from .recording_proxy import Exchange, RecordingProxy, caller
+
+BARE = Path(__file__).with_name("bare.py")
+TIMES = ("wall", "cpu", "module", "megabytes")
+LONG_SECONDS = 20.0
+"""What has taken this long altogether is not measured another time."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of ansible-playbook, or what several like it have in common (`typical`). Seconds and MB of a million bytes."""
+
+    wall: float
+    cpu: float
+    """Of all processes of the run; unlike the others it does not grow when the machine has more to do."""
+    module: float
+    """In the processes of modules, from the start of their Python to its end."""
+    megabytes: float
+    """The most that all processes of the run held together."""
+    changed: int
+    """Tasks that reported a change."""
+    reads: int
+    writes: int
+    probes: int
+    """Calls with a key of the lab instead of the admin's."""
+    exchanges: Sequence[Exchange] = dataclasses.field(repr=False)
+
+    @property
+    def ansible(self) -> float:
+        """All but the modules."""
+        return self.wall - self.module
+
+    @property
+    def calls(self) -> int:
+        return self.reads + self.writes + self.probes
+
+    def written(self) -> list[Exchange]:
+        return [exchange for exchange in self.exchanges if exchange.method == "POST"]
+
+
+def typical(runs: Sequence[Run]) -> Run:
+    """The median of the times and of the memory, and the most of what was counted."""
+    medians = {name: statistics.median(getattr(run, name) for run in runs) for name in TIMES}
+    most = {name: max(getattr(run, name) for run in runs) for name in ("changed", "reads", "writes", "probes")}
+    return Run(**medians, **most, exchanges=runs[-1].exchanges)
+
+
+def cpu_seconds() -> float:
+    """Of all children of this process that have ended, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+class Bench:
+    """The means of a case."""
+
+    def __init__(self, gateway: Gateway, proxy: RecordingProxy, directory: Path, options: argparse.Namespace) -> None:
+        self.gateway = gateway
+        self.proxy = proxy
+        self.options = options
+        self.directory = directory
+        self._playbooks = Playbooks(directory)
+        self._timer = ModuleTimer(directory, sys.executable)
+        self._admin = caller(gateway.master_key)
+
+    def play(self, name: str | Path, variables: Mapping[str, Any] | None = None) -> Run:
+        """Run a playbook of the collection by its short name, or any by its path. A run that fails is an error."""
+        self.proxy.take()
+        self._timer.take()
+        given = {
+            "litellm_url": self.proxy.url,
+            "litellm_master_key": self.gateway.master_key,
+            "ansible_python_interpreter": str(self._timer.interpreter),
+            **(variables or {}),
+        }
+        with PeakMemory() as memory:
+            started, used = time.perf_counter(), cpu_seconds()
+            run = self._playbooks(name, given)
+            wall, cpu = time.perf_counter() - started, cpu_seconds() - used
+        exchanges = self.proxy.take()
+        admins = [exchange for exchange in exchanges if exchange.caller == self._admin]
+        return Run(
+            wall=wall,
+            cpu=cpu,
+            module=sum(module.seconds for module in self._timer.take()),
+            megabytes=memory.megabytes,
+            changed=run.changed,
+            reads=sum(exchange.method == "GET" for exchange in admins),
+            writes=sum(exchange.method != "GET" for exchange in admins),
+            probes=len(exchanges) - len(admins),
+            exchanges=exchanges,
+        )
+
+    def bare(self, exchanges: Sequence[Exchange]) -> float:
+        """Make recorded calls once more, word for word, by a bare client, and return the seconds of its process.
+
+        As with a module, the start of Python and the imports count, and the calls go through the proxy.
+        """
+        calls = [(exchange.path, exchange.body.decode()) for exchange in exchanges]
+        told = json.dumps({"url": self.proxy.url, "key": self.gateway.master_key, "calls": calls})
+        started = time.perf_counter()
+        subprocess.run([sys.executable, str(BARE)], input=told, text=True, check=True)
+        seconds = time.perf_counter() - started
+        self.proxy.take()
+        return seconds
+
+    def others(self, keys: int) -> None:
+        """Have `keys` keys of other labs in the gateway."""
+        pattern = {"guid": "pattern", "num_users": 1, "output_dir": str(self.directory / "pattern")}
+        self.play("provision", pattern)
+        stock.fill(self.gateway.database_url, keys, "virtkey-pattern")
+        self.play("destroy", pattern)
+
+    def remove(self, prefix: str) -> None:
+        """Take the keys whose aliases begin with `prefix` out of the gateway's database."""
+        stock.remove(self.gateway.database_url, prefix)
+
+    def left(self, prefix: str) -> int:
+        """How many keys the gateway's database holds whose aliases begin with `prefix`."""
+        return stock.count(self.gateway.database_url, prefix)
+
+    def once_more(self, spent: Sequence[float]) -> bool:
+        """Whether a measurement that took these seconds so far is to be repeated."""
+        return len(spent) < self.options.repeat and sum(spent) < LONG_SECONDS
+
+    def say(self, text: str) -> None:
+        """Progress, for the one who waits."""
+        print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,178 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""A lab's life: provision, provision again, extend, destroy; for labs of several sizes, beside more and more keys of other labs.
+
+Beside provisioning and extending stand the same calls, word for word, made by a bare pooled client.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+from collections.abc import Callable, Iterable
+
+from ..bench import Bench, Run, typical
+from ..results import Bar, Result, Table
+
+PAGE = 100
+"""Keys that LiteLLM lists at a time."""
+EXTEND_FOR = "2000h"  # beyond the 30 days of the default package
+
+RELEASE_1_3_2 = {"provision": 39.2, "destroy": 231.0}
+"""Seconds that release 1.3.2 took for 20 users, the destruction beside 1,000 other keys; measured on 2026-11-21 on a machine
+with 2 cores against the same LiteLLM release, not by this run."""
+FASTER = {"provision": 10, "destroy": 50}
+OVERHEAD = 1.3
+MANY = 100
+"""Users from which on a module's time is spent with writing calls, not with the start of Python, imports and looking."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One kind of run for one size of lab, beside so many keys of other labs. `bare`: seconds of the bare client."""
+
+    others: int
+    users: int
+    name: str
+    run: Run
+    times: int
+    bare: float | None = None
+    left: int = 0
+    """Keys of the lab that the database still held afterwards."""
+
+    @property
+    def ratio(self) -> float | None:
+        return self.run.module / self.bare if self.bare else None
+
+
+def run(bench: Bench) -> Result:
+    jobs: list[Job] = []
+    for others in bench.options.others:
+        bench.say(f"{others:,} keys of other labs: writing them ...")
+        bench.others(others)
+        for users in bench.options.users:
+            jobs += measured(bench, others, users)
+    return Result([table(jobs)], list(bars(jobs)))
+
+
+def measured(bench: Bench, others: int, users: int) -> list[Job]:
+    """The four jobs, repeated as a whole."""
+    runs: dict[str, list[Run]] = {name: [] for name in ("provision", "again", "extend", "destroy")}
+    bares: dict[str, list[float]] = {"provision": [], "extend": []}
+    lives: list[float] = []
+    left = 0
+    while bench.once_more(lives):
+        guid = f"bench{others}u{users}n{len(lives)}"
+        lab = {
+            "guid": guid,
+            "num_users": users,
+            "output_dir": str(bench.directory / guid),
+            "ocp4_workload_litellm_virtual_keys_extend_for": EXTEND_FOR,
+        }
+        for name, playbook in (("provision", "provision"), ("again", "provision"), ("extend", "extend"), ("destroy", "destroy")):
+            done = bench.play(playbook, lab)
+            bench.say(f"  {users} users beside {others:,} keys: {name} {done.wall:.1f} s")
+            runs[name].append(done)
+            if name == "extend":
+                bares[name].append(bench.bare(done.written()))
+        left += bench.left(f"virtkey-{guid}")
+        bares["provision"].append(bench.bare(runs["provision"][-1].written()))
+        bench.remove(f"virtkey-{guid}")
+        lives.append(sum(of_job[-1].wall for of_job in runs.values()))
+    return [
+        Job(
+            others,
+            users,
+            name,
+            typical(of_job),
+            len(of_job),
+            bare=statistics.median(bares[name]) if name in bares else None,
+            left=left if name == "destroy" else 0,
+        )
+        for name, of_job in runs.items()
+    ]
+
+
+def table(jobs: Iterable[Job]) -> Table:
+    columns = ["other keys", "users", "job", "wall s", "CPU s", "Ansible s", "module s", "bare s", "ratio"]
+    rows = [
+        [
+            *(job.others, job.users, job.name, job.run.wall, job.run.cpu, job.run.ansible, job.run.module, job.bare, job.ratio),
+            *(job.run.calls, job.run.reads, job.run.writes, job.run.probes, job.run.megabytes, job.times),
+        ]
+        for job in jobs
+    ]
+    note = (
+        "wall: the whole ansible-playbook run; CPU: of all its processes; module: the life of the module's process, from Python's start"
+        " on; Ansible: all but that.\n"
+        "bare: a process that makes the same writing calls, pooled, 8 at a time, and nothing else; ratio: module against bare.\n"
+        "probes: calls with deleted keys; MB: all processes of the run, shared pages once; times: how often it was run. Shown are"
+        " medians, of calls the most."
+    )
+    return Table("A lab's life", [*columns, "calls", "reads", "writes", "probes", "MB", "times"], rows, note)
+
+
+# ---------------------------------------------------------------------------------------------------------------- bars
+def bars(jobs: list[Job]) -> Iterable[Bar]:
+    for name, release in RELEASE_1_3_2.items():
+        others = 1000 if name == "destroy" else 0
+        for job in jobs:
+            if (job.name, job.users, job.others) == (name, 20, others):
+                factor = release / job.run.wall
+                yield Bar(
+                    f"{name} 20 users beside {others:,} keys, against the {release} s of release 1.3.2 (measured earlier)",
+                    f"{FASTER[name]}x faster",
+                    f"{job.run.wall:.2f} s, {factor:.0f}x",
+                    factor >= FASTER[name],
+                )
+    yield from worst(jobs, "destroy", "keys left after destroy N", "0", lambda job: (job.left, 0))
+    yield from worst(jobs, "provision", "HTTP calls to provision N", "N + 2 + pages", lambda job: (job.run.calls, job.users + 2 + looks(job)))
+    yield from worst(jobs, "destroy", "HTTP calls to destroy N", "3 + pages + probes", lambda job: (job.run.calls, 3 + pages(job) + job.run.probes))
+    yield from worst(jobs, "again", "tasks changed by provisioning again", "0", lambda job: (job.run.changed, 0))
+    yield from worst(jobs, "again", "writes to provision again", "0", lambda job: (job.run.writes, 0))
+    yield from worst(jobs, "again", "reads to provision again", "1 + pages (2 for 100 users)", lambda job: (job.run.reads, 1 + pages(job)))
+    yield from steady(jobs)
+    for job in jobs:
+        if job.bare and job.ratio and job.users >= MANY:
+            yield Bar(
+                f"{job.name} {job.users} users beside {job.others:,} keys: module against bare client",
+                f"{OVERHEAD}x",
+                f"{job.run.module:.2f} s / {job.bare:.2f} s = {job.ratio:.2f}x",
+                job.ratio <= OVERHEAD,
+            )
+
+
+def pages(job: Job) -> int:
+    """Pages that list the lab's keys."""
+    return math.ceil(job.users / PAGE)
+
+
+def looks(job: Job) -> int:
+    """Pages to see that a lab has no keys, and later that it has them."""
+    return 1 + pages(job)
+
+
+def worst(jobs: list[Job], name: str, what: str, limit: str, measure: Callable[[Job], tuple[int, int]]) -> Iterable[Bar]:
+    """The job that comes closest to its limit, or is furthest beyond it. `measure` tells figure and limit."""
+    mine = [job for job in jobs if job.name == name]
+    if mine:
+        job = max(mine, key=lambda job: measure(job)[0] - measure(job)[1])
+        figure, allowed = measure(job)
+        told = f"{figure} of {allowed} (N = {job.users}, beside {job.others:,} keys)"
+        yield Bar(what, limit, told, figure <= allowed)
+
+
+def steady(jobs: list[Job]) -> Iterable[Bar]:
+    """Whether reads stay the same however many keys other labs have."""
+    kinds = {(job.name, job.users) for job in jobs}
+    grown = [
+        f"{name} {users}: {min(reads)} to {max(reads)}"
+        for name, users in sorted(kinds)
+        if len(set(reads := [job.run.reads for job in jobs if (job.name, job.users) == (name, users)])) > 1
+    ]
+    span = sorted({job.others for job in jobs})
+    if len(span) > 1:
+        what = f"reads beside {span[0]:,} and {span[-1]:,} keys of other labs"
+        yield Bar(what, "the same", "; ".join(grown) or "the same", not grown)

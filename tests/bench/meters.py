@@ -1,0 +1,107 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""What a run of a playbook costs beside its wall time: memory of its processes, and seconds inside each module."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shlex
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+SAMPLE_SECONDS = 0.05
+
+
+class PeakMemory:
+    """The most memory that the descendants of this process held together, by samples, in MB of a million bytes.
+
+    Counted is PSS (/proc/*/smaps_rollup), in which a page that forked workers share counts once, not once a worker.
+    """
+
+    def __init__(self) -> None:
+        self.megabytes = 0.0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="peak-memory", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, _type: type[BaseException] | None, _problem: BaseException | None, _trace: TracebackType | None) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(SAMPLE_SECONDS):
+            held = sum(_proportional_set_size(process) for process in _descendants(os.getpid()))
+            self.megabytes = max(self.megabytes, held / 1e6)
+
+
+def _descendants(process: int) -> list[int]:
+    """Children, their children and so on. A process that ends meanwhile may be missing."""
+    found: list[int] = []
+    try:
+        for task in os.listdir(f"/proc/{process}/task"):
+            for child in map(int, Path(f"/proc/{process}/task/{task}/children").read_text().split()):
+                found += [child, *_descendants(child)]
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return found
+
+
+def _proportional_set_size(process: int) -> int:
+    """Bytes; 0 when the process has ended."""
+    try:
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        pass
+    return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class ModuleRun:
+    """The life of one module's process: start of its Python, unpacking, imports, work. Times as `time.time()`."""
+
+    module: str
+    started: float
+    ended: float
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.started
+
+
+class ModuleTimer:
+    """A stand-in for ansible_python_interpreter that writes down when each module's process began and ended."""
+
+    def __init__(self, directory: Path, python: str) -> None:
+        self._notes = directory / "modules.txt"
+        self.interpreter = directory / "timed-python"
+        self.interpreter.write_text(
+            "#!/usr/bin/env bash\n"
+            "export LC_ALL=C  # a point in EPOCHREALTIME, not a comma\n"
+            "started=$EPOCHREALTIME\n"
+            f'{shlex.quote(python)} "$@"\n'
+            "status=$?\n"
+            f'echo "$started $EPOCHREALTIME $1" >> {shlex.quote(str(self._notes))}\n'
+            "exit $status\n"
+        )
+        self.interpreter.chmod(0o755)
+
+    def take(self) -> list[ModuleRun]:
+        """The modules that ended since the last time."""
+        if not self._notes.exists():
+            return []
+        lines = self._notes.read_text().splitlines()
+        self._notes.unlink()
+        runs = []
+        for line in lines:
+            started, ended, file = line.split(" ", 2)
+            runs.append(ModuleRun(Path(file).stem.removeprefix("AnsiballZ_"), float(started), float(ended)))
+        return runs
