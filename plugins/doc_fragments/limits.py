@@ -61,7 +61,7 @@ options:
     type: int
   model_max_budget:
     description:
-      - A budget for each model, as LiteLLM writes it, for example V({"gpt-4o": {"budget_limit": 1.5, "time_period": "1d"}}).
+      - A budget for each model, by its name, with C(budget_limit) in USD and C(time_period), for example V(1d).
       - LiteLLM takes this with its enterprise licence only.
     type: dict
   allowed_routes:

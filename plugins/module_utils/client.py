@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -71,17 +71,11 @@ class Connection:
 
     def __post_init__(self) -> None:
         if any(mark in self.url for mark in "@?#"):  # not shown: there may be a secret in it
-            raise ValueError(
-                "url holds a user name, a query or a fragment; give the plain address, and the key in api_key."
-            )
+            raise ValueError("url holds a user name, a query or a fragment; give the plain address, and the key in api_key.")
         if not _is_address(self.url):
-            raise ValueError(
-                f"url is {self.url!r}, which is not the address of a gateway; give one such as https://litellm.example.com."
-            )
+            raise ValueError(f"url is {self.url!r}, which is not the address of a gateway; give one such as https://litellm.example.com.")
         if not _VISIBLE.fullmatch(self.api_key):
-            raise ValueError(
-                "api_key is empty or holds a blank, a line break or a letter that no key has; give the gateway's master key."
-            )
+            raise ValueError("api_key is empty or holds a blank, a line break or a letter that no key has; give the gateway's master key.")
         for name, low, high in (
             ("timeout", 0.1, 3600),
             ("retries", 0, 20),
@@ -157,14 +151,12 @@ class Client:
 
     def now(self) -> datetime:
         """The gateway's time, by the Date header of its last answer."""
-        return datetime.now(timezone.utc) + self._clock_offset
+        return datetime.now(UTC) + self._clock_offset
 
     def close(self) -> None:
         self._session.close()
 
-    def _call(
-        self, method: str, path: str, params: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None
-    ) -> Any:
+    def _call(self, method: str, path: str, params: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> Any:
         what = f"{method} {path}"
         answer = self._try(lambda: self._send(self._session, method, path, params, body), what)
         if not _succeeded(answer):
@@ -196,19 +188,16 @@ class Client:
             except requests.exceptions.RequestException as error:
                 if number == tries:
                     raise errors.Unreachable(
-                        f"no answer from {self.connection.base} to {what} after {tries} tries: {_cause(error)};"
-                        " check the address and that the gateway runs."
+                        f"no answer from {self.connection.base} to {what} after {tries} tries: {_cause(error)}; check the address and that the gateway runs."
                     ) from None
             self._sleep(wait)
         raise AssertionError("unreachable")
 
-    def _send(
-        self, session: Any, method: str, path: str, params: Mapping[str, Any] | None, body: Mapping[str, Any] | None
-    ) -> Any:
+    def _send(self, session: Any, method: str, path: str, params: Mapping[str, Any] | None, body: Mapping[str, Any] | None) -> Any:
         connection = self.connection
         with self._lock:
             self.calls += 1
-        sent = datetime.now(timezone.utc)
+        sent = datetime.now(UTC)
         answer = session.request(
             method,
             connection.base + path,
@@ -230,8 +219,8 @@ class Client:
         except (KeyError, ValueError):
             return
         # The header names a second, the answer took a moment: the middle of both is the best guess.
-        middle = sent + (datetime.now(timezone.utc) - sent) / 2
-        offset = date.replace(tzinfo=date.tzinfo or timezone.utc) + timedelta(seconds=0.5) - middle
+        middle = sent + (datetime.now(UTC) - sent) / 2
+        offset = date.replace(tzinfo=date.tzinfo or UTC) + timedelta(seconds=0.5) - middle
         self._clock_offset = offset if abs(offset) > timedelta(seconds=2) else timedelta(0)
 
     def _error(self, answer: Any, what: str) -> errors.GatewayError:

@@ -11,7 +11,7 @@ here, before anything is sent.
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 UNITS: dict[str, int] = {
     "s": 1,
@@ -34,9 +34,7 @@ def seconds(text: str, name: str = "duration") -> int:
     """
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise ValueError(
-            f"{name} is {text!r}, which is not a duration; give a whole number and one of s, m, h, d, w, mo, such as 30d."
-        )
+        raise ValueError(f"{name} is {text!r}, which is not a duration; give a whole number and one of s, m, h, d, w, mo, such as 30d.")
     value = int(match[1]) * UNITS[match[2]]
     if value == 0:
         raise ValueError(f"{name} is {text!r}, which lasts no time at all; give at least 1s.")
@@ -59,12 +57,12 @@ def parse_time(text: str, name: str = "time") -> datetime:
         time = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{name} is {text!r}, which is not an ISO 8601 time such as 2026-12-31T18:00:00Z.") from None
-    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def iso(time: datetime) -> str:
     """UTC, to the second: 2026-12-31T18:00:00Z."""
-    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def whole_seconds(span: timedelta) -> int:

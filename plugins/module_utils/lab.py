@@ -76,9 +76,7 @@ class Lab:
         rows = [row for row in gateway.keys_like(self.alias, thorough=True) if self.owns(row)]
         if not rows:
             gateway.check_admin()
-            raise NoSuchLab(
-                f"the gateway has no key of the lab {self.alias}; check the guid, or provision the lab first."
-            )
+            raise NoSuchLab(f"the gateway has no key of the lab {self.alias}; check the guid, or provision the lab first.")
         rows.sort(key=lambda row: (home(row), home(row) == row.alias, row.generation))
         return list({home(row): row for row in rows}.values())
 
@@ -146,9 +144,7 @@ class Lab:
         if key.get("alias"):
             return naming.check_alias(key["alias"])
         if not self.alias:
-            raise ValueError(
-                "a key has neither an alias nor a lab to take one from; give its alias, or the guid of the lab."
-            )
+            raise ValueError("a key has neither an alias nor a lab to take one from; give its alias, or the guid of the lab.")
         return naming.user_alias(self.alias, naming.check_user(key["user"]) if key.get("user") else None)
 
     @staticmethod

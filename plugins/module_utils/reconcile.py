@@ -153,9 +153,7 @@ class Reconciler:
         outcome.left_out |= refused
         return outcome
 
-    def _carry_out(
-        self, first: Plan, wanted: Sequence[WantedKey], scope: Scope, policy: Policy, keep_going: bool, prove: bool
-    ) -> Outcome:
+    def _carry_out(self, first: Plan, wanted: Sequence[WantedKey], scope: Scope, policy: Policy, keep_going: bool, prove: bool) -> Outcome:
         """Write and look again, until there is nothing left to write."""
         started = self.gateway.client.now()
         plan, done, taken, touched = first, [key for key in first.keys if key.action is Action.KEEP], set[str](), False
@@ -172,9 +170,7 @@ class Reconciler:
                 reason = f"keys were written, but the gateway could not be asked what it has: {error}"
                 raise Incomplete(reason, _outcome(first, done, touched=touched)) from None
             if plan.blockers:
-                raise Incomplete(
-                    f"keys were written, but {plan.blockers[0].reason}", _outcome(first, done, touched=touched)
-                )
+                raise Incomplete(f"keys were written, but {plan.blockers[0].reason}", _outcome(first, done, touched=touched))
             done += _came_true(first, plan, done, started)
             if not plan.changed:
                 outcome = _outcome(first, done, plan, touched=touched)
@@ -183,9 +179,7 @@ class Reconciler:
                 return outcome
             if set(written.failures) - taken:
                 break
-        left = {
-            key.alias: written.failures.get(key.alias, IGNORED) for key in plan.keys if key.action is not Action.KEEP
-        }
+        left = {key.alias: written.failures.get(key.alias, IGNORED) for key in plan.keys if key.action is not Action.KEEP}
         outcome = _outcome(first, [key for key in done if key.alias not in left], plan, touched=touched)
         if keep_going:
             outcome.left_out = left
@@ -194,8 +188,7 @@ class Reconciler:
             raise next(iter(written.failures.values()))
         some = "; ".join(f"{alias}: {error}" for alias, error in list(left.items())[:3])
         raise Incomplete(
-            f"{len(left)} keys are not as wanted ({some}{'; ...' if len(left) > 3 else ''});"
-            " what is done stays done, so run again.",
+            f"{len(left)} keys are not as wanted ({some}{'; ...' if len(left) > 3 else ''}); what is done stays done, so run again.",
             outcome,
         )
 
@@ -274,9 +267,7 @@ class Reconciler:
         return written
 
     # ------------------------------------------------------------------------------------------- keys as they are
-    def change(
-        self, rows: Sequence[LiveKey], change: Callable[[LiveKey], WantedKey], reread: Callable[[], Iterable[LiveKey]]
-    ) -> Outcome:
+    def change(self, rows: Sequence[LiveKey], change: Callable[[LiveKey], WantedKey], reread: Callable[[], Iterable[LiveKey]]) -> Outcome:
         """Apply `change` to live rows, without a need to know any value."""
         plan = plan_update(rows, change, value_of=self.value_of, now=self.gateway.client.now())
         live = {row.alias: row for row in rows}
@@ -301,15 +292,11 @@ class Reconciler:
         outcome = Outcome(plan, done=done, live={row.alias: row for row in again}, touched=written.touched)
         if left:
             alias, failure = next(iter(left.items()))
-            raise Incomplete(
-                f"{len(left)} of {len(rows)} keys are not as wanted ({alias}: {failure}); run again.", outcome
-            )
+            raise Incomplete(f"{len(left)} of {len(rows)} keys are not as wanted ({alias}: {failure}); run again.", outcome)
         return outcome
 
     # --------------------------------------------------------------------------------------------------- deletion
-    def delete(
-        self, find: Callable[[], Iterable[LiveKey]], *, prove: bool = True, elsewhere: Sequence[tuple[str, int]] = ()
-    ) -> Outcome:
+    def delete(self, find: Callable[[], Iterable[LiveKey]], *, prove: bool = True, elsewhere: Sequence[tuple[str, int]] = ()) -> Outcome:
         """Delete what `find` finds until it finds nothing, then prove that the values are refused.
 
         `elsewhere` names values, by alias and generation, that somebody has deleted past LiteLLM: they are proven too.
@@ -354,9 +341,7 @@ class Reconciler:
         except errors.GatewayError as error:
             raise Incomplete(f"keys were deleted, but that could not be proven: {error}", outcome) from None
 
-    def prove_revocation(
-        self, rows: Sequence[LiveKey], elsewhere: Sequence[tuple[str, int]] = (), patience: float = REVOCATION_SECONDS
-    ) -> dict[str, Any]:
+    def prove_revocation(self, rows: Sequence[LiveKey], elsewhere: Sequence[tuple[str, int]] = (), patience: float = REVOCATION_SECONDS) -> dict[str, Any]:
         """Call the gateway with each deleted value until every probe is refused.
 
         Values that cannot be derived cannot be tried: for them the list without the key is all there is. Raises
@@ -432,9 +417,7 @@ _PAST = {
 }
 
 
-def result_of(
-    outcome: Outcome, *, reveal: Callable[[str, int], str] | None = None, with_diff: bool = False
-) -> dict[str, Any]:
+def result_of(outcome: Outcome, *, reveal: Callable[[str, int], str] | None = None, with_diff: bool = False) -> dict[str, Any]:
     """What a module returns: one entry a key, counts, and the diff if asked for. `reveal` derives values for a task that hides its output."""
     keys = [_entry(key, outcome.live.get(key.alias), reveal) for key in outcome.done]
     counts = {word: sum(1 for entry in keys if entry["action"] == word) for word in _PAST.values()}
@@ -444,9 +427,7 @@ def result_of(
         "counts": counts,
     }
     if outcome.left_out:
-        result["left_out"] = [
-            {"alias": alias, "code": error.code, "msg": str(error)} for alias, error in sorted(outcome.left_out.items())
-        ]
+        result["left_out"] = [{"alias": alias, "code": error.code, "msg": str(error)} for alias, error in sorted(outcome.left_out.items())]
     if with_diff:
         result["diff"] = diff_of(outcome.done)
     if outcome.revocation is not None:
@@ -485,11 +466,7 @@ def describe(row: LiveKey) -> dict[str, Any]:
 
 def _entry(key: KeyPlan, live: LiveKey | None, reveal: Callable[[str, int], str] | None) -> dict[str, Any]:
     row = key.live if key.action is Action.DELETE else live or key.live
-    entry = (
-        describe(row)
-        if row
-        else {"alias": key.alias, "user": key.wanted.record.user if key.wanted else "", **key.after}
-    )
+    entry = describe(row) if row else {"alias": key.alias, "user": key.wanted.record.user if key.wanted else "", **key.after}
     entry["action"] = _PAST[key.action]
     generation = key.generation if key.action in (Action.CREATE, Action.ROTATE) else (row.generation if row else 0)
     entry["recoverable"] = key.known

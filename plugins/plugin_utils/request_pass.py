@@ -63,7 +63,9 @@ def _key(request: Data, packages: Mapping[str, Data], lifetime: str) -> dict[str
     granted = request.get("granted") or {}
     name = granted.get("package") or request.get("package")
     if name and name not in packages:
-        raise ValueError(f"request {request['request_id']} is for the package {name}, which there is not any more; add it to the packages, or deny the request.")
+        raise ValueError(
+            f"request {request['request_id']} is for the package {name}, which there is not any more; add it to the packages, or deny the request."
+        )
     package = packages[name] if name else {}
     asked = {field: request.get(field) for field in ("models", "duration", "max_budget")}
     wanted = {field: granted.get(field) if granted.get(field) is not None else asked[field] for field in asked}
@@ -100,11 +102,7 @@ def decisions(results: Sequence[Data], requests: Sequence[Data]) -> list[Change]
 
 def _granted(request: Data, decided: Data) -> dict[str, Any]:
     """What the chain has changed about a request."""
-    return {
-        field: decided[field]
-        for field in ("models", "duration", "max_budget")
-        if decided.get(field) is not None and decided[field] != request.get(field)
-    }
+    return {field: decided[field] for field in ("models", "duration", "max_budget") if decided.get(field) is not None and decided[field] != request.get(field)}
 
 
 def minted(requests: Sequence[Data], result: Data) -> list[Change]:
@@ -150,9 +148,7 @@ def deliverable(requests: Sequence[Data], result: Data, refused: Sequence[Data],
     return [
         {**made[alias], "email": request["email"], "request_id": request["request_id"]}
         for request in requests
-        if (alias := alias_of(request)) in made
-        and alias not in gone
-        and method not in ((request.get("progress") or {}).get("delivered") or {})
+        if (alias := alias_of(request)) in made and alias not in gone and method not in ((request.get("progress") or {}).get("delivered") or {})
     ]
 
 
@@ -286,11 +282,7 @@ def notices(keys: Sequence[Data], before: Sequence[str], now: str) -> list[dict[
 def noticed(keys: Sequence[Data], mails: Sequence[Data], results: Sequence[Data], before: Sequence[str], now: str) -> list[dict[str, Any]]:
     """The keys on which to note that their owners were warned, for `virtual_keys`."""
     sent = {mail["alias"] for mail, result in zip(mails, results, strict=True) if result.get("status") == "sent"}
-    return [
-        {"alias": key["alias"], "metadata": {NOTICES: sorted({*_noticed(key), *_due(key, before, now)})}}
-        for key in keys
-        if key["alias"] in sent
-    ]
+    return [{"alias": key["alias"], "metadata": {NOTICES: sorted({*_noticed(key), *_due(key, before, now)})}} for key in keys if key["alias"] in sent]
 
 
 NOTICES = "expiry_notices"

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime, timedelta, timezone
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from gateway_fixtures import Playbooks
 
 GRANITE, MISTRAL, LLAMA = "openai/granite-3-2-8b-instruct", "openai/mistral-7b-instruct", "openai/llama-3-1-8b-instruct"
 P = "ocp4_workload_litellm_virtual_keys_"
@@ -76,13 +80,14 @@ class LabUnderTest:
         (row,) = self.rows.values()
         return row
 
-    def user_data(self) -> dict[str, Any]:
-        found: dict[str, Any] = yaml.safe_load((self.folder / "provision-user-data.yaml").read_text())
+    def user_data(self, action: str = "provision") -> dict[str, Any]:
+        """AgnosticD names the files of user info by its action."""
+        found: dict[str, Any] = yaml.safe_load((self.folder / f"{action}-user-data.yaml").read_text())
         return found
 
 
 def ends_in(row: dict[str, Any]) -> timedelta:
-    return datetime.fromisoformat(row["expires"]) - datetime.now(timezone.utc)
+    return datetime.fromisoformat(row["expires"]) - datetime.now(UTC)
 
 
 def about(span: timedelta, wanted: timedelta) -> bool:
@@ -192,7 +197,7 @@ def test_former_users_go_only_when_asked(lab):
 
 
 def test_each_tenant_has_an_alias_and_user_data_of_its_own(lab):
-    loud = {name: True for name in QUIET}
+    loud = dict.fromkeys(QUIET, True)
     for tenant in ("anna", "ann"):
         lab.act("provision", ocp4_workload_tenant_keycloak_username=tenant, num_users=5, output_dir=str(lab.folder), **loud)
     assert sorted(lab.rows) == [f"virtkey-{lab.guid}-ann", f"virtkey-{lab.guid}-anna"]
@@ -217,7 +222,7 @@ def test_a_lab_whose_guid_looks_like_a_user_of_another_lab_stays_out_of_it(lab):
 
 # ---------------------------------------------------------------------------------------------------------- user info
 def test_user_info_of_one_key(lab):
-    loud = {name: True for name in QUIET}
+    loud = dict.fromkeys(QUIET, True)
     facts = lab.catalog_item("provision", output_dir=str(lab.folder), **{f"{P}user_info_messages": ["Key {{ litellm_key_alias }} is yours"], **loud})
     assert yaml.safe_load((lab.folder / "provision-user-info.yaml").read_text()) == [
         f"LiteLLM API Endpoint: {lab.gateway.url}/v1",
@@ -240,7 +245,7 @@ def test_user_info_of_one_key(lab):
 
 
 def test_user_info_of_many_keys_gives_each_user_the_own_one(lab):
-    loud = {name: True for name in QUIET}
+    loud = dict.fromkeys(QUIET, True)
     facts = lab.catalog_item("provision", num_users=2, output_dir=str(lab.folder), **loud)
     data = lab.user_data()
     assert "Created 2 virtual keys" in yaml.safe_load((lab.folder / "provision-user-info.yaml").read_text())
@@ -269,7 +274,7 @@ def test_facts_without_the_key(lab):
 
 
 def test_docling_is_told_once_and_the_same_everywhere(lab, playbook):
-    loud = {name: True for name in QUIET}
+    loud = dict.fromkeys(QUIET, True)
     lab.act("provision", num_users=2, output_dir=str(lab.folder), **loud, **{f"{P}include_docling": True, f"{P}docling_model": LLAMA})
     endpoint = f"{lab.gateway.url}/v1/convert/source"
     data = lab.user_data()
@@ -288,17 +293,17 @@ def test_extend_moves_every_end_forward_and_never_back(lab):
     lab.act("extend", **{f"{P}extend_for": "3d"})
     assert lab.run.changed == 0
     assert lab.rows == rows
-    until = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=20)
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=20)
     lab.act("extend", **{f"{P}extend_until": until.isoformat()})
     assert all(about(ends_in(row), timedelta(days=20)) for row in lab.rows.values())
 
 
 def test_rotate_gives_new_values_under_the_old_aliases(lab):
-    loud = {name: True for name in QUIET}
+    loud = dict.fromkeys(QUIET, True)
     before = lab.catalog_item("provision", num_users=2, output_dir=str(lab.folder), **loud)["_litellm_user_data"]
     lab.act("rotate", output_dir=str(lab.folder), **loud, **{f"{P}rotation": "one"})
     assert len(lab.rows) == 2
-    after = {name: own["litellm_virtual_key"] for name, own in lab.user_data()["users"].items()}
+    after = {name: own["litellm_virtual_key"] for name, own in lab.user_data("rotate")["users"].items()}
     for number in (1, 2):
         old, new = before[f"litellm_user{number}_virtual_key"], after[f"user{number}"]
         assert (lab.gateway.chat(old).status_code, lab.gateway.chat(new).status_code) == (401, 200)
@@ -393,7 +398,7 @@ def test_check_mode_predicts_and_writes_nothing(lab):
 
 def test_no_key_is_printed(lab):
     """Not at -vvv, not in a diff, not when something fails."""
-    loud = {**{name: True for name in QUIET}, "output_dir": str(lab.folder)}
+    loud = {**dict.fromkeys(QUIET, True), "output_dir": str(lab.folder)}
     outputs = []
     for action, arguments, variables in (
         ("provision", ["-vvv", "--diff"], {"num_users": 3}),
@@ -411,53 +416,68 @@ def test_no_key_is_printed(lab):
 
 
 # ------------------------------------------------------------------------------------------------------------ bad input
-@pytest.mark.parametrize(
-    ("variables", "words"),
-    [
-        ({"guid": ""}, ["guid is not set"]),
-        ({"guid": "a/b"}, ["guid is 'a/b'"]),
-        ({"guid": "a..b"}, ["guid is 'a..b'"]),
-        ({"guid": "a b"}, ["guid is 'a b'"]),
-        ({"guid": "a\nb"}, ["guid is 'a\\nb'"]),
-        ({"guid": "a\u0007b"}, ["guid is 'a\\x07b'"]),
-        ({"guid": "a'b"}, ['guid is "a\'b"']),
-        ({"guid": 'a"b'}, ["guid is 'a\"b'"]),
-        ({"guid": "g" * 129}, ["guid has 129 characters"]),
-        ({f"{P}subscription_package": "gold"}, ["'gold'", "ai-beginner"]),
-        ({f"{P}models": []}, ["models is empty"]),
-        ({f"{P}models": [GRANITE, "gpt-99"]}, ["gpt-99", GRANITE]),
-        ({f"{P}duration": "soon"}, ["duration is 'soon'"]),
-        ({f"{P}duration": "0d"}, ["duration is '0d'"]),
-        ({f"{P}duration": "-1d"}, ["duration is '-1d'"]),
-        ({f"{P}duration": "1h30m"}, ["duration is '1h30m'"]),
-        ({f"{P}duration": "99999d"}, ["duration is '99999d'"]),
-        ({"agnosticd_user_info": {"runtime": "x"}}, ["agnosticd_user_info.runtime is 'x'"]),
-        ({"num_users": 0}, ["user_count is '0'"]),
-        ({"num_users": -3}, ["user_count is '-3'"]),
-        ({"num_users": "many"}, ["user_count is 'many'"]),
-        ({"num_users": 1001}, ["user_count is '1001'", "user_count_max"]),
-        ({"litellm_url": "litellm.example.com"}, ["url is 'litellm.example.com'"]),
-        ({"litellm_url": ""}, ["litellm_url is not set"]),
-        ({"litellm_master_key": ""}, ["litellm_master_key is not set"]),
-        ({"litellm_master_key": "sk-wrong-wrong-wrong"}, ["does not know the API key"]),
-        ({f"{P}secret": "short"}, ["secret has 5 characters"]),
-        ({"ACTION": "destory"}, ["ACTION is 'destory'", "provision"]),
-        ({"ACTION": None, "agnosticd_action": ""}, ["ACTION is '(not set)'"]),
-        ({f"{P}display_key": False}, [f"{P}display_key is set", "no effect"]),
-        ({f"{P}write_bastion_profile": True}, [f"{P}write_bastion_profile is set", "ocp4_workload_litellm_bastion_profile"]),
-        ({f"{P}bastion_group": "bastions"}, [f"{P}bastion_group is set"]),
-    ],
-    ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
-)
-def test_bad_input_is_refused_in_one_sentence_before_anything_is_written(lab, variables, words):
-    run = lab.act("provision", check=False, **variables)
+BAD_INPUT = [
+    ({"guid": ""}, ["guid is not set"]),
+    ({"guid": "a/b"}, ["guid is 'a/b'"]),
+    ({"guid": "a..b"}, ["guid is 'a..b'"]),
+    ({"guid": "a b"}, ["guid is 'a b'"]),
+    ({"guid": "a\nb"}, ["guid is 'a\\nb'"]),
+    ({"guid": "a\u0007b"}, ["guid is 'a\\x07b'"]),
+    ({"guid": "a'b"}, ['guid is "a\'b"']),
+    ({"guid": 'a"b'}, ["guid is 'a\"b'"]),
+    ({"guid": "g" * 129}, ["guid has 129 characters"]),
+    ({f"{P}subscription_package": "gold"}, ["'gold'", "ai-beginner"]),
+    ({f"{P}models": []}, ["models is empty"]),
+    ({f"{P}models": [GRANITE, "gpt-99"]}, ["gpt-99", GRANITE]),
+    ({f"{P}duration": "soon"}, ["duration is 'soon'"]),
+    ({f"{P}duration": "0d"}, ["duration is '0d'"]),
+    ({f"{P}duration": "-1d"}, ["duration is '-1d'"]),
+    ({f"{P}duration": "1h30m"}, ["duration is '1h30m'"]),
+    ({f"{P}duration": "99999d"}, ["duration is '99999d'"]),
+    ({"agnosticd_user_info": {"runtime": "x"}}, ["agnosticd_user_info.runtime is 'x'"]),
+    ({"num_users": 0}, ["user_count is '0'"]),
+    ({"num_users": -3}, ["user_count is '-3'"]),
+    ({"num_users": "many"}, ["user_count is 'many'"]),
+    ({"num_users": 1001}, ["user_count is '1001'", "user_count_max"]),
+    ({"litellm_url": "litellm.example.com"}, ["url is 'litellm.example.com'"]),
+    ({"litellm_url": ""}, ["litellm_url is not set"]),
+    ({"litellm_master_key": ""}, ["litellm_master_key is not set"]),
+    ({"litellm_master_key": "sk-wrong-wrong-wrong"}, ["does not know the API key"]),
+    ({f"{P}secret": "short"}, ["secret has 5 characters"]),
+    ({"ACTION": "destory"}, ["ACTION is 'destory'", "provision"]),
+    ({"ACTION": None, "agnosticd_action": ""}, ["ACTION is '(not set)'"]),
+    ({f"{P}display_key": False}, [f"{P}display_key is set", "no effect"]),
+    ({f"{P}write_bastion_profile": True}, [f"{P}write_bastion_profile is set", "ocp4_workload_litellm_bastion_profile"]),
+    ({f"{P}bastion_group": "bastions"}, [f"{P}bastion_group is set"]),
+]
+
+
+@pytest.fixture(scope="module")
+def refusals(gateway, tmp_path_factory):
+    """What the role says to each of BAD_INPUT, several runs at a time: one run tells one refusal, as the first ends it."""
+    folder = tmp_path_factory.mktemp("bad-input")
+
+    def refuse(number: int) -> tuple[Any, str]:
+        home = folder / str(number)
+        home.mkdir()
+        guid = f"bad{uuid.uuid4().hex[:10]}"
+        variables = {"guid": guid, **gateway.variables, **QUIET, f"{P}retry_count": 0, **BAD_INPUT[number][0]}
+        return Playbooks(home)("provision", variables, check=False), guid
+
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(refuse, range(len(BAD_INPUT))))
+
+
+@pytest.mark.parametrize("number", range(len(BAD_INPUT)), ids=[json.dumps(variables)[:60] for variables, _ in BAD_INPUT])
+def test_bad_input_is_refused_in_one_sentence_before_anything_is_written(gateway, refusals, number):
+    run, guid = refusals[number]
     assert run.returncode != 0
     (said,) = set(re.findall(r'"msg": "((?:[^"\\]|\\.)*)"', run.output)) or {""}
     said = json.loads(f'"{said}"')
-    for word in words:
+    for word in BAD_INPUT[number][1]:
         assert word in said
     assert len(said) < 400
-    assert not lab.rows
+    assert not gateway.keys(f"virtkey-{guid}")
 
 
 @pytest.mark.parametrize("action", ["destroy", "extend", "rotate"])
