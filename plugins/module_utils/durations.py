@@ -26,17 +26,17 @@ LONGEST_SECONDS = 10 * 365 * 86_400
 _DURATION = re.compile(r"([0-9]{1,12})(s|m|h|d|w|mo)")
 
 
-def seconds(text: str, name: str = "duration") -> int:
+def seconds(text: str, name: str = "duration", *, least: int = 1) -> int:
     """The seconds of a duration such as `30d`; a month (`mo`) counts as 30 days.
 
-    Raises ValueError, in one sentence that begins with `name`, for anything that is not a whole number above zero
-    followed by s, m, h, d, w or mo, or that is longer than ten years.
+    Raises ValueError, in one sentence that begins with `name`, for anything that is not a whole number followed by s,
+    m, h, d, w or mo, that is shorter than `least` seconds or longer than ten years.
     """
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError(f"{name} is {text!r}, which is not a duration; give a whole number and one of s, m, h, d, w, mo, such as 30d.")
     value = int(match[1]) * UNITS[match[2]]
-    if value == 0:
+    if value < least:
         raise ValueError(f"{name} is {text!r}, which lasts no time at all; give at least 1s.")
     if value > LONGEST_SECONDS:
         raise ValueError(f"{name} is {text!r}, which is longer than ten years; give a shorter one.")

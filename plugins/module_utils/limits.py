@@ -46,7 +46,14 @@ VALUE_SPEC: dict[str, dict[str, Any]] = {
 
 SHORTEST_SECRET = 16
 
-_NUMBERS = ("max_budget", "soft_budget", "rpm_limit", "tpm_limit", "max_parallel_requests")
+# The highest of each that LiteLLM's database and JSON carry without a loss.
+_NUMBERS = {
+    "max_budget": 1e12,
+    "soft_budget": 1e12,
+    "rpm_limit": 2**53,
+    "tpm_limit": 2**53,
+    "max_parallel_requests": 2**31 - 1,
+}
 _TEXTS = ("user_id", "team_id")
 NEVER = "never"
 
@@ -57,11 +64,11 @@ def wanted_key(alias: str, record: Record, params: Mapping[str, Any], now: datet
     Raises ValueError, in one sentence that names the argument, for a value that makes no sense.
     """
     fields: dict[str, Any] = {}
-    for name in _NUMBERS:
+    for name, highest in _NUMBERS.items():
         value = params.get(name)
         if value is not None:
-            if value != -1 and value < 0:
-                raise ValueError(f"{name} is {value}; give a number from 0, or -1 for no limit.")
+            if value != -1 and not 0 <= value <= highest:
+                raise ValueError(f"{name} is {value}; give a number from 0 to {highest:.0f}, or -1 for no limit.")
             fields[name] = None if value == -1 else value
     for name in _TEXTS:
         if params.get(name) is not None:
@@ -120,7 +127,7 @@ def policy(params: Mapping[str, Any], *, prune: bool = False) -> Policy:
     return Policy(
         prune=prune,
         on_unrecoverable=OnUnrecoverable(params["on_unrecoverable"]),
-        grace=0 if grace in ("0", "0s") else durations.seconds(grace, "rotation_grace"),
+        grace=0 if grace == "0" else durations.seconds(grace, "rotation_grace", least=0),
     )
 
 
