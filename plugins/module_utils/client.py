@@ -173,7 +173,7 @@ class Client:
         """`send` until it has an answer that is not worth another try. Returns the last answer, or raises."""
         tries = self.connection.retries + 1
         for number in range(1, tries + 1):
-            wait = min(LONGEST_WAIT, self.connection.retry_delay * 2 ** (number - 1)) * random.uniform(0.5, 1.0)
+            wait = min(LONGEST_WAIT, self.connection.retry_delay * 2 ** (number - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads callers, hides nothing
             try:
                 answer = send()
                 if number == tries or not _worth_another_try(answer):
@@ -267,7 +267,8 @@ class Client:
         if not _is_json(answer):
             return make(
                 errors.NotLitellm if status < 500 else errors.ServerFailed,
-                f"{base} answered {what} with HTTP {status} and {_kind(answer)} instead of JSON; check that url is the address of a LiteLLM gateway and that it runs.",
+                f"{base} answered {what} with HTTP {status} and {_kind(answer)} instead of JSON;"
+                " check that url is the address of a LiteLLM gateway and that it runs.",
             )
         if status == 404:
             return make(errors.NotFound, f"{base} does not have what {what} asks for: {text}")
