@@ -22,7 +22,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import requests
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import (
@@ -36,12 +36,14 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fi
 
 from . import cases
 from .bench import Bench
+from .meters import ForeignWork
 from .recording_proxy import RecordingProxy
 from .results import Result, Table, bar_table
 
 PINGS = 200
-QUIET_LOAD = 0.7
-"""Load average up to which a machine counts as quiet; starting the gateway alone brings some of it."""
+FOREIGN = "cores busy with other work"
+QUIET_CORES = 0.1
+"""Up to so much other work a machine counts as quiet."""
 
 
 class Case(Protocol):
@@ -61,8 +63,9 @@ def main() -> None:
         gateway = started_gateway(home)
         with RecordingProxy(gateway.url) as proxy:
             about = surroundings(gateway, proxy)
+            foreign = ForeignWork(list(gateway.connection["pids"].values()))
             results = {name: found[name].run(Bench(gateway, proxy, home, options)) for name in options.case or names}
-    minutes = (time.monotonic() - started) / 60
+            about |= {FOREIGN: round(foreign.cores(), 2), "minutes": round((time.monotonic() - started) / 60, 1)}
 
     tables = [about_table(about), *(table for result in results.values() for table in result.tables)]
     bars = [bar for result in results.values() for bar in result.bars]
@@ -70,7 +73,7 @@ def main() -> None:
     options.json.parent.mkdir(parents=True, exist_ok=True)
     kept = {"about": about, "cases": {name: result.to_json() for name, result in results.items()}}
     options.json.write_text(json.dumps(kept, indent=2) + "\n")
-    print(f"\nMeasured in {minutes:.1f} minutes. The same as JSON: {options.json}")
+    print(f"\nThe same as JSON: {options.json}")
 
 
 def parsed(found: dict[str, Case]) -> argparse.Namespace:
@@ -98,13 +101,12 @@ def started_gateway(home: Path) -> Gateway:
     return Gateway(directory)
 
 
-def surroundings(gateway: Gateway, proxy: RecordingProxy) -> dict[str, Any]:
+def surroundings(gateway: Gateway, proxy: RecordingProxy) -> dict[str, str | int | float]:
     """What the figures depend on."""
-    direct, through = ping(gateway.url), ping(proxy.url)
+    direct, through = pings(gateway.url, proxy.url)
     return {
         "began": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}",
-        "load before": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "ansible-core": importlib.metadata.version("ansible-core"),
         "litellm": gateway.get("/openapi.json")["info"]["version"],
@@ -112,20 +114,21 @@ def surroundings(gateway: Gateway, proxy: RecordingProxy) -> dict[str, Any]:
     }
 
 
-def ping(url: str) -> float:
-    """The median time of the cheapest call, in seconds."""
+def pings(*urls: str) -> list[float]:
+    """The median time of the cheapest call at each address, in seconds, asked in turn."""
+    times: list[list[float]] = [[] for _url in urls]
     with requests.Session() as session:
         session.trust_env = False
-        times = []
         for _number in range(PINGS):
-            started = time.perf_counter()
-            session.get(f"{url}/health/liveliness", timeout=10).raise_for_status()
-            times.append(time.perf_counter() - started)
-    return statistics.median(times)
+            for url, mine in zip(urls, times, strict=True):
+                started = time.perf_counter()
+                session.get(f"{url}/health/liveliness", timeout=10).raise_for_status()
+                mine.append(time.perf_counter() - started)
+    return [statistics.median(mine) for mine in times]
 
 
-def about_table(about: dict[str, Any]) -> Table:
-    busy = about["load before"] > QUIET_LOAD
+def about_table(about: dict[str, str | int | float]) -> Table:
+    busy = float(about[FOREIGN]) > QUIET_CORES
     note = "The machine had other work: times are longer than on a quiet one, and ratios less certain." if busy else ""
     return Table("This run", ["what", "value"], [[name, str(value)] for name, value in about.items()], note)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""What a run of a playbook costs beside its wall time: memory of its processes, and seconds inside each module."""
+"""What a run of a playbook costs beside its wall time, memory and seconds inside modules; and whether the machine was quiet."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import dataclasses
 import os
 import shlex
 import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -62,6 +64,36 @@ def _proportional_set_size(process: int) -> int:
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         pass
     return 0
+
+
+class ForeignWork:
+    """How many cores other programs than this process, its children and the `servers` kept busy on average since the start."""
+
+    def __init__(self, servers: Sequence[int]) -> None:
+        self._servers = servers
+        self._began = time.monotonic()
+        self._before = self._foreign_seconds()
+
+    def cores(self) -> float:
+        used = self._foreign_seconds() - self._before
+        return max(0.0, used / (time.monotonic() - self._began))
+
+    def _foreign_seconds(self) -> float:
+        tick = os.sysconf("SC_CLK_TCK")
+        user, nice, system, _idle, _wait, irq, softirq = map(int, Path("/proc/stat").read_text().split()[1:8])
+        times = os.times()
+        own = times.user + times.system + times.children_user + times.children_system
+        trees = [process for server in self._servers for process in (server, *_descendants(server))]
+        return (user + nice + system + irq + softirq - sum(map(_ticks, trees))) / tick - own
+
+
+def _ticks(process: int) -> int:
+    """CPU time of a process and of those children that it has outlived; 0 when it has ended."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return sum(map(int, fields[11:15]))
 
 
 @dataclasses.dataclass(frozen=True)
