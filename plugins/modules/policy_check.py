@@ -23,7 +23,7 @@ extends_documentation_fragment:
   - rhpds.litellm_virtual_keys.attributes.info_module
 options:
   rules:
-    description: The chain, as in M(rhpds.litellm_virtual_keys.approval#module).
+    description: The chain, as in M(rhpds.litellm_virtual_keys.approval).
     type: list
     elements: raw
     required: true
@@ -49,10 +49,10 @@ options:
     elements: str
     default: []
   packages:
-    description: The packages that are offered, as in M(rhpds.litellm_virtual_keys.approval#module).
+    description: The packages that are offered, as in M(rhpds.litellm_virtual_keys.approval).
     type: dict
   usage:
-    description: The live keys that each case meets, as in M(rhpds.litellm_virtual_keys.approval#module).
+    description: The live keys that each case meets, as in M(rhpds.litellm_virtual_keys.approval).
     type: list
     elements: raw
     default: []
@@ -91,7 +91,7 @@ passed:
   type: bool
   sample: true
 results:
-  description: One answer a case, as in M(rhpds.litellm_virtual_keys.approval#module), with what was expected.
+  description: One answer a case, as in M(rhpds.litellm_virtual_keys.approval), with what was expected.
   returned: when the chain and the cases could be read
   type: list
   elements: dict

@@ -17,7 +17,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,6 +27,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+BOMB = gzip.compress(b'{"decision": "APPROVE"}' + b" " * 20_000_000)
 DECISIONS = ("APPROVE", "DENY", "CONTINUE", "REVIEW", "PENDING")
 
 
@@ -98,10 +99,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def behave(self, habit: str) -> None:
         if habit in DECISIONS:
-            return self.answer(200, json.dumps({"decision": habit}).encode())
-        if habit.isdigit():
-            return self.answer(int(habit), b'{"decision": "APPROVE"}')
-        getattr(self, habit.replace("-", "_"))()
+            self.answer(200, json.dumps({"decision": habit}).encode())
+        elif habit.isdigit():
+            self.answer(int(habit), b'{"decision": "APPROVE"}')
+        else:
+            getattr(self, habit.replace("-", "_"))()
 
     # ------------------------------------------------------------------------------------------------------- habits
     def by_model(self) -> None:
@@ -135,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.answer(200, b'{"decision": "APPROVE", "x": "' + b"x" * 200_000 + b'"}')
 
     def bomb(self) -> None:
-        self.answer(200, gzip.compress(b'{"decision": "APPROVE"}' + b" " * 50_000_000), Content_Encoding="gzip")
+        self.answer(200, BOMB, Content_Encoding="gzip")
 
     def endless(self, status: int = 200, **headers: str) -> None:
         self.send_response(status)
@@ -262,9 +264,8 @@ def _signed(
     *,
     expired: bool = False,
 ) -> x509.Certificate:
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    alternative: Callable[[str], x509.GeneralName] = lambda text: x509.IPAddress(ipaddress.ip_address(text)) if text[0].isdigit() else x509.DNSName(text)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -280,6 +281,7 @@ def _signed(
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
         builder = builder.add_extension(usage, critical=True)
     else:
-        builder = builder.add_extension(x509.SubjectAlternativeName([alternative(name)]), critical=False)
+        alternative = x509.IPAddress(ipaddress.ip_address(name)) if name[0].isdigit() else x509.DNSName(name)
+        builder = builder.add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
         builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key((issuer_key or key).public_key()), critical=False)
     return builder.sign(issuer_key or key, hashes.SHA256())

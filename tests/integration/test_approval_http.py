@@ -19,6 +19,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approva
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.chain import Chain, Outcome
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.loader import load
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.request import parse
+
 from approval_service import DECISIONS, Authority, Service, serving
 
 
@@ -41,17 +42,19 @@ def secure(authority: Authority) -> Iterator[Service]:
 
 def decide(requests: list[dict[str, Any]], *entries: dict[str, Any], parallel: int = 8) -> list[Outcome]:
     context = contexts.build(DataLoader())
-    return Chain(load(list(entries), context), parallel=parallel).decide([parsed for parsed in map(parse, requests)], context)
+    return Chain(load(list(entries), context), parallel=parallel).decide([parse(request) for request in requests], context)
 
 
 def http(endpoint: str, on_error: str | None = None, **config: Any) -> dict[str, Any]:
     if endpoint.startswith("http:"):
         config.setdefault("allow_http", True)
-    return {"name": "http", "on_error": on_error, "config": {"endpoint": endpoint, "retries": 0, "timeout": 0.5, **config}}
+    return {"name": "http", "on_error": on_error, "config": {"endpoint": endpoint, "retries": 0, "timeout": 20, **config}}
 
 
 def ask(endpoint: str, on_error: str | None = None, model: Any = "gpt-4", **config: Any) -> Outcome:
-    return decide([{"email": "user@company.com", "models": model if isinstance(model, list) else [model], "request_id": "req_1"}], http(endpoint, on_error, **config))[0]
+    return decide(
+        [{"email": "user@company.com", "models": model if isinstance(model, list) else [model], "request_id": "req_1"}], http(endpoint, on_error, **config)
+    )[0]
 
 
 # ------------------------------------------------------------------------------------------------------ what is asked
@@ -125,7 +128,9 @@ def test_a_certificate_for_another_name_or_of_yesterday_is_no_answer(authority: 
         assert service.asked == []
 
 
-def test_an_environment_that_trusts_others_does_not_replace_ca_path(secure: Service, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_that_trusts_others_does_not_replace_ca_path(
+    secure: Service, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = tmp_path / "other"
     other.mkdir()
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.path))
@@ -164,14 +169,15 @@ FAILURES = {
     "redirect-loop": "redirects more than 3 times",
     "redirect-get": "status 302",
 }
+SLOW = ("silent", "drip-body", "drip-head")  # for 3 seconds and longer
 
 
 @pytest.mark.parametrize(("habit", "words"), FAILURES.items(), ids=list(FAILURES))
 def test_a_failure_continues_unless_on_error_says_otherwise(secure: Service, authority: Authority, habit: str, words: str) -> None:
     with serving(authority.context()) as secure.other:
         started = time.monotonic()
-        outcome = ask(f"{secure.url}/{habit}", ca_path=str(authority.path))
-        assert time.monotonic() - started < 1.5
+        outcome = ask(f"{secure.url}/{habit}", ca_path=str(authority.path), timeout=0.5 if habit in SLOW else 20)
+        assert time.monotonic() - started < 2.5 or habit not in SLOW
         assert outcome.trace[0].decision == "CONTINUE"
         assert words in outcome.trace[0].detail
         assert outcome.trace[0].detail.isprintable()
@@ -207,8 +213,8 @@ def test_a_name_server_that_hangs_takes_no_longer_than_the_timeout(monkeypatch: 
     # The one fault here that no server of ours can show: the resolver of the machine.
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3))
     started = time.monotonic()
-    assert "no answer within 0.5 s" in ask("https://approval.example.com/").trace[0].detail
-    assert time.monotonic() - started < 1
+    assert "no answer within 0.5 s" in ask("https://approval.example.com/", timeout=0.5).trace[0].detail
+    assert time.monotonic() - started < 2.5
 
 
 def test_a_failure_that_passes_is_tried_again(service: Service) -> None:
@@ -223,8 +229,8 @@ def test_a_failure_that_passes_is_tried_again(service: Service) -> None:
 def test_a_service_that_is_down_is_not_waited_for_500_times(service: Service) -> None:
     requests = [{"email": f"user{number}@company.com", "model": "gpt-4", "request_id": f"req_{number}"} for number in range(500)]
     started = time.monotonic()
-    outcomes = decide(requests, http(f"{service.url}/silent", on_error="review"))
-    assert time.monotonic() - started < 4
+    outcomes = decide(requests, http(f"{service.url}/silent", on_error="review", timeout=0.5))
+    assert time.monotonic() - started < 20  # one by one: 250 s
     assert {str(outcome.decision) for outcome in outcomes} == {"REVIEW"}
     assert re.search(r"was not asked, as it gave no answer \d+ times in a row", outcomes[-1].trace[0].detail)
     assert len(service.asked) < 30

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from approval_service import Authority, serving
 from gateway_fixtures import PlaybookRun, Playbooks
 
@@ -180,7 +181,9 @@ def test_a_rule_of_the_network_and_its_secret(decide: Any, tmp_path: Path) -> No
     authority = Authority.made_in(tmp_path)
     with serving(authority.context()) as service:
         chain = [{"name": "http", "config": {"endpoint": f"{service.url}/by-model", "headers": {"Authorization": SECRET}, "ca_path": str(authority.path)}}]
-        requests = [{"request_id": f"req_{number}", "email": "user@company.com", "model": model} for number, model in enumerate(("approve", "deny", "review", "maybe"))]
+        requests = [
+            {"request_id": f"req_{number}", "email": "user@company.com", "model": model} for number, model in enumerate(("approve", "deny", "review", "maybe"))
+        ]
         answer, done = decide(chain, requests, "-vvvv")
         assert decisions(answer) == ["APPROVE by http", "DENY by http", "REVIEW by http", "DENY by None"]
         assert [asked.headers["Authorization"] for asked in service.asked] == [SECRET] * 4
@@ -247,7 +250,10 @@ def test_a_case_that_disagrees_fails_the_playbook(playbook: Playbooks, files: di
         cases.write("user@example.com,gpt-4,REVIEW,humanintheloop\n")
     done = playbook("policy_check", files, check=False)
     assert done.returncode != 0
-    assert "1 of 4 cases disagree with the chain: case 4 (user@example.com, gpt-4): expected REVIEW by humanintheloop, got APPROVE by rules[1] email." in done.output
+    assert (
+        "1 of 4 cases disagree with the chain: case 4 (user@example.com, gpt-4): expected REVIEW by humanintheloop, got APPROVE by rules[1] email."
+        in done.output
+    )
 
 
 def test_a_chain_and_cases_as_variables(playbook: Playbooks) -> None:

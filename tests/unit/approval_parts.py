@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
@@ -88,4 +88,4 @@ def link(index: int, rule: ApprovalRule, **options: Any) -> Link:
     return Link(index, f"rule{index}", rule, options.pop("on_error", rule.ON_ERROR), **options)
 
 
-AT = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
+AT = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -148,7 +148,7 @@ class _Pass:
                 raise TypeError(f"it would widen {more} of the request, and a rule may only take away")
         except RuleUnavailable as error:
             return Verdict(link.on_error, f"no answer: {error} (on_error: {link.on_error.word})"), False, ()
-        except Exception as error:  # a rule's author may err in any way: the request waits, its fault is told
+        except Exception as error:  # noqa: BLE001 - a rule's author may err in any way: the request waits, its fault is told
             detail = f"the rule failed: {type(error).__name__}: {error}"
             fault = link.conceal(f"rules[{link.index}] ({link.name}) failed: {traceback.format_exc()}")
             return Verdict(Decision.PENDING, detail), False, (fault,)

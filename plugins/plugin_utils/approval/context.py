@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -60,7 +60,7 @@ class Conditions:
                 " write it as plain text in the playbook, the inventory or a file of variables"
             )
         try:
-            Environment().parse(_TEMPLATE.replace("CONDITION", condition))
+            Environment().parse(_TEMPLATE.replace("CONDITION", condition))  # noqa: S701 - nothing is rendered
         except TemplateSyntaxError as error:
             return printable(f"{error.message}", 200)
         return None
@@ -87,7 +87,7 @@ def build(loader: DataLoader, *, now: str | None = None, usage: Sequence[Any] | 
         if wrong:
             raise ValueError(f"usage[{index}] {wrong}; give the owner, domain, package and alias of a live key.")
     return Context(
-        now=durations.parse_time(now, "now") if now else datetime.now(timezone.utc),
+        now=durations.parse_time(now, "now") if now else datetime.now(UTC),
         evaluate=conditions.evaluate,
         check_condition=conditions.check,
         usage=usage,

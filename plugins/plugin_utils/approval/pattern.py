@@ -9,12 +9,13 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from ...module_utils.email_address import ascii_domain, ascii_lower
 
 # Stands for a letter that no pattern names: the hardest to match of all that a wildcard stands for.
 _OTHER = ""
+
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
@@ -48,7 +49,7 @@ def covers(general: str, special: str) -> bool:
         steps = ((place, wide[place]) for place in places if place < len(wide))
         return at(place if symbol == "*" else place + 1 for place, symbol in steps if symbol in ("*", "?", letter))
 
-    @lru_cache(maxsize=None)
+    @cache
     def all_of(rest: str, places: frozenset[int]) -> bool:
         if not rest:
             return len(wide) in places

@@ -120,7 +120,7 @@ class ApprovalRule(ABC):
 
     def check(self, context: Context) -> None:
         """Raises OptionError when the rule cannot work in this context. Called before anything is decided."""
-        return None
+        return
 
     def outcomes(self) -> frozenset[Decision]:
         """Every decision that `evaluate` can come to with these options. The lint finds unreachable rules by it."""

@@ -114,7 +114,7 @@ class Rule(ApprovalRule):
             else:
                 self._note(silent=False)
                 return answer
-            time.sleep(min(2.0, 0.2 * 2**attempt) * random.uniform(0.5, 1.0))
+            time.sleep(min(2.0, 0.2 * 2**attempt) * random.uniform(0.5, 1.0))  # noqa: S311 - only spreads the tries
         raise AssertionError("unreachable")
 
     def _note(self, silent: bool) -> None:
@@ -132,7 +132,7 @@ class Rule(ApprovalRule):
         def run() -> None:
             try:
                 done.put(self._once(seconds, question))
-            except BaseException as error:  # handed to the thread that waits
+            except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
                 done.put(error)
 
         threading.Thread(target=run, name="approval-http", daemon=True).start()

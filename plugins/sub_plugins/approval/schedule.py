@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timezone, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -90,7 +90,7 @@ class Rule(ApprovalRule):
 
 def _zone(name: str) -> tzinfo:
     if name == "UTC":
-        return timezone.utc  # needs no time zone data
+        return UTC  # needs no time zone data
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError

@@ -16,6 +16,7 @@ from ansible.playbook.task import Task
 from ansible.template import Templar
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.action import approval, policy_check
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.sub_plugins.approval import allowlist
+
 from approval_parts import rule
 
 REQUEST = {"email": "user@company.com", "model": "gpt-4"}
@@ -30,6 +31,7 @@ def run(module: Any, *, check: bool = False, **arguments: Any) -> dict[str, Any]
     task.async_val = 0
     loader = DataLoader()
     action = module.ActionModule(task, mock.Mock(), PlayContext(), loader, Templar(loader=loader), None)
+    action._load_name = task.action  # as the plugin loader sets it
     result: dict[str, Any] = action.run(task_vars={})
     return result
 

@@ -75,12 +75,13 @@ def test_a_look_alike_is_another_domain(domain: str) -> None:
 @given(st.text(max_size=60))
 def test_any_text_is_an_address_or_a_clear_error(text: str) -> None:
     try:
-        address = parse(text)
+        form = str(parse(text))
     except ValueError as error:
-        assert str(error).isprintable()
+        form = str(error)
     else:
-        assert str(address).isascii()
-        assert parse(str(address)) == address
+        assert form.isascii()
+        assert str(parse(form)) == form
+    assert form.isprintable()
 
 
 def test_tags_and_case_are_one_person() -> None:

@@ -15,14 +15,13 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approva
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.loader import Link
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.request import Request, parse
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.rule import Context, RuleUnavailable
-from approval_parts import AT, Scripted, ScriptedRemote, decide, link, one, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
+from approval_parts import AT, Scripted, ScriptedRemote, decide, link, one, rule
+
 APPROVE, DENY, CONTINUE, REVIEW, PENDING = Decision
-REQUEST = parse(
-    {"request_id": "req_1", "email": "user@company.com", "model": "gpt-4", "duration": "30d", "max_budget": 10}
-)
+REQUEST = parse({"request_id": "req_1", "email": "user@company.com", "model": "gpt-4", "duration": "30d", "max_budget": 10})
 
 
 def run(*says: object, request: Request = REQUEST) -> tuple[Outcome, list[Scripted]]:
@@ -59,9 +58,7 @@ def test_many_requests_at_a_time_are_decided_as_one_by_one(table: list[list[Deci
     outcomes = Chain(links, parallel=parallel).decide(requests, Context(now=AT))
     expected = [next((say for say in row if say is not CONTINUE), DENY) for row in table]
     assert [outcome.decision for outcome in outcomes] == expected
-    assert [outcome.request.request_id for outcome in outcomes if outcome.request] == [
-        request.request_id for request in requests
-    ]
+    assert [outcome.request.request_id for outcome in outcomes if outcome.request] == [request.request_id for request in requests]
 
 
 def test_no_rules_deny_in_the_words_of_the_seed() -> None:
@@ -198,10 +195,7 @@ def test_a_package_brings_its_models_and_its_lifetime() -> None:
     assert outcome.decision is APPROVE
     assert outcome.request is not None
     assert (outcome.request.models, outcome.request.duration) == (("m1", "m2"), "7d")
-    assert (
-        one([rule("denylist", list=["m2"])], model=None, package="ai-beginner", packages=packages).decided_by
-        is not None
-    )
+    assert one([rule("denylist", list=["m2"])], model=None, package="ai-beginner", packages=packages).decided_by is not None
     unknown = one([rule("allowlist", list=["*"])], package="ai-begginer", packages=packages)
     assert unknown.decision is DENY
     assert "choose one of ai-beginner" in unknown.reason

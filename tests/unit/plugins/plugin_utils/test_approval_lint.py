@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.lint import lint
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.loader import load
+
 from approval_parts import rule
 
 SEED_SAMPLE = [
@@ -27,9 +28,7 @@ def findings(entries: list[Any], models: list[str] | None = None) -> list[tuple[
 def test_the_seeds_own_sample_is_flagged() -> None:
     told = lint(load(SEED_SAMPLE))
     assert [(finding.level, finding.index) for finding in told] == [("error", 2), ("error", 3), ("error", 4)]
-    assert all(
-        "because rules[1] (email) always ends the chain (approve or deny)" in finding.message for finding in told
-    )
+    assert all("because rules[1] (email) always ends the chain (approve or deny)" in finding.message for finding in told)
     assert str(told[0]).startswith("error: rules[2] (blacklist): is never reached")
 
 
@@ -57,9 +56,7 @@ def test_the_same_rules_in_a_better_order_are_clean() -> None:
         ([rule("allowlist", list=[]), HTTP], [("warning", 0)]),
     ],
 )
-def test_chains_that_only_deny_and_rules_out_of_reach(
-    entries: list[Any], expected: list[tuple[str, int | None]]
-) -> None:
+def test_chains_that_only_deny_and_rules_out_of_reach(entries: list[Any], expected: list[tuple[str, int | None]]) -> None:
     assert findings(entries) == expected
 
 

@@ -1,0 +1,66 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""The guide to approval rules says what is so: its chains load, its options are those of the rules, its example is the example."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval import loader
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.lint import lint
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.rehearsal import parse_cases, read_cases, rehearse
+
+from approval_parts import context
+
+ROOT = Path(__file__).resolve().parents[4]
+GUIDE = (ROOT / "docs/docsite/rst/approval_rules.rst").read_text(encoding="utf-8")
+EXAMPLE = ROOT / "tests/collections/ansible_collections/acme/policies/plugins/sub_plugins/approval/cost_center.py"
+
+
+def blocks(language: str) -> list[str]:
+    found = re.findall(rf"^\.\. code-block:: {language}\n\n((?:   .*\n|\n)+)", GUIDE, re.MULTILINE)
+    return [textwrap.dedent(block).strip() + "\n" for block in found]
+
+
+def section(title: str) -> str:
+    return re.split(r"\n(?:~~~|---)", GUIDE.partition(f"\n{title}\n~~~")[2])[0]
+
+
+@pytest.mark.parametrize("chain", [block for block in blocks("yaml") if "acme." not in block])
+def test_every_chain_of_the_guide_loads_and_has_no_error(chain: str) -> None:
+    links = loader.load(yaml.safe_load(chain))
+    assert not [finding for finding in lint(links) if "never reached" in finding.message]
+
+
+@pytest.mark.parametrize("name", [name.partition(" ")[0] for name in loader.known_rules()])
+def test_every_rule_and_every_option_is_described(name: str) -> None:
+    rule = importlib.import_module(f"ansible_collections.rhpds.litellm_virtual_keys.plugins.sub_plugins.approval.{name}").Rule
+    described = re.findall(r"^- ``(\w+)``", section(name), re.MULTILINE)
+    assert described == list(rule.OPTIONS)
+    for option, about in rule.OPTIONS.items():
+        required = re.search(rf"^- ``{option}`` \(required\)", section(name), re.MULTILINE)
+        assert bool(required) == bool(about.get("required"))
+    for alias, file in loader.ALIASES.items():
+        if file == name:
+            assert f"Also ``{alias}``" in section(name)
+
+
+def test_the_cases_of_the_guide_agree_with_its_first_chain(tmp_path: Path) -> None:
+    (table,) = [block for block in blocks("text") if block.startswith("# who gets what")]
+    (tmp_path / "cases.csv").write_text(table)
+    links = loader.load(yaml.safe_load(blocks("yaml")[0]))
+    trials = rehearse(parse_cases(read_cases(str(tmp_path / "cases.csv")), links), links, context())
+    assert len(trials) == 4
+    assert [str(trial) for trial in trials if not trial.agrees] == []
+
+
+def test_the_rule_in_the_guide_is_the_one_that_is_tested() -> None:
+    (shown,) = blocks("python")
+    source = EXAMPLE.read_text(encoding="utf-8")
+    assert shown.strip() == source[source.index('"""') :].strip()
