@@ -315,7 +315,9 @@ def main() -> None:
     def work() -> dict[str, Any]:
         store = open_store(module)
         transition = perform(store, module.params, now())
-        result: dict[str, Any] = {"changed": transition.changed, "diff": difference(transition)}
+        result: dict[str, Any] = {"changed": transition.changed}
+        if module._diff:
+            result["diff"] = difference(transition)
         if transition.after is not None:
             result["request"] = document.public(transition.after)
         return result

@@ -230,7 +230,7 @@ def perform(store: Store, items: Sequence[Mapping[str, Any]], by: str, at: str) 
     return [outcome for outcome in outcomes if outcome is not None]
 
 
-def result_of(items: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def result_of(items: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], *, with_diff: bool) -> dict[str, Any]:
     """What the module returns."""
     done = [outcome.transition for outcome in outcomes if outcome.transition is not None]
     latest = {transition.after.id: transition.after for transition in done if transition.after is not None}
@@ -243,7 +243,7 @@ def result_of(items: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome]) -
             for item, outcome in zip(items, outcomes, strict=True)
             if outcome.error is not None
         ],
-        "diff": [difference(transition) for transition in changed],
+        **({"diff": [difference(transition) for transition in changed]} if with_diff else {}),
     }
 
 
@@ -287,7 +287,7 @@ def main() -> None:
     def work() -> dict[str, Any]:
         items = module.params["changes"]
         outcomes = perform(open_store(module), items, module.params["actor"], now())
-        return result_of(items, outcomes)
+        return result_of(items, outcomes, with_diff=module._diff)
 
     run(module, work)
 

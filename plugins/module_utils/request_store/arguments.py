@@ -80,7 +80,7 @@ def run(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> NoReturn:
     try:
         module.exit_json(**work())
     except StoreError as error:
-        module.fail_json(msg=str(error), code=error.code, changed=False)
+        module.fail_json(msg=str(error), code=error.code)
     except ValueError as error:
         module.fail_json(msg=str(error), code="bad_input", changed=False)
     raise AssertionError("exit_json and fail_json do not return")
