@@ -183,7 +183,9 @@ def _owners(row: LiveKey) -> tuple[str, str]:
 
 def look_up(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    lab = Lab.from_params(params) if params["guid"] else None
+    if params["alias"] == "":
+        raise ValueError("alias is empty; give the alias of a key, or leave it out.")
+    lab = Lab.from_params(params) if params["guid"] is not None else None
     gateway = open_gateway(module)
     gateway.check_admin()
     now = gateway.client.now()

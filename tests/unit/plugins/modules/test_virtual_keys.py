@@ -1,0 +1,238 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import arguments
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.limits import VALUE_SPEC
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import MASTER_KEY, LitellmModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.module_parts import SECRET, Modules
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import Reply
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.served_model import Fault, ServedModel
+
+CLASS = {"guid": "abc", "models": ["granite"], "duration": "1d", "keys": [{"user": "user1"}, {"user": "user2"}]}
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LITELLM_BASE_URL", "LITELLM_MASTER_KEY", "LITELLM_API_KEY", "LITELLM_DERIVATION_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def modules() -> Iterator[Modules]:
+    with ServedModel(LitellmModel(teams=("blue",))) as served:
+        yield Modules(served)
+
+
+def values(result: dict[str, Any]) -> list[str]:
+    return [key["value"] for key in result["keys"] if "value" in key]
+
+
+# ------------------------------------------------------------------------------------------------------------- secrets
+def test_values_are_returned_to_tasks_that_hide_them_only(modules: Modules) -> None:
+    hidden = modules.well("virtual_keys", **CLASS, _no_log=True)
+    assert len(values(hidden)) == 2 and all(modules.served.model.works(value) for value in values(hidden))
+    shown = modules.well("virtual_keys", **CLASS, _no_log=False)
+    assert values(shown) == []
+    assert not any(value in json.dumps(shown) for value in values(hidden))
+
+
+def test_the_same_values_again_and_from_anywhere(modules: Modules) -> None:
+    first, second = modules.well("virtual_keys", **CLASS), modules.well("virtual_keys", **CLASS)
+    assert (first["changed"], second["changed"]) == (True, False)
+    assert values(first) == values(second)
+
+
+@pytest.mark.parametrize("no_log", [True, False])
+def test_secrets_never_come_back(modules: Modules, no_log: bool) -> None:
+    runs = [
+        modules("virtual_keys", **CLASS, _no_log=no_log, _diff=True),
+        modules("virtual_keys", **CLASS, rotation="a", _no_log=no_log, _diff=True),
+        modules("virtual_keys", **{**CLASS, "models": ["gpt-9"]}, _no_log=no_log),
+        modules("virtual_keys", **CLASS, api_key="sk-wrong-and-secret-01", _no_log=no_log),
+        modules("virtual_keys", **CLASS, url="nonsense", _no_log=no_log),
+    ]
+    printed = json.dumps(runs)
+    assert MASTER_KEY not in printed and SECRET not in printed and "sk-wrong-and-secret-01" not in printed
+    assert "sk-" not in json.dumps([run.get("diff") for run in runs])
+
+
+def test_every_secret_argument_is_marked() -> None:
+    specs = {**arguments.GATEWAY_SPEC, **VALUE_SPEC}
+    assert {name for name, spec in specs.items() if spec.get("no_log")} == {"api_key", "secret"}
+
+
+# ------------------------------------------------------------------------------------------------------------ arguments
+def test_the_environment_fills_what_is_not_given(modules: Modules, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LITELLM_BASE_URL", modules.served.url)
+    monkeypatch.setenv("LITELLM_API_KEY", "sk-not-this-one-0123")
+    monkeypatch.setenv("LITELLM_MASTER_KEY", MASTER_KEY)
+    monkeypatch.setenv("LITELLM_DERIVATION_SECRET", SECRET)
+    from_environment = run_module("virtual_keys", CLASS)
+    assert from_environment["changed"], from_environment
+    assert values(modules.well("virtual_keys", **CLASS)) == values(from_environment)
+    monkeypatch.delenv("LITELLM_MASTER_KEY")
+    assert run_module("virtual_keys", CLASS)["code"] == "unauthorized"
+
+
+def test_the_secret_falls_back_to_the_master_key(modules: Modules) -> None:
+    one = run_module("virtual_keys", {**CLASS, "url": modules.served.url, "master_key": MASTER_KEY})
+    assert values(one) == values(modules.well("virtual_keys", **CLASS, secret=MASTER_KEY))
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"guid": None, "keys": None}, "one of the following is required: guid, lab_alias, keys"),
+    ({"guid": ""}, "guid is empty"),
+    ({"guid": "a/b"}, "guid is 'a/b'"),
+    ({"guid": "a..b"}, "guid is 'a..b'"),
+    ({"guid": "a\nb"}, r"guid is 'a\nb'"),
+    ({"guid": "a" * 129}, "guid has 129 characters"),
+    ({"guid": None, "lab_alias": "", "keys": None, "state": "absent"}, "guid and lab_alias are empty"),
+    ({"lab_alias": "a b"}, "alias is 'a b'"),
+    ({"keys": []}, "keys is empty"),
+    ({"keys": [{"user": "a b"}]}, "user is 'a b'"),
+    ({"keys": [{"user": "user1"}, {"user": "user1"}]}, "twice"),
+    ({"keys": [{"user": "user1", "models": []}]}, "models is empty"),
+    ({"models": []}, "models is empty"),
+    ({"duration": "1h30m"}, "duration is '1h30m'"),
+    ({"duration": "-1"}, "duration is '-1'"),
+    ({"keys": [{"user": "user1", "duration": "90"}]}, "duration is '90'"),
+    ({"extend_for": "1y"}, "extend_for is '1y'"),
+    ({"extend_until": "2020-01-01T00:00:00Z"}, "extend_until is 2020-01-01T00:00:00Z, which has passed"),
+    ({"max_budget": -7}, "max_budget is -7"),
+    ({"rotation_grace": "soon"}, "rotation_grace is 'soon'"),
+    ({"secret": "short"}, "secret has 5 characters"),
+    ({"state": "exact", "keys": None}, "state is exact and keys is not given"),
+    ({"url": "litellm.example.com"}, "url is 'litellm.example.com'"),
+    ({"url": "https://a:b@litellm.example.com"}, "url holds a user name"),
+    ({"api_key": ""}, "api_key is empty"),
+    ({"ca_path": "/nowhere/ca.pem"}, "ca_path is /nowhere/ca.pem, which cannot be read"),
+    ({"retries": 99}, "retries is 99"),
+    ({"parallel_calls": 0}, "parallel_calls is 0"),
+]
+
+
+@pytest.mark.parametrize(("bad", "words"), BAD, ids=[words for _bad, words in BAD])
+@pytest.mark.parametrize("check", [True, False])
+def test_bad_input_is_refused_before_anything_is_asked(modules: Modules, bad: dict[str, Any], words: str, check: bool) -> None:
+    result = modules("virtual_keys", **{**CLASS, **bad}, _check=check)
+    assert result["failed"] and words in result["msg"] and "\n" not in result["msg"]
+    assert result.get("code", "bad_input") == "bad_input" and not result.get("changed")
+    assert modules.served.requests == []
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_what_only_the_gateway_knows_is_refused_before_a_write(modules: Modules, check: bool) -> None:
+    for bad, code in (({"models": ["gpt-9"]}, "unknown_model"), ({"team_id": "red"}, "unknown_team")):
+        result = modules("virtual_keys", **{**CLASS, **bad}, _check=check)
+        assert (result["code"], result["changed"]) == (code, False)
+    assert modules.served.writes() == []
+
+
+def test_without_requests_the_module_says_so(modules: Modules, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arguments, "REQUESTS_ERROR", ImportError("no module"))
+    result = modules("virtual_keys", **CLASS)
+    assert result["code"] == "missing_library" and "requests" in result["msg"]
+
+
+def test_an_unreadable_file_is_named(modules: Modules, tmp_path: Path) -> None:
+    result = modules("virtual_keys", **CLASS, client_key=str(tmp_path / "none"))
+    assert result["msg"].startswith("client_key is ") and result["code"] == "bad_input"
+
+
+# --------------------------------------------------------------------------------------------------------------- states
+def test_present_exact_absent(modules: Modules) -> None:
+    assert modules.well("virtual_keys", **CLASS)["counts"]["created"] == 2
+    one = {**CLASS, "keys": [{"user": "user1"}]}
+    assert modules.well("virtual_keys", **one)["changed"] is False
+    exact = modules.well("virtual_keys", **one, state="exact")
+    assert exact["counts"] == {"created": 0, "updated": 0, "rotated": 0, "unchanged": 1, "deleted": 1}
+    assert exact["revocation"]["proven"] == ["virtkey-abc-user2"]
+    gone = modules.well("virtual_keys", guid="abc", state="absent")
+    assert gone["counts"]["deleted"] == 1 and gone["revocation"]["proven"] == ["virtkey-abc-user1"]
+    assert modules.well("virtual_keys", guid="abc", state="absent")["changed"] is False
+
+
+def test_absent_takes_the_named_keys_only(modules: Modules) -> None:
+    modules.well("virtual_keys", **CLASS)
+    result = modules.well("virtual_keys", guid="abc", state="absent", keys=[{"user": "user2"}, {"user": "user3"}])
+    assert [key["alias"] for key in result["keys"]] == ["virtkey-abc-user2"]
+    assert len(modules.served.model.rows) == 1
+
+
+def test_proof_may_be_left_out_of_exact_too(modules: Modules) -> None:
+    modules.well("virtual_keys", **CLASS)
+    modules.served.requests.clear()
+    result = modules.well("virtual_keys", **{**CLASS, "keys": [{"user": "user1"}]}, state="exact", prove_revocation=False)
+    assert "revocation" not in result and modules.served.asked("/models") == []
+
+
+def test_all_keys_of_a_lab_at_once(modules: Modules) -> None:
+    modules.well("virtual_keys", **CLASS)
+    for change, count in (({"extend_for": "7d"}, 2), ({"blocked": True}, 2), ({"blocked": False}, 2), ({"max_budget": 3.0}, 2), ({"rotation": "a"}, 2)):
+        for check in (True, False):
+            result = modules.well("virtual_keys", guid="abc", **change, _check=check)
+            assert result["changed"], (change, check)
+        assert sum(result["counts"][name] for name in ("updated", "rotated")) == count
+        assert modules.well("virtual_keys", guid="abc", **change)["changed"] is False
+    assert modules("virtual_keys", guid="nobody", extend_for="7d")["code"] == "no_such_lab"
+
+
+def test_a_partial_failure_is_told_key_by_key(modules: Modules) -> None:
+    broken = Reply(status=500, json={"error": {"message": "Internal Server Error."}})
+    modules.served.faults = [Fault("/key/generate", broken, when=lambda request: request.body["key_alias"].endswith("user2"))]
+    result = modules("virtual_keys", **CLASS)
+    assert result["failed"] and result["changed"] and result["code"] == "incomplete"
+    assert [(key["alias"], key["action"]) for key in result["keys"]] == [("virtkey-abc-user1", "created")]
+    assert "virtkey-abc-user2" in result["msg"] and "run again" in result["msg"]
+    modules.served.faults = []
+    assert modules.well("virtual_keys", **CLASS)["counts"]["created"] == 1
+
+
+def test_errors_carry_code_and_status(modules: Modules) -> None:
+    for fault, code, status in (
+        (Reply(status=401, json={"error": {"message": "no"}}), "unauthorized", 401),
+        (Reply(status=403, json={"detail": "no"}), "not_admin", 403),
+        (Reply(text="<html>"), "not_litellm", 200),
+        (Reply(status=500, json={"error": {"message": "No connected db."}}), "no_database", 500),
+        (Reply(status=429, json={"error": {"message": "slow"}}), "rate_limited", 429),
+        (Reply(reset=True), "unreachable", None),
+    ):
+        modules.served.faults = [Fault("/key/list", fault)]
+        for arguments_of_task in (CLASS, {"guid": "abc", "state": "absent"}, {"guid": "abc", "extend_for": "1d"}):
+            result = modules("virtual_keys", **arguments_of_task)
+            assert (result["code"], result["status"], result["changed"]) == (code, status, False), result
+
+
+# ------------------------------------------------------------------------------------------------------ check and diff
+def test_check_and_diff_agree_with_the_real_run(modules: Modules) -> None:
+    wanted = {**CLASS, "max_budget": 5.0}
+    for step in (wanted, {**wanted, "models": ["mistral"]}, {**wanted, "keys": [{"user": "user1"}], "state": "exact"}, {"guid": "abc", "state": "absent"}):
+        foretold = modules.well("virtual_keys", **step, _check=True, _diff=True)
+        calls = len(modules.served.writes())
+        real = modules.well("virtual_keys", **step, _diff=True)
+        assert len(modules.served.writes()) > calls
+        assert (foretold["changed"], foretold["counts"], foretold["diff"]) == (real["changed"], real["counts"], real["diff"])
+        again = modules.well("virtual_keys", **step, _diff=True)
+        assert again["changed"] is False and again["diff"] == {"before": {}, "after": {}}
+
+
+def test_a_diff_names_what_changes_and_nothing_else(modules: Modules) -> None:
+    modules.well("virtual_keys", **CLASS)
+    diff = modules.well("virtual_keys", **{**CLASS, "keys": [{"user": "user1", "max_budget": 5}, {"user": "user2"}]}, _diff=True)["diff"]
+    assert set(diff["before"]) == set(diff["after"]) == {"virtkey-abc-user1"}
+    assert "max_budget" not in diff["before"]["virtkey-abc-user1"] and diff["after"]["virtkey-abc-user1"]["max_budget"] == 5.0
+
+
+def test_calls_are_counted(modules: Modules) -> None:
+    result = modules.well("virtual_keys", **CLASS)
+    assert result["calls"] == len(modules.served.requests) == 2 + 4
