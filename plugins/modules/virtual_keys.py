@@ -63,89 +63,89 @@ options:
         description:
           - The GUID of the lab that the key goes with when the lab is deleted, when it is not O(guid).
         type: str
-        models:
-          description:
-            - The models that the key may call, by the names under which the gateway serves them.
-            - LiteLLM's own words V(all-proxy-models) and V(all-team-models) are taken too. An empty list is refused,
-              because to LiteLLM it means all models.
-          type: list
-          elements: str
-        duration:
-          description:
-            - How long a key lives, counted from its creation, for example V(30d). A whole number and one of V(s), V(m),
-              V(h), V(d), V(w) and V(mo), which is 30 days. V(never) makes a key without an end.
-            - An existing key keeps its end, unless it has expired, when it gets this lifetime again. To prolong a key use
-              O(keys[].extend_for) or O(keys[].extend_until).
-          type: str
-        extend_for:
-          description:
-            - See to it that the key lives for at least this long from now on, for example V(7d). Never shortens its life.
-          type: str
-        extend_until:
-          description:
-            - See to it that the key lives at least until this time, in ISO 8601, UTC unless it says otherwise.
-              Never shortens its life.
-          type: str
-        max_budget:
-          description:
-            - How many USD the key may spend, in all or in each O(keys[].budget_duration). V(-1) removes the limit.
-          type: float
-        soft_budget:
-          description:
-            - After how many USD the gateway sends an alert. V(-1) removes the limit.
-          type: float
-        budget_duration:
-          description:
-            - After which time the spending is counted from zero again, for example V(30d). LiteLLM puts the moment on
-              the calendar, V(30d) on the first day of a month. V(never) stops that.
-          type: str
-        rpm_limit:
-          description:
-            - How many requests per minute the key may make. V(-1) removes the limit.
-          type: int
-        tpm_limit:
-          description:
-            - How many tokens per minute the key may use. V(-1) removes the limit.
-          type: int
-        max_parallel_requests:
-          description:
-            - How many requests the key may have under way at the same time. V(-1) removes the limit.
-          type: int
-        model_max_budget:
-          description:
-            - A budget for each model, by its name, with C(budget_limit) in USD and C(time_period), for example V(1d).
-            - LiteLLM takes this with its enterprise licence only.
-          type: dict
-        allowed_routes:
-          description:
-            - The routes of the gateway that the key may call, for example V(llm_api_routes). An empty list removes the
-              limit.
-          type: list
-          elements: str
-        tags:
-          description:
-            - Tags under which LiteLLM accounts what the key spends. They are kept in the key's metadata, which needs no
-              licence. An empty list removes them.
-          type: list
-          elements: str
-        metadata:
-          description:
-            - What to note on the key. Names that are there already stay unless they are given here. A name with the
-              value V(null) is removed.
-            - Never put a secret here, the gateway shows metadata to everybody who may list keys.
-          type: dict
-        user_id:
-          description:
-            - The user whose key it is, in LiteLLM. The user need not exist there. An empty text removes it.
-          type: str
-        team_id:
-          description:
-            - The team that the key belongs to, in LiteLLM. It must exist. An empty text removes it.
-          type: str
-        package:
-          description:
-            - The name of the subscription package that the limits come from. It is noted on the key, to look keys up by.
-          type: str
+      models:
+        description:
+          - The models that the key may call, by the names under which the gateway serves them.
+          - LiteLLM's own words V(all-proxy-models) and V(all-team-models) are taken too. An empty list is refused,
+            because to LiteLLM it means all models.
+        type: list
+        elements: str
+      duration:
+        description:
+          - How long a key lives, counted from its creation, for example V(30d). A whole number and one of V(s), V(m),
+            V(h), V(d), V(w) and V(mo), which is 30 days. V(never) makes a key without an end.
+          - An existing key keeps its end, unless it has expired, when it gets this lifetime again. To prolong a key use
+            O(keys[].extend_for) or O(keys[].extend_until).
+        type: str
+      extend_for:
+        description:
+          - See to it that the key lives for at least this long from now on, for example V(7d). Never shortens its life.
+        type: str
+      extend_until:
+        description:
+          - See to it that the key lives at least until this time, in ISO 8601, UTC unless it says otherwise.
+            Never shortens its life.
+        type: str
+      max_budget:
+        description:
+          - How many USD the key may spend, in all or in each O(keys[].budget_duration). V(-1) removes the limit.
+        type: float
+      soft_budget:
+        description:
+          - After how many USD the gateway sends an alert. V(-1) removes the limit.
+        type: float
+      budget_duration:
+        description:
+          - After which time the spending is counted from zero again, for example V(30d). LiteLLM puts the moment on
+            the calendar, V(30d) on the first day of a month. V(never) stops that.
+        type: str
+      rpm_limit:
+        description:
+          - How many requests per minute the key may make. V(-1) removes the limit.
+        type: int
+      tpm_limit:
+        description:
+          - How many tokens per minute the key may use. V(-1) removes the limit.
+        type: int
+      max_parallel_requests:
+        description:
+          - How many requests the key may have under way at the same time. V(-1) removes the limit.
+        type: int
+      model_max_budget:
+        description:
+          - A budget for each model, by its name, with C(budget_limit) in USD and C(time_period), for example V(1d).
+          - LiteLLM takes this with its enterprise licence only.
+        type: dict
+      allowed_routes:
+        description:
+          - The routes of the gateway that the key may call, for example V(llm_api_routes). An empty list removes the
+            limit.
+        type: list
+        elements: str
+      tags:
+        description:
+          - Tags under which LiteLLM accounts what the key spends. They are kept in the key's metadata, which needs no
+            licence. An empty list removes them.
+        type: list
+        elements: str
+      metadata:
+        description:
+          - What to note on the key. Names that are there already stay unless they are given here. A name with the
+            value V(null) is removed.
+          - Never put a secret here, the gateway shows metadata to everybody who may list keys.
+        type: dict
+      user_id:
+        description:
+          - The user whose key it is, in LiteLLM. The user need not exist there. An empty text removes it.
+        type: str
+      team_id:
+        description:
+          - The team that the key belongs to, in LiteLLM. It must exist. An empty text removes it.
+        type: str
+      package:
+        description:
+          - The name of the subscription package that the limits come from. It is noted on the key, to look keys up by.
+        type: str
   state:
     description:
       - With V(present) the keys exist as described. Other keys of the lab are left alone.
