@@ -82,7 +82,7 @@ docs-lint: ## Gate: what ansible-doc shows
 	@$(RUN) lint antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs all .
 
 ansible-lint: ## Gate: roles and playbooks, profile production
-	@$(RUN) --collections lint ansible-lint --offline --profile production $(ARGS)
+	@$(RUN) --collections lint ansible-lint --offline --nocolor --profile production $(ARGS)
 
 sanity: ## Gate: ansible-test sanity
 	@$(RUN) lint python tests/tools/sanity.py $(ARGS)
@@ -115,6 +115,14 @@ pins: ## Pin the newest tools that tests/requirements/*.in allow
 format: ## Bring Python into its format
 	@$(RUN) lint ruff format .
 	@$(RUN) lint ruff check --fix .
+
+.PHONY: release-notes
+release-notes: ## Write CHANGELOG.rst from the fragments, for the version in galaxy.yml
+	@$(RUN) lint antsibull-changelog release --update-existing --refresh-plugins --reload-plugins
+
+.PHONY: clean-cache
+clean-cache: ## Remove everything that was installed
+	@$(WORKSHOP) clean
 
 .PHONY: clean
 clean: ## Remove what tools left in the checkout

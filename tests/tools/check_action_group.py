@@ -2,21 +2,32 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The action group `litellm` is exactly the modules and actions that take the options of the fragment `gateway`."""
+"""Each action group of meta/runtime.yml is exactly the modules that take the options the group is there for."""
 
 from __future__ import annotations
 
 import ast
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-GROUP = "litellm"
 COLLECTION = "rhpds.litellm_virtual_keys"
-PROMISE = f"{COLLECTION}.attributes.{GROUP}"
-OPTIONS = f"{COLLECTION}.gateway"
+
+
+class Group(NamedTuple):
+    options: str
+    """The doc fragment with the options that the group's modules have in common."""
+    promise: str
+    """The doc fragment in which a module says that it is in the group."""
+
+
+GROUPS = {
+    "key_requests": Group(f"{COLLECTION}.request_store", f"{COLLECTION}.request_store.group"),
+    "litellm": Group(f"{COLLECTION}.gateway", f"{COLLECTION}.attributes.litellm"),
+}
 
 
 def fragments(module: Path) -> set[str]:
@@ -28,17 +39,25 @@ def fragments(module: Path) -> set[str]:
     return set()
 
 
+def problems_of(name: str, listed: set[str], documented: dict[str, set[str]]) -> list[str]:
+    group = GROUPS[name]
+    takers = {module for module, named in documented.items() if group.options in named}
+    promisers = {module for module, named in documented.items() if group.promise in named}
+    return [
+        *(f"{module} uses the fragment {group.options}, but is not in the group {name}" for module in sorted(takers - listed)),
+        *(f"{module} is in the group {name}, but does not use the fragment {group.options}" for module in sorted(listed - takers)),
+        *(f"{module} is in the group {name}, but does not say so with the fragment {group.promise}" for module in sorted(listed - promisers)),
+        *(f"{module} uses the fragment {group.promise}, but is not in the group {name}" for module in sorted(promisers - listed)),
+    ]
+
+
 def main() -> int:
     documented = {module.stem: fragments(module) for module in sorted((CHECKOUT / "plugins" / "modules").glob("*.py"))}
-    group = set(yaml.safe_load((CHECKOUT / "meta" / "runtime.yml").read_text(encoding="utf-8"))["action_groups"][GROUP])
-    takers = {name for name, named in documented.items() if OPTIONS in named}
-    promisers = {name for name, named in documented.items() if PROMISE in named}
-    problems = [
-        *(f"{name} takes the gateway's options, but meta/runtime.yml does not list it in the group {GROUP}" for name in sorted(takers - group)),
-        *(f"{name} is in the group {GROUP} of meta/runtime.yml, but does not use the fragment {OPTIONS}" for name in sorted(group - takers)),
-        *(f"{name} uses only one of the fragments {OPTIONS} and {PROMISE}" for name in sorted(takers ^ promisers)),
-    ]
-    print("\n".join(problems) or f"{len(group)} modules in the group {GROUP}")
+    groups = yaml.safe_load((CHECKOUT / "meta" / "runtime.yml").read_text(encoding="utf-8"))["action_groups"]
+    problems = [f"there is no rule here for the group {name}, or it is not in meta/runtime.yml" for name in sorted(GROUPS.keys() ^ groups.keys())]
+    for name in sorted(GROUPS.keys() & groups.keys()):
+        problems += problems_of(name, set(groups[name]), documented)
+    print("\n".join(problems) or f"{len(groups)} action groups have the modules that they should")
     return 1 if problems else 0
 
 

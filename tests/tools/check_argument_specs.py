@@ -5,8 +5,9 @@
 """Each role's defaults and argument specs say the same.
 
 Every default of a role has an option with the same default in one of its entry points, and every option with a default has
-that default in the role. A default of null is the way to say that there is none. Whatever has a default carries the
-role's name.
+that default in the role. A default of null is the way to say that there is none. A default that is a template may be told
+in words in the description, because the tools that read specs take only values of the option's type. Whatever has a default
+carries the role's name.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def problems_of(role: Path) -> list[str]:
         for name, option in spec.get("options", {}).items():
             described.add(name)
             said, is_so = option.get("default"), defaults.get(name)
-            if said != is_so:
+            computed = isinstance(is_so, str) and "{{" in is_so
+            if said != is_so and not (computed and said is None):
                 problems.append(f"{name} defaults to {is_so!r}, but to {said!r} in the argument specs of {entry_point}")
             if option.get("required") and name in defaults:
                 problems.append(f"{name} has a default, but is required in the argument specs of {entry_point}")

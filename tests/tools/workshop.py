@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
@@ -29,8 +28,9 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, NoReturn
+from typing import NoReturn
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = CHECKOUT / "tests" / "requirements"
@@ -132,7 +132,7 @@ def interpreter(accepted: tuple[str, ...]) -> tuple[Path, str] | None:
 
 def python_for(tool_set: str) -> tuple[str, Path, str]:
     """Read `name` or `name@3.12`: the name of the pins, the interpreter to use and its full version."""
-    name, _, minor = tool_set.partition("@")
+    name, _separator, minor = tool_set.partition("@")
     accepted = PYTHONS.get(name, DEFAULT_PYTHONS)
     if minor:
         if minor not in accepted:
@@ -274,6 +274,7 @@ def main() -> None:
     setup = actions.add_parser("setup", help="only install")
     setup.add_argument("tool_sets", nargs="+", metavar="TOOLS")
     actions.add_parser("pins", help="write the pinned requirements anew")
+    actions.add_parser("clean", help="remove everything that was installed")
     runner = actions.add_parser("run", help="install what is missing, then run a command")
     runner.add_argument("--collections", action="store_true", help="put the collections of others on the path")
     runner.add_argument("tool_set", metavar="TOOLS")
@@ -283,6 +284,9 @@ def main() -> None:
         run(arguments.tool_set, arguments.command, arguments.collections)
     if arguments.action == "pins":
         renew_pins()
+        return
+    if arguments.action == "clean":
+        shutil.rmtree(cache(), ignore_errors=True)
         return
     tree()
     for each in arguments.tool_sets:
