@@ -34,7 +34,7 @@ options:
       - V(deliverable) are keys with their values, for the role P(rhpds.litellm_virtual_keys.key_delivery#role). Takes
         O(result), O(refused) and O(method).
       - V(delivered) are the changes after keys were delivered by O(methods), with O(results).
-      - V(denial_mails) and V(review_mails) are mails, for the module P(rhpds.litellm_virtual_keys.key_mail#module).
+      - V(denial_mails) and V(review_mails) are mails, for the role P(rhpds.litellm_virtual_keys.key_delivery#role).
       - V(denied) and V(reviewed) are the changes after these mails were sent, with O(results).
       - V(ended) are the changes for requests whose keys are not among the living O(keys).
       - V(notices) are mails that warn owners, and V(noticed) the keys on which to note that. Both are made from keys
@@ -74,10 +74,6 @@ options:
     description: Whom to ask when the chain names nobody.
     type: list
     elements: str
-  mails:
-    description: The mails that O(results) are about.
-    type: list
-    elements: dict
   keys:
     description: All living keys.
     type: list
@@ -125,8 +121,8 @@ STEPS: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "denied": lambda requests, *, results: steps.denied(requests, results),
     "ended": lambda requests, *, keys: steps.ended(requests, keys),
     "notices": lambda keys, *, before, now: steps.notices(keys, before, now),
-    "noticed": lambda keys, *, mails, results, before, now: steps.noticed(keys, mails, results, before, now),
-    "reviewed": lambda requests, *, mails, results: steps.reviewed(requests, mails, results),
+    "noticed": lambda keys, *, results, before, now: steps.noticed(keys, results, before, now),
+    "reviewed": lambda requests, *, results: steps.reviewed(requests, results),
 }
 
 

@@ -31,6 +31,8 @@ _PACKAGE_LIMITS = (
     "tags",
     "team_id",
 )
+NOTICES = "expiry_notices"
+DELIVERED = "delivered"
 _REVIEW_RULES = ("human_review", "humanintheloop")
 
 
@@ -153,7 +155,7 @@ def deliverable(requests: Sequence[Data], result: Data, refused: Sequence[Data],
 
 
 def delivered(requests: Sequence[Data], deliveries: Sequence[Data], methods: Sequence[str]) -> list[Change]:
-    """What to record of deliveries, each `{alias, method, delivered, reason}`. A request is finished when all methods are done."""
+    """What to record of `deliveries`, as `key_delivery` tells them. A request is finished when all methods are done."""
     by_alias: dict[str, list[Data]] = {}
     for delivery in deliveries:
         by_alias.setdefault(delivery["alias"], []).append(delivery)
@@ -162,7 +164,7 @@ def delivered(requests: Sequence[Data], deliveries: Sequence[Data], methods: Seq
         request_id, done = request["request_id"], set((request.get("progress") or {}).get("delivered") or {})
         failures = []
         for delivery in by_alias.get(alias_of(request), []):
-            if delivery["delivered"]:
+            if delivery["status"] == DELIVERED:
                 done.add(delivery["method"])
                 changes.append({"request_id": request_id, "action": "delivered", "via": delivery["method"]})
             else:
@@ -225,23 +227,28 @@ def reviewers_of(request: Data, rules: Sequence[Data]) -> list[str]:
     return list(dict.fromkeys([*named, *([own] if isinstance(own, str) else own or [])]))
 
 
-def denied(requests: Sequence[Data], results: Sequence[Data] | None) -> list[Change]:
-    """What to record of the mails that said no; `results` of `key_mail` in the order of the requests, None without mail."""
-    if results is None:
+def denied(requests: Sequence[Data], deliveries: Sequence[Data] | None) -> list[Change]:
+    """What to record of the mails that said no; None where nobody is mailed."""
+    if deliveries is None:
         return [{"request_id": request["request_id"], "action": "finished"} for request in requests]
-    changes: list[Change] = []
-    for request, result in zip(requests, results, strict=True):
-        changes += _of_mail(request["request_id"], [result], [{"action": "delivered", "via": "mail"}, {"action": "finished"}])
-    return changes
+    return _of_mails(requests, deliveries, [{"action": "delivered", "via": "mail"}, {"action": "finished"}])
 
 
-def reviewed(requests: Sequence[Data], mails: Sequence[Data], results: Sequence[Data]) -> list[Change]:
-    """What to record of the mails to reviewers: notified when one of a request's reviewers has it."""
+def reviewed(requests: Sequence[Data], deliveries: Sequence[Data]) -> list[Change]:
+    """What to record of the mails to reviewers: a request is seen to when one of its reviewers has the mail."""
+    return _of_mails(requests, deliveries, [{"action": "notified", "whom": "review"}])
+
+
+def _of_mails(requests: Sequence[Data], deliveries: Sequence[Data], success: Sequence[Change]) -> list[Change]:
     changes: list[Change] = []
     for request in requests:
-        own = [result for mail, result in zip(mails, results, strict=True) if mail["request_id"] == request["request_id"]]
-        if own:
-            changes += _of_mail(request["request_id"], own, [{"action": "notified", "whom": "review"}])
+        request_id = request["request_id"]
+        own = [delivery for delivery in deliveries if delivery["request_id"] == request_id]
+        if any(delivery["status"] == DELIVERED for delivery in own):
+            changes += [{"request_id": request_id, **change} for change in success]
+        elif own:
+            reason = _brief(str(own[0].get("reason") or "the mail was not sent"))
+            changes.append({"request_id": request_id, "action": "failed", "step": "mail", "reason": reason})
     return changes
 
 
@@ -279,13 +286,10 @@ def notices(keys: Sequence[Data], before: Sequence[str], now: str) -> list[dict[
     return mails
 
 
-def noticed(keys: Sequence[Data], mails: Sequence[Data], results: Sequence[Data], before: Sequence[str], now: str) -> list[dict[str, Any]]:
+def noticed(keys: Sequence[Data], deliveries: Sequence[Data], before: Sequence[str], now: str) -> list[dict[str, Any]]:
     """The keys on which to note that their owners were warned, for `virtual_keys`."""
-    sent = {mail["alias"] for mail, result in zip(mails, results, strict=True) if result.get("status") == "sent"}
+    sent = {delivery["alias"] for delivery in deliveries if delivery["status"] == DELIVERED}
     return [{"alias": key["alias"], "metadata": {NOTICES: sorted({*_noticed(key), *_due(key, before, now)})}} for key in keys if key["alias"] in sent]
-
-
-NOTICES = "expiry_notices"
 
 
 def _due(key: Data, before: Sequence[str], now: str) -> list[str]:
@@ -309,13 +313,6 @@ def _owner(key: Data) -> str | None:
         except ValueError:
             continue
     return None
-
-
-def _of_mail(request_id: str, results: Sequence[Data], success: Sequence[Change]) -> list[Change]:
-    if any(result.get("status") == "sent" for result in results):
-        return [{"request_id": request_id, **change} for change in success]
-    reason = next((str(result["reason"]) for result in results if result.get("reason")), "the mail was not sent")
-    return [{"request_id": request_id, "action": "failed", "step": "mail", "reason": _brief(reason)}]
 
 
 def _once(request: Data) -> str:
