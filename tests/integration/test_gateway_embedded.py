@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import json
 import os
 import pwd
 import re
@@ -24,7 +23,7 @@ from typing import Any
 
 import psycopg
 import pytest
-import requests
+
 from gateway_fixtures import ANSIBLE_ENVIRONMENT, COLLECTION, GATEWAY_SOFTWARE, MOCK_MODELS, Gateway, GatewayHome, Playbooks, gatewayctl
 
 ROLE = Path(__file__).parents[2] / "roles" / "litellm_gateway"
@@ -256,7 +255,7 @@ def copy_ansible(folder: Path) -> None:
                 if ".." not in file.parts and "__pycache__" not in file.parts:
                     target = folder / file
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy(distribution.locate_file(file), target)
+                    shutil.copy(str(distribution.locate_file(file)), target)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="this whole run is by a normal user already")

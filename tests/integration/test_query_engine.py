@@ -23,6 +23,7 @@ from typing import Any
 import psycopg
 import pytest
 import requests
+
 from gateway_fixtures import Gateway
 
 SCHEMA = """
@@ -152,8 +153,7 @@ def test_every_type_comes_back_as_it_went_in(engine: Engine) -> None:
           name: "\\"quoted\\" ünï ☃ 'n' \\\\ back\\nslash", count: 9007199254740993, weight: 1.5, price: "12345678901234567890.123", ready: true,
           at: "2026-11-21T04:05:06.789Z", data: "{\\"a\\": {\\"b\\": [1, 2.0, null, \\"x\\"]}}", tags: ["one", "two, three", ""], raw: "AAH/",
           owner: { create: { id: "me" } }
-        }) { %s } }"""
-        % fields
+        }) { FIELDS } }""".replace("FIELDS", fields)
     )
     assert created == engine.query(f"query {{ result: findFirstItem {{ {fields} }} }}")
     assert created == {

@@ -24,7 +24,6 @@ import hashlib
 import json
 import os
 import pwd
-import random
 import re
 import secrets
 import shutil
@@ -43,7 +42,7 @@ SERVICES = ("postgres", "litellm")
 """In the order of starting."""
 DATABASE = "litellm"
 """Name of the database and of its only role."""
-PORT_RANGE = (15000, 30000)
+PORT_RANGE = range(15000, 30000)
 """Ports to choose from: below those that Linux gives to outgoing connections, which could take a chosen port away."""
 POSTGRES_USERS = ("postgres", "nobody")
 """Whom PostgreSQL runs as when root starts it and names nobody: the first that exists."""
@@ -87,10 +86,10 @@ def is_free(host: str, port: int) -> bool:
 
 def free_port(host: str, avoid: Collection[int]) -> int:
     for _attempt in range(200):
-        port = random.randint(*PORT_RANGE)
+        port = secrets.choice(PORT_RANGE)
         if port not in avoid and is_free(host, port):
             return port
-    raise GatewayError(f"no free port was found on {host} between {PORT_RANGE[0]} and {PORT_RANGE[1]}: give the ports by hand")
+    raise GatewayError(f"no free port was found on {host} between {PORT_RANGE.start} and {PORT_RANGE.stop}: give the ports by hand")
 
 
 def may_enter(user: pwd.struct_passwd, folder: Path) -> bool:
@@ -193,7 +192,7 @@ class Service:
                 stdout=log,
                 stderr=log,
                 pass_fds=[lock],
-                preexec_fn=lambda: self.write_record(lock),  # by the service itself: it never runs unrecorded
+                preexec_fn=lambda: self.write_record(lock),  # noqa: PLW1509 (no threads here) by the service itself: it never runs unrecorded
                 start_new_session=True,
                 umask=0o077,
                 **run_as(self.user),
@@ -310,7 +309,7 @@ class Gateway:
 
     @property
     def url(self) -> str:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 (the address to ask, where it listens on all)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.ports['litellm']}"
 
     @property
@@ -563,8 +562,8 @@ def main(arguments: list[str]) -> dict[str, Any]:
     gateway = Gateway(options.directory.absolute())
     changed = False
     if options.check:
-        would = {"start": gateway.would_start, "stop": gateway.would_stop, "restart": lambda _only: True, "status": lambda _only: False}
-        changed = would[options.command](options.only)
+        would = {"start": gateway.would_start, "stop": gateway.would_stop}
+        changed = options.command == "restart" or (options.command in would and would[options.command](options.only))
     elif options.command != "status":
         with gateway.alone():
             if options.command in ("stop", "restart"):
