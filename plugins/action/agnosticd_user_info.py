@@ -51,8 +51,9 @@ class ActionModule(ActionBase):
     def _run_own(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
         """Hand the task to AgnosticD's plugin, with what `module_defaults` has for that one, such as `data_prefix`."""
         defaults: Any = {}
+        resolved = action_loader.find_plugin_with_context(name).resolved_fqcn  # by which Ansible keeps defaults
         for of_block in self._task.module_defaults:
-            defaults = of_block.get(name, defaults)
+            defaults = of_block.get(resolved, defaults)
         task = self._task.copy()
         task.args = {**self._templar.template(defaults), **self._task.args}
         handler = action_loader.get(

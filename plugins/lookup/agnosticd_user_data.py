@@ -45,32 +45,30 @@ _raw:
   elements: raw
 """
 
-from typing import Any  # noqa: E402
+from typing import Any
 
-from ansible.errors import AnsibleLookupError  # noqa: E402
-from ansible.plugins.loader import lookup_loader  # noqa: E402
-from ansible.plugins.lookup import LookupBase  # noqa: E402
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.loader import lookup_loader
+from ansible.plugins.lookup import LookupBase
 
-from ..plugin_utils import user_info  # noqa: E402
-from ..plugin_utils.user_info import UserInfoError  # noqa: E402
+from ..plugin_utils import user_info
+from ..plugin_utils.user_info import UserInfoError
 
 AGNOSTICD_OWN = ("agnosticd.core.agnosticd_user_data", "ansible.legacy.agnosticd_user_data")
 
 
 class LookupModule(LookupBase):
-    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
-        self.set_options(var_options=variables, direct=kwargs)
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, user: str | None = None, **kwargs: Any) -> list[Any]:
         own = next((name for name in AGNOSTICD_OWN if lookup_loader.has_plugin(name)), None)
         if own:
             lookup = lookup_loader.get(own, loader=self._loader, templar=self._templar)
-            values: list[Any] = lookup.run(terms, variables=variables, **kwargs)
+            values: list[Any] = lookup.run(terms, variables=variables, user=user, **kwargs)
             return values
         try:
             directory = user_info.directory(variables or {}, self._templar.template)
             data = user_info.Directory(directory).read_data() if directory else {}
         except UserInfoError as error:
             raise AnsibleLookupError(str(error)) from None
-        user = self.get_option("user")
         if user:
             data = (data.get("users") or {}).get(user) or {}
         return [data if term == "*" else data.get(term) for term in terms]

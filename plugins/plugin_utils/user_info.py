@@ -210,7 +210,7 @@ class Directory:
     def _changes(self, entry: Entry) -> list[tuple[Path, str]]:
         before = (_read_list(self.info), _read_list(self.body), self.read_data())
         after = merged(*before, entry)
-        files = zip((self.info, self.body, self.data), before, after)
+        files = zip((self.info, self.body, self.data), before, after, strict=True)
         return [(path, _dump(new)) for path, old, new in files if repr(new) != repr(old)]  # to new != old, True is 1
 
     @contextmanager
@@ -244,7 +244,7 @@ class Directory:
 def _read(path: Path, kind: type) -> Any:
     """What the file has, or an empty `kind` when there is none."""
     try:
-        content = yaml.load(path.read_bytes(), Loader=_Loader)
+        content = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506 # one of the two safe ones
     except FileNotFoundError:
         return kind()
     except OSError as error:
@@ -266,7 +266,7 @@ def _read_list(path: Path) -> list[str]:
     return content
 
 
-def _dump(content: list[str] | dict[str, Any]) -> str:
+def _dump(content: object) -> str:
     # In ASCII, as AgnosticD writes it: its readers open the file in whatever encoding they happen to run in.
     text: str = yaml.dump(content, Dumper=_Dumper, explicit_start=True, default_flow_style=False, width=_ONE_LINE)
     return text
