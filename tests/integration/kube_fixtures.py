@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-
 from ansible_collections.rhpds.litellm_virtual_keys.tests.kube import build, cluster
 
 
@@ -22,9 +21,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         log = build.cache_dir() / "kube" / "build.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "ab") as output:
-            subprocess.Popen(
-                [sys.executable, build.__file__], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
+            subprocess.Popen([sys.executable, build.__file__], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration import request_store_worker as worker

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 import requests
-
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import kubernetes_secrets, secret
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.errors import (
@@ -217,9 +216,7 @@ def test_what_people_write_stays_data(kube: Cluster, store: KubernetesStore) -> 
     record = submitted(store, email="o'brien+{x}=$y`z`@example.com", models=["日本語/<b>:{{x}}", "a b"], purpose=purpose)
     assert store.get(record.id) == record
     assert record.purpose == purpose
-    denied = store.transition(
-        record, lambda r: records.decided(r, DENIED, by="<admin>", at=AT, reason="x" * 1000, trace=[{"a": "<b>"}])
-    ).after
+    denied = store.transition(record, lambda r: records.decided(r, DENIED, by="<admin>", at=AT, reason="x" * 1000, trace=[{"a": "<b>"}])).after
     assert denied is not None
     assert store.get(record.id) == denied
     raw = kube.call("GET", f"/api/v1/namespaces/{store.namespace}/secrets/{secret.name_of(record.id)}")
@@ -267,9 +264,7 @@ def test_listings_come_in_pages(store: KubernetesStore, monkeypatch: pytest.Monk
     assert calls == ["list"] * 3
 
 
-def test_a_listing_whose_place_the_api_forgot_is_begun_again(
-    kube: Cluster, store: KubernetesStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_listing_whose_place_the_api_forgot_is_begun_again(kube: Cluster, store: KubernetesStore, monkeypatch: pytest.MonkeyPatch) -> None:
     everyone = {submitted(store, number).id for number in range(7)}
     monkeypatch.setattr(kubernetes_secrets, "PAGE", 3)
     whole_call, statuses = store._call, []

@@ -161,9 +161,7 @@ class Cluster:
 
     def call(self, method: str, path: str, body: Any = None, *, kind: str = "application/json") -> Any:
         """One exchange with the API, as the administrator. Raises requests.HTTPError with the API's own words."""
-        answer = self._session.request(
-            method, self.server + path, data=None if body is None else json.dumps(body), headers={"Content-Type": kind}, timeout=30
-        )
+        answer = self._session.request(method, self.server + path, data=None if body is None else json.dumps(body), headers={"Content-Type": kind}, timeout=30)
         if not answer.ok:
             raise requests.HTTPError(f"{answer.status_code} {answer.text}", response=answer)
         return answer.json()
@@ -312,9 +310,7 @@ def _make_certificates(directory: Path) -> None:
     )
     server = (
         begin(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")]), server_key)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]), critical=False
-        )
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(ca_key, hashes.SHA256())
     )

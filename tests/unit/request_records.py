@@ -9,13 +9,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import strategies as st
-
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import durations
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.errors import Refused
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.record import Change, Record
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.text import clip
+from hypothesis import strategies as st
 
 AT = "2026-11-21T04:00:00Z"
 
@@ -47,9 +46,7 @@ budgets = st.none() | st.floats(0, 1e6) | st.integers(0, 10**6)
 @st.composite
 def wishes(draw: st.DrawFn) -> Record:
     """A request as it is submitted."""
-    what: dict[str, Any] = draw(
-        st.fixed_dictionaries({"models": models}) | st.fixed_dictionaries({"package": st.sampled_from(["ai-developer", "lab-prod"])})
-    )
+    what: dict[str, Any] = draw(st.fixed_dictionaries({"models": models}) | st.fixed_dictionaries({"package": st.sampled_from(["ai-developer", "lab-prod"])}))
     guid = draw(st.sampled_from(["", "abc12"]))
     return records.new(
         email=draw(emails),

@@ -217,9 +217,7 @@ class KubernetesStore(Store):
         reason = answer.get("reason")
         kind = (answer.get("details") or {}).get("kind")
         if status == 401:
-            return Unauthorized(
-                f"The Kubernetes API at {self.host} does not accept the token or certificate, which may have expired; give a new one."
-            )
+            return Unauthorized(f"The Kubernetes API at {self.host} does not accept the token or certificate, which may have expired; give a new one.")
         if status == 403 and f"cannot {verb} resource" in words:
             return Forbidden(f"The account may not {verb} secrets in {self.place}; give its Role the verb {verb} on secrets. ({words})")
         if status == 404:
@@ -235,9 +233,7 @@ class KubernetesStore(Store):
     def _unreachable(self, cause: object) -> StoreError:
         text = clip(str(cause), 200)
         if "certificate" in text.lower() or "ssl" in type(cause).__name__.lower():
-            return TlsFailed(
-                f"The certificate of the Kubernetes API at {self.host} is not accepted ({text}); name its authority in ca_cert."
-            )
+            return TlsFailed(f"The certificate of the Kubernetes API at {self.host} is not accepted ({text}); name its authority in ca_cert.")
         return Unreachable(f"The Kubernetes API at {self.host} does not answer ({text}); check the address, or try again later.")
 
     def _no_namespace(self) -> StoreError:

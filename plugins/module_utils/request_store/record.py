@@ -246,8 +246,7 @@ def _check_wish(record: Record) -> None:
         _check_model(model)
     if record.package and not _PACKAGE.fullmatch(record.package):
         raise ValueError(
-            f"package is {printable(record.package, 80)!r}; it may hold up to 128 letters, digits, '.', '_' and '-', "
-            "and begins with a letter or digit."
+            f"package is {printable(record.package, 80)!r}; it may hold up to 128 letters, digits, '.', '_' and '-', and begins with a letter or digit."
         )
     _check_plain(record.purpose, "purpose", LONGEST_PURPOSE, lines=True)
     if record.duration:
@@ -443,9 +442,7 @@ def _check_transition(record: Record, state: str) -> None:
         raise Refused(f"Request {record.id} is {record.state}, and from there it cannot become {printable(state, 40)}.")
     progress = record.progress
     if record.state == APPROVED and state == DENIED and progress.minted_at and not progress.ended_at:
-        raise Refused(
-            f"Request {record.id} is approved and has its key {progress.key_alias}; delete the key instead of denying the request."
-        )
+        raise Refused(f"Request {record.id} is approved and has its key {progress.key_alias}; delete the key instead of denying the request.")
     if record.state == APPROVED and state == PENDING and not progress.ended_at:
         raise Refused(f"Request {record.id} is approved, and its key has not ended; there is nothing to ask for again.")
 
@@ -527,9 +524,7 @@ def minted(record: Record, *, at: str, key_alias: str, expires: str = "") -> Rec
     progress = record.progress
     if progress.minted_at and (progress.key_alias, progress.expires) == (key_alias, expires):
         return record
-    return _progressed(
-        record, at, minted_at=progress.minted_at or at, key_alias=key_alias, expires=expires, failure=_cleared(progress, "mint")
-    )
+    return _progressed(record, at, minted_at=progress.minted_at or at, key_alias=key_alias, expires=expires, failure=_cleared(progress, "mint"))
 
 
 def delivered(record: Record, *, at: str, via: str) -> Record:

@@ -8,12 +8,11 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import document
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.record import Record
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_records import AT, lives
+from hypothesis import HealthCheck, given, settings
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -8,9 +8,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import durations
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.errors import Refused
@@ -25,6 +22,8 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request
     Record,
 )
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_records import AT, changes, lives, wishes
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 LATER = "2026-11-21T05:00:00Z"
 

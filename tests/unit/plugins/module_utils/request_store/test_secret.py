@@ -10,12 +10,11 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import secret
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.record import APPROVED, DENIED, PENDING, Record
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_records import AT, lives
+from hypothesis import HealthCheck, given, settings
 
 # What the API accepts as a label: it must hold for whatever people write.
 LABEL = r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?"

@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.text import check_text, clip, is_plain
 from hypothesis import given
 from hypothesis import strategies as st
-
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.text import check_text, clip, is_plain
 
 
 @given(st.text(), st.integers(1, 50))
