@@ -59,7 +59,7 @@ lint: ## Run every gate, and say what each took
 	@$(PYTHON) tests/tools/stages.py $(GATES)
 
 ruff: ## Gate: style and mistakes in Python
-	@$(RUN) lint ruff check $(ARGS) .
+	@$(RUN) lint ruff check --output-format concise $(ARGS) .
 	@$(RUN) lint ruff format --check .
 
 yamllint: ## Gate: style of YAML

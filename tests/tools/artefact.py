@@ -16,6 +16,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+
+def do(command: list[str | Path], **options: Any) -> None:
+    """Run a command that says itself what is wrong, and end with it if it fails."""
+    status = subprocess.run(command, check=False, **options).returncode
+    if status:
+        sys.exit(status)
 
 
 def output(name: str) -> Path:
@@ -29,7 +37,7 @@ def output(name: str) -> Path:
 
 def build() -> Path:
     folder = output("build")
-    subprocess.run(["ansible-galaxy", "collection", "build", "--output-path", folder], stdout=subprocess.DEVNULL, check=True)
+    do(["ansible-galaxy", "collection", "build", "--output-path", folder], stdout=subprocess.DEVNULL)
     (archive,) = folder.glob("*.tar.gz")
     return archive
 
@@ -40,19 +48,19 @@ def importer() -> None:
     # What ansible-test and ansible-lint say has gates of its own here.
     settings.write_text("[galaxy-importer]\nRUN_ANSIBLE_LINT = false\nRUN_ANSIBLE_TEST = false\nCHECK_CHANGELOG = true\n", encoding="utf-8")
     environ = {**os.environ, "GALAXY_IMPORTER_CONFIG": str(settings)}
-    subprocess.run([sys.executable, "-m", "galaxy_importer.main", archive.name], cwd=archive.parent, env=environ, check=True)
+    do([sys.executable, "-m", "galaxy_importer.main", archive.name], cwd=archive.parent, env=environ)
 
 
 def docs() -> Path:
     folder = output("docs")
-    init = ["antsibull-docs", "sphinx-init", "--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", folder]
-    subprocess.run([*init, "--sphinx-theme", "sphinx_ansible_theme", "rhpds.litellm_virtual_keys"], stdout=subprocess.DEVNULL, check=True)
+    init: list[str | Path] = ["antsibull-docs", "sphinx-init", "--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", folder]
+    do([*init, "--sphinx-theme", "sphinx_ansible_theme", "rhpds.litellm_virtual_keys"], stdout=subprocess.DEVNULL)
     rst = folder / "temp-rst"
     rst.mkdir(exist_ok=True)
-    make = ["antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", rst]
-    subprocess.run([*make, "rhpds.litellm_virtual_keys"], check=True)
+    make: list[str | Path] = ["antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", rst]
+    do([*make, "rhpds.litellm_virtual_keys"])
     shutil.copytree(rst, folder / "rst", dirs_exist_ok=True)
-    subprocess.run(["sphinx-build", "-q", "-b", "html", "-c", folder, folder / "rst", folder / "html"], check=True)
+    do(["sphinx-build", "-q", "-b", "html", "-c", folder, folder / "rst", folder / "html"])
     return folder / "html" / "index.html"
 
 
