@@ -35,6 +35,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration import request_store_worker as worker
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.request_store_worker import AT, wish
 from ansible_collections.rhpds.litellm_virtual_keys.tests.kube.cluster import Account, Cluster
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import run_module
 
 VERBS = ("get", "list", "create", "patch", "delete")
 LATER = "2026-11-21T05:00:00Z"
@@ -402,3 +403,23 @@ def test_the_fixture_is_what_it_says(kube: Cluster) -> None:
         nobody.trust_env = False
         answer = nobody.get(f"{kube.server}/api/v1/namespaces/default/secrets", verify=str(kube.ca_file), timeout=10)
     assert answer.status_code == 403
+
+
+# ----------------------------------------------------------------------------------------------------------- modules
+def test_the_modules_reach_it_and_never_tell_the_token(kube: Cluster, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    direct = {"store": "kubernetes", "host": kube.server, "api_key": account.token, "ca_cert": str(kube.ca_file), "namespace": account.namespace}
+    asked = run_module("key_request", {**direct, "email": "ada@example.com", "model": "gpt-4"}, diff=True, no_log=False)
+    assert asked["changed"]
+    name = secret.name_of(asked["request"]["request_id"])
+    kube.kubectl("label", "secret", name, "request-state=approved", "--overwrite", account=account)
+    kube.kubectl("annotate", "secret", name, "state=approved", "--overwrite", account=account)
+    monkeypatch.setenv("K8S_AUTH_KUBECONFIG", str(account.kubeconfig))
+    listed = run_module("key_request_info", {"store": "kubernetes", "filter": "open"}, no_log=False)
+    assert [request["state"] for request in listed["requests"]] == ["approved"]
+    change = {"request_id": asked["request"]["request_id"], "action": "minted", "key_alias": "k"}
+    rehearsed = run_module("key_requests", {"store": "kubernetes", "changes": [change]}, check=True, no_log=False)
+    assert rehearsed["requests"][0]["progress"]["status"] == "minted"
+    assert run_module("key_request_info", {"store": "kubernetes"})["requests"] == listed["requests"], "check mode wrote nothing"
+    wrong = run_module("key_request_info", {**direct, "api_key": account.token + "x"}, no_log=False)
+    assert (wrong["failed"], wrong["code"]) == (True, "unauthorized")
+    assert account.token not in json.dumps([asked, listed, rehearsed, wrong])
