@@ -64,11 +64,9 @@ def test_a_row_with_next_to_nothing() -> None:
     assert (key.alias, key.expires, key.spend, key.guid) == ("", None, 0.0, "")
 
 
-@pytest.mark.parametrize(
-    "row", [{}, {"token": ""}, {"token": 7}, {"token": "a", "expires": "soon"}, {"token": "a", "created_at": "then"}]
-)
+@pytest.mark.parametrize("row", [{}, {"token": ""}, {"token": 7}, {"token": "a", "expires": "soon"}, {"token": "a", "created_at": "then"}])
 def test_not_a_row(row: dict[str, Any]) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="has no token|is not an ISO 8601 time"):
         LiveKey.from_row(row)
 
 
@@ -77,9 +75,7 @@ def test_notes_survive_metadata(record: Record) -> None:
     assert Record.from_metadata({"other": 1, RECORD: record.to_metadata()}) == record
 
 
-@pytest.mark.parametrize(
-    "notes", [None, "text", [], {}, {"format": 2, "lab": "x"}, {"format": "1"}, {"generation": 1}, True]
-)
+@pytest.mark.parametrize("notes", [None, "text", [], {}, {"format": 2, "lab": "x"}, {"format": "1"}, {"generation": 1}, True])
 def test_notes_of_somebody_else(notes: Any) -> None:
     assert Record.from_metadata({RECORD: notes}) is None
 

@@ -132,6 +132,7 @@ def test_a_class_is_one_search() -> None:
     assert searches({"virtkey-abc"}) == ["virtkey-abc"]
     assert searches({"ab", "cd"}) == ["ab", "cd"]
     assert searches(set()) == []
+    assert searches({f"{number}" for number in range(100, 160)}) == ["1"], "many that have little in common are one search too"
 
 
 def test_to_delete(served: ServedModel) -> None:

@@ -50,13 +50,17 @@ def of_alias(*users: str) -> Any:
 
 def reconciler(served: ServedModel, *, check_mode: bool = False, key: str = MASTER_KEY, retries: int = 1, secret: str = SECRET) -> Reconciler:
     """One that does not wait, but lets the time of the model pass."""
+
+    def clock() -> float:
+        return served.model.now.timestamp()
+
     client = Client(Connection(url=served.url, api_key=key, retries=retries, retry_delay=0), sleep=served.model.pass_time)
     return Reconciler(
         Gateway(client),
         secret,
         check_mode=check_mode,
         sleep=served.model.pass_time,
-        clock=lambda: served.model.now.timestamp(),
+        clock=clock,
     )
 
 
@@ -363,7 +367,7 @@ def test_another_run_was_faster(served: ServedModel, age: int) -> None:
     aliases = ["virtkey-abc-user1"]
 
     def other_run(request: Request) -> bool:
-        if aliases:
+        if request.body["key_alias"] in aliases:
             alias = aliases.pop()
             body = {"key": derive.value(SECRET, alias, 0), "key_alias": alias, "metadata": request.body["metadata"], "models": ["granite"]}
             served.model.pass_time(-age)
@@ -376,6 +380,18 @@ def test_another_run_was_faster(served: ServedModel, age: int) -> None:
     assert told(outcome) == {"user1": "unchanged" if age else "created", "user2": "created"}
     entries = result_of(outcome, reveal=reconciler(served).value_of)["keys"]
     assert all(served.model.works(entry["value"]) for entry in entries)
+
+
+def test_results_stand_in_the_order_of_what_was_wanted(served: ServedModel) -> None:
+    apply(served, want("user2", "user4", "user9"))
+    outcome = apply(served, [*want("user4"), *want("user3"), *want("user2", rotation="a"), *want("user1")], EXACT)
+    names = [(entry["user"], entry["action"]) for entry in result_of(outcome)["keys"]]
+    assert names[:4] == [("user4", "unchanged"), ("user3", "created"), ("user2", "rotated"), ("user1", "created")]
+    assert sorted(names[4:]) == [("user2", "deleted"), ("user9", "deleted")]
+
+
+def test_deleting_what_is_gone_is_no_error(served: ServedModel) -> None:
+    reconciler(served).gateway.delete(["a" * 64])
 
 
 def test_a_delete_that_arrives_twice(served: ServedModel) -> None:
