@@ -15,7 +15,7 @@ description:
   - Sends mails as text and as HTML, in English, German or Spanish or from own templates, all over one connection to an SMTP
     server.
   - Every mail goes to one recipient. One that is refused does not stop the others. The module fails at the end when a mail
-    was not sent, and RV(results) says which and why.
+    was not sent, and RV(mails) says which and why.
   - The connection is encrypted and the server's certificate is checked. Without encryption nothing is sent, unless
     O(use_tls=none) asks for it.
 author:
@@ -253,7 +253,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-results:
+mails:
   description: What became of each mail, in the order of O(messages).
   returned: always
   type: list
@@ -395,7 +395,7 @@ def send(module: AnsibleModule) -> dict[str, Any]:
 
 def result(notices: Sequence[mail.Notice], mails: Mapping[int, mail.Mail], outcomes: Sequence[smtp.Outcome]) -> dict[str, Any]:
     """What the module returns. Only what cannot be secret is in it."""
-    results = [
+    told = [
         {
             "id": printable(each.id),
             "kind": each.kind,
@@ -406,7 +406,7 @@ def result(notices: Sequence[mail.Notice], mails: Mapping[int, mail.Mail], outco
         for number, (each, outcome) in enumerate(zip(notices, outcomes, strict=True))
     ]
     counts = {status: sum(1 for outcome in outcomes if outcome.status == status) for status in _STATUSES}
-    return {"changed": bool(counts[smtp.SENT] or counts["planned"]), "results": results, "counts": counts}
+    return {"changed": bool(counts[smtp.SENT] or counts["planned"]), "mails": told, "counts": counts}
 
 
 def main() -> None:
@@ -445,10 +445,10 @@ def main() -> None:
         told = send(module)
     except ValueError as error:
         module.fail_json(msg=str(error), code="bad_input", changed=False)
-    lost = [each for each in told["results"] if each["status"] in (smtp.REFUSED, smtp.FAILED)]
+    lost = [each for each in told["mails"] if each["status"] in (smtp.REFUSED, smtp.FAILED)]
     if lost:
         first = f"{lost[0]['kind']} mail to {lost[0]['to']}: {lost[0]['reason']}"
-        module.fail_json(msg=f"{len(lost)} of {len(told['results'])} mails were not sent; the first is the {first}.", code="not_sent", **told)
+        module.fail_json(msg=f"{len(lost)} of {len(told['mails'])} mails were not sent; the first is the {first}.", code="not_sent", **told)
     module.exit_json(**told)
 
 

@@ -47,7 +47,7 @@ def key_mail(server: Server, *messages: dict[str, Any], check: bool = False, **m
 
 
 def statuses(told: dict[str, Any]) -> dict[str, str]:
-    return {each["to"].partition("@")[0]: each["status"] for each in told["results"]}
+    return {each["to"].partition("@")[0]: each["status"] for each in told["mails"]}
 
 
 # ------------------------------------------------------------------------------------------------------- it arrives
@@ -60,7 +60,7 @@ def test_a_key_arrives_encrypted_and_logged_in(smtp: SmtpFactory, tls: str) -> N
     assert (mail.sender, mail.recipients, mail.encrypted, mail.user) == ("keys@example.com", ("ada@example.org",), True, "keys")
     assert KEY in mail.part("plain")
     assert KEY in mail.part("html")
-    assert mail.message["Message-ID"] == told["results"][0]["message_id"]
+    assert mail.message["Message-ID"] == told["mails"][0]["message_id"]
 
 
 def test_without_encryption_only_when_asked_for(smtp: SmtpFactory) -> None:
@@ -142,7 +142,7 @@ def test_a_refused_recipient_does_not_stop_the_others(smtp: SmtpFactory) -> None
     told = key_mail(server, approval("ada"), approval("bob"), approval("eve"))
     assert told["failed"]
     assert (told["code"], statuses(told)) == ("not_sent", {"ada": "sent", "bob": "refused", "eve": "sent"})
-    bob = told["results"][1]
+    bob = told["mails"][1]
     assert (bob["reason"], bob["code"], bob["temporary"], bob["attempts"]) == (
         "the server answered 550 5.1.1 no such user here",
         550,
@@ -156,8 +156,8 @@ def test_a_refused_recipient_does_not_stop_the_others(smtp: SmtpFactory) -> None
 def test_a_bad_message_does_not_stop_the_others(smtp: SmtpFactory) -> None:
     server = smtp()
     told = key_mail(server, {**approval("bob"), "to": "bob@example.org\nBcc: eve@example.org"}, approval("ada"), {**approval("eve"), "value": ""})
-    assert [each["status"] for each in told["results"]] == ["failed", "sent", "failed"]
-    assert told["results"][0]["message_id"] is None
+    assert [each["status"] for each in told["mails"]] == ["failed", "sent", "failed"]
+    assert told["mails"][0]["message_id"] is None
     assert server.mailbox.tries == ["ada@example.org"]
 
 
@@ -166,7 +166,7 @@ def test_put_off_then_taken(smtp: SmtpFactory) -> None:
     server.mailbox.put_off.update({"ada@example.org": 2, "bob@example.org": 1})
     told = key_mail(server, approval("ada"), approval("bob"), approval("eve"))
     assert told["counts"]["sent"] == 3
-    assert {each["to"]: each["attempts"] for each in told["results"]} == {"ada@example.org": 3, "bob@example.org": 2, "eve@example.org": 1}
+    assert {each["to"]: each["attempts"] for each in told["mails"]} == {"ada@example.org": 3, "bob@example.org": 2, "eve@example.org": 1}
     assert server.mailbox.tries[2] == "eve@example.org"  # nobody waits for those who are put off
 
 
@@ -174,7 +174,7 @@ def test_put_off_for_ever_ends(smtp: SmtpFactory) -> None:
     server = smtp()
     server.mailbox.put_off["ada@example.org"] = 99
     told = key_mail(server, approval("ada"), approval("bob"), retries=2)
-    ada = told["results"][0]
+    ada = told["mails"][0]
     assert (ada["status"], ada["temporary"], ada["code"], ada["attempts"]) == ("failed", True, 451, 3)
     assert statuses(told)["bob"] == "sent"
 
@@ -193,7 +193,7 @@ def test_a_mail_that_breaks_every_connection_does_not_stop_the_others(smtp: Smtp
     server.mailbox.hang_ups["bob@example.org"] = 99
     told = key_mail(server, approval("bob"), approval("ada"), approval("eve"), retries=2)
     assert statuses(told) == {"bob": "failed", "ada": "sent", "eve": "sent"}
-    assert (told["results"][0]["temporary"], told["results"][0]["attempts"]) == (True, 3)
+    assert (told["mails"][0]["temporary"], told["mails"][0]["attempts"]) == (True, 3)
 
 
 def test_a_server_that_takes_only_some_mails_at_a_time(smtp: SmtpFactory) -> None:
@@ -208,7 +208,7 @@ def test_a_server_that_takes_only_some_mails_at_a_time(smtp: SmtpFactory) -> Non
 
 def test_sent_again_has_the_same_message_id(smtp: SmtpFactory) -> None:
     server = smtp()
-    first, second = (key_mail(server, approval("ada"))["results"][0]["message_id"] for _time in range(2))
+    first, second = (key_mail(server, approval("ada"))["mails"][0]["message_id"] for _time in range(2))
     assert first == second
     assert [mail.message["Message-ID"] for mail in server.mailbox.received] == [first, first]
 
@@ -219,8 +219,8 @@ def test_a_certificate_that_does_not_hold(smtp: SmtpFactory, tls: str, certifica
     server = smtp(tls, users={"keys": PASSWORD}, certificate=certificate)
     told = key_mail(server, approval("ada"), approval("bob"), user="keys", password=PASSWORD)
     assert set(statuses(told).values()) == {"failed"}
-    assert words in told["results"][0]["reason"]
-    assert told["results"][1]["temporary"] is False
+    assert words in told["mails"][0]["reason"]
+    assert told["mails"][1]["temporary"] is False
     assert server.mailbox.received == []
     unchecked = key_mail(server, approval("ada"), user="keys", password=PASSWORD, validate_certs=False)
     assert unchecked["counts"]["sent"] == 1
@@ -238,7 +238,7 @@ def test_a_server_without_starttls_gets_neither_password_nor_key(smtp: SmtpFacto
     server = smtp("none", users={"keys": PASSWORD})
     told = key_mail(server, approval("ada"), use_tls=use_tls, user="keys", password=PASSWORD)
     assert "does not offer STARTTLS, so nothing was sent" in told["msg"]
-    assert told["results"][0]["temporary"] is False
+    assert told["mails"][0]["temporary"] is False
     assert server.mailbox.tries == []
 
 
@@ -258,7 +258,7 @@ def test_a_wrong_password_is_said_once_and_not_shown(smtp: SmtpFactory) -> None:
 
 def test_a_server_that_wants_a_login_and_gets_none(smtp: SmtpFactory) -> None:
     told = key_mail(smtp(users={"keys": PASSWORD}), approval("ada"))
-    assert "530" in told["results"][0]["reason"]
+    assert "530" in told["mails"][0]["reason"]
 
 
 def test_a_server_that_is_down_costs_its_tries_once_and_not_for_each_mail(smtp: SmtpFactory) -> None:
@@ -266,7 +266,7 @@ def test_a_server_that_is_down_costs_its_tries_once_and_not_for_each_mail(smtp: 
     started = time.monotonic()
     told = key_mail(server, *(approval(f"user{number}") for number in range(200)), retries=3, retry_delay=0.2)
     assert time.monotonic() - started < 10
-    assert (set(statuses(told).values()), told["results"][199]["temporary"]) == ({"failed"}, True)
+    assert (set(statuses(told).values()), told["mails"][199]["temporary"]) == ({"failed"}, True)
     assert f"localhost:{server.port} cannot be reached: Connection refused" in told["msg"]
 
 
@@ -288,7 +288,7 @@ def test_a_server_that_never_answers_is_left_after_the_timeout(smtp: SmtpFactory
         started = time.monotonic()
         told = key_mail(server, approval("ada"), timeout=0.5, retries=1)
         assert time.monotonic() - started < 8
-    assert told["results"][0]["temporary"] is True
+    assert told["mails"][0]["temporary"] is True
 
 
 def test_an_unknown_host() -> None:

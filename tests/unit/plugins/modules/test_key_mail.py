@@ -47,5 +47,5 @@ def test_the_key_is_hidden_and_nothing_else_is() -> None:
     told = run_module("key_mail", {"messages": [message]}, check=True, no_log=False)
     assert told["invocation"]["module_args"]["messages"][0]["value"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
     assert told["invocation"]["module_args"]["messages"][0]["note"] == "approval"
-    assert told["results"][0]["to"] == "ada@example.org"
+    assert told["mails"][0]["to"] == "ada@example.org"
     assert KEY not in json.dumps(told)

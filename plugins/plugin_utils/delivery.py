@@ -1,0 +1,343 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""What the role key_delivery hands out, and what became of it. Pure: the role's tasks do what is planned here.
+
+A plan has, for each method, one parcel per key. What is wrong with the settings is an error before anything is handed
+out; what is wrong with one key is a result of that key, and the others go on.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import PurePosixPath
+from typing import Any
+
+from ..module_utils import client_env, derive
+from ..module_utils.errors import redact
+from ..module_utils.printable import printable
+
+KUBERNETES_SECRET, MAIL, ENV_FILE, AGNOSTICD = METHODS = ("kubernetes_secret", "mail", "env_file", "agnosticd")
+REMOVABLE = (KUBERNETES_SECRET, ENV_FILE)
+DELIVERED, REMOVED, PLANNED, FAILED = "delivered", "removed", "planned", "failed"
+
+SECRET_TYPE = "rhpds/litellm-virtual-key"  # noqa: S105 - no password
+"""The type of a Secret cannot be changed, so the API server itself keeps us from taking over a Secret of somebody else."""
+MANAGER = "rhpds.litellm_virtual_keys"
+PREFIX = "litellm-virtual-keys.rhpds/"
+
+_USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_PERMANENT = frozenset((400, 401, 403, 404, 405, 409, 413, 422))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The role's variables that decide what is handed out."""
+
+    methods: Sequence[str]
+    url: str = ""
+    state: str = "present"
+    vendors: Sequence[str] = tuple(client_env.VENDORS)
+    vendor_paths: Mapping[str, str] = field(default_factory=dict)
+    namespace: str = ""
+    secret_prefix: str = ""
+    env_file: str = ""
+    mail_language: str = "en"
+    mail_note: str = ""
+    mail_include_value: bool = True
+    messages: Sequence[Mapping[str, Any]] = ()
+    """Mails beside those that bring keys, as the module key_mail takes them."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A key, or a mail, on one way. `contents` is what the task of that way takes."""
+
+    alias: str
+    user: str
+    email: str
+    request_id: str
+    target: str
+    contents: Mapping[str, Any]
+
+
+# -------------------------------------------------------------------------------------------------------------- plan
+def plan(keys: Iterable[Mapping[str, Any]], settings: Settings) -> dict[str, Any]:
+    """By method a list of parcels as mappings, and `problems`: results of keys that cannot be delivered.
+
+    Raises ValueError for settings that cannot work.
+    """
+    unknown = [method for method in settings.methods if method not in METHODS]
+    if unknown:
+        raise ValueError(f"method {printable(str(unknown[0]), 40)!r} is not known; choose among {', '.join(METHODS)}.")
+    present = settings.state == "present"
+    wanted = [_checked(key) for key in keys if not key.get("retired_from") and not (present and key.get("action") == "deleted")]
+    if present and wanted:
+        client_env.variables(settings.url, "sk-check", settings.vendors, settings.vendor_paths)
+    if MAIL in settings.methods and present and not settings.mail_include_value and not settings.mail_note.strip():
+        raise ValueError("mails shall not hold the key and the note is empty; say in key_delivery_mail_note where the recipient finds it.")
+    planned: dict[str, list[Parcel]] = {method: [] for method in METHODS}
+    problems: list[dict[str, Any]] = []
+    for method in dict.fromkeys(settings.methods):
+        if not present and method not in REMOVABLE:
+            continue
+        for key in wanted:
+            try:
+                if present and not key.get("value"):
+                    raise ValueError("its value is not known; give the task that makes keys no_log, or rotate a key that cannot be recovered")
+                planned[method].append(_PACK[method](key, settings))
+            except ValueError as error:
+                problems.append(_result(_parcel(key, "", {}), method, FAILED, reason=str(error).removesuffix(".")))
+        _refuse_shared_targets(method, planned[method])
+    planned[MAIL] += map(_notice, settings.messages)
+    return {**{method: [parcel.__dict__ for parcel in parcels] for method, parcels in planned.items()}, "problems": problems}
+
+
+def _checked(key: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(key.get("alias"), str) or not key["alias"]:
+        raise ValueError("an entry of key_delivery_keys has no alias; give the list of keys that the module virtual_keys returns.")
+    return key
+
+
+def _refuse_shared_targets(method: str, parcels: Sequence[Parcel]) -> None:
+    seen: dict[str, str] = {}
+    for parcel in parcels if method in REMOVABLE else ():
+        other = seen.setdefault(parcel.target, parcel.alias)
+        if other != parcel.alias:
+            name = "secret_name" if method == KUBERNETES_SECRET else "env_file"
+            raise ValueError(f"the keys {other} and {parcel.alias} would share {parcel.target}; give one of them another {name}.")
+
+
+def _parcel(key: Mapping[str, Any], target: str, contents: Mapping[str, Any]) -> Parcel:
+    return Parcel(
+        key["alias"], str(key.get("user") or ""), str(key.get("email") or key.get("user_id") or ""), str(key.get("request_id") or ""), target, contents
+    )
+
+
+def _notice(message: Mapping[str, Any]) -> Parcel:
+    told = {name: str(message.get(name) or "") for name in ("alias", "user", "to", "request_id", "id")}
+    return Parcel(told["alias"], told["user"], told["to"], told["request_id"] or told["id"], told["to"], message)
+
+
+def _secret(key: Mapping[str, Any], settings: Settings) -> Parcel:
+    namespace = str(key.get("namespace") or settings.namespace)
+    if not _NAMESPACE.fullmatch(namespace):
+        raise ValueError(f"the namespace is {printable(namespace, 80)!r}; set key_delivery_kubernetes_namespace, or namespace of the key")
+    name = str(key.get("secret_name") or settings.secret_prefix + slug(key["alias"], 200))
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"the name of the Secret is {printable(name, 80)!r}; use small letters, digits, '-' and '.'")
+    metadata: dict[str, Any] = {"name": name, "namespace": namespace}
+    manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": SECRET_TYPE}
+    if settings.state == "present":
+        owner = str(key.get("email") or key.get("user_id") or key.get("user") or "")
+        metadata["labels"] = {
+            "app.kubernetes.io/managed-by": MANAGER,
+            "app.kubernetes.io/component": "llm-key",
+            f"{PREFIX}alias": label(key["alias"]),
+            **({f"{PREFIX}owner": label(owner)} if owner else {}),
+        }
+        notes = {"alias": key["alias"], "owner": owner, "expires": key.get("expires") or "never", "key-id": key.get("key_id") or ""}
+        metadata["annotations"] = {f"{PREFIX}{name}": printable(str(said)) for name, said in notes.items() if said}
+        variables = client_env.variables(settings.url, key["value"], settings.vendors, settings.vendor_paths)
+        manifest["data"] = {name: base64.b64encode(value.encode()).decode() for name, value in variables.items()}
+    return _parcel(key, f"{namespace}/{name}", manifest)
+
+
+def _message(key: Mapping[str, Any], settings: Settings) -> Parcel:
+    value = str(key["value"])
+    parcel = _parcel(key, "", {})
+    if not parcel.email:
+        raise ValueError("it has no e-mail address; give email with the key")
+    models = [str(model) for model in key.get("models") or []]
+    message = {
+        "kind": "approval",
+        "to": parcel.email,
+        "id": f"{parcel.request_id or parcel.alias}/{derive.token(value)[:16]}",  # a rotated key is another mail
+        "language": str(key.get("language") or settings.mail_language),
+        "value": value if settings.mail_include_value else "",
+        "url": settings.url,
+        "alias": parcel.alias,
+        "user": parcel.user,
+        "models": models,
+        "package": str(key.get("package") or ""),
+        "expires": str(key["expires"] or "never") if "expires" in key else "",
+        "request_id": parcel.request_id,
+        "note": str(key.get("note") or settings.mail_note),
+    }
+    return _parcel(key, parcel.email, {name: said for name, said in message.items() if said})
+
+
+def _env_file(key: Mapping[str, Any], settings: Settings) -> Parcel:
+    user = str(key.get("user") or "")
+    path = str(key.get("env_file") or "")
+    if not path:
+        if not settings.env_file or (user and not _USER.fullmatch(user)):
+            raise ValueError("no name for its file can be made of key_delivery_env_file and its user; give env_file with the key")
+        shared = PurePosixPath(settings.env_file)
+        path = str(shared.with_name(f"{shared.stem}-{user}{shared.suffix}")) if user else settings.env_file
+    if not path.isprintable() or path.endswith("/"):
+        raise ValueError(f"its file is {printable(path, 100)!r}; give the path of a file")
+    if settings.state != "present":
+        return _parcel(key, path, {})
+    variables = client_env.variables(settings.url, key["value"], settings.vendors, settings.vendor_paths)
+    comments = [f"LLM key {key['alias']}. Read it with: source {PurePosixPath(path).name}"]
+    return _parcel(key, path, {"content": client_env.env_file(variables, comments)})
+
+
+def _user_info(key: Mapping[str, Any], settings: Settings) -> Parcel:
+    endpoint = client_env.gateway_address(settings.url)
+    models = [str(model) for model in key.get("models") or []]
+    parcel = _parcel(key, str(key.get("user") or "the lab"), {})
+    data = {
+        "litellm_api_endpoint": endpoint,
+        "litellm_api_base_url": f"{endpoint}/v1",
+        "litellm_virtual_key": str(key["value"]),
+        "litellm_key_alias": parcel.alias,
+        "litellm_key_id": derive.token(str(key["value"])),
+        **({"litellm_available_models": models, "litellm_available_models_list": ", ".join(models)} if models else {}),
+        **({"litellm_user_email": parcel.email} if parcel.email and parcel.user else {}),
+    }
+    return _parcel(key, parcel.target, {"data": data})
+
+
+_PACK: dict[str, Callable[[Mapping[str, Any], Settings], Parcel]] = {
+    KUBERNETES_SECRET: _secret,
+    MAIL: _message,
+    ENV_FILE: _env_file,
+    AGNOSTICD: _user_info,
+}
+
+
+def slug(text: str, longest: int) -> str:
+    """`text` in small letters, digits and '-', at most `longest` characters. What does not fit as it is gets a hash of itself."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return plain if plain == text and len(plain) <= longest else _hashed(plain, text, longest)
+
+
+def label(text: str) -> str:
+    """`text` as the value of a Kubernetes label. `ada@example.com` is `ada_at_example.com`; what does not fit gets a hash of itself."""
+    told = text.replace("@", "_at_")
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", told).strip("._-")
+    return plain if plain == told and len(plain) <= 63 else _hashed(plain, text, 63)
+
+
+def _hashed(plain: str, text: str, longest: int) -> str:
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    return f"{plain[: longest - 11].rstrip('._-')}-{digest}".lstrip("-")
+
+
+# ----------------------------------------------------------------------------------------------------------- results
+def results(parcels: Sequence[Mapping[str, Any]], method: str, outcome: Mapping[str, Any], done: str = DELIVERED) -> list[dict[str, Any]]:
+    """What became of each parcel, from what the method's task registered. `done` is the word for success. Holds no key."""
+    packed = [Parcel(**parcel) for parcel in parcels]
+    read = {KUBERNETES_SECRET: _of_kubernetes, MAIL: _of_mail}.get(method, _of_loop)
+    return read(packed, method, outcome, done)
+
+
+def _of_mail(parcels: Sequence[Parcel], method: str, outcome: Mapping[str, Any], done: str) -> list[dict[str, Any]]:
+    entries: Sequence[Mapping[str, Any]] = outcome.get("mails") or []
+    if len(entries) != len(parcels):
+        return [_result(parcel, method, FAILED, reason=_words(outcome), temporary=True) for parcel in parcels]
+    good = ("sent", "planned")
+    return [
+        _result(
+            parcel,
+            method,
+            done if entry["status"] in good else FAILED,
+            changed=entry["status"] in good,
+            reason=str(entry["reason"]),
+            temporary=bool(entry["temporary"]),
+        )
+        for parcel, entry in zip(parcels, entries, strict=True)
+    ]
+
+
+def _of_kubernetes(parcels: Sequence[Parcel], method: str, outcome: Mapping[str, Any], done: str) -> list[dict[str, Any]]:
+    """kubernetes.core.k8s answers one definition as it is, and several as a list, in order.
+
+    Removal is two steps: what was `claimed` in a dry run, and what of that was `removed`.
+    """
+    if "claimed" in outcome:
+        claims = _of_kubernetes(parcels, method, outcome["claimed"], done)
+        ours = [parcel for parcel, claim in zip(parcels, claims, strict=True) if claim["status"] != FAILED]
+        removals = iter(_of_kubernetes(ours, method, outcome["removed"], done))
+        return [claim if claim["status"] == FAILED else next(removals) for claim in claims]
+    single = len(parcels) == 1 and ("result" in outcome or "error" in outcome)
+    entries: Sequence[Mapping[str, Any]] = [outcome] if single else (outcome.get("result") or {}).get("results") or []
+    if len(entries) != len(parcels):
+        return [_result(parcel, method, FAILED, reason=_words(outcome), temporary=True) for parcel in parcels]
+    return [_of_secret(parcel, method, entry, done) for parcel, entry in zip(parcels, entries, strict=True)]
+
+
+def _of_secret(parcel: Parcel, method: str, entry: Mapping[str, Any], done: str) -> dict[str, Any]:
+    error = entry.get("error")
+    if not error:
+        return _result(parcel, method, done, changed=bool(entry.get("changed")))
+    code, reason = _status(str(error.get("msg") or error))
+    if "field is immutable" in reason or (code == 409 and re.search(r"\.type\b", reason)):
+        reason = f"{parcel.target} is a Secret that this collection did not make; give the key another secret_name"
+    elif code == 404 and "data" not in parcel.contents:  # to be removed, and not even its namespace is there
+        return _result(parcel, method, done)
+    for hidden in (parcel.contents.get("data") or {}).values():
+        reason = reason.replace(hidden, "***")
+    return _result(parcel, method, FAILED, reason=reason, temporary=code not in _PERMANENT)
+
+
+def _of_loop(parcels: Sequence[Parcel], method: str, outcome: Mapping[str, Any], done: str) -> list[dict[str, Any]]:
+    entries: Sequence[Mapping[str, Any]] = outcome.get("results") or []
+    if len(entries) != len(parcels):
+        return [_result(parcel, method, FAILED, reason=_words(outcome), temporary=True) for parcel in parcels]
+    return [
+        _result(parcel, method, FAILED, reason=_words(entry), temporary=True)
+        if entry.get("failed") or entry.get("unreachable")
+        else _result(parcel, method, done, changed=bool(entry.get("changed")))
+        for parcel, entry in zip(parcels, entries, strict=True)
+    ]
+
+
+def _status(words: str) -> tuple[int | None, str]:
+    """Code and message of the Kubernetes Status that an error of kubernetes.core quotes, else the words."""
+    found = re.search(r"\{.*\}", words, re.DOTALL)
+    for text in (found[0], found[0].replace("\\\\", "\\").replace("\\'", "'")) if found else ():
+        try:
+            status = json.loads(text)
+            return int(status["code"]), str(status["message"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return None, words
+
+
+def _words(outcome: Mapping[str, Any]) -> str:
+    return str(outcome.get("msg") or outcome.get("module_stderr") or "the task did not say what became of it")
+
+
+def _result(parcel: Parcel, method: str, status: str, *, changed: bool = False, reason: str = "", temporary: bool = False) -> dict[str, Any]:
+    return {
+        "alias": parcel.alias,
+        "user": parcel.user,
+        "email": parcel.email,
+        "request_id": parcel.request_id,
+        "kind": str(parcel.contents.get("kind") or "") if method == MAIL else "",
+        "method": method,
+        "target": parcel.target,
+        "status": status,
+        "changed": changed,
+        "reason": printable(redact(reason), 400),
+        "temporary": temporary,
+    }
+
+
+def settings_from(options: Mapping[str, Any]) -> Settings:
+    """Settings by name. Raises ValueError for a name that is none."""
+    unknown = set(options) - {item.name for item in fields(Settings)}
+    if unknown:
+        raise ValueError(f"{', '.join(sorted(unknown))} is no setting of a delivery.")
+    return Settings(**options)
