@@ -12,8 +12,8 @@ type: stdout
 short_description: Prints only what a playbook has to say
 version_added: 2.0.0
 description:
-  - Prints the messages of C(ansible.builtin.debug) tasks as plain text, the names of plays, the names of tasks that take
-    long, and failures. Everything else is left out.
+  - Prints the messages of C(ansible.builtin.debug) tasks, texts as they are and data as JSON, to standard output. The names
+    of plays, the names of tasks that take long, and failures go to standard error. Everything else is left out.
   - Made for the playbooks of this collection that answer a question, such as C(list) and C(report).
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
@@ -31,6 +31,7 @@ requirements:
   - set as stdout in configuration
 """
 
+import json
 import threading
 import time
 from typing import Any
@@ -51,7 +52,7 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_play_start(self, play: Any) -> None:
         name = play.get_name().strip()
         if name:
-            self._display.display(f"\n{name}\n{'=' * len(name)}")
+            self._tell(f"\n{name}\n{'=' * len(name)}")
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         self._finish()
@@ -60,7 +61,7 @@ class CallbackModule(CallbackBase):
 
         def tell() -> None:
             self._told = started
-            self._display.display(f"  … {name}")
+            self._tell(f"  … {name}")
 
         self._timer = threading.Timer(self.get_option("slow_seconds"), tell)
         self._timer.daemon = True
@@ -99,19 +100,19 @@ class CallbackModule(CallbackBase):
             self._timer.cancel()
             self._timer = None
         if self._told is not None:
-            self._display.display(f"    {time.monotonic() - self._told:.0f} s")
+            self._tell(f"    {time.monotonic() - self._told:.0f} s")
             self._told = None
 
+    def _tell(self, text: str) -> None:
+        """What goes beside the answer: to standard error, so that the answer can be piped."""
+        self._display.display(text, stderr=True)
+
     def _say(self, result: dict[str, Any]) -> None:
+        """The answer: text as it is, data as JSON."""
         message = result.get("msg")
         if isinstance(message, list) and all(isinstance(line, str) for line in message):
             self._display.display("\n".join(message))
         elif isinstance(message, str):
             self._display.display(message)
-        else:
-            self._display.display(
-                self._dump_results(
-                    {name: value for name, value in result.items() if not name.startswith("_") and name != "changed"},
-                    indent=2,
-                )
-            )
+        elif message is not None:
+            self._display.display(json.dumps(message, indent=2, default=str))
