@@ -10,6 +10,7 @@ core-2.17 core-2.20@3.13
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import time
@@ -34,8 +35,12 @@ def commands(sanity: bool) -> list[list[str]]:
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--sanity", action="store_true", help="run ansible-test sanity too")
+    parser.add_argument("--list", action="store_true", help="print all combinations as JSON, for CI, and stop")
     parser.add_argument("wanted", nargs="*", metavar="CORE[@PYTHON]", help="only these")
     arguments = parser.parse_args()
+    if arguments.list:
+        print(json.dumps([{"core": core.partition("-")[2], "python": minor} for core, pythons in PYTHONS.items() for minor in pythons]))
+        return 0
     wanted: list[str] = arguments.wanted
     rows: list[tuple[str, str]] = []
     for core, pythons in PYTHONS.items():
