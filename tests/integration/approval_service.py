@@ -112,6 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
     def with_reason(self) -> None:
         self.answer(200, b'{"decision": "deny", "reason": "cost center\\u001b[31m\\r\\nis closed"}')
 
+    def echo(self) -> None:
+        self.answer(200, json.dumps({"decision": "DENY", "reason": f"you sent {self.headers['Authorization']}"}).encode())
+
     def nonsense(self) -> None:
         self.answer(200, b'{"decision": "PERHAPS"}')
 

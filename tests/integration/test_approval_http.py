@@ -74,6 +74,8 @@ def test_headers_are_sent_and_shown_nowhere(service: Service) -> None:
     assert service.asked[0].path == "/DENY?tenant=7"
     assert "s3cret" not in repr(outcome.trace) + outcome.reason
     assert "tenant" not in repr(outcome.trace)
+    echoed = ask(f"{service.url}/echo", headers={"Authorization": "Bearer s3cret-token"})
+    assert "you sent ********" in echoed.trace[0].detail
 
 
 def test_a_netrc_file_and_cookies_say_nothing_about_anybody(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +84,7 @@ def test_a_netrc_file_and_cookies_say_nothing_about_anybody(service: Service, tm
     netrc.write_text("machine 127.0.0.1 login me password s3cret\n")
     monkeypatch.setenv("NETRC", str(netrc))
     requests = [{"email": f"user{number}@company.com", "model": "gpt-4"} for number in range(3)]
-    decide(requests, http(f"{service.url}/cookie"))
+    decide(requests, http(f"{service.url}/cookie"), parallel=1)
     assert len(service.asked) == 3
     assert not any("Authorization" in asked.headers or "Cookie" in asked.headers for asked in service.asked)
 

@@ -14,7 +14,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approva
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approval_parts import decide, one, rule, trusted
+from approval_parts import decide, one, rule, trusted, untrusted
 
 APPROVE, DENY, CONTINUE, REVIEW, PENDING = Decision
 REST = rule("allowlist", list=["*"])  # approves what the rule before let pass
@@ -216,7 +216,7 @@ def test_conditions(text: Any, expected: Decision) -> None:
     ],
 )
 def test_what_the_requester_wrote_is_never_templated(note: str) -> None:
-    chain = [condition("request.note == '49' or request.note == request.email or request.deep[0].note == '49' or request.note == true")]
+    chain = [condition("request.note | string == '49' or request.note == request.email or request.deep[0].note | string == '49' or request.note == true")]
     outcome = one(chain, note=note, deep=[{"note": note}])
     assert said(outcome) == ["expression CONTINUE"]
     same = one([condition(f"request.note | length == {len(note)} and request.deep[0].note | length == {len(note)}")], note=note, deep=[{"note": note}])
@@ -226,7 +226,12 @@ def test_what_the_requester_wrote_is_never_templated(note: str) -> None:
 
 
 def test_trusted_text_in_a_request_is_data_as_well() -> None:
-    assert one([condition("request.note == '49'")], note=trusted("{{ 7 * 7 }}")).decision is DENY
+    assert one([condition("request.note | string == '49'")], note=trusted("{{ 7 * 7 }}")).decision is DENY
+
+
+def test_a_condition_from_data_that_ansible_does_not_trust_is_refused() -> None:
+    with pytest.raises(ChainError, match="from data that Ansible does not trust"):
+        one([rule("expression", condition=untrusted("request.model == 'gpt-4'"), decision="approve")])
 
 
 @given(st.text(max_size=60))
