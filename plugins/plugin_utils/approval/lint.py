@@ -61,9 +61,10 @@ def _closed(links: Sequence[Link]) -> Iterator[Finding]:
 
 def _unreachable(links: Sequence[Link]) -> Iterator[Finding]:
     reachable, end = _reachable(links)
+    if end is None:
+        return
+    ways = " or ".join(sorted(decision.word for decision in end.outcomes()))
     for link in links[len(reachable) :]:
-        assert end is not None
-        ways = " or ".join(sorted(decision.word for decision in end.outcomes()))
         told = f"is never reached, because rules[{end.index}] ({end.name}) always ends the chain ({ways})"
         yield Finding(ERROR, link.index, link.name, f"{told}; move it before that rule")
 

@@ -35,7 +35,7 @@ class Rule(ApprovalRule):
         return self.patterns().outcomes(Decision.APPROVE, otherwise=Decision.DENY)
 
     def patterns(self) -> Patterns:
-        return Patterns("email", tuple(compared for _, compared in self._compared))
+        return Patterns("email", tuple(compared for _pattern, compared in self._compared))
 
     def lint(self) -> list[str]:
         return [

@@ -40,7 +40,8 @@ class Rule(ApprovalRule):
                 raise OptionError("condition", f"is {condition!r}, which cannot be used: {wrong}")
 
     def evaluate(self, request: Request, context: Context) -> Verdict:
-        assert context.evaluate is not None  # `check` has seen to it
+        if context.evaluate is None:
+            raise RuleUnavailable("there is nothing that evaluates conditions")
         variables = {"request": request.as_dict()}
         for condition in self._conditions:
             try:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Request, Verdict
+from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Request, RuleUnavailable, Verdict
 from ...plugin_utils.approval.tally import DOMAIN, PACKAGE, PERSON
 
 _LIMITS = {"per_person": PERSON, "per_domain": DOMAIN, "per_package": PACKAGE}
@@ -48,7 +48,8 @@ class Rule(ApprovalRule):
             raise OptionError(next(iter(self._limits)), "counts live keys, and the task was not told of any; give it usage (an empty list when there are none)")
 
     def evaluate(self, request: Request, context: Context) -> Verdict:
-        assert context.tally is not None  # `check` has seen to it
+        if context.tally is None:
+            raise RuleUnavailable("the live keys are not known")
         subjects = {PERSON: request.address.person, DOMAIN: request.domain, PACKAGE: request.package}
         counts = []
         for option, limit in self._limits.items():

@@ -15,6 +15,7 @@ from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.template import Templar
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.action import approval, policy_check
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.decision import Decision
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.sub_plugins.approval import allowlist
 
 from approval_parts import rule
@@ -39,7 +40,7 @@ def run(module: Any, *, check: bool = False, **arguments: Any) -> dict[str, Any]
 def test_one_request_or_a_list() -> None:
     (single,) = run(approval, rules=[ALLOW], request=REQUEST)["results"]
     assert single["decision"] == "APPROVE"
-    assert type(single["decision"]) is str
+    assert not isinstance(single["decision"], Decision)
     assert [result["decision"] for result in run(approval, rules=[ALLOW], requests=[REQUEST] * 3)["results"]] == ["APPROVE"] * 3
     assert run(approval, rules=[ALLOW], requests=[])["results"] == []
 
