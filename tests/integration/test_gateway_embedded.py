@@ -144,7 +144,7 @@ def test_its_whole_life(own: dict[str, Any], playbook: Playbooks) -> None:
     assert gateway.connection == first
 
     # Another configuration: LiteLLM alone restarts, where it was; check mode says so and does not.
-    own["litellm_gateway_mock_models"] = ["new-model"]
+    own |= {"litellm_gateway_mock_models": ["new-model"], "litellm_gateway_workers": 2}
     assert playbook("gateway", own, "--check").changed > 0
     assert gateway.connection == first
     run = playbook("gateway", own, "-vvv", "--diff")

@@ -51,6 +51,11 @@ STOP_SECONDS = 30.0
 """How long a service may take to end by itself before it is killed."""
 RECOVERY_SECONDS = 20.0
 """How long a running service may be unready before it is restarted: LiteLLM needs some seconds after its database was away."""
+WORKER_SECONDS = 60
+"""How long one of several workers may be silent before LiteLLM replaces it. By default that is 5 seconds, and a worker that needs
+more than those to start on a busy machine is replaced for ever."""
+MARK = "LITELLM_GATEWAY_LOCK"
+"""Environment variable that every process of a service inherits; it names the service's lock file."""
 POLL_SECONDS = 0.1
 LOG_TAIL_LINES = 25
 INHERITED = frozenset({"http_proxy", "https_proxy", "no_proxy", "all_proxy", "ssl_cert_file", "ssl_cert_dir", "requests_ca_bundle", "tz"})
@@ -133,6 +138,32 @@ def has_open(pid: int, file: Path) -> bool:
     return False
 
 
+def left_overs(lock: Path) -> list[int]:
+    """The processes that a service has started, whoever is their parent by now; known by the mark in their environment.
+
+    Only to be asked where nobody holds the lock, as the service itself carries the mark too. Always empty where there is no /proc.
+    """
+    mark = f"{MARK}={lock}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, PermissionError, ProcessLookupError):
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
+
+
+def end_left_overs(lock: Path) -> bool:
+    """Kill them; return whether there were any."""
+    pids = first = left_overs(lock)
+    while pids:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(POLL_SECONDS / 2)
+        pids = left_overs(lock)
+    return bool(first)
+
+
 @dataclasses.dataclass(frozen=True)
 class Service:
     """One program that runs in the background."""
@@ -186,7 +217,7 @@ class Service:
             os.ftruncate(lock, 0)
             process = subprocess.Popen(
                 self.command,
-                env=self.environment,
+                env={**self.environment, MARK: str(self.lock)},
                 cwd=self.working_directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -227,17 +258,17 @@ class Service:
                 raise GatewayError(f"{self.title} was not ready after {self.start_seconds:g} seconds and was stopped. {self.log_tail()}")
             time.sleep(POLL_SECONDS)
 
-    def stop(self) -> None:
-        """End the program and everything it started."""
+    def stop(self) -> bool:
+        """End the program and everything it started; return whether there was anything."""
         record = holder(self.lock)
-        if record is None:
-            return
-        pid = record["pid"]
-        self.send(pid, self.stop_signal, os.kill)
-        if not self.ends_within(STOP_SECONDS):
-            self.send(pid, signal.SIGKILL, os.killpg)
+        if record is not None:
+            pid = record["pid"]
+            self.send(pid, self.stop_signal, os.kill)
             if not self.ends_within(STOP_SECONDS):
-                raise GatewayError(f"{self.title} (process {pid}) does not end: stop it by hand, then run again")
+                self.send(pid, signal.SIGKILL, os.killpg)
+                if not self.ends_within(STOP_SECONDS):
+                    raise GatewayError(f"{self.title} (process {pid}) does not end: stop it by hand, then run again")
+        return end_left_overs(self.lock) or record is not None
 
     def send(self, pid: int, number: signal.Signals, kill: Callable[[int, int], None]) -> None:
         if has_open(pid, self.lock):
@@ -450,6 +481,7 @@ class Gateway:
             "--host": self.host,
             "--port": str(self.ports["litellm"]),
             "--num_workers": str(self.told["workers"]),
+            "--timeout_worker_healthcheck": str(WORKER_SECONDS),
             "--telemetry": "False",
         }
         return Service(
@@ -499,6 +531,9 @@ class Gateway:
 
     def start(self, only: str | None) -> bool:
         """Bring the services up, and to their present configuration; return whether anything had to be done."""
+        for lock in map(self.lock, SERVICES):
+            if holder(lock) is None:
+                end_left_overs(lock)  # of a service that was killed; they would keep its port
         self.prepare()
         if only != "litellm":
             self.prepare_postgres()
@@ -514,16 +549,16 @@ class Gateway:
         return not self.ports or any(not service.is_current() for service in self.services(only))
 
     def stop(self, only: str | None) -> bool:
-        """Stop the services; return whether any of them ran."""
-        if not self.would_stop(only):
+        """Stop the services; return whether there was anything to stop."""
+        if not self.ports:
             return False
-        for service in reversed(self.services(only)):
-            service.stop()
+        stopped = [service.stop() for service in reversed(self.services(only))]
         self.write_connection()
-        return True
+        return any(stopped)
 
     def would_stop(self, only: str | None) -> bool:
-        return any(pid for name, pid in self.pids().items() if only in (None, name))
+        locks = [self.lock(name) for name in SERVICES if only in (None, name)]
+        return any(holder(lock) or left_overs(lock) for lock in locks)
 
     def pids(self) -> dict[str, int | None]:
         records = {name: holder(self.lock(name)) for name in SERVICES}

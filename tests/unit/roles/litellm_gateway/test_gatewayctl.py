@@ -162,6 +162,21 @@ def test_the_log_of_the_start_before_is_kept(service: Any, tmp_path: Path) -> No
     assert (tmp_path / "sleeper.log.1").read_text() == "second\n"
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+def test_children_of_a_killed_service_are_ended(service: Any, tmp_path: Path) -> None:
+    """As LiteLLM's workers, which would go on listening on its port."""
+    child = "import os, pathlib, time; os.setsid(); pathlib.Path('child').write_text(str(os.getpid())); pathlib.Path('ready').touch(); time.sleep(60)"
+    parent = with_code(service, f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])")
+    for end in (lambda pid: os.kill(pid, signal.SIGKILL), lambda _pid: None):
+        (tmp_path / "ready").unlink(missing_ok=True)
+        parent.start()
+        end(gatewayctl.holder(service.lock)["pid"])
+        assert parent.stop()
+        status = Path(f"/proc/{(tmp_path / 'child').read_text()}/stat")
+        assert not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z", "the child lives"
+        assert not parent.stop()
+
+
 # --------------------------------------------------------------------------------------------------------------- strangers
 @pytest.fixture
 def stranger() -> Iterator[subprocess.Popen[bytes]]:
