@@ -261,9 +261,11 @@ def test_a_chain_and_cases_as_variables(playbook: Playbooks) -> None:
         "policy_check_rules": [
             {"name": "denylist", "config": {"list": ["gpt-4*", "grok/*"]}},
             {"name": "http", "config": {"endpoint": "https://approval.example.com/decide"}},
+            {"name": "expression", "config": {"condition": "request.team | default('') == 'red'", "decision": "review"}},
             {"name": "email", "config": {"pattern": "*@example.com"}},
         ],
         "policy_check_cases": [
+            {"email": "user@example.com", "package": "ai-developer", "decision": "REVIEW", "team": "red", "rule": "expression"},
             {"email": "user@example.com", "package": "ai-developer", "decision": "DENY", "answer": "DENY", "rule": "http"},
             {"email": "user@example.com", "package": "ai-developer", "decision": "APPROVE"},
         ],

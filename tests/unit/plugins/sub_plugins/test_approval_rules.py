@@ -184,6 +184,7 @@ def condition(text: Any, decision: str = "approve") -> dict[str, Any]:
     return rule("expression", condition=texts, decision=decision)
 
 
+@pytest.mark.filterwarnings("ignore:invalid escape")  # Jinja's own, for a regular expression
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
