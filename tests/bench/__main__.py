@@ -20,6 +20,7 @@ import pkgutil
 import platform
 import statistics
 import sys
+import textwrap
 import time
 from pathlib import Path
 from typing import Protocol
@@ -41,6 +42,7 @@ from .recording_proxy import RecordingProxy
 from .results import Result, Table, bar_table
 
 PINGS = 200
+PAGE_MARK = ".. Below stands what make bench has written."
 FOREIGN = "cores busy with other work"
 QUIET_CORES = 0.1
 """Up to so much other work a machine counts as quiet."""
@@ -69,11 +71,14 @@ def main() -> None:
 
     tables = [about_table(about), *(table for result in results.values() for table in result.tables)]
     bars = [bar for result in results.values() for bar in result.bars]
-    print("\n" + "\n\n".join(str(table) for table in [*tables, *([bar_table(bars)] if bars else [])]))
+    told = "\n\n".join(str(table) for table in [*tables, *([bar_table(bars)] if bars else [])])
+    print("\n" + told)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     kept = {"about": about, "cases": {name: result.to_json() for name, result in results.items()}}
     options.json.write_text(json.dumps(kept, indent=2) + "\n")
     print(f"\nThe same as JSON: {options.json}")
+    if options.page:
+        renew(options.page, told)
 
 
 def parsed(found: dict[str, Case]) -> argparse.Namespace:
@@ -84,10 +89,19 @@ def parsed(found: dict[str, Case]) -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=3, help="measure so often what is short, and take the median (%(default)s)")
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     parser.add_argument("--json", type=Path, default=cache() / "bench" / f"{now}.json", help="where to keep the figures (%(default)s)")
+    parser.add_argument("--page", type=Path, help="a page of the documentation whose figures are to be renewed")
     for case in found.values():
         if hasattr(case, "add_options"):
             case.add_options(parser)
     return parser.parse_args()
+
+
+def renew(page: Path, told: str) -> None:
+    """Put the figures in the place of all that stands on the page after the mark."""
+    before, mark, _old = page.read_text().partition(PAGE_MARK)
+    if not mark:
+        raise SystemExit(f"{page} has no line {PAGE_MARK!r}, after which the figures would go; it was left as it is.")
+    page.write_text(f"{before}{mark}\n\n.. code-block:: text\n\n{textwrap.indent(told, '   ')}\n")
 
 
 def numbers(text: str) -> list[int]:
