@@ -423,7 +423,7 @@ def result_of(outcome: Outcome, *, reveal: Callable[[str, int], str] | None = No
     counts = {word: sum(1 for entry in keys if entry["action"] == word) for word in _PAST.values()}
     result: dict[str, Any] = {
         "changed": outcome.changed,
-        "keys": keys,
+        "virtual_keys": keys,
         "counts": counts,
     }
     if outcome.left_out:

@@ -203,7 +203,7 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
         how = {"check_models": params["check_models"], "prove": params["prove_revocation"]}
         outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
     result = result_for(module, reconciler, outcome)
-    own = [key for key in result.pop("keys") if not key.get("retired_from")]
+    own = [key for key in result.pop("virtual_keys") if not key.get("retired_from")]
     return {"key": own[0] if own else {}, **result}
 
 

@@ -67,7 +67,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-keys:
+virtual_keys:
   description: The keys, ordered by alias.
   returned: success
   type: list
@@ -199,7 +199,7 @@ def look_up(module: AnsibleModule) -> dict[str, Any]:
     rows = sorted((row for row in listed if matches(row)), key=lambda row: row.alias)
     return {
         "changed": False,
-        "keys": [{**describe(row), "expired": row.expired(now)} for row in rows],
+        "virtual_keys": [{**describe(row), "expired": row.expired(now)} for row in rows],
         "spend": sum(row.spend for row in rows),
         "calls": gateway.client.calls,
     }

@@ -226,7 +226,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-keys:
+virtual_keys:
   description: The keys, with what became of each.
   returned: always
   type: list

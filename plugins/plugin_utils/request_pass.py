@@ -109,7 +109,7 @@ def _granted(request: Data, decided: Data) -> dict[str, Any]:
 
 def minted(requests: Sequence[Data], result: Data) -> list[Change]:
     """What to record of minting: `result` is what `virtual_keys` returned, or its failure as a whole."""
-    made = {key["alias"]: key for key in result.get("keys") or [] if key.get("action") != "deleted"}
+    made = {key["alias"]: key for key in result.get("virtual_keys") or [] if key.get("action") != "deleted"}
     left = {entry["alias"]: entry["msg"] for entry in result.get("left_out") or []}
     changes = []
     for request in requests:
@@ -145,7 +145,7 @@ def orphans(requests: Sequence[Data], refused: Sequence[Data]) -> list[dict[str,
 
 def deliverable(requests: Sequence[Data], result: Data, refused: Sequence[Data], method: str) -> list[dict[str, Any]]:
     """The keys that are to go out by one way of delivery: made, still wanted, and not delivered that way yet."""
-    made = {key["alias"]: key for key in result.get("keys") or [] if key.get("value")}
+    made = {key["alias"]: key for key in result.get("virtual_keys") or [] if key.get("value")}
     gone = {orphan["alias"] for orphan in orphans(requests, refused)}
     return [
         {**made[alias], "email": request["email"], "request_id": request["request_id"]}

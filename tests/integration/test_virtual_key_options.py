@@ -152,14 +152,14 @@ def test_each_user_may_differ(live: Live) -> None:
 
 
 def test_the_value_calls_the_models_of_the_key_and_no_others(live: Live) -> None:
-    (key,) = live.lab("user1")["keys"]
+    (key,) = live.lab("user1")["virtual_keys"]
     assert live.gateway.chat(key["value"], GRANITE).status_code == 200
     refused = live.gateway.chat(key["value"], MISTRAL)
     assert refused.status_code == 403 and "key_model_access_denied" in refused.text
 
 
 def test_blocked(live: Live) -> None:
-    values = [key["value"] for key in live.lab("user1", "user2")["keys"]]
+    values = [key["value"] for key in live.lab("user1", "user2")["virtual_keys"]]
     for arguments, works in (
         ({"guid": live.name, "blocked": True}, False),
         ({"guid": live.name, "blocked": False}, True),

@@ -82,7 +82,7 @@ def destroy(served: ServedModel, **options: Any) -> Outcome:
 
 def told(outcome: Outcome) -> dict[str, str]:
     """What became of each alias, by its user."""
-    entries = result_of(outcome)["keys"]
+    entries = result_of(outcome)["virtual_keys"]
     return {entry["alias"].removeprefix("virtkey-abc-"): entry["action"] for entry in entries}
 
 
@@ -168,7 +168,7 @@ def test_every_release_finds_what_is_there(search: str) -> None:
         served.model.pass_time(60)
         again = apply(served, want("user1", "user2", "user3"))
         assert told(again) == dict.fromkeys(users(3), "unchanged") and not again.changed
-        assert all(entry["key_id"] in served.model.rows for entry in result_of(again)["keys"])
+        assert all(entry["key_id"] in served.model.rows for entry in result_of(again)["virtual_keys"])
         fewer = apply(served, want("user1"), EXACT)
         assert told(fewer) == {"user1": "unchanged", "user2": "deleted", "user3": "deleted"}
         assert told(destroy(served)) == {"user1": "deleted"}
@@ -348,7 +348,7 @@ def test_an_answer_that_is_lost(served: ServedModel, retries: int) -> None:
     served.faults = [Fault("/key/generate", LOST, times=1, after=True)]
     outcome = apply(served, want("user1"), retries=retries)
     assert outcome.changed and told(outcome) == {"user1": "created"}
-    (entry,) = result_of(outcome, reveal=reconciler(served).value_of)["keys"]
+    (entry,) = result_of(outcome, reveal=reconciler(served).value_of)["virtual_keys"]
     assert served.model.works(entry["value"]) and len(served.model.rows) == 1
 
 
@@ -378,14 +378,14 @@ def test_another_run_was_faster(served: ServedModel, age: int) -> None:
     served.faults = [Fault("/key/generate", LOST, when=other_run)]
     outcome = apply(served, want("user1", "user2"))
     assert told(outcome) == {"user1": "unchanged" if age else "created", "user2": "created"}
-    entries = result_of(outcome, reveal=reconciler(served).value_of)["keys"]
+    entries = result_of(outcome, reveal=reconciler(served).value_of)["virtual_keys"]
     assert all(served.model.works(entry["value"]) for entry in entries)
 
 
 def test_results_stand_in_the_order_of_what_was_wanted(served: ServedModel) -> None:
     apply(served, want("user2", "user4", "user9"))
     outcome = apply(served, [*want("user3"), *want("user4"), *want("user2", rotation="a"), *want("user1")], EXACT)
-    names = [(entry["user"], entry["action"]) for entry in result_of(outcome)["keys"]]
+    names = [(entry["user"], entry["action"]) for entry in result_of(outcome)["virtual_keys"]]
     assert names[:4] == [("user3", "created"), ("user4", "unchanged"), ("user2", "rotated"), ("user1", "created")]
     assert sorted(names[4:]) == [("user2", "deleted"), ("user9", "deleted")]
 
@@ -612,12 +612,12 @@ def test_check_mode_says_what_the_real_run_does(served: ServedModel, exact: bool
     real = apply(served, wanted, policy)
     one, other = result_of(foretold, with_diff=True), result_of(real, with_diff=True)
     assert foretold.changed and real.changed
-    deleted = [entry["alias"] for entry in other["keys"] if entry["action"] == "deleted" and entry["retired_from"]]
+    deleted = [entry["alias"] for entry in other["virtual_keys"] if entry["action"] == "deleted" and entry["retired_from"]]
     assert len(deleted) == 1, "the rotated value, which check mode shows as rotated"
     assert one["diff"]["after"] == other["diff"]["after"]
     assert {alias: state for alias, state in other["diff"]["before"].items() if alias not in deleted} == one["diff"]["before"]
-    assert [(entry["alias"], entry["action"]) for entry in other["keys"] if entry["alias"] not in deleted] == [
-        (entry["alias"], entry["action"]) for entry in one["keys"]
+    assert [(entry["alias"], entry["action"]) for entry in other["virtual_keys"] if entry["alias"] not in deleted] == [
+        (entry["alias"], entry["action"]) for entry in one["virtual_keys"]
     ]
 
 
@@ -626,12 +626,12 @@ def test_results_and_diffs_hold_no_value(served: ServedModel) -> None:
     outcome = apply(served, want("user1", rotation="a"), EXACT)
     assert "sk-" not in repr(result_of(outcome, with_diff=True))
     revealed = result_of(outcome, reveal=reconciler(served).value_of)
-    values = [entry.get("value") for entry in revealed["keys"]]
+    values = [entry.get("value") for entry in revealed["virtual_keys"]]
     assert values[0] == derive.value(SECRET, "virtkey-abc-user1", 1) and values[1:] == [None, None]
 
 
 def test_keep_admits_that_a_value_is_unknown(served: ServedModel) -> None:
     served.model.handle("POST", "/key/generate", {}, {"key": "sk-made-by-hand-012345", "key_alias": "virtkey-abc-user1"})
     outcome = apply(served, want("user1"), Policy(on_unrecoverable=OnUnrecoverable.KEEP))
-    (entry,) = result_of(outcome, reveal=reconciler(served).value_of)["keys"]
+    (entry,) = result_of(outcome, reveal=reconciler(served).value_of)["virtual_keys"]
     assert entry["recoverable"] is False and "value" not in entry

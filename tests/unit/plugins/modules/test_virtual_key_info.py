@@ -30,8 +30,8 @@ def modules(request: pytest.FixtureRequest) -> Iterator[Modules]:
 
 def aliases(modules: Modules, **conditions: Any) -> list[str]:
     result = modules.well("virtual_key_info", **conditions)
-    assert result["spend"] == 0.5 * len(result["keys"])
-    return [key["alias"] for key in result["keys"]]
+    assert result["spend"] == 0.5 * len(result["virtual_keys"])
+    return [key["alias"] for key in result["virtual_keys"]]
 
 
 ONE, TWO = "virtkey-abc-user1", "virtkey-abc-user2"
@@ -66,7 +66,7 @@ def test_ends(modules: Modules) -> None:
 
 def test_values_are_never_told(modules: Modules) -> None:
     result = modules.well("virtual_key_info", _no_log=True)
-    assert "value" not in json.dumps(result["keys"]) and "sk-" not in json.dumps(result["keys"])
+    assert "value" not in json.dumps(result["virtual_keys"]) and "sk-" not in json.dumps(result["virtual_keys"])
     assert not result["changed"]
 
 

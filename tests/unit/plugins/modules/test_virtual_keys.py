@@ -34,7 +34,7 @@ def modules() -> Iterator[Modules]:
 
 
 def values(result: dict[str, Any]) -> list[str]:
-    return [key["value"] for key in result["keys"] if "value" in key]
+    return [key["value"] for key in result["virtual_keys"] if "value" in key]
 
 
 # ------------------------------------------------------------------------------------------------------------- secrets
@@ -165,7 +165,7 @@ def test_present_exact_absent(modules: Modules) -> None:
 def test_absent_takes_the_named_keys_only(modules: Modules) -> None:
     modules.well("virtual_keys", **CLASS)
     result = modules.well("virtual_keys", guid="abc", state="absent", keys=[{"user": "user2"}, {"user": "user3"}])
-    assert [key["alias"] for key in result["keys"]] == ["virtkey-abc-user2"]
+    assert [key["alias"] for key in result["virtual_keys"]] == ["virtkey-abc-user2"]
     assert len(modules.served.model.rows) == 1
 
 
@@ -192,7 +192,7 @@ def test_a_partial_failure_is_told_key_by_key(modules: Modules) -> None:
     modules.served.faults = [Fault("/key/generate", broken, when=lambda request: request.body["key_alias"].endswith("user2"))]
     result = modules("virtual_keys", **CLASS)
     assert result["failed"] and result["changed"] and result["code"] == "incomplete"
-    assert [(key["alias"], key["action"]) for key in result["keys"]] == [("virtkey-abc-user1", "created")]
+    assert [(key["alias"], key["action"]) for key in result["virtual_keys"]] == [("virtkey-abc-user1", "created")]
     assert "virtkey-abc-user2" in result["msg"] and "run again" in result["msg"]
     modules.served.faults = []
     assert modules.well("virtual_keys", **CLASS)["counts"]["created"] == 1

@@ -122,7 +122,7 @@ def test_an_outage_while_minting_is_a_failed_attempt_and_no_decision():
 def test_keys_that_were_left_out_fail_and_the_others_are_minted():
     one, two, three = request(1), request(2), request(3, progress={"minted_at": AT, "key_alias": "request-three"})
     result = {
-        "keys": [{"alias": steps.alias_of(one), "action": "created", "expires": AT}, {"alias": "request-three", "action": "unchanged"}],
+        "virtual_keys": [{"alias": steps.alias_of(one), "action": "created", "expires": AT}, {"alias": "request-three", "action": "unchanged"}],
         "left_out": [{"alias": steps.alias_of(two), "code": "unknown_model", "msg": "no such model"}],
     }
     assert steps.minted([one, two, three], result) == [
@@ -133,7 +133,7 @@ def test_keys_that_were_left_out_fail_and_the_others_are_minted():
 
 def test_keys_of_requests_that_were_taken_back_are_orphans_and_are_not_delivered():
     one, two = request(1), request(2)
-    result = {"keys": [{"alias": steps.alias_of(each), "value": f"sk-{each['request_id']}"} for each in (one, two)]}
+    result = {"virtual_keys": [{"alias": steps.alias_of(each), "value": f"sk-{each['request_id']}"} for each in (one, two)]}
     refused = [{"request_id": "id-2", "action": "minted", "code": "refused", "msg": "taken back"}]
     assert steps.orphans([one, two], refused) == [{"alias": steps.alias_of(two)}]
     (out,) = steps.deliverable([one, two], result, refused, "mail")
@@ -144,7 +144,7 @@ def test_keys_of_requests_that_were_taken_back_are_orphans_and_are_not_delivered
 def test_each_key_goes_to_its_own_person_and_by_each_way_once():
     requests = [request(number) for number in range(1, 30)]
     requests[3]["progress"]["delivered"] = {"mail": AT}
-    result = {"keys": [{"alias": steps.alias_of(each), "value": f"sk-{each['email']}"} for each in reversed(requests)]}
+    result = {"virtual_keys": [{"alias": steps.alias_of(each), "value": f"sk-{each['email']}"} for each in reversed(requests)]}
     out = steps.deliverable(requests, result, [], "mail")
     assert [entry["email"] for entry in out] == [each["email"] for each in requests if each is not requests[3]]
     assert all(entry["value"] == f"sk-{entry['email']}" for entry in out)
