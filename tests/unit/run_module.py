@@ -32,9 +32,7 @@ def _payload(arguments: Mapping[str, Any], *, check: bool, diff: bool, no_log: b
     return json.dumps({"ANSIBLE_MODULE_ARGS": {**arguments, **internal}})
 
 
-def run_module(
-    name: str, arguments: Mapping[str, Any], *, check: bool = False, diff: bool = False, no_log: bool = True
-) -> dict[str, Any]:
+def run_module(name: str, arguments: Mapping[str, Any], *, check: bool = False, diff: bool = False, no_log: bool = True) -> dict[str, Any]:
     """What the module returned, `failed` included. `no_log` is the task's."""
     module = importlib.import_module(f"{MODULES}.{name}")
     payload = _payload(arguments, check=check, diff=diff, no_log=no_log)
@@ -50,9 +48,7 @@ def run_module(
     return result
 
 
-def start_module(
-    name: str, arguments: Mapping[str, Any], directory: Path, *, check: bool = False, no_log: bool = True
-) -> subprocess.Popen[str]:
+def start_module(name: str, arguments: Mapping[str, Any], directory: Path, *, check: bool = False, no_log: bool = True) -> subprocess.Popen[str]:
     """The module as a process of its own. Its arguments travel in a file below `directory`, as they do with Ansible."""
     file = directory / f"{name}-{id(arguments)}.json"
     file.touch(mode=0o600)
