@@ -194,6 +194,7 @@ def test_a_mail_that_breaks_every_connection_does_not_stop_the_others(smtp: Smtp
     told = key_mail(server, approval("bob"), approval("ada"), approval("eve"), retries=2)
     assert statuses(told) == {"bob": "failed", "ada": "sent", "eve": "sent"}
     assert (told["mails"][0]["temporary"], told["mails"][0]["attempts"]) == (True, 3)
+    assert [address.partition("@")[0] for address in server.mailbox.tries] == ["bob", "ada", "eve", "bob", "bob"]
 
 
 def test_a_server_that_takes_only_some_mails_at_a_time(smtp: SmtpFactory) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import stat
 import subprocess
 import time
@@ -146,23 +147,41 @@ def test_files_are_private_from_the_first_moment_and_a_second_run_changes_nothin
     assert again.output.count("changed: [localhost] => (item=") == 0
 
 
-def test_a_file_is_never_readable_by_others(deliver: Delivery, tmp_path: Path) -> None:
-    """Watched by the kernel: every mode that a file with content ever had."""
-    file = tmp_path / "litellm.env"
-    file.write_text("# from before, readable by all\n", encoding="utf-8")
-    file.chmod(0o644)
-    trace = tmp_path / "modes"
-    watcher = subprocess.Popen(["sh", "-c", f'while :; do stat -c "%a %s" "{tmp_path}"/*.env 2>/dev/null; done | uniq > "{trace}"'], start_new_session=True)
-    try:
-        deliver([key("", alias="virtkey-abc12"), key("user1")], "env_file", key_delivery_env_file=str(file))
-    finally:
-        watcher.terminate()
-        watcher.wait()
-        subprocess.run(["pkill", "-s", str(watcher.pid)], check=False)
-    seen = [line.split() for line in trace.read_text(encoding="utf-8").splitlines()]
-    large = {mode for mode, size in seen if int(size) > 100}
-    assert large <= {"600"}
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+WITNESS = """
+import os
+os_rename, os_chmod = os.rename, os.chmod
+
+def tell(path, mode, source):
+    if str(os.fsdecode(path)).endswith(".env") and os.stat(source).st_size > 100:
+        with open(os.environ["WITNESS"], "a") as file:
+            print(oct(mode & 0o777), file=file)
+
+def rename(source, path, **more):
+    tell(path, os.stat(source).st_mode, source)
+    return os_rename(source, path, **more)
+
+def chmod(path, mode, **more):
+    if not isinstance(path, int):
+        tell(path, mode, path)
+    return os_chmod(path, mode, **more)
+
+os.rename, os.chmod = rename, chmod
+"""
+
+
+def test_a_file_is_never_readable_by_others(deliver: Delivery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every Python of the run tells which mode a file that holds a key is given: a new file, and one that everybody could read before."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(WITNESS, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}:{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setenv("WITNESS", str(tmp_path / "modes"))
+    old = tmp_path / "litellm.env"
+    old.write_text("# from before\n", encoding="utf-8")
+    old.chmod(0o644)
+    deliver([key("", alias="virtkey-abc12"), key("user1")], "env_file", key_delivery_env_file=str(old))
+    modes = (tmp_path / "modes").read_text(encoding="utf-8").split()
+    assert len(modes) >= 2
+    assert set(modes) == {"0o600"}
 
 
 def test_the_seeds_file_name(deliver: Delivery, tmp_path: Path) -> None:

@@ -247,6 +247,13 @@ def test_removal_is_of_what_is_ours() -> None:
     assert [answer[0] for answer in nothing] == ["failed", "failed"]
 
 
+def test_what_is_not_there_with_its_namespace_is_removed() -> None:
+    lost = {"result": {}, "error": {"msg": FORBIDDEN.replace("403", "404")}}
+    gone = {"claimed": lost, "removed": {"changed": False, "result": {}}}
+    assert told("kubernetes_secret", gone, key(), done="removed", state="absent") == [("removed", False, False, "")]
+    assert told("kubernetes_secret", lost, key())[0][:3] == ("failed", False, False)
+
+
 def test_no_key_in_what_an_answer_quotes() -> None:
     value = key()["value"]
     encoded = base64.b64encode(value.encode()).decode()
