@@ -82,7 +82,8 @@ def _parsed(raw: object, packages: Mapping[str, Any] | None) -> Request | Invali
 
 
 def _as_result(raw: object, outcome: Outcome) -> dict[str, Any]:
-    request = outcome.request.as_dict() if outcome.request else None
+    answer = outcome.as_dict()
+    request = answer["request"]
     given = request or (raw if isinstance(raw, Mapping) else {})
     return {
         "request_id": _shown(given.get("request_id")),
@@ -90,13 +91,7 @@ def _as_result(raw: object, outcome: Outcome) -> dict[str, Any]:
         "models": request["models"] if request else [],
         "package": request["package"] if request else None,
         "valid": request is not None,
-        "decision": str(outcome.decision),
-        "reason": outcome.reason,
-        "rule": outcome.decided_by.name if outcome.decided_by else None,
-        "rule_index": outcome.decided_by.index if outcome.decided_by else None,
-        "reviewers": list(outcome.reviewers),
-        "request": request,
-        "trace": [step.as_dict() for step in outcome.trace],
+        **answer,
     }
 
 

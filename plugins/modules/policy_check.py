@@ -100,7 +100,7 @@ results:
       description: The number of the case, from 1.
       type: int
     request:
-      description: The request as it would be minted.
+      description: The request as it would be minted. None when it is not valid.
       type: dict
     decision:
       description: What becomes of it.

@@ -67,6 +67,18 @@ class Outcome:
     faults: tuple[str, ...] = field(default=(), repr=False)
     """Tracebacks of rules that failed in a way their authors did not foresee."""
 
+    def as_dict(self) -> dict[str, Any]:
+        """As it is returned to playbooks."""
+        return {
+            "decision": str(self.decision),
+            "reason": self.reason,
+            "rule": self.decided_by.name if self.decided_by else None,
+            "rule_index": self.decided_by.index if self.decided_by else None,
+            "reviewers": list(self.reviewers),
+            "request": self.request.as_dict() if self.request else None,
+            "trace": [step.as_dict() for step in self.trace],
+        }
+
 
 class Chain:
     """Rules in their order, asked about requests in theirs."""

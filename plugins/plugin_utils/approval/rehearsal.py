@@ -74,19 +74,12 @@ class Trial:
         return wanted == str(link.index) or ALIASES.get(wanted, wanted) == ALIASES.get(link.name, link.name)
 
     def as_dict(self) -> dict[str, Any]:
-        link = self.outcome.decided_by
         return {
             "case": self.case.number,
-            "request": self.outcome.request.as_dict() if self.outcome.request else dict(self.case.request),
-            "decision": str(self.outcome.decision),
-            "reason": self.outcome.reason,
-            "rule": link.name if link else None,
-            "rule_index": link.index if link else None,
-            "reviewers": list(self.outcome.reviewers),
+            **self.outcome.as_dict(),
             "expected": str(self.case.expected),
             "expected_rule": self.case.rule,
             "agrees": self.agrees,
-            "trace": [step.as_dict() for step in self.outcome.trace],
         }
 
     def __str__(self) -> str:
