@@ -60,7 +60,7 @@ lint: ## Run every gate, and say what each took
 
 ruff: ## Gate: style and mistakes in Python
 	@$(RUN) lint ruff check --output-format concise $(ARGS) .
-	@$(RUN) lint ruff format --check .
+	@$(RUN) lint ruff format --check --output-format concise .
 
 yamllint: ## Gate: style of YAML
 	@$(RUN) lint yamllint --strict .
