@@ -81,9 +81,7 @@ class CallbackModule(CallbackBase):
         self._finish()
         if ignore_errors or result._result.get("_ansible_no_log"):
             return
-        self._display.display(
-            f"FAILED: {result._result.get('msg') or result._task.get_name()}", color="red", stderr=True
-        )
+        self._display.display(f"FAILED: {result._result.get('msg') or result._task.get_name()}", color="red", stderr=True)
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
         self.v2_runner_on_failed(result)

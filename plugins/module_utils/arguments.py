@@ -49,9 +49,7 @@ def open_gateway(module: AnsibleModule) -> Gateway:
     params = module.params
     for name in ("ca_path", "client_cert", "client_key"):
         if params[name] and not os.access(params[name], os.R_OK):
-            module.fail_json(
-                msg=f"{name} is {params[name]}, which cannot be read; give a readable file.", code="bad_input"
-            )
+            module.fail_json(msg=f"{name} is {params[name]}, which cannot be read; give a readable file.", code="bad_input")
     try:
         connection = Connection(**{name: params[name] for name in GATEWAY_SPEC})
     except ValueError as error:

@@ -245,7 +245,7 @@ class Client:
         if "custom api key values are disabled" in low:
             return make(
                 errors.OwnValuesForbidden,
-                f"the gateway at {base} takes no key values of the caller's choice; unset disable_custom_api_keys in its general_settings.",
+                f"the gateway at {base} takes no key values of the caller's choice; switch disable_custom_api_keys off in its UI settings.",
             )
         if any(words in low for words in _ENTERPRISE):
             return make(errors.EnterpriseOnly, f"{what} needs LiteLLM's enterprise licence: {text}")

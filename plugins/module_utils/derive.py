@@ -24,9 +24,7 @@ def value(secret: str, alias: str, generation: int = 0) -> str:
     `generation` counts rotations from 0. Raises ValueError for an empty secret or alias, or a negative generation.
     """
     if not secret:
-        raise ValueError(
-            "the secret that key values are derived from is empty; set it, or the master key it falls back to."
-        )
+        raise ValueError("the secret that key values are derived from is empty; set it, or the master key it falls back to.")
     if not alias or generation < 0:
         raise ValueError(f"no key value can be derived for alias {alias!r} in generation {generation}.")
     message = b"\0".join((_VERSION, alias.encode(), str(generation).encode()))

@@ -78,9 +78,7 @@ class Gateway:
         """Whether LiteLLM finds an alias by a part of it, tried with one of `rows`, or with any that there is."""
         if self._finds_parts is None:
             aliases = [row.alias for row in rows or itertools.islice(self.keys(), PAGE_SIZE) if len(row.alias) > 1]
-            self._finds_parts = not aliases or any(
-                row.alias == aliases[0] for row in self.keys(key_alias=aliases[0][:-1], substring_matching="true")
-            )
+            self._finds_parts = not aliases or any(row.alias == aliases[0] for row in self.keys(key_alias=aliases[0][:-1], substring_matching="true"))
         return self._finds_parts
 
     def check_admin(self) -> None:
@@ -135,8 +133,4 @@ def unserved(wanted: Iterable[str], served: Sequence[str]) -> list[str]:
     """The models in `wanted` that are neither served, nor covered by a served wildcard such as `openai/*`, nor a word of LiteLLM's."""
     exact = {*served, *MODEL_WORDS}
     patterns = [name for name in served if "*" in name]
-    return [
-        name
-        for name in dict.fromkeys(wanted)
-        if name not in exact and not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-    ]
+    return [name for name in dict.fromkeys(wanted) if name not in exact and not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]

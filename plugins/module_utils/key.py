@@ -71,7 +71,7 @@ class Record:
             return None
         text = {name: str(notes.get(name) or "") for name in _TEXTS}
         generation = notes.get("generation", 0)
-        return cls(generation=generation if type(generation) is int and generation > 0 else 0, **text)
+        return cls(generation=generation if isinstance(generation, int) and not isinstance(generation, bool) and generation > 0 else 0, **text)
 
     def to_metadata(self) -> dict[str, Any]:
         notes: dict[str, Any] = {"format": RECORD_FORMAT, "generation": self.generation}

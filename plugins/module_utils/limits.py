@@ -81,9 +81,7 @@ def wanted_key(alias: str, record: Record, params: Mapping[str, Any], now: datet
     if params.get("models") is not None:
         fields["models"] = _names("models", params["models"])
         if not fields["models"]:
-            raise ValueError(
-                "models is empty, which to LiteLLM means all models; name the models, or give all-proxy-models."
-            )
+            raise ValueError("models is empty, which to LiteLLM means all models; name the models, or give all-proxy-models.")
     if params.get("allowed_routes") is not None:
         fields["allowed_routes"] = _names("allowed_routes", params["allowed_routes"])
     if params.get("model_max_budget") is not None:
@@ -115,9 +113,7 @@ def secret_of(params: Mapping[str, Any]) -> str:
     if not secret:
         return str(params["api_key"])
     if len(secret) < SHORTEST_SECRET:
-        raise ValueError(
-            f"secret has {len(secret)} characters; give at least {SHORTEST_SECRET}, for every key's value follows from it."
-        )
+        raise ValueError(f"secret has {len(secret)} characters; give at least {SHORTEST_SECRET}, for every key's value follows from it.")
     return str(secret)
 
 
@@ -146,8 +142,6 @@ def _expires_by(params: Mapping[str, Any], now: datetime) -> datetime | None:
         if until <= now:
             raise ValueError(f"extend_until is {params['extend_until']}, which has passed; give a time to come.")
         if until > now + timedelta(seconds=durations.LONGEST_SECONDS):
-            raise ValueError(
-                f"extend_until is {params['extend_until']}, more than ten years away; give an earlier time."
-            )
+            raise ValueError(f"extend_until is {params['extend_until']}, more than ten years away; give an earlier time.")
         times.append(until)
     return max(times, default=None)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
-from typing import Any
+from typing import Any, TypeAlias
 
 from . import client_env, durations, email_address
 from .email_address import Address
@@ -155,7 +155,7 @@ class Code:
         return f'<pre style="{style}">{html.escape(chr(10).join(self.lines))}</pre>'
 
 
-Block = Paragraph | Quote | Facts | Code
+Block: TypeAlias = "Paragraph | Quote | Facts | Code"
 
 
 def _markup(text: str) -> str:

@@ -25,9 +25,7 @@ def _check(text: str, name: str, pattern: re.Pattern[str], longest: int, allowed
     if len(text) > longest:
         raise ValueError(f"{name} has {len(text)} characters, and at most {longest} are allowed; shorten it.")
     if ".." in text or not pattern.fullmatch(text):
-        raise ValueError(
-            f"{name} is {text!r}; it may hold {allowed}, must begin with a letter or digit, and has no '..'."
-        )
+        raise ValueError(f"{name} is {text!r}; it may hold {allowed}, must begin with a letter or digit, and has no '..'.")
     return text
 
 

@@ -150,9 +150,7 @@ def plan_deletion(rows: Iterable[LiveKey]) -> Plan:
     return Plan(keys=_deletions(doomed), doomed=doomed)
 
 
-def plan_update(
-    rows: Iterable[LiveKey], change: Callable[[LiveKey], WantedKey], *, value_of: ValueOf, now: datetime
-) -> Plan:
+def plan_update(rows: Iterable[LiveKey], change: Callable[[LiveKey], WantedKey], *, value_of: ValueOf, now: datetime) -> Plan:
     """The plan that applies `change` to each of `rows` as it is, without a need to know any value."""
     policy = Policy(renew_expired=False)
     return Plan(keys=[_reconcile(change(row), row, now, policy, known=derivable(row, value_of)) for row in rows])
@@ -175,11 +173,7 @@ def state_of(row: LiveKey) -> dict[str, Any]:
 
 def _set_fields(row: LiveKey) -> dict[str, Any]:
     """The limits that a row has. Zero is one: nothing may be spent."""
-    return {
-        name: value
-        for name, value in row.fields.items()
-        if value is not None and value is not False and value not in ([], {})
-    }
+    return {name: value for name, value in row.fields.items() if value is not None and value is not False and value not in ([], {})}
 
 
 def home(row: LiveKey) -> str:
@@ -265,9 +259,7 @@ def _create(want: WantedKey, generation: int, base: LiveKey | None, now: datetim
         lifetime = max(lifetime, durations.whole_seconds(want.expires_by - now))
     if lifetime is not None:
         payload["duration"] = f"{lifetime}s"
-    after = {
-        name: value for name, value in payload.items() if name not in ("key_alias", "metadata", "duration", "spend")
-    }
+    after = {name: value for name, value in payload.items() if name not in ("key_alias", "metadata", "duration", "spend")}
     after["expires"] = f"in {durations.spell(lifetime)}" if lifetime is not None else "never"
     after["metadata"] = {name: value for name, value in metadata.items() if name != RECORD}
     after["generation"] = generation
@@ -275,9 +267,7 @@ def _create(want: WantedKey, generation: int, base: LiveKey | None, now: datetim
     return KeyPlan(want.alias, Action.CREATE, after=after, calls=[call], wanted=want, generation=generation)
 
 
-def _rotate(
-    want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: int, now: datetime, policy: Policy
-) -> KeyPlan:
+def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: int, now: datetime, policy: Policy) -> KeyPlan:
     """Move the present value of `row`, and whatever else holds it, off the alias, to live for the grace period, and mint the next one under the alias.
 
     The former value works until the new one exists, whatever is cut off where: it is deleted only by a later plan,

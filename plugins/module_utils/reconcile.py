@@ -29,7 +29,14 @@ REVOCATION_SECONDS = 65.0  # LiteLLM's workers remember a key for up to 60 s
 PROBES = 2
 
 # After these the further keys need not be tried.
-HOPELESS = (errors.Unreachable, errors.TlsFailed, errors.NoDatabase, errors.Unauthorized, errors.NotAdmin)
+HOPELESS = (
+    errors.Unreachable,
+    errors.TlsFailed,
+    errors.NoDatabase,
+    errors.Unauthorized,
+    errors.NotAdmin,
+    errors.OwnValuesForbidden,
+)
 IGNORED = errors.ServerFailed("the gateway took the call and did not act on it; see its log, then run again.")
 
 
@@ -352,7 +359,7 @@ class Reconciler:
         probes += [(alias, self.value_of(alias, generation)) for alias, generation in elsewhere]
 
         def accepted(probe: tuple[str, str]) -> bool:
-            return any(self.gateway.client.accepts(probe[1]) for _ in range(PROBES))
+            return any(self.gateway.client.accepts(probe[1]) for _probe in range(PROBES))
 
         started = self._clock()
         alive = probes

@@ -191,11 +191,7 @@ def look_up(module: AnsibleModule) -> dict[str, Any]:
     now = gateway.client.now()
     matches = condition_of(params, lab, now)
     filters = filters_of(params)
-    listed = (
-        gateway.keys_like(lab.alias, thorough=True, **filters)
-        if lab and not params["alias"]
-        else gateway.keys(**filters)
-    )
+    listed = gateway.keys_like(lab.alias, thorough=True, **filters) if lab and not params["alias"] else gateway.keys(**filters)
     rows = sorted((row for row in listed if matches(row)), key=lambda row: row.alias)
     return {
         "changed": False,

@@ -336,9 +336,7 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
     else:
         change = lab.change(params, gateway.client.now())
         if params["state"] == "exact":
-            raise ValueError(
-                "state is exact and keys is not given, which would leave no key; name the keys that shall stay."
-            )
+            raise ValueError("state is exact and keys is not given, which would leave no key; name the keys that shall stay.")
         if params["rotation"]:
             wanted = [change(row) for row in lab.members(gateway)]
             outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)

@@ -192,12 +192,12 @@ class Directory:
         Raises UserInfoError; then each file is as it was or complete, never half written.
         """
         if check:
-            return [str(path) for path, _ in self._changes(entry)]
+            return [str(path) for path, _text in self._changes(entry)]
         with self._locked():
             changes = self._changes(entry)
             for path, text in changes:
                 _replace(path, text)
-        return [str(path) for path, _ in changes]
+        return [str(path) for path, _text in changes]
 
     def read_data(self) -> dict[str, Any]:
         """The data of everybody and, under `users`, of each user; empty when there is none."""

@@ -70,7 +70,7 @@ def main() -> None:
             about |= {FOREIGN: round(foreign.cores(), 2), "minutes": round((time.monotonic() - started) / 60, 1)}
 
     tables = [about_table(about), *(table for result in results.values() for table in result.tables)]
-    bars = [bar for result in results.values() for bar in result.bars]
+    bars = [checked for result in results.values() for checked in result.bars]
     told = "\n\n".join(str(table) for table in [*tables, *([bar_table(bars)] if bars else [])])
     print("\n" + told)
     options.json.parent.mkdir(parents=True, exist_ok=True)

@@ -45,7 +45,7 @@ class Message:
     def header(self, name: str) -> str:
         """A header's value; '' when there is none."""
         for line in self.head.decode("latin-1").split("\r\n")[1:]:
-            found, _, value = line.partition(":")
+            found, _colon, value = line.partition(":")
             if found.lower() == name:
                 return value.strip()
         return ""
@@ -118,7 +118,7 @@ class RecordingProxy:
             while True:
                 request = await _read(reader)
                 method, target, _version = request.start_line.split(" ", 2)
-                path, _, query = target.partition("?")
+                path, _mark, query = target.partition("?")
                 started, status = time.time(), 0
                 try:
                     response = await self.exchange(request, gateway)

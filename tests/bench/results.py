@@ -58,7 +58,7 @@ def bar_table(bars: Sequence[Bar]) -> Table:
     return Table(
         "The bars",
         ["", "what", "bar", "measured"],
-        [["ok" if bar.met else "MISSED", bar.what, bar.limit, bar.measured] for bar in bars],
+        [["ok" if each.met else "MISSED", each.what, each.limit, each.measured] for each in bars],
     )
 
 

@@ -53,7 +53,7 @@ def submit(store: Store, count: int) -> int:
 
 
 def fail(store: Store, count: int) -> int:
-    for _ in range(count):
+    for _turn in range(count):
         store.transition(store.get(wish(0).id), lambda record: records.failed(record, at=AT, step="mail", reason="no"))
     return count
 

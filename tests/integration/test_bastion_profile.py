@@ -180,16 +180,11 @@ def test_the_key_is_never_readable_by_all(bastion: Bastion) -> None:
     bastion.profile.chmod(0o644)
     trace = bastion.directory / "trace"
     strace = ["strace", "-f", "-qq", "-e", "trace=chmod,fchmod,fchmodat,rename,renameat,renameat2", "-o", str(trace)]
-    program = bastion.directory / "ansible-playbook"
-    program.write_text(f'#!/bin/sh\nexec {" ".join(strace)} {Path(sys.executable).with_name("ansible-playbook")} "$@"\n')
-    program.chmod(0o755)
-    book = bastion.directory / "play.yml"
-    bastion.run("--syntax-check", **FACTS)
+    bastion.run("--syntax-check", **FACTS)  # writes the playbook
     variables = {**FACTS, f"{NAME}_path": str(bastion.profile), f"{NAME}_owner": "", f"{NAME}_become": False, "ansible_python_interpreter": sys.executable}
     (bastion.directory / "vars.yml").write_text(yaml.safe_dump(variables))
-    subprocess.run(
-        [str(program), str(book), "-i", "bastion,", "-e", f"@{bastion.directory / 'vars.yml'}"], env={**os.environ, **ANSIBLE_ENVIRONMENT}, check=True
-    )
+    program = [str(Path(sys.executable).with_name("ansible-playbook")), "play.yml", "--inventory", "bastion,", "--extra-vars", "@vars.yml"]
+    subprocess.run([*strace, *program], cwd=bastion.directory, env={**os.environ, **ANSIBLE_ENVIRONMENT}, check=True)
     steps = [line for line in trace.read_text().splitlines() if str(bastion.profile) in line and " = 0" in line]
     arrival = next(number for number, line in enumerate(steps) if "rename" in line)
     assert "chmod" in steps[0] and "0640" in steps[0] and arrival > 0

@@ -144,7 +144,7 @@ def test_its_whole_life(own: dict[str, Any], playbook: Playbooks) -> None:
     assert gateway.connection == first
 
     # Another configuration: LiteLLM alone restarts, where it was; check mode says so and does not.
-    own |= {"litellm_gateway_mock_models": ["new-model"], "litellm_gateway_workers": 2}
+    own["litellm_gateway_mock_models"] = ["new-model"]
     assert playbook("gateway", own, "--check").changed > 0
     assert gateway.connection == first
     run = playbook("gateway", own, "-vvv", "--diff")
@@ -172,16 +172,21 @@ def test_its_whole_life(own: dict[str, Any], playbook: Playbooks) -> None:
     assert run.count("failed") == 1
     assert "litellm_gateway_salt_key differs" in run.output
 
-    # Started once more: the same keys at the same place. Killed, and that in the middle of a migration, it is put right.
+    # Started once more: the same keys at the same place, with more workers too.
+    own["litellm_gateway_workers"] = 2
     assert playbook("gateway", own, "--check").changed > 0
     playbook("gateway", own)
     assert {**gateway.connection, "pids": None} == {**first, "pids": None}
     assert gateway.chat(key, "new-model").ok
+
+    # Killed, and that in the middle of a migration, it is put right; its orphaned workers do not keep the port.
+    own["litellm_gateway_workers"] = 1
     with psycopg.connect(gateway.database_url) as connection:
         connection.execute("INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ('x', 'x', '99990101000000_interrupted')")
     for pid in gateway.connection["pids"].values():
         os.kill(pid, signal.SIGKILL)
     assert playbook("gateway", own).changed > 0
+    assert {**gateway.connection, "pids": None} == {**first, "pids": None}
     assert gateway.chat(key, "new-model").ok
 
     # Absent wants a word more, and takes only what the role has made.

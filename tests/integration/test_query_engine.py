@@ -286,12 +286,12 @@ def test_a_transaction_expires(engine: Engine) -> None:
 
 
 def test_a_transaction_that_gets_no_connection_in_time_is_refused_and_frees_it_later(engine: Engine) -> None:
-    held = [engine.begin() for _ in range(CONNECTIONS)]
+    held = [engine.begin() for _turn in range(CONNECTIONS)]
     refused = engine.post("/transaction/start", {"max_wait": 200, "timeout": 5000})
     assert (refused.status_code, refused.json()["error_code"]) == (504, "P2028")
     for transaction in held:
         engine.post(f"/transaction/{transaction}/rollback", {})
-    held = [engine.begin() for _ in range(CONNECTIONS)]  # the late one has given its connection back
+    held = [engine.begin() for _turn in range(CONNECTIONS)]  # the late one has given its connection back
     for transaction in held:
         engine.post(f"/transaction/{transaction}/rollback", {})
 
@@ -412,7 +412,7 @@ def test_migrations_are_applied_once_and_in_order(migrations: Migrations) -> Non
 def test_two_that_migrate_at_once_apply_each_migration_once(migrations: Migrations) -> None:
     for number in range(5):
         migrations.add(f"2026010{number}000000_n", f"SELECT pg_sleep(0.05); CREATE TABLE t{number} (a int);")
-    processes = [migrations.start("migrate", "deploy") for _ in range(3)]
+    processes = [migrations.start("migrate", "deploy") for _turn in range(3)]
     assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
     assert len(migrations.applied()) == 5
 

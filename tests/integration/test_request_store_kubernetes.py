@@ -383,7 +383,7 @@ def test_where_the_namespace_comes_from(kube: Cluster, account: Account, monkeyp
 
 
 def test_no_way_to_any_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    import kubernetes.config.kube_config as kube_config
+    from kubernetes.config import kube_config
 
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))

@@ -184,7 +184,7 @@ def test_killed_again_and_again_at_random(live: Live, kill: Killer) -> None:
     """No run ends well for a while; then one does, and everything is in order."""
     dice = random.Random(20261121)
     runs = [keys_of(*USERS), {**keys_of(*USERS), "rotation": "a"}, {**keys_of(*USERS), "rotation": "b"}, {**keys_of("user1", "user2"), "state": "exact"}]
-    for _ in range(8):
+    for _turn in range(8):
         kill(dice.choice(runs), at=dice.randrange(8), answered=dice.random() < 0.5, to=".*")
     live.lab(*USERS, state="exact", rotation="end")
     settled(live, *USERS, rotation="end", old=[derive.value(SECRET, live.alias(user), 0) for user in USERS])

@@ -470,7 +470,7 @@ def refusals(gateway, tmp_path_factory):
         return list(pool.map(refuse, range(len(BAD_INPUT))))
 
 
-@pytest.mark.parametrize("number", range(len(BAD_INPUT)), ids=[json.dumps(variables)[:60] for variables, _ in BAD_INPUT])
+@pytest.mark.parametrize("number", range(len(BAD_INPUT)), ids=[json.dumps(variables)[:60] for variables, _words in BAD_INPUT])
 def test_bad_input_is_refused_in_one_sentence_before_anything_is_written(gateway, refusals, number):
     run, guid = refusals[number]
     assert run.returncode != 0

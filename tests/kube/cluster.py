@@ -262,7 +262,7 @@ def _die_with_parent() -> None:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
+    sockets = [socket.socket() for _socket in range(count)]
     try:
         for each in sockets:
             each.bind(("127.0.0.1", 0))

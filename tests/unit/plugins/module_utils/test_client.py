@@ -70,9 +70,7 @@ def test_a_get_and_a_post() -> None:
     headers = {"Authorization": f"Bearer {KEY}", "User-Agent": "rhpds.litellm_virtual_keys"}
     with ScriptedGateway(
         Exchange("GET", "/key/list", query={"key_alias": "a b&c=d/é", "page": "1"}, headers=headers, reply=OK),
-        Exchange(
-            "POST", "/key/update", query={}, headers=headers, body={"key": "t", "n": None}, reply=Reply(json={"a": 1})
-        ),
+        Exchange("POST", "/key/update", query={}, headers=headers, body={"key": "t", "n": None}, reply=Reply(json={"a": 1})),
     ) as gateway:
         client = client_of(gateway.url)
         assert client.get("/key/list", {"key_alias": "a b&c=d/é", "page": 1}) == {"keys": []}
@@ -165,9 +163,7 @@ def test_an_answer_without_a_length_that_is_cut_off(waits: list[float]) -> None:
 
 
 def test_a_timeout(waits: list[float]) -> None:
-    with ScriptedGateway(
-        Exchange("GET", "/models", reply=Reply(json={}, wait=1.0)), Exchange("GET", "/models", reply=OK)
-    ) as gateway:
+    with ScriptedGateway(Exchange("GET", "/models", reply=Reply(json={}, wait=1.0)), Exchange("GET", "/models", reply=OK)) as gateway:
         assert client_of(gateway.url, waits, timeout=0.3).get("/models") == {"keys": []}
     assert len(waits) == 1
 
@@ -263,9 +259,7 @@ CASES: list[tuple[str, Reply, type[errors.GatewayError], str]] = [
     ),
     (
         "virtual key lists",
-        said(
-            "You are not authorized to access this endpoint. No 'user_id' is associated with your API key.", status=403
-        ),
+        said("You are not authorized to access this endpoint. No 'user_id' is associated with your API key.", status=403),
         errors.NotAdmin,
         "master key",
     ),
@@ -303,9 +297,7 @@ CASES: list[tuple[str, Reply, type[errors.GatewayError], str]] = [
     ),
     (
         "enterprise 403",
-        Reply(
-            status=403, json={"detail": {"error": "This feature is only available for LiteLLM Enterprise users: tags"}}
-        ),
+        Reply(status=403, json={"detail": {"error": "This feature is only available for LiteLLM Enterprise users: tags"}}),
         errors.EnterpriseOnly,
         "enterprise licence",
     ),
@@ -333,13 +325,11 @@ CASES: list[tuple[str, Reply, type[errors.GatewayError], str]] = [
 
 
 @pytest.mark.parametrize(("reply", "kind", "words"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_what_is_permanent_is_asked_once(
-    reply: Reply, kind: type[errors.GatewayError], words: str, waits: list[float]
-) -> None:
+def test_what_is_permanent_is_asked_once(reply: Reply, kind: type[errors.GatewayError], words: str, waits: list[float]) -> None:
     with ScriptedGateway(Exchange("POST", "/key/generate", reply=reply)) as gateway:
         with pytest.raises(errors.GatewayError, match=words) as caught:
             client_of(gateway.url, waits).post("/key/generate", {})
-        assert type(caught.value) is kind
+        assert caught.value.__class__ is kind
         assert gateway.url in str(caught.value) or kind in (errors.AliasTaken, errors.EnterpriseOnly)
     assert caught.value.status == reply.status
     assert waits == []
@@ -357,13 +347,11 @@ AT_LAST = [
 
 
 @pytest.mark.parametrize(("reply", "kind"), AT_LAST, ids=str)
-def test_trouble_that_does_not_pass_has_its_name(
-    reply: Reply, kind: type[errors.GatewayError], waits: list[float]
-) -> None:
+def test_trouble_that_does_not_pass_has_its_name(reply: Reply, kind: type[errors.GatewayError], waits: list[float]) -> None:
     with ScriptedGateway(*[Exchange("GET", "/key/list", reply=reply)] * 3) as gateway:
         with pytest.raises(errors.GatewayError) as caught:
             client_of(gateway.url, waits).get("/key/list")
-        assert type(caught.value) is kind
+        assert caught.value.__class__ is kind
 
 
 @pytest.mark.parametrize(
@@ -379,9 +367,7 @@ def test_trouble_that_does_not_pass_has_its_name(
 )
 def test_a_page_instead_of_json(reply: Reply, waits: list[float]) -> None:
     with ScriptedGateway(Exchange("GET", "/key/list", reply=reply)) as gateway:
-        with pytest.raises(
-            errors.NotLitellm, match="an HTML page instead of JSON; check that url is the address"
-        ) as caught:
+        with pytest.raises(errors.NotLitellm, match="an HTML page instead of JSON; check that url is the address") as caught:
             client_of(gateway.url, waits).get("/key/list")
         assert "Sign in" not in str(caught.value)
     assert waits == []
@@ -516,9 +502,7 @@ class Authority:
         """The files of a certificate and of its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        secret = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         return self._write(f"{name}-cert", self._sign(subject, key, False)), self._write(f"{name}-key", secret)
 
 
@@ -543,9 +527,7 @@ def test_a_certificate_of_nobodys_is_refused(tls: ssl.SSLContext, waits: list[fl
 
 
 def test_ca_path(tls: ssl.SSLContext, authority: Authority) -> None:
-    with ScriptedGateway(
-        Exchange("GET", "/models", reply=OK), Exchange("GET", "/models", reply=OK), tls=tls
-    ) as gateway:
+    with ScriptedGateway(Exchange("GET", "/models", reply=OK), Exchange("GET", "/models", reply=OK), tls=tls) as gateway:
         client = client_of(gateway.url, ca_path=str(authority.file))
         client.get("/models")
         assert client.accepts("sk-some-value-0123456")

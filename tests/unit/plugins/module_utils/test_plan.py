@@ -152,9 +152,7 @@ def test_a_plan_holds_no_value() -> None:
 
 def test_what_nobody_asked_for_stays() -> None:
     model = LitellmModel()
-    converge(
-        model, [want("user1", fields={"max_budget": 5, "models": ["granite"]}, metadata={"owner": "a"}, lifetime=DAY)]
-    )
+    converge(model, [want("user1", fields={"max_budget": 5, "models": ["granite"]}, metadata={"owner": "a"}, lifetime=DAY)])
     before = row_of(model, "virtkey-abc-user1")
     plans = converge(model, [want("user1", fields={"rpm_limit": 3}, metadata={"room": "7"})])
     after = row_of(model, "virtkey-abc-user1")
@@ -398,9 +396,7 @@ def test_an_old_value_goes_only_when_the_new_one_has_been_seen() -> None:
 @pytest.mark.parametrize("grace", [0, 3600])
 @pytest.mark.parametrize("cuts", list(itertools.product((0, 1, 2), (0, 1, 2))))
 @pytest.mark.parametrize("then", ["same", "plain"])
-def test_a_rotation_killed_between_any_two_calls_is_finished_by_the_next_run(
-    grace: int, cuts: tuple[int, int], then: str
-) -> None:
+def test_a_rotation_killed_between_any_two_calls_is_finished_by_the_next_run(grace: int, cuts: tuple[int, int], then: str) -> None:
     model = LitellmModel()
     users = ["user1", "user2"]
     converge(model, [want(user, lifetime=DAY, fields={"max_budget": 5.0}) for user in users])
@@ -590,17 +586,13 @@ class LifeOfALab(RuleBasedStateMachine):
         ahead=st.sampled_from([None, 60, 7200, 9 * DAY]),
         cuts=st.one_of(st.none(), st.dictionaries(st.sampled_from(USERS), st.integers(0, 2))),
     )
-    def run(
-        self, users: set[str], options: dict[str, Any], policy: Policy, ahead: int | None, cuts: dict[str, int] | None
-    ) -> None:
+    def run(self, users: set[str], options: dict[str, Any], policy: Policy, ahead: int | None, cuts: dict[str, int] | None) -> None:
         until = self.model.now + timedelta(seconds=ahead) if ahead else None
         wanted = [want(user, expires_by=until, **options) for user in sorted(users)]
         before = self._ends()
         if cuts is not None:
             through = {naming.user_alias(LAB.alias, user): count for user, count in cuts.items()}
-            carry_out(
-                self.model, plan_for(self.model, wanted, policy), cut=lambda alias: through.get(alias, 0), delete=False
-            )
+            carry_out(self.model, plan_for(self.model, wanted, policy), cut=lambda alias: through.get(alias, 0), delete=False)
         converge(self.model, wanted, policy)
         after = self._ends()
 
@@ -619,9 +611,7 @@ class LifeOfALab(RuleBasedStateMachine):
             for name, value in key.fields.items():
                 assert row.fields[name] == normal(name, value)
             if key.alias in before:
-                assert after.get(key.alias, self.model.now) >= before[key.alias] - timedelta(seconds=1), (
-                    "a life was shortened"
-                )
+                assert after.get(key.alias, self.model.now) >= before[key.alias] - timedelta(seconds=1), "a life was shortened"
         if policy.prune:
             wanted_aliases = {key.alias for key in wanted}
             assert {home(row) for row in rows_of(self.model) if LAB.owns(row)} == wanted_aliases
@@ -672,6 +662,4 @@ class LifeOfALab(RuleBasedStateMachine):
 
 
 TestLifeOfALab = LifeOfALab.TestCase
-TestLifeOfALab.settings = settings(
-    max_examples=200, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestLifeOfALab.settings = settings(max_examples=200, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

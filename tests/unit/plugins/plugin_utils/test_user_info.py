@@ -130,7 +130,7 @@ def test_plain_leaves_nothing_of_ansible() -> None:
     )
     clean = plain(value, "data")
     assert clean == {"a": ["x", 3, 1.5, True, None], "4": datetime.datetime(2026, 1, 2, 3, tzinfo=zone), "c": datetime.date(2026, 1, 2), "d": "opened"}
-    assert type(clean) is dict and type(clean["a"]) is list
+    assert clean.__class__ is dict and clean["a"].__class__ is list
     assert [type(item) for item in clean["a"]] == [str, int, float, bool, type(None)]
     assert {type(name) for name in clean} == {str}
     assert [type(clean[name]) for name in "4cd"] == [datetime.datetime, datetime.date, str]
@@ -424,7 +424,7 @@ def test_killed_writers_leave_whole_files(tmp_path: Path) -> None:
     directory, done = tmp_path / "out", tmp_path / "done"
     done.touch()
     chance = random.Random(7)
-    for _ in range(25):
+    for _turn in range(25):
         before = done.stat().st_size
         process = multiprocessing.get_context("fork").Process(target=_write_until_killed, args=(directory, done))
         process.start()

@@ -227,7 +227,7 @@ def test_a_private_file_is_written_once(tmp_path: Path) -> None:
 def test_a_chosen_port_is_free_and_below_those_of_outgoing_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gatewayctl, "PORT_RANGE", range(15000, 15002))
     monkeypatch.setattr(gatewayctl, "is_free", lambda host, port: True)
-    assert {gatewayctl.free_port("127.0.0.1", [15000]) for _ in range(20)} == {15001}
+    assert {gatewayctl.free_port("127.0.0.1", [15000]) for _turn in range(20)} == {15001}
     monkeypatch.setattr(gatewayctl, "is_free", lambda host, port: False)
     with pytest.raises(gatewayctl.GatewayError, match="no free port"):
         gatewayctl.free_port("127.0.0.1", ())

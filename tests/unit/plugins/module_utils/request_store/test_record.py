@@ -171,7 +171,7 @@ def test_an_answer_is_delivered_only_when_there_is_one() -> None:
 
 def test_failures_wait_longer_each_time_and_not_forever() -> None:
     record, waits = with_key(), []
-    for _ in range(8):
+    for _turn in range(8):
         record = records.failed(record, at=AT, step="mail", reason="refused")
         assert record.progress.failure is not None
         waits.append(durations.parse_time(record.progress.failure.next_attempt_at) - durations.parse_time(AT))
