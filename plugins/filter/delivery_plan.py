@@ -69,7 +69,7 @@ EXAMPLES = r"""
 - name: See how many files would be written
   ansible.builtin.debug:
     msg: >-
-      {{ (lab_keys | rhpds.litellm_virtual_keys.delivery_plan(methods=['env_file'], url='https://litellm.example.com',
+      {{ (lab.virtual_keys | rhpds.litellm_virtual_keys.delivery_plan(methods=['env_file'], url='https://litellm.example.com',
           env_file='~/litellm.env')).env_file | length }}
 """
 
@@ -88,7 +88,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils import 
 
 def delivery_plan(keys: Sequence[Mapping[str, Any]], **settings: Any) -> dict[str, Any]:
     if isinstance(keys, (str, Mapping)) or not all(isinstance(key, Mapping) for key in keys):
-        raise AnsibleFilterError("delivery_plan: the input is not a list of keys; give what the module virtual_keys returns as keys.")
+        raise AnsibleFilterError("delivery_plan: the input is not a list of keys; give what the module virtual_keys returns as virtual_keys.")
     try:
         return delivery.plan(keys, delivery.settings_from(settings))
     except ValueError as error:

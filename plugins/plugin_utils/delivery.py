@@ -103,7 +103,7 @@ def plan(keys: Iterable[Mapping[str, Any]], settings: Settings) -> dict[str, Any
 
 def _checked(key: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(key.get("alias"), str) or not key["alias"]:
-        raise ValueError("an entry of key_delivery_keys has no alias; give the list of keys that the module virtual_keys returns.")
+        raise ValueError("an entry of key_delivery_keys has no alias; give the virtual_keys that the module of that name returns.")
     return key
 
 
