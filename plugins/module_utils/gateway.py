@@ -32,6 +32,7 @@ class Gateway:
     def __init__(self, client: Client) -> None:
         self.client = client
         self._finds_parts: bool | None = None
+        self._is_admin = False
 
     def keys(self, **filters: Any) -> Iterator[LiveKey]:
         """Every key that LiteLLM lists for `filters` (`key_alias`, `user_id`, `team_id`, `expires`, ...), page by page.
@@ -85,9 +86,12 @@ class Gateway:
         """Raises NotAdmin or Unauthorized unless the API key sees everybody's keys.
 
         To a user's own key LiteLLM lists that user's keys, with HTTP 200: an empty list proves nothing. Another
-        user's list is refused to all but admins.
+        user's list is refused to all but admins. Asked once.
         """
+        if self._is_admin:
+            return
         self.client.get("/key/list", {"user_id": "rhpds-litellm-virtual-keys-admin-check", "size": 1})
+        self._is_admin = True
 
     def models(self) -> list[str]:
         """The names of models and of model access groups that the gateway serves."""
