@@ -23,6 +23,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import 
 from ansible_collections.rhpds.litellm_virtual_keys.tests.kube.cluster import Account, Cluster
 
 from gateway_fixtures import MOCK_MODELS, Gateway, PlaybookRun, Playbooks
+from run_module import run_module
 from smtp_fixtures import Server, SmtpFactory
 
 URL = "https://llm.example.com"
@@ -485,10 +486,17 @@ def test_settings_that_cannot_work_end_it_before_anything_is_handed_out(
     assert not list(tmp_path.glob("*.env"))
 
 
-def test_a_delivered_file_calls_a_real_gateway(deliver: Delivery, gateway: Gateway, unique: str, tmp_path: Path) -> None:
-    minted = gateway.post("/key/generate", key_alias=unique, models=[MOCK_MODELS[0]], duration="1h")
-    file = tmp_path / "litellm.env"
-    deliver([{"alias": unique, "value": minted["key"]}], "env_file", key_delivery_env_file=str(file), key_delivery_gateway_url=gateway.url)
+def test_what_virtual_keys_returns_is_delivered_and_calls_a_real_gateway(
+    deliver: Delivery, gateway: Gateway, smtp: SmtpFactory, unique: str, tmp_path: Path
+) -> None:
+    server, file = smtp(), tmp_path / "litellm-ada.env"
+    wanted = {"guid": unique, "models": [MOCK_MODELS[0]], "duration": "1h", "keys": [{"user": "ada", "user_id": "ada@example.org"}]}
+    minted = run_module("virtual_keys", {"url": gateway.url, "api_key": gateway.master_key, **wanted}, no_log=True)
+    more = {"key_delivery_env_file": str(tmp_path / "litellm.env"), "key_delivery_gateway_url": gateway.url}
+    deliver(minted["virtual_keys"], "env_file", "mail", **more, **mail_settings(server))
+    assert set(deliver.told().values()) == {"delivered"}
+    (mail,) = server.mailbox.of("ada@example.org")
+    assert minted["virtual_keys"][0]["value"] in mail.part("plain")
     base, token = sourced(file, "OPENAI_BASE_URL", "OPENAI_API_KEY")
     body = {"model": MOCK_MODELS[0], "messages": [{"role": "user", "content": "Say hello."}]}
     answer = requests.post(f"{base}/chat/completions", headers={"Authorization": f"Bearer {token}"}, json=body, timeout=60)
