@@ -18,6 +18,7 @@ from .key import LiveKey
 
 PAGE_SIZE = 100  # LiteLLM answers 422 to more
 DELETE_SIZE = 500
+LONG_PART = 8  # letters of an alias; with one letter less it still tells one from another, and a lab's alias has more
 
 # Names that LiteLLM understands in a key's list of models without serving a model of that name.
 MODEL_WORDS = ("all-proxy-models", "all-team-models", "no-default-models")
@@ -68,8 +69,11 @@ class Gateway:
         Some releases of LiteLLM know whole aliases only, whatever they are asked. With `thorough` that is found out,
         which may take a call or two, and then all keys are read.
         """
-        rows = list(self.keys(key_alias=part, substring_matching="true", **filters))
-        if any(row.alias != part for row in rows):
+        # Without its first letter a long part finds the same aliases, and what it finds shows that parts are known.
+        shorter = thorough and self._finds_parts is None and len(part) >= LONG_PART
+        search = part[1:] if shorter else part
+        rows = [row for row in self.keys(key_alias=search, substring_matching="true", **filters) if part in row.alias]
+        if any(row.alias != search for row in rows):
             self._finds_parts = True
         elif thorough and not self._searches_parts(rows):
             rows = [row for row in self.keys(**filters) if part in row.alias]
