@@ -66,7 +66,8 @@ def main() -> None:
         with RecordingProxy(gateway.url) as proxy:
             about = surroundings(gateway, proxy)
             foreign = ForeignWork(list(gateway.connection["pids"].values()))
-            results = {name: found[name].run(Bench(gateway, proxy, home, options)) for name in options.case or names}
+            bench = Bench(gateway, proxy, home, options)
+            results = {name: found[name].run(bench) for name in options.case or names}
             about |= {FOREIGN: round(foreign.cores(), 2), "minutes": round((time.monotonic() - started) / 60, 1)}
 
     tables = [about_table(about), *(table for result in results.values() for table in result.tables)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import resource
 import statistics
@@ -24,6 +25,7 @@ from .meters import ModuleTimer, PeakMemory
 from .recording_proxy import Exchange, RecordingProxy, caller
 
 BARE = Path(__file__).with_name("bare.py")
+NOTHING = Path(__file__).with_name("nothing.yml")
 TIMES = ("wall", "cpu", "module", "megabytes")
 LONG_SECONDS = 45.0
 """What has taken this long altogether is not measured another time."""
@@ -113,6 +115,13 @@ class Bench:
             probes=len(exchanges) - len(admins),
             exchanges=exchanges,
         )
+
+    @functools.cached_property
+    def nothing(self) -> Run:
+        """What Ansible takes for a playbook with one module that does nothing."""
+        self.say("Ansible alone ...")
+        self.play(NOTHING)  # the first one warms what all others find ready
+        return typical([self.play(NOTHING) for _number in range(self.options.repeat)])
 
     def bare(self, exchanges: Sequence[Exchange]) -> float:
         """Make recorded calls once more, word for word, by a bare client, and return the seconds of its process.

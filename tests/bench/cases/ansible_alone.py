@@ -5,21 +5,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ..bench import Bench, Run, typical
-from ..results import Result, Table
+from ..bench import Bench
+from ..results import Cell, Result, Table
 
 
 def run(bench: Bench) -> Result:
-    bench.say("Ansible alone ...")
-    bench.play(PLAYBOOK)  # the first one compiles and warms what all others find ready
-    runs: list[Run] = []
-    while bench.once_more([run.wall for run in runs]):
-        runs.append(bench.play(PLAYBOOK))
-    usual = typical(runs)
+    usual = bench.nothing
     columns = ["playbook", "wall s", "CPU s", "module s", "MB"]
-    return Result([Table("Ansible alone", columns, [["one module that does nothing", usual.wall, usual.cpu, usual.module, usual.megabytes]])])
-
-
-PLAYBOOK = Path(__file__).parents[1] / "nothing.yml"
+    row: list[Cell] = ["one module that does nothing", usual.wall, usual.cpu, usual.module, usual.megabytes]
+    return Result([Table("Ansible alone", columns, [row])])
