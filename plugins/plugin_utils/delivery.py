@@ -21,6 +21,7 @@ from typing import Any
 
 from ..module_utils import client_env, derive
 from ..module_utils.errors import redact
+from ..module_utils.mail import KINDS, LANGUAGES, Notice
 from ..module_utils.printable import printable
 
 KUBERNETES_SECRET, MAIL, ENV_FILE, AGNOSTICD = METHODS = ("kubernetes_secret", "mail", "env_file", "agnosticd")
@@ -97,7 +98,11 @@ def plan(keys: Iterable[Mapping[str, Any]], settings: Settings) -> dict[str, Any
             except ValueError as error:
                 problems.append(_result(_parcel(key, "", {}), method, FAILED, reason=str(error).removesuffix(".")))
         _refuse_shared_targets(method, planned[method])
-    planned[MAIL] += map(_notice, settings.messages)
+    for message in settings.messages:
+        try:
+            planned[MAIL].append(_notice(message))
+        except ValueError as error:
+            problems.append(_result(_addressed(message), MAIL, FAILED, reason=str(error).removesuffix(".")))
     return {**{method: [parcel.__dict__ for parcel in parcels] for method, parcels in planned.items()}, "problems": problems}
 
 
@@ -123,8 +128,27 @@ def _parcel(key: Mapping[str, Any], target: str, contents: Mapping[str, Any]) ->
 
 
 def _notice(message: Mapping[str, Any]) -> Parcel:
+    """A mail that brings no key. Whatever would make the module refuse all mails together is refused here, for this one."""
+    missing = [name for name in ("kind", "to", "id") if not message.get(name)]
+    if missing:
+        raise ValueError(f"the mail has no {missing[0]}; give kind, to and id with every message")
+    unknown = sorted(str(name) for name in message if name not in Notice.__dataclass_fields__)
+    if unknown:
+        raise ValueError(f"{printable(unknown[0], 40)!r} is no option of a message; see the module key_mail")
+    if message["kind"] not in KINDS:
+        raise ValueError(f"the kind of the mail is {printable(str(message['kind']), 40)!r}; give one of {', '.join(KINDS)}")
+    _check_language(message.get("language"))
+    return _addressed(message)
+
+
+def _addressed(message: Mapping[str, Any]) -> Parcel:
     told = {name: str(message.get(name) or "") for name in ("alias", "user", "to", "request_id", "id")}
     return Parcel(told["alias"], told["user"], told["to"], told["request_id"] or told["id"], told["to"], message)
+
+
+def _check_language(language: object) -> None:
+    if language and language not in LANGUAGES:
+        raise ValueError(f"the language of the mail is {printable(str(language), 40)!r}; give one of {', '.join(LANGUAGES)}")
 
 
 def _secret(key: Mapping[str, Any], settings: Settings) -> Parcel:
@@ -156,6 +180,7 @@ def _message(key: Mapping[str, Any], settings: Settings) -> Parcel:
     parcel = _parcel(key, "", {})
     if not parcel.email:
         raise ValueError("it has no e-mail address; give email with the key")
+    _check_language(key.get("language"))
     models = [str(model) for model in key.get("models") or []]
     message = {
         "kind": "approval",

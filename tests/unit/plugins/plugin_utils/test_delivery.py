@@ -132,6 +132,24 @@ def test_a_mail() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"to": ""}, "the mail has no to"),
+        ({"kind": "greeting"}, "the kind of the mail is 'greeting'"),
+        ({"language": "fr"}, "the language of the mail is 'fr'"),
+        ({"colour": "red"}, "'colour' is no option of a message"),
+    ],
+)
+def test_a_message_that_is_none_is_its_own_problem(more: dict[str, Any], reason: str) -> None:
+    good = {"kind": "denial", "to": "eve@example.org", "id": "r1", "request_id": "r1", "reason": "No."}
+    planned = plan(key(), methods=("env_file",), messages=[{**good, **more}, good])
+    (problem,) = planned["problems"]
+    assert problem["reason"].startswith(reason)
+    assert (problem["method"], problem["request_id"]) == ("mail", "r1")
+    assert [parcel["contents"] for parcel in planned["mail"]] == [good]
+
+
 def test_the_user_id_is_the_address_when_there_is_no_other() -> None:
     told = key(user_id="ada@example.org")
     del told["email"]
@@ -149,6 +167,7 @@ def test_files_are_named_after_users() -> None:
         ({"value": ""}, "mail", "its value is not known"),
         ({"value": "sk-a\nb"}, "env_file", "the key is empty or holds"),
         ({"email": ""}, "mail", "it has no e-mail address"),
+        ({"language": "fr"}, "mail", "the language of the mail is 'fr'"),
         ({"namespace": "../x"}, "kubernetes_secret", "the namespace is '../x'"),
         ({"secret_name": "A b"}, "kubernetes_secret", "the name of the Secret is 'A b'"),
         ({"user": "../../etc/passwd"}, "env_file", "no name for its file"),
