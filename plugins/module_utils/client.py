@@ -289,7 +289,7 @@ class Client:
 
 def _worth_another_try(answer: Any) -> bool:
     if answer.status_code == 429:
-        return True
+        return "budget" not in _words(answer).lower()  # what is spent stays spent
     if answer.status_code < 400:
         return False
     return _database_away(answer) or (answer.status_code >= 500 and not _is_json(answer))

@@ -429,7 +429,7 @@ def test_accepts(reply: Reply, accepted: bool) -> None:
 
 def test_a_key_over_its_budget_is_accepted_all_the_same() -> None:
     spent = said("Budget has been exceeded!", "budget_exceeded", 429)
-    with ScriptedGateway(*[Exchange("GET", "/models", reply=spent)] * 3) as gateway:
+    with ScriptedGateway(Exchange("GET", "/models", reply=spent)) as gateway:
         assert client_of(gateway.url).accepts("sk-a-users-value-01") is True
 
 
