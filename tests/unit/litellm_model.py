@@ -67,8 +67,8 @@ class LitellmModel:
         self.now += timedelta(seconds=seconds)
 
     def works(self, value: str) -> bool:
-        """Whether a model can be called with this value now."""
-        return self.handle("GET", "/models", {}, None, value)[0] == 200
+        """Whether the gateway takes this value now, even if nothing may be spent with it."""
+        return self.handle("GET", "/models", {}, None, value)[0] in (200, 429)
 
     def with_alias(self, alias: str) -> list[dict[str, Any]]:
         return [row for row in self.rows.values() if row["key_alias"] == alias]
@@ -107,6 +107,8 @@ class LitellmModel:
             return 401, error("Authentication Error, Key is blocked or expired", "auth_error")
         if path != "/models":
             return 403, error("You are not authorized to access this endpoint. No 'user_id' is associated")
+        if row.get("max_budget") is not None and row["spend"] >= row["max_budget"]:
+            return 429, error("Budget has been exceeded!", "budget_exceeded")
         return None
 
     def _expiry(self, duration: Any) -> datetime | None:
