@@ -44,6 +44,8 @@ DATABASE = "litellm"
 """Name of the database and of its only role."""
 PORT_RANGE = range(15000, 30000)
 """Ports to choose from: below those that Linux gives to outgoing connections, which could take a chosen port away."""
+PORT_SECONDS = 5.0
+"""How long a port that is to be used may still be taken."""
 POSTGRES_USERS = ("postgres", "nobody")
 """Whom PostgreSQL runs as when root starts it and names nobody: the first that exists."""
 POSTGRES_START_SECONDS = 60.0
@@ -86,6 +88,16 @@ def is_free(host: str, port: int) -> bool:
             probe.bind((host, port))
         except OSError:
             return False
+    return True
+
+
+def becomes_free(host: str, port: int) -> bool:
+    """The same, with some patience: a process that is ending gives its port back last."""
+    deadline = time.monotonic() + PORT_SECONDS
+    while not is_free(host, port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
     return True
 
 
@@ -154,14 +166,14 @@ def left_overs(lock: Path) -> list[int]:
 
 def end_left_overs(lock: Path) -> bool:
     """Kill them; return whether there were any."""
-    pids = first = left_overs(lock)
-    while pids:
+    found = False
+    while pids := left_overs(lock):
+        found = True
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(POLL_SECONDS / 2)
-        pids = left_overs(lock)
-    return bool(first)
+    return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,7 +250,7 @@ class Service:
     def check_port(self) -> None:
         """Refuse to start where a stranger listens; the port that the service itself holds now is its own."""
         record = holder(self.lock)
-        if (record is None or record["port"] != self.port) and not is_free(self.host, self.port):
+        if (record is None or record["port"] != self.port) and not becomes_free(self.host, self.port):
             raise GatewayError(
                 f"{self.title} cannot listen on {self.host}:{self.port} because another program does: "
                 f"stop that program, or set {self.port_variable} to another port or to 0 to have a free one chosen"
@@ -358,7 +370,7 @@ class Gateway:
         chosen: dict[str, int] = {}
         for name, host in (("postgres", "127.0.0.1"), ("litellm", self.host)):
             port = self.ports.get(name, 0)
-            if not port or not (holder(self.lock(name)) or is_free(host, port)):
+            if not port or not (holder(self.lock(name)) or becomes_free(host, port)):
                 port = free_port(host, chosen.values())
             chosen[name] = self.told["ports"][name] or port
         write_private(self.directory / "ports.json", json.dumps(chosen))

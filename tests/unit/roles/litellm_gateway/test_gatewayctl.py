@@ -16,6 +16,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +42,11 @@ gatewayctl = load()
 
 READY = "import pathlib, time; pathlib.Path('ready').touch(); time.sleep(60)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {READY}"
+
+
+@pytest.fixture(autouse=True)
+def little_patience_with_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gatewayctl, "PORT_SECONDS", 0.5)
 
 
 @pytest.fixture
@@ -208,6 +214,14 @@ def test_a_stranger_is_not_killed_even_while_the_lock_is_held(service: Any, stra
 
 
 # ------------------------------------------------------------------------------------------------------ files, ports, users
+def test_a_port_that_is_being_given_back_is_waited_for() -> None:
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port = server.getsockname()[1]
+        assert not gatewayctl.becomes_free("127.0.0.1", port)
+        threading.Timer(0.2, server.close).start()
+        assert gatewayctl.becomes_free("127.0.0.1", port)
+
+
 def test_a_private_file_is_written_once(tmp_path: Path) -> None:
     path = tmp_path / "file"
     previous = os.umask(0)
