@@ -210,11 +210,9 @@ def _env_file(key: Mapping[str, Any], settings: Settings) -> Parcel:
         path = str(shared.with_name(f"{shared.stem}-{user}{shared.suffix}")) if user else settings.env_file
     if not path.isprintable() or path.endswith("/"):
         raise ValueError(f"its file is {printable(path, 100)!r}; give the path of a file")
-    if settings.state != "present":
-        return _parcel(key, path, {})
-    variables = client_env.variables(settings.url, key["value"], settings.vendors, settings.vendor_paths)
-    comments = [f"LLM key {key['alias']}. Read it with: source {PurePosixPath(path).name}"]
-    return _parcel(key, path, {"content": client_env.env_file(variables, comments)})
+    if settings.state == "present":
+        client_env.variables(settings.url, key["value"])
+    return _parcel(key, path, {"path": path, "alias": key["alias"], **({"value": key["value"]} if settings.state == "present" else {})})
 
 
 def _user_info(key: Mapping[str, Any], settings: Settings) -> Parcel:
@@ -263,7 +261,7 @@ def _hashed(plain: str, text: str, longest: int) -> str:
 def results(parcels: Sequence[Mapping[str, Any]], method: str, outcome: Mapping[str, Any], done: str = DELIVERED) -> list[dict[str, Any]]:
     """What became of each parcel, from what the method's task registered. `done` is the word for success. Holds no key."""
     packed = [Parcel(**parcel) for parcel in parcels]
-    read = {KUBERNETES_SECRET: _of_kubernetes, MAIL: _of_mail}.get(method, _of_loop)
+    read = {KUBERNETES_SECRET: _of_kubernetes, MAIL: _of_mail}.get(method, _of_list)
     return read(packed, method, outcome, done)
 
 
@@ -316,12 +314,12 @@ def _of_secret(parcel: Parcel, method: str, entry: Mapping[str, Any], done: str)
     return _result(parcel, method, FAILED, reason=reason, temporary=code not in _PERMANENT)
 
 
-def _of_loop(parcels: Sequence[Parcel], method: str, outcome: Mapping[str, Any], done: str) -> list[dict[str, Any]]:
-    entries: Sequence[Mapping[str, Any]] = outcome.get("results") or []
+def _of_list(parcels: Sequence[Parcel], method: str, outcome: Mapping[str, Any], done: str) -> list[dict[str, Any]]:
+    entries: Sequence[Mapping[str, Any]] = outcome.get("files" if method == ENV_FILE else "results") or []
     if len(entries) != len(parcels):
         return [_result(parcel, method, FAILED, reason=_words(outcome), temporary=True) for parcel in parcels]
     return [
-        _result(parcel, method, FAILED, reason=_words(entry), temporary=True)
+        _result(parcel, method, FAILED, reason=str(entry.get("reason") or _words(entry)), temporary=True)
         if entry.get("failed") or entry.get("unreachable")
         else _result(parcel, method, done, changed=bool(entry.get("changed")))
         for parcel, entry in zip(parcels, entries, strict=True)

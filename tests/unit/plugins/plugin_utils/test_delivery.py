@@ -294,6 +294,11 @@ def test_a_task_that_failed_as_a_whole_failed_for_every_key(method: str) -> None
 
 def test_answers_of_loops() -> None:
     outcome = {"failed": True, "results": [{"failed": True, "msg": "disk full"}, {"changed": True}]}
+    assert told("agnosticd", outcome) == [("failed", False, True, "disk full"), ("delivered", True, False, "")]
+
+
+def test_answers_about_files() -> None:
+    outcome = {"failed": True, "msg": "x", "files": [{"failed": True, "reason": "disk full"}, {"failed": False, "reason": "", "changed": True}]}
     assert told("env_file", outcome) == [("failed", False, True, "disk full"), ("delivered", True, False, "")]
 
 

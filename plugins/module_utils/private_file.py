@@ -1,0 +1,86 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Files that only their owner may read, from the first moment, and that are replaced whole or not at all.
+
+ansible.builtin.copy and template make a new file readable by others for a moment before they set its mode.
+"""
+
+from __future__ import annotations
+
+import glob
+import grp
+import os
+import pwd
+import stat
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+MODE = 0o600
+_STALE_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Numbers of user and group; -1: whoever writes."""
+
+    uid: int = -1
+    gid: int = -1
+
+
+def owner(user: str | None, group: str | None) -> Owner:
+    """From names, or numbers, of user and group. Raises ValueError for one that this host does not know."""
+    try:
+        uid = -1 if not user else int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
+    except KeyError:
+        raise ValueError(f"owner is {user!r}, whom this host does not know; name one of its users.") from None
+    try:
+        gid = -1 if not group else int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise ValueError(f"group is {group!r}, which this host does not know; name one of its groups.") from None
+    return Owner(uid, gid)
+
+
+def is_so(path: Path, content: bytes, whose: Owner) -> bool:
+    """Whether `path` is a file of its own with this content, mode and owner. Raises OSError."""
+    try:
+        now = path.lstat()
+    except FileNotFoundError:
+        return False
+    return (
+        stat.S_ISREG(now.st_mode)
+        and stat.S_IMODE(now.st_mode) == MODE
+        and whose.uid in (-1, now.st_uid)
+        and whose.gid in (-1, now.st_gid)
+        and path.read_bytes() == content
+    )
+
+
+def replace(path: Path, content: bytes, whose: Owner) -> None:
+    """Put a file with `content` where `path` is. A link is replaced, not followed. Raises OSError, and then nothing has changed."""
+    _sweep(path)
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")  # mode 0600
+    try:
+        with open(handle, "wb") as file:
+            if whose != Owner():
+                os.fchown(handle, whose.uid, whose.gid)
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+        os.replace(scratch, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(scratch)
+        raise
+
+
+def _sweep(path: Path) -> None:
+    """Remove what writers left that were killed."""
+    for left_over in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
+        with suppress(OSError):
+            if time.time() - left_over.lstat().st_mtime > _STALE_SECONDS:
+                left_over.unlink()

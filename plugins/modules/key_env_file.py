@@ -1,0 +1,219 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Write keys into files that shells source."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: key_env_file
+short_description: Write virtual keys into files that shells source
+version_added: 2.0.0
+description:
+  - Writes files of lines C(export NAME='value'), by which the official SDKs of OpenAI, Anthropic and other vendors use a virtual
+    key and the gateway.
+  - A file can be read by its owner only, from the moment it exists, and is replaced whole or not at all.
+  - A file that cannot be written does not stop the others. The module fails at the end, and RV(files) says which and why.
+author:
+  - the rhpds.litellm_virtual_keys authors (@rhpds)
+extends_documentation_fragment:
+  - rhpds.litellm_virtual_keys.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+    details:
+      - It would show keys.
+  idempotent:
+    support: full
+options:
+  files:
+    description:
+      - The files.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: The file. The folder must exist.
+        type: path
+        required: true
+      value:
+        description: The key. Not needed with O(state=absent).
+        type: str
+      alias:
+        description: The alias of the key, to be told in the first line.
+        type: str
+  url:
+    description:
+      - The address at which users reach the gateway. Not needed with O(state=absent).
+    type: str
+  vendors:
+    description:
+      - For the SDKs of which vendors. All that P(rhpds.litellm_virtual_keys.client_env#filter) knows when not given.
+    type: list
+    elements: str
+  vendor_paths:
+    description:
+      - What follows the gateway's address, by vendor, where a gateway has other routes.
+    type: dict
+    default: {}
+  owner:
+    description: Who owns the files, by name or number. Whoever runs the module when not given.
+    type: str
+  group:
+    description: The group of the files, by name or number.
+    type: str
+  state:
+    description: Whether the files shall exist.
+    type: str
+    choices: [present, absent]
+    default: present
+seealso:
+  - plugin: rhpds.litellm_virtual_keys.client_env
+    plugin_type: filter
+  - plugin: rhpds.litellm_virtual_keys.to_env_file
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Write the key of a lab where its user finds it
+  rhpds.litellm_virtual_keys.key_env_file:
+    url: https://litellm.example.com
+    owner: lab-user
+    files:
+      - path: /home/lab-user/litellm.env
+        value: "{{ litellm_virtual_key }}"
+        alias: "{{ litellm_key_alias }}"
+
+- name: Write what LlamaKey wrote, for OpenAI's SDK only
+  rhpds.litellm_virtual_keys.key_env_file:
+    url: https://litellm.example.com
+    vendors: [openai]
+    files:
+      - path: ./llamakey_local.env
+        value: "{{ litellm_virtual_key }}"
+"""
+
+RETURN = r"""
+files:
+  description: What became of each file, in the order of O(files).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The file.
+      type: str
+    changed:
+      description: Whether it was written or removed.
+      type: bool
+    failed:
+      description: Whether that failed.
+      type: bool
+    reason:
+      description: Why it failed.
+      type: str
+code:
+  description: C(not_written) when files could not be written or removed, C(bad_input) when the arguments cannot be used.
+  returned: failure
+  type: str
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import client_env, private_file
+
+
+def content(file: Mapping[str, Any], params: Mapping[str, Any]) -> bytes:
+    """What shall stand in a file. Raises ValueError."""
+    name = Path(file["path"]).name
+    comment = f"LLM key{' ' + file['alias'] if file['alias'] else ''}. Read it with: source {name}"
+    variables = client_env.variables(params["url"], file["value"] or "", params["vendors"], params["vendor_paths"])
+    return client_env.env_file(variables, [comment]).encode()
+
+
+def put(file: Mapping[str, Any], params: Mapping[str, Any], whose: private_file.Owner, *, check_mode: bool) -> bool:
+    """Make one file what it shall be. Returns whether anything changed. Raises OSError, or ValueError for its key."""
+    path = Path(file["path"])
+    if params["state"] == "absent":
+        if not path.is_symlink() and not path.exists():
+            return False
+        if path.is_dir() and not path.is_symlink():
+            raise IsADirectoryError(None, "it is a folder")
+        if not check_mode:
+            path.unlink()
+        return True
+    wanted = content(file, params)
+    if path.is_dir() and not path.is_symlink():
+        raise IsADirectoryError(None, "it is a folder")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(None, "its folder does not exist")
+    if private_file.is_so(path, wanted, whose):
+        return False
+    if not check_mode:
+        private_file.replace(path, wanted, whose)
+    return True
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    whose = private_file.owner(params["owner"], params["group"])
+    if params["state"] == "present":
+        if not params["url"]:
+            raise ValueError("url is not given; give the address at which users reach the gateway.")
+        client_env.variables(params["url"], "sk-check", params["vendors"], params["vendor_paths"])
+    told = []
+    for file in params["files"]:
+        changed, reason = False, ""
+        try:
+            changed = put(file, params, whose, check_mode=module.check_mode)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+        except ValueError as error:
+            reason = str(error).removesuffix(".")
+        told.append({"path": file["path"], "changed": changed, "failed": bool(reason), "reason": reason})
+    return {"changed": any(each["changed"] for each in told), "files": told}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "files": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "value": {"type": "str", "no_log": True},
+                    "alias": {"type": "str"},
+                },
+            },
+            "url": {"type": "str"},
+            "vendors": {"type": "list", "elements": "str"},
+            "vendor_paths": {"type": "dict", "default": {}},
+            "owner": {"type": "str"},
+            "group": {"type": "str"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        told = run(module)
+    except ValueError as error:
+        module.fail_json(msg=str(error), code="bad_input", changed=False)
+    lost = [each for each in told["files"] if each["failed"]]
+    if lost:
+        first = f"{lost[0]['path']}: {lost[0]['reason']}"
+        module.fail_json(msg=f"{len(lost)} of {len(told['files'])} files could not be changed; the first is {first}.", code="not_written", **told)
+    module.exit_json(**told)
+
+
+if __name__ == "__main__":
+    main()
