@@ -1,11 +1,22 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The role ocp4_workload_litellm_virtual_keys: the drop-in contract, on the real gateway."""
+"""The role ocp4_workload_litellm_virtual_keys: the drop-in contract, on the real gateway.
+
+Tests named after a fault (01 to 16) would catch a fault that release 1.3.2 had:
+
+01 destroy saw the first page only. 02 destroy with a wrong key or a dead server found nothing to delete. 03 provisioning
+again failed. 04 any refusal was taken for a key that exists, and keys shifted between users. 05 success was published
+before it was one. 06 kubernetes.core was needed always. 07 the proof of deletion asked about another key. 08 by_key_id never
+matched. 09 extending needed a secret of the user's, reached one key, and shortened lives. 10 extensions overshot. 11 variables
+without effect. 12 keys in the output and in files for all. 13 many users without budget, Docling, alias and lifetime. 14 keys
+of users who had left stayed alive. 15 no change reported, check mode crashed. 16 two paths for Docling.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -167,7 +178,7 @@ def test_the_runtime_of_the_catalog_item_is_the_lifetime_in_hours(lab):
     assert facts["litellm_key_duration"] == "36h"
 
 
-def test_provisioning_again_returns_the_same_key_and_changes_nothing(lab):
+def test_fault_03_provisioning_again_returns_the_same_key_and_changes_nothing(lab):
     first = lab.catalog_item("provision")
     assert lab.run.changed == 2  # the key, and the file with the facts
     row = lab.row
@@ -211,7 +222,7 @@ def test_each_tenant_has_an_alias_and_user_data_of_its_own(lab):
     assert not lab.rows
 
 
-def test_a_lab_whose_guid_looks_like_a_user_of_another_lab_stays_out_of_it(lab):
+def test_fault_04_an_alias_that_another_lab_holds_is_an_error_and_no_user_gets_the_key_of_the_next(lab):
     """virtkey-abc-user1 can be user1 of abc, or the key of the lab abc-user1: never both, and never each other's prey."""
     lab.act("provision", guid=f"{lab.guid}-user1")
     lab.act("provision", num_users=2, check=False)
@@ -275,7 +286,7 @@ def test_facts_without_the_key(lab):
     assert facts["litellm_key_alias"] == f"virtkey-{lab.guid}-user1"
 
 
-def test_docling_is_told_once_and_the_same_everywhere(lab, playbook):
+def test_fault_16_docling_is_told_once_and_the_same_everywhere(lab, playbook):
     loud = dict.fromkeys(QUIET, True)
     lab.act("provision", num_users=2, output_dir=str(lab.folder), **loud, **{f"{P}include_docling": True, f"{P}docling_model": LLAMA})
     endpoint = f"{lab.gateway.url}/v1/convert/source"
@@ -287,7 +298,7 @@ def test_docling_is_told_once_and_the_same_everywhere(lab, playbook):
 
 
 # ------------------------------------------------------------------------------------------------------ the other acts
-def test_extend_moves_every_end_forward_and_never_back(lab):
+def test_faults_09_and_10_extend_moves_every_end_forward_and_never_back(lab):
     lab.act("provision", num_users=2, **{f"{P}duration": "2d"})
     lab.act("extend")  # a week
     assert all(about(ends_in(row), timedelta(days=7)) for row in lab.rows.values())
@@ -348,7 +359,7 @@ def _action(lab: LabUnderTest, action: str) -> Path:
     return play
 
 
-def test_destroy_deletes_every_key_of_the_guid_and_says_so(lab):
+def test_fault_01_destroy_deletes_every_key_of_the_guid_and_says_so(lab):
     key = lab.catalog_item("provision")["litellm_virtual_key"]
     lab.act("provision", num_users=12)
     facts = lab.catalog_item("remove")
@@ -359,13 +370,66 @@ def test_destroy_deletes_every_key_of_the_guid_and_says_so(lab):
     assert (facts["litellm_key_deleted"], facts["litellm_key_was_missing"]) == (False, True)
 
 
+def test_fault_02_a_gateway_that_is_down_is_an_error(lab):
+    lab.act("provision")
+    run = lab.act("destroy", check=False, litellm_url="http://127.0.0.1:9", **{f"{P}retry_count": 0})
+    assert run.returncode != 0
+    assert "no answer from http://127.0.0.1:9" in run.output
+    assert len(lab.rows) == 1
+
+
+def test_fault_05_nothing_is_published_when_keys_cannot_be_made(lab):
+    loud = dict.fromkeys(QUIET, True)
+    run = lab.act("provision", check=False, num_users=2, output_dir=str(lab.folder), litellm_url="http://127.0.0.1:9", **loud, **{f"{P}retry_count": 0})
+    assert run.returncode != 0
+    assert "no answer from http://127.0.0.1:9" in run.output
+    assert not list(lab.folder.glob("provision-user-*"))
+
+
+def test_fault_06_no_other_collection_is_needed(lab):
+    alone = {"ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep)[0]}
+    assert not (Path(alone["ANSIBLE_COLLECTIONS_PATH"]) / "ansible_collections" / "kubernetes").exists()
+    for action in ("provision", "destroy"):
+        lab.playbook(action, {"guid": lab.guid, **lab.gateway.variables, **QUIET}, environment=alone)
+        assert len(lab.rows) == (1 if action == "provision" else 0)
+
+
+def test_fault_11_every_variable_has_an_effect():
+    role = Path(__file__).parents[2] / "roles" / "ocp4_workload_litellm_virtual_keys"
+    described = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    used = "".join(path.read_text() for folder in ("tasks", "vars", "templates", "defaults") for path in (role / folder).glob("*"))
+    for name in described:
+        places = re.findall(rf"^{name}:|\b{name}\b", used, re.MULTILINE)
+        assert [place for place in places if not place.endswith(":")], f"{name} is described, and nothing reads it"
+
+
+def test_fault_13_many_users_get_all_that_one_gets(lab):
+    variables = {f"{P}max_budget": 2, f"{P}include_docling": True, f"{P}docling_model": LLAMA, f"{P}alias_format": "virtkey-{{ guid }}-blue"}
+    facts = lab.catalog_item("provision", num_users=2, agnosticd_user_info={"runtime": 5}, **variables)
+    assert sorted(lab.rows) == [f"virtkey-{lab.guid}-blue-user1", f"virtkey-{lab.guid}-blue-user2"]
+    for row in lab.rows.values():
+        assert (row["max_budget"], row["models"]) == (2.0, [GRANITE, MISTRAL, LLAMA])
+        assert about(ends_in(row), timedelta(hours=5))
+    assert facts["litellm_key_duration"] == "5h"
+
+
+def test_fault_14_destroy_finds_users_who_are_not_counted_any_more(lab):
+    lab.act("provision", num_users=3)
+    lab.act("destroy", num_users=1)
+    assert not lab.rows
+
+
+def test_fault_15_twenty_new_keys_are_a_change(lab):
+    assert lab.act("provision", num_users=20).changed == 1
+
+
 def test_agnosticd_action_wins(lab):
     lab.act("provision")
     lab.catalog_item("provision", agnosticd_action="destroy")
     assert not lab.rows
 
 
-def test_destroy_by_key_id(lab):
+def test_fault_08_destroy_by_key_id(lab):
     lab.act("provision", num_users=2)
     victim = lab.rows[f"virtkey-{lab.guid}-user2"]["token"]
     facts = lab.catalog_item("destroy", guid="", **{f"{P}delete_method": "by_key_id", f"{P}key_id": victim})
@@ -386,7 +450,7 @@ def test_catalog_variables_come_as_extra_vars_and_do_no_harm(lab):
     assert about(ends_in(lab.row), timedelta(days=5))
 
 
-def test_check_mode_predicts_and_writes_nothing(lab):
+def test_fault_15_check_mode_predicts_and_writes_nothing(lab):
     lab.act("provision", "--check", "--diff", num_users=3)
     assert lab.run.changed == 1
     assert not lab.rows
@@ -398,7 +462,7 @@ def test_check_mode_predicts_and_writes_nothing(lab):
     assert lab.rows == rows
 
 
-def test_no_key_is_printed(lab):
+def test_fault_12_no_key_is_printed(lab):
     """Not at -vvv, not in a diff, not when something fails."""
     loud = {**dict.fromkeys(QUIET, True), "output_dir": str(lab.folder)}
     outputs = []
@@ -412,6 +476,7 @@ def test_no_key_is_printed(lab):
         outputs.append(lab.act(action, *arguments, check=False, **loud, **variables).output)
     values = {own["litellm_virtual_key"] for own in lab.user_data()["users"].values()}
     assert len(values) == 3
+    assert not [path for path in lab.folder.glob("*-user-*") if path.stat().st_mode & 0o077]
     for output in outputs:
         assert lab.gateway.master_key not in output
         assert not KEY.search(output)
@@ -483,7 +548,7 @@ def test_bad_input_is_refused_in_one_sentence_before_anything_is_written(gateway
 
 
 @pytest.mark.parametrize("action", ["destroy", "extend", "rotate"])
-def test_a_wrong_master_key_is_an_error_and_never_nothing_to_do(lab, action):
+def test_fault_02_a_wrong_master_key_is_an_error_and_never_nothing_to_do(lab, action):
     lab.act("provision")
     run = lab.act(action, check=False, litellm_master_key="sk-not-the-master-key")
     assert run.returncode != 0
@@ -527,7 +592,7 @@ def test_a_gateway_that_keeps_deleted_keys_is_an_error(lab, undeletable):
     assert "still lists 1 of 1 keys" in run.output
 
 
-def test_force_db_delete_removes_them_from_the_database_and_proves_it(lab, undeletable, monkeypatch):
+def test_fault_07_force_db_delete_removes_them_from_the_database_and_proves_it(lab, undeletable, monkeypatch):
     monkeypatch.setenv("PGAPPNAME", "last-resort")
     key = lab.catalog_item("provision", num_users=2)["litellm_virtual_key"]
     lab.act("provision", guid=f"{lab.guid}-other")
