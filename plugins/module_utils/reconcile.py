@@ -163,14 +163,15 @@ class Reconciler:
     def _carry_out(self, first: Plan, wanted: Sequence[WantedKey], scope: Scope, policy: Policy, keep_going: bool, prove: bool) -> Outcome:
         """Write and look again, until there is nothing left to write."""
         started = self.gateway.client.now()
-        plan, done, taken, touched = first, [key for key in first.keys if key.action is Action.KEEP], set[str](), False
+        plan, done, there, touched = first, [key for key in first.keys if key.action is Action.KEEP], set[str](), False
         for _round in range(ROUNDS):
             written = self._write(plan)
             done += written.done
             touched |= written.touched
-            taken |= {alias for alias, error in written.failures.items() if isinstance(error, errors.AliasTaken)}
+            taken = {alias for alias, error in written.failures.items() if isinstance(error, errors.AliasTaken)}
+            there |= taken | {key.alias for key in written.done if key.action is not Action.DELETE}
             try:
-                plan = self._plan(wanted, scope, policy, taken)
+                plan = self._plan(wanted, scope, policy, there)
             except errors.GatewayError as error:
                 if written.failures and not touched:
                     raise next(iter(written.failures.values())) from None
@@ -199,10 +200,10 @@ class Reconciler:
             outcome,
         )
 
-    def _plan(self, wanted: Sequence[WantedKey], scope: Scope, policy: Policy, taken: Iterable[str] = ()) -> Plan:
-        """Read and plan. `taken` are aliases that LiteLLM calls taken: who does not find them has to read everything."""
+    def _plan(self, wanted: Sequence[WantedKey], scope: Scope, policy: Policy, there: Iterable[str] = ()) -> Plan:
+        """Read and plan. Who does not find the aliases `there`, which LiteLLM must have, reads everything instead."""
         found = {row.token: row for search in scope.searches for row in self.gateway.keys_like(search)}
-        if not {row.alias for row in found.values()}.issuperset(taken):
+        if not {row.alias for row in found.values()}.issuperset(there):
             found = {row.token: row for row in self.gateway.keys()}  # noqa: SIM118 - a gateway is no dict
         rows = [row for row in found.values() if scope.concerns(row)]
         return make_plan(

@@ -183,6 +183,18 @@ def test_a_lab_of_users_is_destroyed_though_no_key_bears_the_labs_own_alias(sear
         assert not served.model.rows
 
 
+def test_a_rotation_that_was_cut_off_is_finished_where_only_whole_aliases_are_listed(served: ServedModel) -> None:
+    """The retired key is not found by its alias, and to its value LiteLLM answers 200 and does nothing."""
+    apply(served, want("user1"))
+    served.faults = [Fault("/key/generate", BROKEN)]
+    with pytest.raises(Incomplete):
+        apply(served, want("user1", rotation="a"))
+    served.faults = []
+    served.model.search = "exact"
+    assert told(apply(served, want("user1")))["user1"] == "created"
+    assert works(served, "user1", 1) and not works(served, "user1") and len(served.model.rows) == 1
+
+
 def test_finding_out_how_a_release_searches_costs_next_to_nothing(served: ServedModel) -> None:
     apply(served, want(*users(20)))
     before = len(served.requests)
