@@ -29,6 +29,8 @@ attributes:
       - It would show keys.
   idempotent:
     support: full
+requirements:
+  - Python 3.9 or newer on the host that runs the module
 options:
   files:
     description:

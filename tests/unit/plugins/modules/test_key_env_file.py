@@ -169,5 +169,6 @@ def test_a_value_that_is_no_key_is_that_files_failure(tmp_path: Path, value: str
 
 def test_the_key_is_hidden(tmp_path: Path) -> None:
     told = write(tmp_path / "x.env")
-    assert told["invocation"]["module_args"]["files"][0]["value"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+    if "invocation" in told:  # ansible-core before 2.21 returns what it was given
+        assert told["invocation"]["module_args"]["files"][0]["value"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
     assert KEY not in json.dumps(told)
