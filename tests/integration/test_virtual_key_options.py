@@ -74,7 +74,7 @@ def manage(request: pytest.FixtureRequest, live: Live) -> Callable[..., dict[str
         return live.well("virtual_key", alias=live.alias(), **options)
 
     def of_all(**options: Any) -> dict[str, Any]:
-        keys = {} if options.get("state") == "absent" else {"keys": [{}]}
+        keys: dict[str, Any] = {} if options.get("state") == "absent" else {"keys": [{}]}
         return live.well("virtual_keys", guid=live.name, **keys, **options)
 
     def of_one(**options: Any) -> dict[str, Any]:

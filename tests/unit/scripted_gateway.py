@@ -206,10 +206,10 @@ class ScriptedGateway(LoopbackServer):
         self._faults += self._script[number].faults(request)
         return self._script[number].reply
 
-    def __exit__(self, kind: type[BaseException] | None, *problem: object) -> None:
-        super().__exit__(kind, *problem)
+    def __exit__(self, *problem: object) -> None:
+        super().__exit__(*problem)
         if self._faults:
             raise AssertionError("; ".join(self._faults))
-        if kind is None and self._played < len(self._script):
+        if problem[0] is None and self._played < len(self._script):
             missing = self._script[self._played]
             raise AssertionError(f"{missing.method} {missing.path}, number {self._played + 1}, was never asked")

@@ -11,7 +11,6 @@ import json
 import socket
 import ssl
 import traceback
-from collections.abc import Iterator
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -512,7 +511,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture
-def tls(authority: Authority) -> Iterator[ssl.SSLContext]:
+def tls(authority: Authority) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*authority.issue("gateway"))
     return context

@@ -22,7 +22,7 @@ def wanted(now: datetime = START, **params: Any) -> WantedKey:
 
 def test_what_is_not_given_is_not_wanted() -> None:
     assert wanted() == WantedKey("a", Record())
-    assert wanted(**dict.fromkeys(limits.LIMITS_SPEC)) == WantedKey("a", Record())
+    assert limits.wanted_key("a", Record(), dict.fromkeys(limits.LIMITS_SPEC), START) == WantedKey("a", Record())
 
 
 def test_everything() -> None:
