@@ -24,7 +24,8 @@ demo: ## Tell the life of two labs on a real LiteLLM that lives only for it
 
 # --- tests -----------------------------------------------------------------------------------------------------------
 
-PYTEST := $(RUN) --collections test pytest
+# On several cores at a time when all is run; tests/conftest.py tells how. One core: ARGS="-n 0".
+PYTEST := $(RUN) --collections test pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: ## Run all tests: unit, integration on a real LiteLLM, molecule

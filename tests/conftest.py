@@ -1,0 +1,69 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""How the tests share a machine, and what is told of them at the end.
+
+`make test` gives each of several processes (the workers of pytest-xdist) one file of tests at a time. Each worker has servers
+of its own, so a test may stop its database or its Kubernetes API and disturbs nobody; the tests of a file run one after
+another. The files that are expected to take longest come first, so that small ones are left to fill the end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+MOST_WORKERS = 4
+"""Each has a LiteLLM, a PostgreSQL and a Kubernetes API, which is more than a gigabyte."""
+SECONDS = {"playbook": 4.0, "lab": 4.0, "bastion": 4.0, "live": 1.0, "gateway": 1.0, "kube": 1.0}
+"""What a test that uses one of these fixtures takes, to put files into order; the greatest counts."""
+SCENARIO_SECONDS = 60.0
+SLOWEST_FILES = 10
+
+
+@pytest.hookimpl(optionalhook=True)  # the tools for other releases of ansible-core have no pytest-xdist
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many workers `-n auto` means: none (all in this process) for a selection of tests, which ends before a second server is up."""
+    option = config.option
+    selected = option.keyword or option.markexpr or option.lf or any("::" in given or given.endswith(".py") for given in config.args)
+    # Somebody else's gateway is there once, and a test that stops its database would disturb the others.
+    if selected or os.environ.get("LITELLM_VIRTUAL_KEYS_TEST_GATEWAY"):
+        return 0
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_WORKERS)
+
+
+def expected_seconds(item: pytest.Item) -> float:
+    """A guess."""
+    if item.path.parent.name == "molecule":
+        return SCENARIO_SECONDS
+    fixtures: tuple[str, ...] = getattr(item, "fixturenames", ())
+    return max((seconds for name, seconds in SECONDS.items() if name in fixtures), default=0.02)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """For workers only: the longest files first."""
+    if not hasattr(config, "workerinput"):
+        return
+    files: defaultdict[Path, float] = defaultdict(float)
+    for item in items:
+        files[item.path] += expected_seconds(item)
+    items.sort(key=lambda item: -files[item.path])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Beside the slowest tests, which pytest tells itself: the slowest files, with the start of what they were the first to use."""
+    files: defaultdict[str, float] = defaultdict(float)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                files[report.nodeid.partition("::")[0]] += report.duration
+    slowest = sorted(((seconds, name) for name, seconds in files.items() if seconds >= 1), reverse=True)[:SLOWEST_FILES]
+    if slowest and len(files) > 1:
+        terminalreporter.section("slowest files")
+        for seconds, name in slowest:
+            terminalreporter.write_line(f"{seconds:.0f}s {name}")
