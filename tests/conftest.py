@@ -16,6 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.tests.kube import build
 
 MOST_WORKERS = 4
 """Each has a LiteLLM, a PostgreSQL and a Kubernetes API, which is more than a gigabyte."""
@@ -46,13 +47,16 @@ def expected_seconds(item: pytest.Item) -> float:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """For workers only: the longest files first."""
+    """For workers only: the longest files first, and those that need what is still being built last."""
     if not hasattr(config, "workerinput"):
         return
     files: defaultdict[Path, float] = defaultdict(float)
+    late: set[Path] = set()
     for item in items:
         files[item.path] += expected_seconds(item)
-    items.sort(key=lambda item: -files[item.path])
+        if "kube" in getattr(item, "fixturenames", ()) and not build.are_there():
+            late.add(item.path)
+    items.sort(key=lambda item: (item.path in late, -files[item.path]))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,7 +5,8 @@
 
 Fixtures:
 
-- ``gateway`` (whole session): a :class:`Gateway`. Other tests use it too, so a test makes keys under names of its own.
+- ``gateway`` (whole session): a :class:`Gateway`. Other tests use it too, so a test makes keys under names of its own. Each
+  worker (see tests/conftest.py) has one for itself, so a test may take its database away for a while.
   ``LITELLM_VIRTUAL_KEYS_TEST_GATEWAY=<litellm_gateway_dir of a running gateway>`` uses that one and leaves it running.
 - ``playbook``: runs a playbook of the collection; see :class:`Playbooks`.
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 import re
@@ -53,6 +55,16 @@ def cache() -> Path:
 
 
 GATEWAY_SOFTWARE = cache() / "gateway-software"
+
+
+@contextlib.contextmanager
+def locked(name: str) -> Iterator[None]:
+    """One process at a time, of all that share the cache."""
+    folder = cache() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / f"{name}.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 # --------------------------------------------------------------------------------------------------------- playbooks
@@ -238,15 +250,16 @@ class GatewayHome:
 
     PREFIX = "litellm-gateway-test-"
 
-    def __init__(self) -> None:
-        for left_over in Path(tempfile.gettempdir()).glob(f"{self.PREFIX}*"):
-            owner = int(left_over.name.removeprefix(self.PREFIX).partition("-")[0])
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(owner, 0)
-                continue
-            if left_over.stat().st_uid == os.geteuid():
-                self.remove(left_over)
-        self.path = Path(tempfile.mkdtemp(prefix=f"{self.PREFIX}{os.getpid()}-"))
+    def __init__(self, prefix: str = PREFIX) -> None:
+        with locked("test-gateways"):  # not by two at once, who would trip over each other
+            for left_over in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+                owner = int(left_over.name.removeprefix(prefix).partition("-")[0])
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(owner, 0)
+                    continue
+                if left_over.stat().st_uid == os.geteuid():
+                    self.remove(left_over)
+        self.path = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-"))
         self.path.chmod(0o711)
 
     @staticmethod
@@ -282,7 +295,9 @@ def gateway(request: pytest.FixtureRequest) -> Iterator[Gateway]:
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
         print("\nStarting a real LiteLLM with a real PostgreSQL (15 s; minutes the first time) ...", file=sys.stderr, flush=True)
-    Playbooks(home)("gateway", variables)
+    # The first worker installs the software, and the others find it.
+    with contextlib.nullcontext() if list(GATEWAY_SOFTWARE.glob("litellm-*")) else locked("gateway-software"):
+        Playbooks(home)("gateway", variables)
     yield Gateway(directory)
 
 

@@ -16,7 +16,10 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.kube import build, clu
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Where a test will want the cluster, begin to build its binaries now; the tests before it run meanwhile."""
+    """Where a test will want the cluster, begin to build its binaries now; the tests before it run meanwhile.
+
+    Of several workers each begins, and all but one find at once that they have to wait or that everything is there.
+    """
     if any("kube" in getattr(item, "fixturenames", ()) for item in session.items) and not session.config.option.collectonly:
         log = build.cache_dir() / "kube" / "build.log"
         log.parent.mkdir(parents=True, exist_ok=True)

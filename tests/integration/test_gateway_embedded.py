@@ -328,14 +328,15 @@ def test_it_ends_with_nothing_left_of_a_killed_session(gateway_home: Path, playb
     """What makes the shared gateway's end certain: the next session takes down what a killed one has left."""
     sleeper = subprocess.Popen([sys.executable, "-c", "pass"])
     sleeper.wait()
-    left_over = gateway_home.parent / f"{GatewayHome.PREFIX}{sleeper.pid}-{unique}"
+    prefix = f"killed-{GatewayHome.PREFIX}{unique}-"  # not that of other sessions, which would take it down before us
+    left_over = gateway_home.parent / f"{prefix}{sleeper.pid}-{unique}"
     left_over.mkdir(mode=0o711)
     directory = left_over / "gateway"
     variables = {"litellm_gateway_dir": str(directory), "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE), "litellm_gateway_start_timeout": 1}
     playbook("gateway", variables, check=False)  # PostgreSQL runs, LiteLLM could not
     pid = gatewayctl(directory, "status")["pids"]["postgres"]
     assert is_alive(pid)
-    with GatewayHome():
+    with GatewayHome(prefix):
         assert not left_over.exists()
         deadline = time.monotonic() + 5
         while is_alive(pid) and time.monotonic() < deadline:

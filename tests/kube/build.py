@@ -58,15 +58,24 @@ def assets() -> Path:
         if missing:
             raise Unavailable(f"KUBEBUILDER_ASSETS is {given}, which lacks {', '.join(missing)}; unset it to build them.")
         return Path(given)
-    version = release()
-    recipe = (HERE / "go.mod").read_bytes() + (HERE / "go.sum").read_bytes() + _linker_flags(version).encode()
-    target = cache_dir() / "kube" / f"{version}-{hashlib.sha256(recipe).hexdigest()[:12]}"
+    target = _target()
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(target.parent / "build.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.is_dir():
-            _build(version, target)
+            _build(release(), target)
     return target
+
+
+def are_there() -> bool:
+    """Whether nothing has to be built first."""
+    return bool(os.environ.get("KUBEBUILDER_ASSETS")) or _target().is_dir()
+
+
+def _target() -> Path:
+    version = release()
+    recipe = (HERE / "go.mod").read_bytes() + (HERE / "go.sum").read_bytes() + _linker_flags(version).encode()
+    return cache_dir() / "kube" / f"{version}-{hashlib.sha256(recipe).hexdigest()[:12]}"
 
 
 def _linker_flags(version: str) -> str:
