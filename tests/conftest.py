@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.tests.kube import build
@@ -37,6 +38,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_WORKERS)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Told to each worker, as all have to come to the same order."""
+    node.workerinput["kubernetes_is_there"] = build.are_there()
+
+
 def expected_seconds(item: pytest.Item) -> float:
     """A guess."""
     if item.path.parent.name == "molecule":
@@ -48,13 +55,14 @@ def expected_seconds(item: pytest.Item) -> float:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """For workers only: the longest files first, and those that need what is still being built last."""
-    if not hasattr(config, "workerinput"):
+    told: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if told is None:
         return
     files: defaultdict[Path, float] = defaultdict(float)
     late: set[Path] = set()
     for item in items:
         files[item.path] += expected_seconds(item)
-        if "kube" in getattr(item, "fixturenames", ()) and not build.are_there():
+        if "kube" in getattr(item, "fixturenames", ()) and not told["kubernetes_is_there"]:
             late.add(item.path)
     items.sort(key=lambda item: (item.path in late, -files[item.path]))
 
