@@ -265,7 +265,8 @@ class GatewayHome:
     @staticmethod
     def remove(home: Path) -> None:
         for gateway in home.glob("*/gateway.json"):
-            gatewayctl(gateway.parent, "stop")
+            if (gateway.parent / "gatewayctl.py").exists():  # of a left-over, anything may be missing
+                gatewayctl(gateway.parent, "stop")
         shutil.rmtree(home)
 
     def __enter__(self) -> Path:
