@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": str(error)}
         result.update(as_agnosticd_reads_it(entry), changed=bool(written), written=written)
         # Messages are made to be read; data is not.
-        result["_ansible_verbose_always"] = not entry.data
+        result["_ansible_verbose_always"] = not (entry.data or entry.users)
         return result
 
     def _agnosticd_own(self) -> str | None:
@@ -54,22 +54,25 @@ class ActionModule(ActionBase):
         resolved = action_loader.find_plugin_with_context(name).resolved_fqcn  # by which Ansible keeps defaults
         for of_block in self._task.module_defaults:
             defaults = of_block.get(resolved, defaults)
-        task = self._task.copy()
-        task.args = {**self._templar.template(defaults), **self._task.args}
-        handler = action_loader.get(
-            name,
-            task=task,
-            connection=self._connection,
-            play_context=self._play_context,
-            loader=self._loader,
-            templar=self._templar,
-            shared_loader_obj=self._shared_loader_obj,
-        )
-        result: dict[str, Any] = handler.run(task_vars=variables)
-        if result.get("failed"):
-            # Beside its error it returns the message that it could not save, in which there may be a key.
-            raise UserInfoError(f"{name} failed: {result.get('error') or 'it does not say why'}")
-        return result
+        results = []
+        for arguments in user_info.for_agnosticd(self._task.args):
+            task = self._task.copy()
+            task.args = {**self._templar.template(defaults), **arguments}
+            handler = action_loader.get(
+                name,
+                task=task,
+                connection=self._connection,
+                play_context=self._play_context,
+                loader=self._loader,
+                templar=self._templar,
+                shared_loader_obj=self._shared_loader_obj,
+            )
+            result: dict[str, Any] = handler.run(task_vars=variables)
+            if result.get("failed"):
+                # Beside its error it returns the message that it could not save, in which there may be a key.
+                raise UserInfoError(f"{name} failed: {result.get('error') or 'it does not say why'}")
+            results.append(result)
+        return results[0] if len(results) == 1 else {"changed": any(result.get("changed") for result in results)}
 
 
 def as_agnosticd_reads_it(entry: Entry) -> dict[str, Any]:
@@ -87,4 +90,6 @@ def as_agnosticd_reads_it(entry: Entry) -> dict[str, Any]:
         result["msg"] = f"user.body: {entry.body}"
     if entry.data:
         result["data"] = entry.data
+    if entry.users:
+        result["users"] = entry.users
     return result

@@ -66,6 +66,14 @@ options:
     description:
       - The user to whom messages and data belong. When not given, they belong to the whole lab.
     type: str
+  users:
+    description:
+      - Data of many users, each user's name with names and values as in O(data). The files are read and written once, where a
+        task for each of many users would do that for each.
+      - Inside AgnosticD its own plugin is called once for each user, because it takes one at a time. What it returns is not
+        returned then. AgnosticD's portal reads the data of one user from a job event, so use O(user) in a loop where it does.
+    type: dict
+    version_added: 2.0.0
 seealso:
   - plugin: rhpds.litellm_virtual_keys.agnosticd_user_data
     plugin_type: lookup
@@ -84,6 +92,15 @@ EXAMPLES = r"""
     user: user1
     data:
       litellm_virtual_key: "{{ _litellm_user_data['litellm_user1_virtual_key'] }}"
+  no_log: true
+
+- name: Save the keys of a whole class
+  rhpds.litellm_virtual_keys.agnosticd_user_info:
+    users:
+      user1:
+        litellm_virtual_key: "{{ _litellm_user_data['litellm_user1_virtual_key'] }}"
+      user2:
+        litellm_virtual_key: "{{ _litellm_user_data['litellm_user2_virtual_key'] }}"
   no_log: true
 
 - name: Read it later
@@ -106,6 +123,10 @@ user:
   description: O(user).
   type: str
   returned: when O(user) is given
+users:
+  description: O(users), with O(data_prefix) before each name.
+  type: dict
+  returned: when O(users) is given, unless AgnosticD's own plugin did the work
 written:
   description: The files whose content changed, or would in check mode. Empty when C(output_dir) is not set.
   type: list

@@ -25,7 +25,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ LOCK_SECONDS = 60
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _ONE_LINE = 2**31 - 1
-OPTIONS = ("msg", "body", "data", "data_prefix", "user")
+OPTIONS = ("msg", "body", "data", "data_prefix", "user", "users")
 _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -56,6 +56,8 @@ class Entry:
     body: str | None
     data: dict[str, Any]
     user: str | None
+    users: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Data of many users; empty when `user` is given."""
 
     @property
     def messages(self) -> list[str]:
@@ -73,17 +75,22 @@ def parse(arguments: Mapping[str, Any]) -> Entry:
     if unknown:
         raise UserInfoError(f"There is no option {', '.join(unknown)}; the options are {', '.join(OPTIONS)}.")
     given = {name: value for name, value in arguments.items() if value is not None}
-    if not {"msg", "body", "data"} & given.keys():
-        raise UserInfoError("There is nothing to tell; give msg, body or data.")
-    if {"msg", "body"} <= given.keys():
-        raise UserInfoError("msg and body are both given; use two tasks.")
+    if not {"msg", "body", "data", "users"} & given.keys():
+        raise UserInfoError("There is nothing to tell; give msg, body, data or users.")
+    for one, other in (("msg", "body"), ("user", "users")):
+        if {one, other} <= given.keys():
+            raise UserInfoError(f"{one} and {other} are both given; use two tasks.")
     for name in ("user", "data_prefix"):
         if name in given and not (isinstance(given[name], str) and given[name].strip()):
             raise UserInfoError(f"{name} is empty or no string; give a name, or leave {name} out.")
-    if not isinstance(given.get("data", {}), Mapping):
-        raise UserInfoError(f"data is a {_kind(given['data'])}; give a mapping of names to values.")
     prefix = _text(given.get("data_prefix", ""), "data_prefix")
-    data = {prefix + name: value for name, value in plain(given.get("data", {}), "data").items()}
+    data = _data(given.get("data", {}), "data", prefix)
+    users = given.get("users", {})
+    if not isinstance(users, Mapping):
+        raise UserInfoError(f"users is a {_kind(users)}; give a mapping of users to their data.")
+    by_user = {_name(name, "users"): _data(values, f"users.{name}", prefix) for name, values in users.items()}
+    if not all(name.strip() for name in by_user):
+        raise UserInfoError("users has an empty name; give each user a name.")
     user = _text(given["user"], "user") if "user" in given else None
     if user is None and "users" in data:
         raise UserInfoError("data has the name 'users', under which AgnosticD keeps what it knows of each user; use the option user.")
@@ -92,7 +99,13 @@ def parse(arguments: Mapping[str, Any]) -> Entry:
         msg = [_message(line, f"msg[{number}]") for number, line in enumerate(msg)]
     elif msg is not None:
         msg = _message(msg, "msg", " or a list of strings")
-    return Entry(msg, None if body is None else _message(body, "body"), data, user)
+    return Entry(msg, None if body is None else _message(body, "body"), data, user, by_user)
+
+
+def _data(given: Any, name: str, prefix: str) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        raise UserInfoError(f"{name} is a {_kind(given)}; give a mapping of names to values.")
+    return {prefix + key: value for key, value in plain(given, name).items()}
 
 
 def _message(message: Any, name: str, or_else: str = "") -> str:
@@ -148,13 +161,25 @@ def _kind(value: object) -> str:
     return next((known.__name__ for known in (dict, list, str, bool, int, float, bytes, set) if isinstance(value, known)), type(value).__name__)
 
 
+def for_agnosticd(arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The same in calls that AgnosticD's own plugin knows, which takes one user at a time."""
+    shared = {name: value for name, value in arguments.items() if name != "users"}
+    by_user = [{"user": str(user), "data": data} for user, data in (arguments.get("users") or {}).items()]
+    prefix = {name: value for name, value in shared.items() if name == "data_prefix"}
+    whole = [shared] if any(shared.get(name) is not None for name in ("msg", "body", "data")) or not by_user else []
+    return whole + [{**prefix, **call} for call in by_user]
+
+
 # --------------------------------------------------------------------------------------------------------------- merging
 def merged(info: list[str], body: list[str], data: dict[str, Any], entry: Entry) -> tuple[list[str], list[str], dict[str, Any]]:
     """The contents of the three files, with the entry in them. Adding an entry again changes nothing."""
     new_body = [] if entry.body is None else [entry.body]
-    if entry.user is None:
-        return _with(info, entry.messages), _with(body, new_body), {**data, **entry.data}
     users = data.get("users") or {}
+    if entry.user is None:
+        data = {**data, **entry.data}
+        if entry.users:
+            data["users"] = {**users, **{name: {**(users.get(name) or {}), **values} for name, values in entry.users.items()}}
+        return _with(info, entry.messages), _with(body, new_body), data
     user = {**(users.get(entry.user) or {}), **entry.data}
     for name, lines in (("msg", entry.messages), ("body", new_body)):
         if lines:

@@ -97,6 +97,9 @@ TELL = """
   loop: [1, 2]
 - rhpds.litellm_virtual_keys.agnosticd_user_info:
     body: "long"
+- rhpds.litellm_virtual_keys.agnosticd_user_info:
+    data: {count: 2}
+    users: {user2: {number: 2}, user3: {key: "{{ secret }}"}}
 """
 VARIABLES = {"greeting": "hello", "secret": SECRET}
 SAVED = {
@@ -105,7 +108,8 @@ SAVED = {
     "data": {
         "key": SECRET,
         "list": [1, True, None],
-        "users": {f"user{n}": {"msg": f"you are {n}", "number": n, "text": str(n)} for n in (1, 2)},
+        "count": 2,
+        "users": {f"user{n}": {"msg": f"you are {n}", "number": n, "text": str(n)} for n in (1, 2)} | {"user3": {"key": SECRET}},
     },
 }
 
@@ -120,7 +124,7 @@ def test_saves_once_and_check_mode_predicts(tmp_path: Path, playbook: Playbooks)
     predicted = playbook(book, variables, "--check", "--diff")
     assert not out.exists()
     run = playbook(book, variables, "--diff")
-    assert predicted.changed == run.changed == 3
+    assert predicted.changed == run.changed == 4
     assert saved(out) == SAVED
     assert SECRET not in predicted.output + run.output
     assert playbook(book, variables).changed == playbook(book, variables, "--check").changed == 0
@@ -230,6 +234,7 @@ def test_job_events_have_what_the_portal_reads(tmp_path: Path, playbook: Playboo
         {"msg": "you are 1", "data": {"number": 1, "text": "1"}, "user": "user1"},
         {"msg": "you are 2", "data": {"number": 2, "text": "2"}, "user": "user2"},
         {"msg": "user.body: long", "data": None, "user": None},
+        {"msg": None, "data": {"count": 2}, "user": None},
     ]
 
 
@@ -249,7 +254,7 @@ def test_failures_say_one_sentence(tmp_path: Path, playbook: Playbooks) -> None:
     ):
         assert words in failing(playbook, book, {**VARIABLES, **variables}).output
     misspelt = play(tmp_path, "- rhpds.litellm_virtual_keys.agnosticd_user_info:\n    mgs: x\n")
-    assert "There is no option mgs; the options are msg, body, data, data_prefix, user." in failing(playbook, misspelt, VARIABLES).output
+    assert "There is no option mgs; the options are msg, body, data, data_prefix, user, users." in failing(playbook, misspelt, VARIABLES).output
 
 
 # ---------------------------------------------------------------------------------------------------- inside AgnosticD
@@ -266,6 +271,9 @@ def test_inside_agnosticd_its_own_plugin_does_it(tmp_path: Path, playbook: Playb
         {"user": "user1", "msg": "you are 1", "data": {"number": 1, "text": "1"}},
         {"user": "user2", "msg": "you are 2", "data": {"number": 2, "text": "2"}},
         {"body": "long"},
+        {"data": {"count": 2}},
+        {"user": "user2", "data": {"number": 2}},
+        {"user": "user3", "data": {"key": SECRET}},
     ]
     assert run.changed == 0
     assert not out.exists()

@@ -44,6 +44,7 @@ def seen(result: dict[str, Any]) -> dict[str, Any]:
         ({"data": {"k": [1]}}, {"data": {"k": [1]}}),
         ({"data": {"k": 1}, "data_prefix": "p_", "user": "u"}, {"data": {"p_k": 1}, "user": "u"}),
         ({"data": {}, "user": "u"}, {"user": "u"}),
+        ({"users": {"u": {"k": 1}}}, {}),
     ],
 )
 def test_result_is_what_the_portal_reads(tmp_path: Path, arguments: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -72,6 +73,7 @@ def test_without_output_dir_nothing_is_saved(tmp_path: Path, monkeypatch: pytest
 def test_messages_are_shown_and_data_is_not() -> None:
     assert run({"msg": "a"}, {})["_ansible_verbose_always"]
     assert not run({"msg": "a", "data": {"b": 1}}, {})["_ansible_verbose_always"]
+    assert not run({"msg": "a", "users": {"u": {"b": 1}}}, {})["_ansible_verbose_always"]
 
 
 def test_failure_has_a_sentence_and_no_value(tmp_path: Path) -> None:

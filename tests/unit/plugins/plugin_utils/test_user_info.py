@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils import user_info
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.user_info import Directory, Entry, UserInfoError, merged, parse, plain
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.user_info import Directory, Entry, UserInfoError, for_agnosticd, merged, parse, plain
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -46,7 +46,7 @@ def add(directory: Path, action: str = "provision", *, check: bool = False, **ar
         ({"user": "user1"}, "There is nothing to tell"),
         ({"msg": None, "data": None}, "There is nothing to tell"),
         ({"msg": "a", "body": "b"}, "msg and body are both given"),
-        ({"msg": "a", "mgs": "b"}, "There is no option mgs; the options are msg, body, data, data_prefix, user."),
+        ({"msg": "a", "mgs": "b"}, "There is no option mgs; the options are msg, body, data, data_prefix, user, users."),
         ({"msg": {"a": 1}}, "msg is a dict; give a string or a list of strings."),
         ({"msg": ["a", ["b"]]}, "msg[1] is a list; give a string."),
         ({"msg": ["a", None]}, "msg[1] is a NoneType; give a string."),
@@ -65,6 +65,12 @@ def add(directory: Path, action: str = "provision", *, check: bool = False, **ar
         ({"data": {"a": 1}, "user": "  "}, "user is empty"),
         ({"data": {"a": 1}, "user": 1}, "user is empty or no string"),
         ({"data": {"a": 1}, "data_prefix": ""}, "data_prefix is empty"),
+        ({"users": {"u": {}}, "user": "v"}, "user and users are both given"),
+        ({"users": ["u"]}, "users is a list; give a mapping of users to their data."),
+        ({"users": {"u": ["a"]}}, "users.u is a list; give a mapping"),
+        ({"users": {"u": {"a": {1, 2}}}}, "users.u.a is a set"),
+        ({"users": {" ": {}}}, "users has an empty name"),
+        ({"users": {True: {}}}, "users has a name that is a bool"),
     ],
 )
 def test_refuses_in_one_sentence(arguments: dict[str, Any], words: str) -> None:
@@ -81,6 +87,28 @@ def test_takes_what_agnosticd_takes() -> None:
     assert parse({"data": {"a": 1, 2: "b"}, "data_prefix": "x_"}).data == {"x_a": 1, "x_2": "b"}
     assert parse({"data": {"users": 1}, "data_prefix": "x_"}).data == {"x_users": 1}
     assert parse({"data": {"users": 1}, "user": "u"}).data == {"users": 1}
+
+
+def test_many_users_in_one_call_are_what_a_call_for_each_would_be() -> None:
+    many = {"msg": "all", "data": {"a": 1}, "users": {"u": {"k": 2, "l": 3}, "v": {}, 4: {"k": 5}}, "data_prefix": "x_"}
+    before: tuple[list[str], list[str], dict[str, Any]] = (["old"], [], {"users": {"u": {"x_k": 0, "msg": "one"}, "w": None}})
+    at_once = merged(*before, parse(many))
+    assert at_once[2] == {"x_a": 1, "users": {"u": {"x_k": 2, "x_l": 3, "msg": "one"}, "v": {}, "4": {"x_k": 5}, "w": None}}
+    assert merged(*at_once, parse(many)) == at_once
+    calls = for_agnosticd(many)
+    assert calls == [
+        {"msg": "all", "data": {"a": 1}, "data_prefix": "x_"},
+        {"user": "u", "data": {"k": 2, "l": 3}, "data_prefix": "x_"},
+        {"user": "v", "data": {}, "data_prefix": "x_"},
+        {"user": "4", "data": {"k": 5}, "data_prefix": "x_"},
+    ]
+    one_by_one = before
+    for call in calls:
+        one_by_one = merged(*one_by_one, parse(call))
+    assert one_by_one == at_once
+    assert for_agnosticd({"users": {"u": {"k": 1}}}) == [{"user": "u", "data": {"k": 1}}]
+    for without in ({"msg": "a", "user": "u"}, {"data": {}}, {"body": "b", "data_prefix": "p_"}):
+        assert for_agnosticd(without) == [without]
 
 
 class Text(str):
@@ -170,6 +198,7 @@ ENTRIES = st.one_of(
     st.builds(lambda data: {"data": data}, st.dictionaries(NAMES.filter(lambda name: name != "users"), VALUES, max_size=4)),
     st.builds(lambda msg: {"msg": msg}, st.text() | st.lists(st.text(), max_size=3)),
     st.builds(lambda body: {"body": body}, st.text()),
+    st.builds(lambda users: {"users": users}, st.dictionaries(NAMES.filter(str.strip), st.dictionaries(NAMES, VALUES, max_size=3), max_size=3)),
     st.builds(lambda user, msg, data: {"user": user, "msg": msg, "data": data}, NAMES.filter(str.strip), st.text(), st.dictionaries(NAMES, VALUES, max_size=3)),
 )
 
