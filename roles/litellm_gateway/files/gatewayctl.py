@@ -46,6 +46,8 @@ PORT_RANGE = range(15000, 30000)
 """Ports to choose from: below those that Linux gives to outgoing connections, which could take a chosen port away."""
 PORT_SECONDS = 5.0
 """How long a port that is to be used may still be taken."""
+OWN_PORT_SECONDS = 30.0
+"""The same for a port that the gateway has had: clients know it, and what was killed on a busy machine ends late."""
 POSTGRES_USERS = ("postgres", "nobody")
 """Whom PostgreSQL runs as when root starts it and names nobody: the first that exists."""
 POSTGRES_START_SECONDS = 60.0
@@ -91,9 +93,9 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def becomes_free(host: str, port: int) -> bool:
-    """The same, with some patience: a process that is ending gives its port back last."""
-    deadline = time.monotonic() + PORT_SECONDS
+def becomes_free(host: str, port: int, patience: float) -> bool:
+    """The same, with some patience (seconds): a process that is ending gives its port back last."""
+    deadline = time.monotonic() + patience
     while not is_free(host, port):
         if time.monotonic() > deadline:
             return False
@@ -219,7 +221,8 @@ class Service:
     def start(self) -> None:
         """Start the program, in place of an older self, and wait until it is ready."""
         self.check_port()
-        self.stop()
+        if self.stop():
+            becomes_free(self.host, self.port, PORT_SECONDS)  # the port comes after the lock
         with contextlib.suppress(FileNotFoundError):
             os.replace(self.log, self.log.with_suffix(".log.1"))
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
@@ -250,7 +253,9 @@ class Service:
     def check_port(self) -> None:
         """Refuse to start where a stranger listens; the port that the service itself holds now is its own."""
         record = holder(self.lock)
-        if (record is None or record["port"] != self.port) and not becomes_free(self.host, self.port):
+        if record is None:
+            end_left_overs(self.lock)  # of a service that was killed while we looked at it
+        if (record is None or record["port"] != self.port) and not becomes_free(self.host, self.port, PORT_SECONDS):
             raise GatewayError(
                 f"{self.title} cannot listen on {self.host}:{self.port} because another program does: "
                 f"stop that program, or set {self.port_variable} to another port or to 0 to have a free one chosen"
@@ -369,10 +374,12 @@ class Gateway:
                 write_private(path, prefix + secrets.token_urlsafe(32))
         chosen: dict[str, int] = {}
         for name, host in (("postgres", "127.0.0.1"), ("litellm", self.host)):
-            port = self.ports.get(name, 0)
-            if not port or not (holder(self.lock(name)) or becomes_free(host, port)):
-                port = free_port(host, chosen.values())
-            chosen[name] = self.told["ports"][name] or port
+            port, given = self.ports.get(name, 0), self.told["ports"][name]
+            if given not in (0, port):
+                port = given
+            elif not port or not (holder(self.lock(name)) or becomes_free(host, port, OWN_PORT_SECONDS)):
+                port = given or free_port(host, chosen.values())
+            chosen[name] = port
         write_private(self.directory / "ports.json", json.dumps(chosen))
 
     # --------------------------------------------------------------------------------------------------- PostgreSQL

@@ -47,6 +47,7 @@ STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {READ
 @pytest.fixture(autouse=True)
 def little_patience_with_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gatewayctl, "PORT_SECONDS", 0.5)
+    monkeypatch.setattr(gatewayctl, "OWN_PORT_SECONDS", 1.5)
 
 
 @pytest.fixture
@@ -183,6 +184,20 @@ def test_children_of_a_killed_service_are_ended(service: Any, tmp_path: Path) ->
         assert not parent.stop()
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+def test_children_of_a_killed_service_are_no_strangers_on_its_port(service: Any, tmp_path: Path) -> None:
+    listen = f"server = socket.create_server(('127.0.0.1', {service.port})); pathlib.Path('ready').touch(); time.sleep(60)"
+    child = f"import os, pathlib, socket, time; os.setsid(); {listen}"
+    parent = with_code(service, f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])")
+    parent.start()
+    (tmp_path / "ready").unlink()
+    os.kill(gatewayctl.holder(service.lock)["pid"], signal.SIGKILL)
+    assert parent.ends_within(10)
+    parent.start()
+    assert parent.is_current()
+    parent.stop()
+
+
 # --------------------------------------------------------------------------------------------------------------- strangers
 @pytest.fixture
 def stranger() -> Iterator[subprocess.Popen[bytes]]:
@@ -217,9 +232,9 @@ def test_a_stranger_is_not_killed_even_while_the_lock_is_held(service: Any, stra
 def test_a_port_that_is_being_given_back_is_waited_for() -> None:
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
-        assert not gatewayctl.becomes_free("127.0.0.1", port)
+        assert not gatewayctl.becomes_free("127.0.0.1", port, 0.5)
         threading.Timer(0.2, server.close).start()
-        assert gatewayctl.becomes_free("127.0.0.1", port)
+        assert gatewayctl.becomes_free("127.0.0.1", port, 5)
 
 
 def test_a_private_file_is_written_once(tmp_path: Path) -> None:
@@ -320,6 +335,15 @@ def test_a_given_port_is_taken_and_a_chosen_one_moves_when_somebody_else_has_it(
     gateway = tell(gateway, ports={"litellm": 4000, "postgres": 0})
     gateway.prepare()
     assert gateway.ports == {"litellm": 4000, "postgres": before["postgres"]}
+
+
+def test_the_port_that_clients_know_is_waited_for_longest(gateway: Any) -> None:
+    gateway.prepare()
+    before = gateway.ports
+    server = socket.create_server(("127.0.0.1", before["litellm"]))
+    threading.Timer(2 * gatewayctl.PORT_SECONDS, server.close).start()
+    gateway.prepare()
+    assert gateway.ports == before
 
 
 @pytest.mark.parametrize(("host", "url"), [("127.0.0.1", "http://127.0.0.1:4000"), ("0.0.0.0", "http://127.0.0.1:4000"), ("::", "http://[::1]:4000")])
