@@ -68,6 +68,10 @@ class Gateway:
 
         Some releases of LiteLLM know whole aliases only, whatever they are asked. With `thorough` that is found out,
         which may take a call or two, and then all keys are read.
+
+        Where one lab's GUID begins another's (lab1, lab10), a search for the first lists the second too: a page more for
+        each hundred keys of the second. LiteLLM can neither search for a beginning nor for one alias or another, so to be
+        exact would take a call for each alias, or for every lab one call more than now. GUIDs of one length never meet so.
         """
         # Without its first letter a long part finds the same aliases, and what it finds shows that parts are known.
         shorter = thorough and self._finds_parts is None and len(part) >= LONG_PART

@@ -19,7 +19,6 @@ import json
 import os
 import re
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from gateway_fixtures import GATEWAY_SOFTWARE, Playbooks
 from pod_exec import PodExec
 
 GRANITE, MISTRAL, LLAMA = "openai/granite-3-2-8b-instruct", "openai/mistral-7b-instruct", "openai/llama-3-1-8b-instruct"
+ROLE = "rhpds.litellm_virtual_keys.ocp4_workload_litellm_virtual_keys"
 P = "ocp4_workload_litellm_virtual_keys_"
 QUIET = {f"{P}enable_user_info_messages": False, f"{P}enable_user_info_data": False}
 KEY = re.compile(r"sk-[A-Za-z0-9_-]{43}")
@@ -45,7 +45,7 @@ CATALOG_ITEM = """
     facts_file: "{facts}"
   tasks:
     - ansible.builtin.include_role:
-        name: rhpds.litellm_virtual_keys.ocp4_workload_litellm_virtual_keys
+        name: {role}
     - ansible.builtin.copy:
         dest: "{{{{ facts_file }}}}"
         mode: "0600"
@@ -78,7 +78,7 @@ class LabUnderTest:
     def catalog_item(self, action: str, *, become: bool = False, **variables: Any) -> dict[str, Any]:
         """Run the role in a play of somebody else's, and return the facts that the play finds."""
         facts, play = self.folder / "facts.json", self.folder / "catalog_item.yml"
-        play.write_text(CATALOG_ITEM.format(facts=facts, become=str(become).lower()))
+        play.write_text(CATALOG_ITEM.format(role=ROLE, facts=facts, become=str(become).lower()))
         given = {"guid": self.guid, "ACTION": action, **self.gateway.variables, **QUIET, **variables}
         self.run = self.playbook(play, given)
         found: dict[str, Any] = json.loads(facts.read_text())
@@ -351,7 +351,7 @@ def _action(lab: LabUnderTest, action: str) -> Path:
                     "hosts": "localhost",
                     "gather_facts": False,
                     "vars": {"ACTION": action},
-                    "roles": [{"role": "rhpds.litellm_virtual_keys.ocp4_workload_litellm_virtual_keys"}],
+                    "roles": [{"role": ROLE}],
                 }
             ]
         )
@@ -521,30 +521,31 @@ BAD_INPUT = [
 
 @pytest.fixture(scope="module")
 def refusals(gateway, tmp_path_factory):
-    """What the role says to each of BAD_INPUT, several runs at a time: one run tells one refusal, as the first ends it."""
+    """What a play prints in which the role is given each of BAD_INPUT, one after the other, and all aliases that there are afterwards."""
     folder = tmp_path_factory.mktemp("bad-input")
-
-    def refuse(number: int) -> tuple[Any, str]:
-        home = folder / str(number)
-        home.mkdir()
-        guid = f"bad{uuid.uuid4().hex[:10]}"
-        variables = {"guid": guid, **gateway.variables, **QUIET, f"{P}retry_count": 0, **BAD_INPUT[number][0]}
-        return Playbooks(home)("provision", variables, check=False), guid
-
-    with ThreadPoolExecutor(4) as pool:
-        return list(pool.map(refuse, range(len(BAD_INPUT))))
+    tasks = []
+    for number, (variables, _words) in enumerate(BAD_INPUT):
+        given = {"ACTION": "provision", "guid": f"bad{number}-{uuid.uuid4().hex[:10]}", **gateway.variables, **QUIET, f"{P}retry_count": 0, **variables}
+        role = {"name": f"Refuse {number}", "ansible.builtin.include_role": {"name": ROLE}, "vars": given}
+        tasks.append({"name": f"Bad input {number}", "block": [role], "rescue": [{"name": "Refused", "ansible.builtin.meta": "noop"}]})
+    play = folder / "bad_input.yml"
+    play.write_text(yaml.safe_dump([{"name": "Bad input", "hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    run = Playbooks(folder)(play)
+    printed = re.split(r"TASK \[Refuse \d+\]", run.output)[1:]
+    return printed, [key["key_alias"] for key in gateway.keys("virtkey-")]
 
 
 @pytest.mark.parametrize("number", range(len(BAD_INPUT)), ids=[json.dumps(variables)[:60] for variables, _words in BAD_INPUT])
-def test_bad_input_is_refused_in_one_sentence_before_anything_is_written(gateway, refusals, number):
-    run, guid = refusals[number]
-    assert run.returncode != 0
-    (said,) = set(re.findall(r'"msg": "((?:[^"\\]|\\.)*)"', run.output)) or {""}
+def test_bad_input_is_refused_in_one_sentence_before_anything_is_written(refusals, number):
+    printed, aliases = refusals
+    assert "TASK [Refused]" in printed[number]
+    (said,) = set(re.findall(r'"msg": "((?:[^"\\]|\\.)*)"', printed[number])) or {""}
     said = json.loads(f'"{said}"')
     for word in BAD_INPUT[number][1]:
         assert word in said
     assert len(said) < 400
-    assert not gateway.keys(f"virtkey-{guid}")
+    guid = BAD_INPUT[number][0].get("guid", f"bad{number}-")
+    assert not [alias for alias in aliases if alias.startswith(f"virtkey-{guid}") and guid]
 
 
 @pytest.mark.parametrize("action", ["destroy", "extend", "rotate"])
