@@ -15,6 +15,7 @@ of users who had left stayed alive. 15 no change reported, check mode crashed. 1
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -27,6 +28,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
+from faulty_proxy import FaultyProxy, Harm
 from gateway_fixtures import GATEWAY_SOFTWARE, Playbooks
 from pod_exec import PodExec
 
@@ -423,6 +425,16 @@ def test_fault_15_twenty_new_keys_are_a_change(lab):
     assert lab.act("provision", num_users=20).changed == 1
 
 
+def test_the_playbooks_to_try_it_by_hand(lab):
+    """As tests/README.md and the seed's documents call them."""
+    folder = Path(__file__).parents[1]
+    by_hand = {**lab.gateway.variables, "guid": lab.guid, "subscription_package": "ai-researcher"}
+    lab.playbook(folder / "test_provision.yml", by_hand)
+    assert lab.row["models"] == [GRANITE, MISTRAL, LLAMA]
+    lab.playbook(folder / "test_destroy.yml", by_hand)
+    assert not lab.rows
+
+
 def test_agnosticd_action_wins(lab):
     lab.act("provision")
     lab.catalog_item("provision", agnosticd_action="destroy")
@@ -519,32 +531,58 @@ BAD_INPUT = [
 ]
 
 
+BAD_GATEWAYS = {
+    "an HTML page": (Harm("answer", status=200, body=b"<html>Please sign in</html>"), ["an HTML page instead of JSON", "litellm"]),
+    "an answer that is cut": (Harm("cut"), ["broke off", "check"]),
+    "an error of its own": (Harm("answer", status=500, body={"error": {"message": "Internal Server Error."}}), ["500", "Internal Server Error."]),
+    "too many requests": (Harm("answer", status=429, body={"error": {"message": "slow down"}}, headers={"retry-after": "3600"}), ["too busy", "3600"]),
+    "a virtual key for the master key": (None, ["give the master key"]),
+    "TLS that there is not": (None, ["TLS"]),
+}
+REFUSED = [json.dumps(variables)[:60] for variables, _words in BAD_INPUT] + list(BAD_GATEWAYS)
+
+
 @pytest.fixture(scope="module")
 def refusals(gateway, tmp_path_factory):
-    """What a play prints in which the role is given each of BAD_INPUT, one after the other, and all aliases that there are afterwards."""
+    """What a play prints in which the role meets all that is REFUSED, one after the other, and all aliases that there are afterwards."""
     folder = tmp_path_factory.mktemp("bad-input")
+    alias = f"no-admin-{uuid.uuid4().hex[:10]}"
+    special = {
+        "a virtual key for the master key": {"litellm_master_key": gateway.post("/key/generate", key_alias=alias)["key"]},
+        "TLS that there is not": {"litellm_url": gateway.url.replace("http:", "https:")},
+    }
+    with contextlib.ExitStack() as proxies:
+        for name, (harm, _words) in BAD_GATEWAYS.items():
+            if harm:
+                special[name] = {"litellm_url": proxies.enter_context(FaultyProxy(gateway.url, harm)).url}
+        printed = meet(gateway, folder, [variables for variables, _words in BAD_INPUT] + [special[name] for name in BAD_GATEWAYS])
+    gateway.post("/key/delete", key_aliases=[alias])
+    return printed, [key["key_alias"] for key in gateway.keys("virtkey-")]
+
+
+def meet(gateway, folder, cases):
+    """What is printed about each case of variables in a play that goes on after each."""
     tasks = []
-    for number, (variables, _words) in enumerate(BAD_INPUT):
+    for number, variables in enumerate(cases):
         given = {"ACTION": "provision", "guid": f"bad{number}-{uuid.uuid4().hex[:10]}", **gateway.variables, **QUIET, f"{P}retry_count": 0, **variables}
         role = {"name": f"Refuse {number}", "ansible.builtin.include_role": {"name": ROLE}, "vars": given}
         tasks.append({"name": f"Bad input {number}", "block": [role], "rescue": [{"name": "Refused", "ansible.builtin.meta": "noop"}]})
     play = folder / "bad_input.yml"
     play.write_text(yaml.safe_dump([{"name": "Bad input", "hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
-    run = Playbooks(folder)(play)
-    printed = re.split(r"TASK \[Refuse \d+\]", run.output)[1:]
-    return printed, [key["key_alias"] for key in gateway.keys("virtkey-")]
+    return re.split(r"TASK \[Refuse \d+\]", Playbooks(folder)(play).output)[1:]
 
 
-@pytest.mark.parametrize("number", range(len(BAD_INPUT)), ids=[json.dumps(variables)[:60] for variables, _words in BAD_INPUT])
+@pytest.mark.parametrize("number", range(len(REFUSED)), ids=REFUSED)
 def test_bad_input_is_refused_in_one_sentence_before_anything_is_written(refusals, number):
     printed, aliases = refusals
     assert "TASK [Refused]" in printed[number]
     (said,) = set(re.findall(r'"msg": "((?:[^"\\]|\\.)*)"', printed[number])) or {""}
     said = json.loads(f'"{said}"')
-    for word in BAD_INPUT[number][1]:
+    variables, words = BAD_INPUT[number] if number < len(BAD_INPUT) else ({}, BAD_GATEWAYS[REFUSED[number]][1])
+    for word in words:
         assert word in said
     assert len(said) < 400
-    guid = BAD_INPUT[number][0].get("guid", f"bad{number}-")
+    guid = variables.get("guid", f"bad{number}-")
     assert not [alias for alias in aliases if alias.startswith(f"virtkey-{guid}") and guid]
 
 
