@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
             entry = user_info.parse(self._task.args)
-            own = self._agnosticd_own()
+            own = user_info.own_plugin(AGNOSTICD_OWN, action_loader.has_plugin)
             if own and not self._task.check_mode:  # in which AgnosticD's plugin would write
                 return {**result, **self._run_own(own, variables)}
             directory = user_info.directory(variables, self._templar.template)
@@ -44,9 +44,6 @@ class ActionModule(ActionBase):
         # Messages are made to be read; data is not.
         result["_ansible_verbose_always"] = not (entry.data or entry.users)
         return result
-
-    def _agnosticd_own(self) -> str | None:
-        return next((name for name in AGNOSTICD_OWN if action_loader.has_plugin(name)), None)
 
     def _run_own(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
         """Hand the task to AgnosticD's plugin, with what `module_defaults` has for that one, such as `data_prefix`."""

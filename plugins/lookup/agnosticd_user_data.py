@@ -59,7 +59,7 @@ AGNOSTICD_OWN = ("agnosticd.core.agnosticd_user_data", "ansible.legacy.agnosticd
 
 class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, user: str | None = None, **kwargs: Any) -> list[Any]:
-        own = next((name for name in AGNOSTICD_OWN if lookup_loader.has_plugin(name)), None)
+        own = user_info.own_plugin(AGNOSTICD_OWN, lookup_loader.has_plugin)
         if own:
             lookup = lookup_loader.get(own, loader=self._loader, templar=self._templar)
             values: list[Any] = lookup.run(terms, variables=variables, user=user, **kwargs)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import datetime
 import fcntl
+import importlib.util
 import os
 import re
 import time
@@ -324,6 +325,21 @@ def _flush(directory: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+# ------------------------------------------------------------------------------------------------------- AgnosticD's own
+def own_plugin(names: Sequence[str], is_there: Callable[[str], bool]) -> str | None:
+    """The first of these plugins that is there. Ansible, asked for one in a collection that is not installed, would warn whoever runs it."""
+    return next((name for name in names if _is_installed(name.rpartition(".")[0]) and is_there(name)), None)
+
+
+def _is_installed(collection: str) -> bool:
+    if collection == "ansible.legacy":  # what lies beside playbooks
+        return True
+    try:
+        return importlib.util.find_spec(f"ansible_collections.{collection}") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 # ------------------------------------------------------------------------------------------------------------- variables

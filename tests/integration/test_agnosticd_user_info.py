@@ -124,6 +124,7 @@ def test_saves_once_and_check_mode_predicts(tmp_path: Path, playbook: Playbooks)
     predicted = playbook(book, variables, "--check", "--diff")
     assert not out.exists()
     run = playbook(book, variables, "--diff")
+    assert "WARNING" not in run.output
     assert predicted.changed == run.changed == 4
     assert saved(out) == SAVED
     assert SECRET not in predicted.output + run.output
