@@ -30,8 +30,8 @@ SLOWEST_FILES = 10
 @pytest.hookimpl(optionalhook=True)  # the tools for other releases of ansible-core have no pytest-xdist
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """How many workers `-n auto` means: none (all in this process) for a selection of tests, which ends before a second server is up."""
-    option = config.option
-    selected = option.keyword or option.markexpr or option.lf or any("::" in given or given.endswith(".py") for given in config.args)
+    chosen = any(config.getoption(name, None) for name in ("keyword", "markexpr", "lf"))
+    selected = chosen or any("::" in given or given.endswith(".py") for given in config.args)
     # Somebody else's gateway is there once, and a test that stops its database would disturb the others.
     if selected or os.environ.get("LITELLM_VIRTUAL_KEYS_TEST_GATEWAY"):
         return 0

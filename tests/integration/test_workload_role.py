@@ -532,10 +532,10 @@ BAD_INPUT = [
 
 
 BAD_GATEWAYS = {
-    "an HTML page": (Harm("answer", status=200, body=b"<html>Please sign in</html>"), ["an HTML page instead of JSON", "litellm"]),
-    "an answer that is cut": (Harm("cut"), ["broke off", "check"]),
+    "an HTML page": (Harm("answer", status=200, body=b"<html>Please sign in</html>"), ["an HTML page instead of JSON", "check that url"]),
+    "an answer that is cut": (Harm("cut"), ["no answer from", "check the address"]),
     "an error of its own": (Harm("answer", status=500, body={"error": {"message": "Internal Server Error."}}), ["500", "Internal Server Error."]),
-    "too many requests": (Harm("answer", status=429, body={"error": {"message": "slow down"}}, headers={"retry-after": "3600"}), ["too busy", "3600"]),
+    "too many requests": (Harm("answer", status=429, body={"error": {"message": "slow down"}}, headers={"retry-after": "3600"}), ["too busy", "run again later"]),
     "a virtual key for the master key": (None, ["give the master key"]),
     "TLS that there is not": (None, ["TLS"]),
 }
