@@ -535,7 +535,10 @@ BAD_GATEWAYS = {
     "an HTML page": (Harm("answer", status=200, body=b"<html>Please sign in</html>"), ["an HTML page instead of JSON", "check that url"]),
     "an answer that is cut": (Harm("cut"), ["no answer from", "check the address"]),
     "an error of its own": (Harm("answer", status=500, body={"error": {"message": "Internal Server Error."}}), ["500", "Internal Server Error."]),
-    "too many requests": (Harm("answer", status=429, body={"error": {"message": "slow down"}}, headers={"retry-after": "3600"}), ["too busy", "run again later"]),
+    "too many requests": (
+        Harm("answer", status=429, body={"error": {"message": "slow down"}}, headers={"retry-after": "3600"}),
+        ["too busy", "run again later"],
+    ),
     "a virtual key for the master key": (None, ["give the master key"]),
     "TLS that there is not": (None, ["TLS"]),
 }
@@ -552,11 +555,11 @@ def refusals(gateway, tmp_path_factory):
         "TLS that there is not": {"litellm_url": gateway.url.replace("http:", "https:")},
     }
     with contextlib.ExitStack() as proxies:
+        proxies.callback(gateway.post, "/key/delete", key_aliases=[alias])
         for name, (harm, _words) in BAD_GATEWAYS.items():
             if harm:
                 special[name] = {"litellm_url": proxies.enter_context(FaultyProxy(gateway.url, harm)).url}
         printed = meet(gateway, folder, [variables for variables, _words in BAD_INPUT] + [special[name] for name in BAD_GATEWAYS])
-    gateway.post("/key/delete", key_aliases=[alias])
     return printed, [key["key_alias"] for key in gateway.keys("virtkey-")]
 
 
