@@ -51,6 +51,10 @@ matrix: ## Run unit tests and syntax checks on every supported ansible-core and 
 bench: ## Measure, and print the figures
 	@$(RUN) --collections test python -m ansible_collections.$(COLLECTION).tests.bench $(ARGS)
 
+.PHONY: drill
+drill: ## Do harm to every job at every moment, run again, and say what was lost
+	@$(RUN) --collections drill python -m ansible_collections.$(COLLECTION).tests.drill $(ARGS)
+
 # --- gates -----------------------------------------------------------------------------------------------------------
 
 GATES := ruff yamllint action-group argument-specs changelog mypy docs-lint ansible-lint sanity

@@ -27,12 +27,10 @@ from typing import Protocol
 
 import requests
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import (
-    GATEWAY_SOFTWARE,
-    SHARED_GATEWAY,
     Gateway,
     GatewayHome,
-    Playbooks,
     cache,
+    start_gateway,
 )
 
 from . import cases
@@ -62,7 +60,7 @@ def main() -> None:
     started = time.monotonic()
     print("Starting a real LiteLLM with a real PostgreSQL (15 s; minutes the first time) ...", file=sys.stderr, flush=True)
     with GatewayHome() as home:
-        gateway = started_gateway(home)
+        gateway = start_gateway(home / "gateway")
         with RecordingProxy(gateway.url) as proxy:
             about = surroundings(gateway, proxy)
             foreign = ForeignWork(list(gateway.connection["pids"].values()))
@@ -107,13 +105,6 @@ def renew(page: Path, told: str) -> None:
 
 def numbers(text: str) -> list[int]:
     return sorted({int(number) for number in text.split(",")})
-
-
-def started_gateway(home: Path) -> Gateway:
-    directory = home / "gateway"
-    variables = {"litellm_gateway_dir": str(directory), "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE)}
-    Playbooks(home)("gateway", {**SHARED_GATEWAY, **variables})
-    return Gateway(directory)
 
 
 def surroundings(gateway: Gateway, proxy: RecordingProxy) -> dict[str, str | int | float]:

@@ -39,17 +39,17 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while not self._ended.wait(SAMPLE_SECONDS):
-            held = sum(_proportional_set_size(process) for process in _descendants(os.getpid()))
+            held = sum(_proportional_set_size(process) for process in descendants(os.getpid()))
             self.megabytes = max(self.megabytes, held / 1e6)
 
 
-def _descendants(process: int) -> list[int]:
+def descendants(process: int) -> list[int]:
     """Children, their children and so on. A process that ends meanwhile may be missing."""
     found: list[int] = []
     try:
         for task in os.listdir(f"/proc/{process}/task"):
             for child in map(int, Path(f"/proc/{process}/task/{task}/children").read_text().split()):
-                found += [child, *_descendants(child)]
+                found += [child, *descendants(child)]
     except (FileNotFoundError, ProcessLookupError):
         pass
     return found
@@ -83,7 +83,7 @@ class ForeignWork:
         user, nice, system, _idle, _wait, irq, softirq = map(int, Path("/proc/stat").read_text().split()[1:8])
         times = os.times()
         own = times.user + times.system + times.children_user + times.children_system
-        trees = [process for server in self._servers for process in (server, *_descendants(server))]
+        trees = [process for server in self._servers for process in (server, *descendants(server))]
         return (user + nice + system + irq + softirq - sum(map(_ticks, trees))) / tick - own
 
 

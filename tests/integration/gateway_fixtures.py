@@ -276,6 +276,13 @@ class GatewayHome:
         self.remove(self.path)
 
 
+def start_gateway(directory: Path) -> Gateway:
+    """A gateway as the tests share one, in a folder below a GatewayHome."""
+    variables = {**SHARED_GATEWAY, "litellm_gateway_dir": str(directory), "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE)}
+    Playbooks(directory.parent)("gateway", variables)
+    return Gateway(directory)
+
+
 @pytest.fixture(scope="session")
 def gateway_home() -> Iterator[Path]:
     """A folder for gateways; whatever runs in it is stopped at the end of the session."""
@@ -291,15 +298,13 @@ def gateway(request: pytest.FixtureRequest) -> Iterator[Gateway]:
         yield Gateway(Path(borrowed))
         return
     home: Path = request.getfixturevalue("gateway_home")
-    directory = home / "shared"
-    variables = {**SHARED_GATEWAY, "litellm_gateway_dir": str(directory), "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE)}
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
         print("\nStarting a real LiteLLM with a real PostgreSQL (15 s; minutes the first time) ...", file=sys.stderr, flush=True)
     # The first worker installs the software, and the others find it.
     with contextlib.nullcontext() if list(GATEWAY_SOFTWARE.glob("litellm-*")) else locked("gateway-software"):
-        Playbooks(home)("gateway", variables)
-    yield Gateway(directory)
+        shared = start_gateway(home / "shared")
+    yield shared
 
 
 @pytest.fixture

@@ -1,0 +1,42 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""Two controllers at one lab at the same moment: doing the same, or one the opposite of the other."""
+
+from __future__ import annotations
+
+import time
+
+from ..lab import JOBS
+from ..yard import Yard
+
+APART = (0.0, 0.3, 0.6)
+"""Seconds between two that do the same."""
+BETWEEN = (1.2, 1.5, 1.8)
+"""Seconds after the start of a playbook, about when its module makes its calls."""
+OPPOSED = (("provision", "destroy"), ("destroy", "provision"), ("destroy", "rotate"), ("destroy", "extend"), ("extend", "provision"))
+"""What has the last word, and what comes in between."""
+
+
+def run(yard: Yard) -> None:
+    for job in JOBS:
+        for seconds in APART:
+            with yard.drill("two controllers", job, f"the same, {seconds} s apart") as lab:
+                first = lab.start()
+                time.sleep(seconds)
+                second = lab.start()
+                lab.end(first)
+                lab.end(second)
+                lab.run_again()
+                lab.judge()
+                lab.judge_user_info()
+    by_name = {job.name: job for job in JOBS}
+    for last, between in OPPOSED:
+        for seconds in BETWEEN:
+            with yard.drill("two controllers", by_name[last], f"{between} {seconds} s after its start") as lab:
+                process = lab.start()
+                time.sleep(seconds)
+                lab.module(by_name[between].module, yard.proxy.url)
+                lab.end(process)
+                lab.run_again()
+                lab.judge()

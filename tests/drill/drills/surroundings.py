@@ -1,0 +1,44 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""The controller itself: its clock is wrong, or its disk is full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import libfaketime
+
+from ..lab import JOBS, Lab, Lost
+from ..yard import Yard
+
+SKEWS = ("-26h", "-90m", "+90m", "+26h")
+FAKETIME = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
+FULL = 'mount -t tmpfs -o size=4k,mode=0700 none "$0" && head -c 4096 /dev/zero >"$0/full"; exec "$@"'
+"""For `sh -c FULL FOLDER COMMAND...` in a mount namespace of its own: FOLDER is a disk without a free byte."""
+
+
+def run(yard: Yard) -> None:
+    for job in JOBS:
+        for skew in SKEWS:
+            with yard.drill("clock", job, f"the controller's is {skew} off") as lab:
+                lab.end(lab.start(environment={"LD_PRELOAD": str(FAKETIME), "FAKETIME": skew}), must_succeed=True)
+                lab.judge()
+                lab.run_again()
+                lab.judge()
+                lab.judge_user_info()
+    for job in JOBS:
+        if job.name in ("provision", "rotate"):  # the others write no key
+            with yard.drill("disk", job, "full") as lab:
+                on_a_full_disk(lab)
+                lab.run_again()
+                lab.judge()
+                lab.judge_user_info()
+
+
+def on_a_full_disk(lab: Lab) -> None:
+    """Run where user info finds no room, which has to be said."""
+    namespace = ["unshare", "--user", "--map-root-user", "--mount"]
+    status = lab.end(lab.start(wrapper=[*namespace, "sh", "-c", FULL, str(lab.folder)]))
+    if status == 0 or "No space left on device" not in lab.output:
+        raise Lost(f"a full disk was not told:\n{lab.output[-2000:]}")

@@ -1,0 +1,68 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""What a family of drills works with, and how it tells what came of each."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.faulty_proxy import FaultyProxy
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import Gateway
+
+from .lab import Job, Lab, Lost
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """One drill: what was done, to what, and why it counts as lost; '' when the lab survived."""
+
+    family: str
+    job: str
+    fault: str
+    seconds: float
+    lost: str
+
+
+class Yard:
+    """The gateway, a proxy before it, folders, and the record of what was drilled."""
+
+    def __init__(self, gateway: Gateway, proxy: FaultyProxy, home: Path) -> None:
+        self.gateway, self.proxy, self.home = gateway, proxy, home
+        self.outcomes: list[Outcome] = []
+
+    @contextlib.contextmanager
+    def drill(self, family: str, job: Job, fault: str) -> Iterator[Lab]:
+        """One drill on a lab of its own. It is lost when the block raises Lost, or does not come to its end in time."""
+        name = f"drill{len(self.outcomes)}x"  # no name begins another one
+        folder = self.home / name
+        folder.mkdir(mode=0o700)
+        started, lost = time.monotonic(), ""
+        lab = Lab(self.gateway, job, name, folder)
+        try:
+            yield lab
+        except (Lost, subprocess.TimeoutExpired) as problem:
+            lost = str(problem)
+        finally:
+            self.proxy.harms = []
+        seconds = time.monotonic() - started
+        self.outcomes.append(Outcome(family, job.name, fault, round(seconds, 2), lost))
+        print(f"{'LOST' if lost else 'survived':<9}{seconds:>6.1f} s  {family}: {job.name}, {fault} {lost}".rstrip(), file=sys.stderr, flush=True)
+        lab.clean()
+        shutil.rmtree(folder)
+
+    def exchanges(self, job: Job, run: Callable[[Lab], object]) -> int:
+        """How many exchanges with the gateway the job takes when nothing goes wrong; `run` does it through the proxy."""
+        with self.drill("rehearsal", job, "no fault") as lab:
+            self.proxy.take()
+            run(lab)
+            count = len(self.proxy.take())
+            lab.judge()
+        return count
