@@ -55,6 +55,10 @@ bench: ## Measure, and print the figures
 drill: ## Do harm to every job at every moment, run again, and say what was lost
 	@$(RUN) --collections drill python -m ansible_collections.$(COLLECTION).tests.drill $(ARGS)
 
+.PHONY: leak-check
+leak-check: ## Hunt for secrets in output, processes and files, on every supported ansible-core
+	@$(RUN) --collections test python -m ansible_collections.$(COLLECTION).tests.leak $(ARGS)
+
 # --- gates -----------------------------------------------------------------------------------------------------------
 
 GATES := ruff yamllint action-group argument-specs changelog mypy docs-lint ansible-lint sanity

@@ -157,6 +157,11 @@ class Server:
 SmtpFactory = Callable[..., Server]
 
 
+def new_server(directory: Path, tls: str = "starttls", users: dict[str, str] | None = None, certificate: str = "good") -> Server:
+    """A server that is not started yet, with its certificates in `directory`; see the fixture `smtp`."""
+    return Server(tls, users or {}, _server_context(directory, certificate), directory / "ca.crt")
+
+
 @pytest.fixture
 def smtp(tmp_path: Path) -> Iterator[SmtpFactory]:
     """A function that starts servers.
@@ -168,8 +173,7 @@ def smtp(tmp_path: Path) -> Iterator[SmtpFactory]:
     def make(tls: str = "starttls", users: dict[str, str] | None = None, certificate: str = "good", started: bool = True) -> Server:
         directory = tmp_path / f"smtp-{len(servers)}"
         directory.mkdir(mode=0o700)
-        context = _server_context(directory, certificate)
-        server = Server(tls, users or {}, context, directory / "ca.crt")
+        server = new_server(directory, tls, users, certificate)
         servers.append(server)
         if started:
             server.start()

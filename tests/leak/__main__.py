@@ -1,0 +1,161 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""Hunt for secrets in what the collection prints, runs and leaves behind:
+
+    make leak-check [ARGS="--core core-2.19 --core core-2.21"]
+
+Runs the playbooks with -vvvv on a real LiteLLM and a real SMTP server, well and badly, in check mode and with differences,
+on each supported ansible-core that this machine has a Python for. Secrets travel in a private file of extra variables. They
+are searched for in the output and the log, in the arguments and environments of all processes while they run, and in every
+file that is left: temporary folders, fact caches, user info. Ends with a table, and with status 1 when one was found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets as random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import Table
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import (
+    ANSIBLE_ENVIRONMENT,
+    COLLECTION,
+    Gateway,
+    GatewayHome,
+    start_gateway,
+)
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.smtp_fixtures import Server, new_server
+from ansible_collections.rhpds.litellm_virtual_keys.tests.tools.workshop import PYTHONS, environment, interpreter
+
+from .hunt import Leak, Place, Secrets, Watch, leaks_in_files
+from .story import LEFT_OUT, Run, shared, story
+
+COLLECTION_ROOT = Path(__file__).parents[2]
+SMTP_USER = "mailer"
+WRONG = {"master_key": "sk-", "smtp_password": "", "secret": ""}
+"""Secrets that do not fit, and how each begins."""
+KEYS = frozenset({"a key"})
+MEANT = (
+    Place(r"output/(provision|rotate)-user-(data|info|body)\.yaml", KEYS),
+    Place(r"output/litellm\.env", KEYS),
+)
+"""Files that are there to hold keys."""
+
+
+class World:
+    """The gateway, the mail server and all secrets that there are."""
+
+    def __init__(self, gateway: Gateway, server: Server, password: str) -> None:
+        self.gateway, self.server = gateway, server
+        self.wrong = {name: prefix + random.token_urlsafe(24) for name, prefix in WRONG.items()}
+        self.named = {
+            "master key": gateway.master_key,
+            "derivation secret": random.token_urlsafe(24),
+            "SMTP password": password,
+            **{f"wrong {name}": value for name, value in self.wrong.items()},
+        }
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        secret = self.named["derivation secret"]
+        return {
+            **self.gateway.variables,
+            "ocp4_workload_litellm_virtual_keys_secret": secret,
+            "key_requests_secret": secret,
+            "key_delivery_smtp_host": self.server.host,
+            "key_delivery_smtp_port": self.server.port,
+            "key_delivery_smtp_use_tls": self.server.tls,
+            "key_delivery_smtp_ca_path": str(self.server.ca_path),
+            "key_delivery_smtp_user": SMTP_USER,
+            "key_delivery_smtp_password": self.named["SMTP password"],
+        }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make leak-check", description="Hunt for secrets in what the collection prints, runs and leaves behind.")
+    parser.add_argument("--core", action="append", choices=sorted(PYTHONS), help="only this ansible-core; may be given again")
+    options = parser.parse_args()
+    told = {run.playbook for run in story("", dict.fromkeys(WRONG, ""))}
+    without = {path.stem for path in (COLLECTION_ROOT / "playbooks").glob("*.yml")} - told
+    if without != set(LEFT_OUT):
+        print(f"these playbooks have no run in the story, and no reason: {', '.join(sorted(without ^ set(LEFT_OUT)))}", file=sys.stderr)
+        return 1
+    print("Starting a real LiteLLM with a real PostgreSQL (15 s; minutes the first time) ...", file=sys.stderr, flush=True)
+    rows: list[list[Any]] = []
+    with GatewayHome() as home, tempfile.TemporaryDirectory() as mail:
+        password = random.token_urlsafe(24)
+        server = new_server(Path(mail), users={SMTP_USER: password})
+        server.start()
+        try:
+            world = World(start_gateway(home / "leak"), server, password)
+            for core in options.core or PYTHONS:
+                if interpreter(PYTHONS[core]):
+                    rows.append(hunt(world, core))
+                else:
+                    print(f"{core} is left out: this machine has none of Python {', '.join(PYTHONS[core])}", file=sys.stderr)
+        finally:
+            server.stop()
+    print(f"\n{Table('Secrets hunt', ['ansible-core', 'runs', 'looks at processes', 'leaks', 'other faults', 'seconds'], rows)}")
+    return 1 if not rows or any(row[3] or row[4] for row in rows) else 0
+
+
+def hunt(world: World, core: str) -> list[Any]:
+    """The whole story with one ansible-core; what is found is printed at once. Returns its row of the table."""
+    ansible_playbook = environment(core) / "bin" / "ansible-playbook"
+    hidden = Secrets(world.named)
+    started, runs, looks, leaks, faults = time.monotonic(), 0, 0, 0, 0
+    with tempfile.TemporaryDirectory(prefix="leak-check-") as private, tempfile.TemporaryDirectory(prefix="leak-check-") as left:
+        folder = Path(left)
+        for name in ("output", "home", "tmp"):
+            (folder / name).mkdir(mode=0o700)
+        for run in story(f"leak{core.replace('.', '').replace('-', '')}", world.wrong):
+            for mode in (["--check", "--diff"], ["--diff"]) if run.check else (["--diff"],):
+                with Watch(hidden) as watch:
+                    status, printed = play(ansible_playbook, run, mode, {**world.variables, **shared(folder), **run.variables}, Path(private), folder)
+                found = {Leak(name, "the output") for name in hidden.found_in(printed)} | watch.leaks | set(leaks_in_files(folder, hidden, MEANT))
+                # In check mode a run cannot meet the faults of parts that it does not call.
+                wrong = (status == 0) == run.fails and not (run.fails and "--check" in mode)
+                runs, looks, leaks, faults = runs + 1, looks + watch.samples, leaks + len(found), faults + wrong
+                ending = "; ".join(map(str, sorted(found, key=str))) or "nothing"
+                print(f"{core} {run.label} {' '.join(mode)}: status {status}, {ending}", file=sys.stderr, flush=True)
+                if wrong:
+                    print(printed.decode(errors="replace")[-3000:] if not found else "its output is not shown, it holds secrets", file=sys.stderr)
+    return [core, runs, looks, leaks, faults, round(time.monotonic() - started, 1)]
+
+
+def play(ansible_playbook: Path, run: Run, mode: list[str], variables: dict[str, Any], private: Path, folder: Path) -> tuple[int, bytes]:
+    """Run it, with everything that Ansible itself writes below `folder`; the status and what was printed."""
+    file = private / "variables.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(variables))
+    done = subprocess.run(
+        [ansible_playbook, f"{COLLECTION}.{run.playbook}", "-vvvv", *mode, "--extra-vars", f"@{file}"],
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith(("LITELLM_", "SMTP_"))},
+            **ANSIBLE_ENVIRONMENT,
+            "ANSIBLE_CACHE_PLUGIN": "ansible.builtin.jsonfile",
+            "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(folder / "facts"),
+            "ANSIBLE_HOME": str(folder / "ansible"),
+            "ANSIBLE_LOG_PATH": str(folder / "ansible.log"),
+            "HOME": str(folder / "home"),
+            "TMPDIR": str(folder / "tmp"),
+        },
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""The runs of playbooks in which secrets are hunted for: each as it goes well, as it goes wrong, and in check and diff mode."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import MOCK_MODELS
+
+LEFT_OUT = {
+    "demo": "it shows the keys of its own gateway to the one who watches, and ends with the gateway",
+}
+"""Playbooks without a run, and why."""
+
+NOWHERE = "http://127.0.0.1:9"
+PERSON = "ada@company.example"
+REVIEWED = "rev@company.example"
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of a playbook. `variables` come on top of those of the story; with `check` it is done in check mode first."""
+
+    playbook: str
+    variables: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    fails: bool = False
+    check: bool = True
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"{self.playbook}{': ' + self.name if self.name else ''}"
+
+
+def shared(folder: Path) -> dict[str, Any]:
+    """What every run is told, beside the secrets. All that is written goes below the folder."""
+    return {
+        "output_dir": str(folder / "output"),
+        "key_requests_directory": str(folder / "queue"),
+        "key_requests_rules": [
+            {"name": "denylist", "config": {"list": ["*llama*"]}},
+            {"name": "human_review", "config": {"email": "boss@company.example", "patterns": ["*mistral*"]}},
+            {"name": "email", "config": {"pattern": "*@company.example"}},
+        ],
+        "key_requests_packages": {"dev": {"models": MOCK_MODELS[:1], "duration": "30d", "max_budget": 5}},
+        "key_requests_delivery_methods": ["mail", "env_file"],
+        "key_requests_expiry_notices": ["2000h"],
+        "key_delivery_env_file": str(folder / "output" / "litellm.env"),
+        "key_delivery_smtp_retries": 0,
+        "ocp4_workload_litellm_virtual_keys_retry_delay": 0.1,
+    }
+
+
+def story(guid: str, wrong: Mapping[str, str]) -> Sequence[Run]:
+    """The runs, in order. `wrong` names secrets that do not fit: `master_key`, `smtp_password`."""
+    lab = {"guid": guid}
+    return (
+        Run("provision", {**lab, "num_users": 2}),
+        Run("provision", {**lab, "num_users": 2}, name="again"),
+        Run("provision", {**lab, "litellm_url": NOWHERE, "ocp4_workload_litellm_virtual_keys_retry_count": 0}, fails=True, name="the gateway is down"),
+        Run("provision", {**lab, "litellm_master_key": wrong["master_key"]}, fails=True, name="a wrong master key"),
+        Run("provision", {**lab, "ocp4_workload_litellm_virtual_keys_models": ["no-such-model"]}, fails=True, name="an unknown model"),
+        Run("provision", {**lab, "num_users": 2, "ocp4_workload_litellm_virtual_keys_secret": wrong["secret"]}, fails=True, name="another secret"),
+        Run("list", lab),
+        Run("extend", {**lab, "ocp4_workload_litellm_virtual_keys_extend_for": "60d"}),
+        Run("rotate", {**lab, "ocp4_workload_litellm_virtual_keys_rotation": "r1"}),
+        Run("request", {"email": PERSON, "package": "dev"}),
+        Run("request", {"email": REVIEWED, "model": MOCK_MODELS[1]}, name="for review"),
+        Run("process_requests", {"key_delivery_smtp_password": wrong["smtp_password"]}, check=False, name="a wrong SMTP password"),
+        Run("process_requests", {"litellm_master_key": wrong["master_key"]}, fails=True, check=False, name="a wrong master key"),
+        Run("process_requests"),
+        Run("requests"),
+        Run("approve", {"request_id": "no-such-request"}, fails=True),
+        Run("deny", {"request_id": "no-such-request"}, fails=True),
+        Run("notices"),
+        Run("policy_check", {"policy_check_rules": [{"name": "denylist", "config": {"lost": []}}]}, fails=True),
+        Run("destroy", {**lab, "litellm_master_key": wrong["master_key"]}, fails=True, name="a wrong master key"),
+        Run("destroy", lab),
+        Run("destroy", lab, name="again"),
+    )
