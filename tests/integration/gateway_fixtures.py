@@ -276,10 +276,14 @@ class GatewayHome:
         self.remove(self.path)
 
 
-def start_gateway(directory: Path) -> Gateway:
-    """A gateway as the tests share one, in a folder below a GatewayHome."""
-    variables = {**SHARED_GATEWAY, "litellm_gateway_dir": str(directory), "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE)}
-    Playbooks(directory.parent)("gateway", variables)
+def gateway_variables(directory: Path) -> dict[str, Any]:
+    """What the role litellm_gateway is told for a gateway as the tests share one."""
+    return {**SHARED_GATEWAY, "litellm_gateway_dir": str(directory), "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE)}
+
+
+def start_gateway(directory: Path, **more: Any) -> Gateway:
+    """Such a gateway, running; its folder lies below a GatewayHome. `more` are further variables of the role."""
+    Playbooks(directory.parent)("gateway", {**gateway_variables(directory), **more})
     return Gateway(directory)
 
 

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fi
     COLLECTION,
     Gateway,
     GatewayHome,
+    gateway_variables,
     start_gateway,
 )
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.smtp_fixtures import Server, new_server
@@ -53,13 +55,13 @@ MEANT = (
 class World:
     """The gateway, the mail server and all secrets that there are."""
 
-    def __init__(self, gateway: Gateway, server: Server, password: str) -> None:
-        self.gateway, self.server = gateway, server
+    def __init__(self, gateway: Gateway, server: Server, named: Mapping[str, str], variables: Mapping[str, Any]) -> None:
+        self.gateway, self.server, self._variables = gateway, server, variables
         self.wrong = {name: prefix + random.token_urlsafe(24) for name, prefix in WRONG.items()}
         self.named = {
             "master key": gateway.master_key,
             "derivation secret": random.token_urlsafe(24),
-            "SMTP password": password,
+            **named,
             **{f"wrong {name}": value for name, value in self.wrong.items()},
         }
 
@@ -67,6 +69,7 @@ class World:
     def variables(self) -> dict[str, Any]:
         secret = self.named["derivation secret"]
         return {
+            **self._variables,
             **self.gateway.variables,
             "ocp4_workload_litellm_virtual_keys_secret": secret,
             "key_requests_secret": secret,
@@ -95,7 +98,10 @@ def main() -> int:
         server = new_server(Path(mail), users={SMTP_USER: password})
         server.start()
         try:
-            world = World(start_gateway(home / "leak"), server, password)
+            provider_key = f"sk-proj-{random.token_urlsafe(24)}"
+            variables = {"litellm_gateway_environment": {"OPENAI_API_KEY": provider_key}}
+            gateway = start_gateway(home / "leak", **variables)
+            world = World(gateway, server, {"SMTP password": password, "provider's key": provider_key}, {**gateway_variables(gateway.dir), **variables})
             for core in options.core or PYTHONS:
                 if interpreter(PYTHONS[core]):
                     rows.append(hunt(world, core))

@@ -60,6 +60,7 @@ def story(guid: str, wrong: Mapping[str, str]) -> Sequence[Run]:
     """The runs, in order. `wrong` names secrets that do not fit: `master_key`, `smtp_password`."""
     lab = {"guid": guid}
     return (
+        Run("gateway"),
         Run("provision", {**lab, "num_users": 2}),
         Run("provision", {**lab, "num_users": 2}, name="again"),
         Run("provision", {**lab, "litellm_url": NOWHERE, "ocp4_workload_litellm_virtual_keys_retry_count": 0}, fails=True, name="the gateway is down"),
