@@ -1,0 +1,64 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""The hunt finds what is planted for it: a hunt that finds nothing proves something only then."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.tests.leak.hunt import Leak, Place, Secrets, Watch, leaks_in_files
+
+PASSWORD = "correct horse battery staple"
+MASTER = "sk-master-0123456789abcdef"
+KEY = "sk-" + "k" * 43
+
+
+@pytest.fixture
+def secrets() -> Secrets:
+    return Secrets({"password": PASSWORD, "master key": MASTER})
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (f"the password is {PASSWORD}!", {"password"}),
+        (f"key={MASTER}", {"master key"}),
+        (f'{{"value": "{KEY}"}}', {"a key"}),
+        (f"{MASTER} {KEY} {PASSWORD}", {"a key", "master key", "password"}),
+        ("sk-*** and sk-... and ********", set()),
+        *((base64.b64encode(b"x" * before + PASSWORD.encode() + b"y" * after).decode(), {"password"}) for before in range(4) for after in range(4)),
+    ],
+)
+def test_secrets_are_found_as_they_are_and_in_base64(secrets: Secrets, content: str, names: set[str]) -> None:
+    assert secrets.found_in(content.encode()) == names
+
+
+def test_arguments_and_environments_of_grandchildren_are_seen(secrets: Secrets) -> None:
+    child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(0.5)', sys.argv[1]], env={'PASSWORD': sys.argv[2]})"
+    with Watch(secrets) as watch:
+        subprocess.run([sys.executable, "-c", child, MASTER, PASSWORD], check=True)
+    assert {leak.secret for leak in watch.leaks} == {"master key", "password"}
+    assert {leak.place.split(" of ")[0] for leak in watch.leaks} == {"the cmdline", "the environ"}
+
+
+def test_files_hold_only_what_they_are_meant_to_and_for_their_owner_only(secrets: Secrets, tmp_path: Path) -> None:
+    meant = [Place(r"output/.*\.yaml", frozenset({"a key"}))]
+    (tmp_path / "output").mkdir()
+    for name, content, mode in (
+        ("output/own.yaml", KEY, 0o600),
+        ("output/open.yaml", KEY, 0o644),
+        ("output/too-much.yaml", MASTER, 0o600),
+        ("log", KEY, 0o600),
+    ):
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(mode)
+    assert set(leaks_in_files(tmp_path, secrets, meant)) == {
+        Leak("a key", "the file log"),
+        Leak("a key", "the file output/open.yaml, which others can read"),
+        Leak("master key", "the file output/too-much.yaml"),
+    }
