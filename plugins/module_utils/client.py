@@ -237,14 +237,16 @@ class Client:
         offset = date.replace(tzinfo=date.tzinfo or UTC) + timedelta(seconds=0.5) - middle
         self._clock_offset = offset if abs(offset) > timedelta(seconds=2) else timedelta(0)
 
+    def _without_secrets(self, words: str) -> str:
+        for secret in self._hidden:
+            words = words.replace(secret, "***")
+        return words
+
     def _error(self, answer: Any, what: str) -> errors.GatewayError:
         """The error that an answer stands for."""
         base, status = self.connection.base, answer.status_code
-        words = _words(answer)
-        low = words.lower()
-        for secret in self._hidden:
-            words = words.replace(secret, "***")
-        text = errors.redact(words)[:300]
+        low = _words(answer).lower()
+        text = errors.redact(self._without_secrets(_words(answer)))[:300]
 
         def make(kind: type[errors.GatewayError], message: str) -> errors.GatewayError:
             return kind(message, status=status, detail=text)

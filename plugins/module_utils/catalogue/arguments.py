@@ -317,4 +317,3 @@ def apply(module: AnsibleModule, wanted: Sequence[Wanted], make_plan: Callable[[
     for warning in outcome.warnings:
         module.warn(warning)
     return {**result_of(outcome, with_diff=module._diff), "calls": client.calls}
-

@@ -95,12 +95,12 @@ def make_plan(wanted: Sequence[Wanted], live: Sequence[Live], prints: Fingerprin
     blockers: list[Blocker] = []
     taken: set[tuple[Kind, str]] = set()
     pairs = _matched(wanted, live)
-    for want, row in pairs:
-        if row is not None:
-            taken.add((row.kind, row.id))
-            blockers += _owned_elsewhere(want, row)
-    for want, row in pairs:
-        step, blocked = _create(want, prints) if row is None else _reconcile(want, row, prints)
+    for want, match in pairs:
+        if match is not None:
+            taken.add((match.kind, match.id))
+            blockers += _owned_elsewhere(want, match)
+    for want, match in pairs:
+        step, blocked = _create(want, prints) if match is None else _reconcile(want, match, prints)
         steps.append(step)
         blockers += blocked
     wanted_names = {want.name for want in wanted if want.kind is Kind.MODEL and not want.shares_name}
@@ -270,7 +270,7 @@ def _reconcile(want: Wanted, row: Live, prints: Fingerprints) -> tuple[Step, lis
         before["blocked"], after["blocked"] = row.blocked, blocked
     before, after = without_secrets(before), without_secrets(after)
     removed = [name for name, value in {**params, **info, **secrets}.items() if value is None and name not in REMOVABLE]
-    common = {"record": record, "before": before, "after": after, "live": row}
+    common: dict[str, Any] = {"record": record, "before": before, "after": after, "live": row}
     if removed:
         return _replace(want, row, record, removed, common)
     if not (params or info or secrets) and blocked is None and record == row.record:
@@ -281,13 +281,12 @@ def _reconcile(want: Wanted, row: Live, prints: Fingerprints) -> tuple[Step, lis
 def _replace(want: Wanted, row: Live, record: Record, removed: Sequence[str], common: Mapping[str, Any]) -> tuple[Step, list[Blocker]]:
     """Make the entry anew without `removed`. Everything that stays has to be written again, and masked values are not known."""
     if want.kind is Kind.CREDENTIAL:
-        shown: dict[str, Any] = {name: value for name, value in row.params.items() if not _is_masked(value)}
         unknown = [name for name, value in row.params.items() if _is_masked(value)]
     else:
-        shown = {name: value for name, value in row.params.items() if value is not False and not _is_masked(value)}
         unknown = [name for name, value in row.params.items() if _is_masked(value)] + list(record.secrets)
         if row.record is None and not want.secrets and not row.credential:
             unknown.append("api_key")
+    shown = {name: value for name, value in row.params.items() if name not in removed and value is not False and not _is_masked(value)}
     needed = sorted(set(unknown) - set(want.secrets) - set(removed))
     info = {name: row.info[name] for name in _KEPT_INFO if row.info.get(name) is not None}
     if want.kind is Kind.CREDENTIAL:
