@@ -158,9 +158,9 @@ def _matched(wanted: Sequence[Wanted], live: Sequence[Live]) -> list[tuple[Wante
     """Each wanted entry with the live one that it is. One of somebody else's, the only one of its name, is taken over."""
     by_id = {(row.kind, row.id): row for row in live if row.stored}
     of_name: dict[str, list[Live]] = {}
-    for row in live:
-        if row.kind is Kind.MODEL and row.stored and not row.team:
-            of_name.setdefault(row.name, []).append(row)
+    for each in live:
+        if each.kind is Kind.MODEL and each.stored and not each.team:
+            of_name.setdefault(each.name, []).append(each)
     times: dict[str, int] = {}
     for want in wanted:
         if want.kind is Kind.MODEL:
