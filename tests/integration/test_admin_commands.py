@@ -59,7 +59,7 @@ def test_an_admins_day(admin: Admin, tmp_path: Path) -> None:
     assert next(line for line in listed.splitlines() if line.startswith(name)).split() == [name, "openai", "tO****xt", f"{name}-large,", f"{name}-small"]
     assert name in {key["name"] for key in json.loads(from_json(admin("list_keys", "-e", "output=json").output))}
 
-    project = ("-e", f"project={name} Überblick", "-e", f"models={name}-small")
+    project = ("-e", f"project='{name} Überblick'", "-e", f"models={name}-small")
     alias = f"project-{name}-berblick"
     made = admin("keys_create", *project, "-e", f"file={tmp_path / 'mine.env'}")
     env = tmp_path / "mine.env"
@@ -77,7 +77,7 @@ def test_an_admins_day(admin: Admin, tmp_path: Path) -> None:
 
     assert alias in admin("keys_list").output
     assert admin.gateway.chat(value, f"{name}-small").status_code != 401
-    assert "the gateway refuses it" in admin("keys_revoke", "-e", f"project={name} Überblick").output
+    assert "the gateway refuses it" in admin("keys_revoke", "-e", f"project='{name} Überblick'").output
     assert admin.gateway.chat(value, f"{name}-small").status_code == 401
     assert "there is no such key" in admin("keys_revoke", "-e", f"alias={alias}").output
 
@@ -92,8 +92,8 @@ def from_json(output: str) -> str:
     [
         ("set_key", [], "Name the provider"),
         ("set_key", ["-e", "provider=opnai"], "did you mean openai"),
-        ("keys_create", ["-e", "project=ÄÖ"], "a letter or digit"),
-        ("keys_revoke", [], "Name one key"),
+        ("keys_create", ["-e", "project=ÄÖ"], "a letter from a to z"),
+        ("keys_revoke", ["-e", "project=My Project"], "in quotes twice"),
     ],
 )
 def test_what_cannot_be_is_said(admin: Admin, command: str, arguments: list[str], words: str) -> None:
