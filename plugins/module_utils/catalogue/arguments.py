@@ -35,8 +35,8 @@ MODEL_SPEC: dict[str, dict[str, Any]] = {
     "api_base": {"type": "str"},
     "api_version": {"type": "str"},
     "provider_key": {"type": "str", "no_log": True},
-    "input_cost_per_token": {"type": "float"},
-    "output_cost_per_token": {"type": "float"},
+    "input_cost_per_token": {"type": "float", "no_log": False},
+    "output_cost_per_token": {"type": "float", "no_log": False},
     "rpm": {"type": "int"},
     "tpm": {"type": "int"},
     "request_timeout": {"type": "float"},
@@ -113,7 +113,7 @@ def wanted_model(params: Mapping[str, Any], set_name: str) -> Wanted:
             raise ValueError(f"litellm_params of the model {name} holds {path}, a secret by its name; give {param} in secret_params.")
     secrets = {**_provider_key(params), **(params.get("secret_params") or {})}
     for param, value in secrets.items():
-        check_secret(f"{'provider_key' if param == 'api_key' else f'secret_params.{param}'} of the model {name}", value)
+        check_secret("provider_key" if param == "api_key" else f"secret_params.{param}", value, f" of the model {name}")
     options = {"model": "upstream", "api_key": "provider_key", **{param: option for option, param in _PARAMS.items()}}
     _check_twice(name, "litellm_params", extra, {**dict.fromkeys(_PARAMS.values(), ""), "model": "", "api_key": ""}, options)
     _check_twice(name, "secret_params", params.get("secret_params") or {}, {**plain, **extra, "api_key": ""}, options)
@@ -150,7 +150,7 @@ def wanted_credential(params: Mapping[str, Any], set_name: str) -> Wanted:
     _check_twice(name, "secret_values", values, {"api_key": "", "api_base": ""}, {"api_key": "provider_key"})
     secrets = {**_provider_key(params), **values}
     for value_name, value in secrets.items():
-        check_secret(f"{'provider_key' if value_name == 'api_key' else f'secret_values.{value_name}'} of the credential {name}", value)
+        check_secret("provider_key" if value_name == "api_key" else f"secret_values.{value_name}", value, f" of the credential {name}")
         if value is not None and not isinstance(value, str):
             raise ValueError(f"secret_values.{value_name} of the credential {name} is no text; LiteLLM encrypts texts only, so give it in quotes.")
     plain = {"api_base": params["api_base"]} if params.get("api_base") is not None else {}
@@ -184,21 +184,19 @@ def credential_name(name: str) -> str:
     return name
 
 
-def check_secret(name: str, value: Any) -> None:
-    """Raises ValueError for a secret that is empty or cut badly. Its value is not told."""
+def check_secret(path: str, value: Any, of: str = "") -> None:
+    """Raises ValueError for a secret that is empty or cut badly. Its value is not told. `of`: whose it is, as in ` of the model m`."""
     if isinstance(value, Mapping):
         for part, inner in value.items():
-            check_secret(f"{name}.{part}", inner)
+            check_secret(f"{path}.{part}", inner, of)
     if not isinstance(value, str):
         return
     if not value.strip():
-        raise ValueError(f"{name} is empty; give the provider's, or leave it out.")
-    if value.lstrip().startswith(("{", "-----BEGIN ")):
-        if value.lstrip().startswith("{"):
-            _check_json(name, value)
-        return
-    if value != value.strip() or not value.isprintable():
-        raise ValueError(f"{name} holds a line break, a control character or blanks around it; give the key alone, as the provider shows it.")
+        raise ValueError(f"{path}{of} is empty; give the provider's, or leave it out.")
+    if value.lstrip().startswith("{"):
+        _check_json(f"{path}{of}", value)
+    elif not value.lstrip().startswith("-----BEGIN ") and (value != value.strip() or not value.isprintable()):
+        raise ValueError(f"{path}{of} holds a line break, a control character or blanks around it; give the key alone, as the provider shows it.")
 
 
 def _check_json(name: str, value: str) -> None:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 """50 models and 10 credentials: made, looked at again, one of each changed; beside the same writes by a bare client.
 
-    make bench ARGS="--case models"
+make bench ARGS="--case models"
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ NAME = "bench-models"
 def run(bench: Bench) -> Result:
     wanted: dict[str, Any] = {
         "credentials": [{"name": f"{NAME}-{number}", "provider": "openai", "provider_key": f"the-provider's-key-{number}"} for number in range(CREDENTIALS)],
-        "models": [
-            {"name": f"{NAME}-{number}", "upstream": "openai/x", "credential": f"{NAME}-{number % CREDENTIALS}", "rpm": 5} for number in range(MODELS)
-        ],
+        "models": [{"name": f"{NAME}-{number}", "upstream": "openai/x", "credential": f"{NAME}-{number % CREDENTIALS}", "rpm": 5} for number in range(MODELS)],
     }
     bench.say(f"{MODELS} models and {CREDENTIALS} credentials ...")
     bare = bare_writes(bench.gateway.url, bench.gateway.master_key)
