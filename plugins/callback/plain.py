@@ -14,7 +14,7 @@ version_added: 2.0.0
 description:
   - Prints the messages of C(ansible.builtin.debug) tasks, texts as they are and data as JSON, to standard output. The names
     of plays, the names of tasks that take long, and failures go to standard error. Everything else is left out.
-  - Made for the playbooks of this collection that answer a question, such as C(keys_list) and C(report).
+  - Made for the playbooks of this collection that answer a question, such as C(list) and C(report).
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 options:

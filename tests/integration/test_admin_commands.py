@@ -75,7 +75,7 @@ def test_an_admins_day(admin: Admin, tmp_path: Path) -> None:
     taken = admin("keys_create", "-e", f"project={name}-berblick", check=False)
     assert taken.returncode and "belongs to the project" in taken.output
 
-    assert alias in admin("keys_list").output
+    assert alias in admin("list").output
     assert admin.gateway.chat(value, f"{name}-small").status_code != 401
     assert "the gateway refuses it" in admin("keys_revoke", "-e", f"project='{name} Überblick'").output
     assert admin.gateway.chat(value, f"{name}-small").status_code == 401
