@@ -12,5 +12,6 @@ from gateway_fixtures import gateway, gateway_home, playbook, unique
 from kube_fixtures import kube, namespace, pytest_collection_finish
 from live_modules import live
 from smtp_fixtures import smtp
+from vendor_gateway import vendor_gateway
 
-__all__ = ["gateway", "gateway_home", "kube", "live", "namespace", "playbook", "pytest_collection_finish", "smtp", "unique"]
+__all__ = ["gateway", "gateway_home", "kube", "live", "namespace", "playbook", "pytest_collection_finish", "smtp", "unique", "vendor_gateway"]
