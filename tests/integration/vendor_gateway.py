@@ -29,9 +29,13 @@ ADDRESSES = {
     "https://router.huggingface.co": "huggingface",
     "https://api.endpoints.anyscale.com": "anyscale",
     "https://generativelanguage.googleapis.com": "google",
+    "https://us-central1-aiplatform.googleapis.com": "vertex",
     "https://api.vectara.io": "vectara",
 }
 """The addresses in the guide, for each of which a stand-in takes the place."""
+
+SERVICE_ACCOUNT = "/etc/litellm/vertex-ai.json"
+"""The file that the guide names, in the place of which comes one for the stand-in."""
 
 FOR_LIMITS = {
     "litellm_gateway_models": [
@@ -44,7 +48,7 @@ FOR_LIMITS = {
                 "output_cost_per_token": 0.05,
             },
         },
-        {"model_name": "slow", "litellm_params": {"model": "openai/gpt-4o", "mock_response": "At last.", "mock_delay": 2}},
+        {"model_name": "slow", "litellm_params": {"model": "openai/gpt-4o", "mock_response": "At last.", "mock_delay": 1}},
     ],
     "litellm_gateway_general_settings": {"proxy_budget_rescheduler_min_time": 1, "proxy_budget_rescheduler_max_time": 1},
 }
@@ -86,6 +90,9 @@ def vendor_gateway(gateway_home: Path, request: pytest.FixtureRequest) -> Iterat
     for address, vendor in ADDRESSES.items():
         assert address in text, f"the guide does not say {address}"
         text = text.replace(address, vendors.url(vendor))
+    account = gateway_home / "vertex-ai.json"
+    account.write_text(vendors.service_account(), encoding="utf-8")
+    text = text.replace(SERVICE_ACCOUNT, str(account))
     directory = gateway_home / "vendors"
     variables = {
         **yaml.safe_load(text),

@@ -4,7 +4,7 @@
 """Stand-ins for the vendors behind a gateway, who cannot be reached from a test.
 
 Each answers in its vendor's wire format, refuses whoever does not bring the vendor's key, and remembers what it was sent.
-They are one HTTP server; a vendor is the first part of the path.
+They are one HTTP server; a vendor is the first part of the path, but for Vertex AI, for which LiteLLM makes the path itself.
 """
 
 from __future__ import annotations
@@ -18,8 +18,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 ANSWER = ("Salut", " from ", "{vendor}")
 """What every vendor says, in the pieces in which it streams."""
+LOGIN_PATH = "/vertex/token"
+"""Where a service account of Vertex AI gets the token that is the key there."""
 
 
 @dataclass(frozen=True)
@@ -144,14 +149,27 @@ class Vendors:
             "huggingface": Vendor.new("authorization", openai),
             "anyscale": Vendor.new("authorization", openai),
             "google": Vendor.new("x-goog-api-key", google),
+            "vertex": Vendor.new("authorization", google),
             "vectara": Vendor.new("x-api-key", vectara),
         }
         self.calls: list[Call] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
+    @property
+    def root(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
     def url(self, vendor: str) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/{vendor}"
+        return self.root if vendor == "vertex" else f"{self.root}/{vendor}"
+
+    def service_account(self) -> str:
+        """The file that Google gives to whoever may call Vertex AI, with a private key of its own."""
+        private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        plain = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        account = {"type": "service_account", "project_id": "my-project", "private_key_id": "1", "private_key": plain.decode()}
+        address = {"client_email": "gateway@my-project.iam.gserviceaccount.com", "token_uri": self.root + LOGIN_PATH}
+        return json.dumps({**account, **address})
 
     def says(self, vendor: str) -> str:
         return "".join(ANSWER).format(vendor=vendor)
@@ -164,13 +182,15 @@ class Vendors:
         self._server.server_close()
 
     def _take(self, target: str, method: str, headers: Mapping[str, str], raw: bytes) -> tuple[int, Reply]:
+        if target == LOGIN_PATH:
+            return 200, Reply({"access_token": self.all["vertex"].key, "token_type": "Bearer", "expires_in": 3600})
         vendor, _slash, path = urlsplit(target).path.removeprefix("/").partition("/")
         text = raw.decode(errors="replace")
-        call = Call(vendor, f"/{path}", headers, json.loads(text) if text else None, f"{method} {target}\n{dict(headers)}\n{text}")
+        if vendor not in self.all:  # whose address takes no path
+            vendor, path = "vertex", f"{vendor}/{path}"
+        call = Call(vendor, f"/{path}", headers, json.loads(text) if text.startswith("{") else None, f"{method} {target}\n{dict(headers)}\n{text}")
         self.calls.append(call)
-        known = self.all.get(vendor)
-        if known is None:
-            return 404, Reply({"message": f"no such vendor as {vendor}"})
+        known = self.all[vendor]
         asked = {**headers, **{name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}}
         if not known.knows(asked):
             return 401, Reply({"message": "invalid api key", "error": {"message": "invalid api key", "type": "authentication_error"}})
