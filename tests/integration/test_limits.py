@@ -168,3 +168,10 @@ def test_limits_on_a_route_that_passes_on(vendor_gateway: VendorGateway, person:
     assert search() == 200
     person.gets(allowed_routes=["/vectara"], max_budget=0)
     assert search() == 429
+
+
+def test_a_limit_that_there_is_not_is_refused(vendor_gateway: VendorGateway, playbook: Playbooks, person: Person) -> None:
+    packages = {f"{P}packages": {"mine": {"models": [GRANITE], "duration": "1d", "rpm": 5}}, f"{P}subscription_package": "mine"}
+    run = playbook("provision", {**vendor_gateway.gateway.variables, "guid": person.live.name, **packages}, check=False)
+    assert run.returncode and "has rpm, which no package can have; correct it to one of models, duration, max_budget" in run.output
+    assert not person.live.rows
