@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from ansible_collections.rhpds.litellm_virtual_keys.tests.tools import workshop
 
 from gateway_fixtures import Playbooks
-from live_modules import Live
+from live_modules import SECRET, Live
 from vendor_gateway import VendorGateway
 
 PROGRAMS = Path(__file__).parent / "sdk_programs"
@@ -125,6 +126,7 @@ def people(vendor_gateway: VendorGateway, tmp_path_factory: pytest.TempPathFacto
         **vendor_gateway.gateway.variables,
         "guid": live.name,
         "num_users": 2,
+        "ocp4_workload_litellm_virtual_keys_secret": SECRET,
         "key_delivery_env_file": str(folder / "litellm.env"),
         "ocp4_workload_litellm_virtual_keys_enable_user_info_messages": False,
         "ocp4_workload_litellm_virtual_keys_enable_user_info_data": False,
@@ -185,3 +187,53 @@ def test_no_program_ever_printed_a_key_of_a_vendor(vendor_gateway: VendorGateway
     printed = "".join(program.close() for program in programs.values())
     assert printed.count("Salut from") >= len(SDKS)
     assert not [name for name, vendor in vendor_gateway.vendors.all.items() if vendor.key in printed]
+
+
+# ------------------------------------------------------------------------------------------------------- without an SDK
+SAY_HELLO = [{"role": "user", "content": "Say hello."}]
+ROUTES = {
+    "openai": ("/v1/chat/completions", {"model": "gpt-4o", "messages": SAY_HELLO}),
+    "anthropic": ("/v1/messages", {"model": "claude-sonnet-5", "max_tokens": 20, "messages": SAY_HELLO}),
+    "cohere": ("/cohere/v2/chat", {"model": "command-a-03-2025", "messages": SAY_HELLO}),
+    "google": ("/v1beta/models/gemini-2.5-flash:generateContent", {"contents": [{"parts": [{"text": "Say hello."}]}]}),
+    "vectara": ("/vectara/v2/query", {"query": "Say hello."}),
+}
+CLOSED = ["/openai/v1/files", "/openai/v1/moderations", "/anthropic/v1/messages", "/cohere/v1/datasets", "/cohere/v1/chat", "/gemini/v1beta/models"]
+"""Routes of LiteLLM that pass on to a vendor, and are in no package."""
+
+
+def post(people: Class, path: str, body: Any, headers: dict[str, str]) -> requests.Response:
+    return requests.post(people.live.gateway.url + path, json=body, headers=headers, timeout=60)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer sk-of-nobody-at-all"}, {"x-api-key": "sk-of-nobody-at-all"}], ids=["none", "bearer", "x"])
+def test_nobody_gets_through_without_a_key(vendor_gateway: VendorGateway, people: Class, headers: dict[str, str]) -> None:
+    before = len(vendor_gateway.vendors.calls)
+    routes = [*ROUTES.values(), ("/vectara/v2", {})]
+    assert [post(people, path, body, headers).status_code for path, body in routes] == [401] * len(routes)
+    assert len(vendor_gateway.vendors.calls) == before
+
+
+@pytest.mark.parametrize("header", ["Authorization", "x-api-key", "x-goog-api-key"])
+def test_a_package_closes_the_routes_that_pass_on(vendor_gateway: VendorGateway, people: Class, header: str) -> None:
+    before = len(vendor_gateway.vendors.calls)
+    headers = {header: f"Bearer {people.values[1]}" if header == "Authorization" else people.values[1]}
+    for path in CLOSED:
+        assert post(people, path, {"messages": SAY_HELLO}, headers).status_code in (401, 403), path
+    assert len(vendor_gateway.vendors.calls) == before
+
+
+@pytest.mark.parametrize("vendor", ROUTES)
+def test_the_key_of_a_vendor_stays_hidden_when_the_vendor_refuses_it(vendor_gateway: VendorGateway, people: Class, vendor: str) -> None:
+    path, body = ROUTES[vendor]
+    headers = {"Authorization": f"Bearer {people.values[1]}", "x-goog-api-key": people.values[1]}
+    vendor_gateway.vendors.angry.add(vendor)
+    before = len(vendor_gateway.vendors.seen(vendor))
+    try:
+        answer = post(people, path, body, headers)
+    finally:
+        vendor_gateway.vendors.angry.discard(vendor)
+    calls = vendor_gateway.vendors.seen(vendor)[before:]
+    assert calls and not answer.ok
+    assert all(vendor_gateway.vendors.all[vendor].key in call.raw and people.values[1] not in call.raw for call in calls)
+    assert vendor_gateway.vendors.all[vendor].key not in f"{answer.headers}{answer.text}"
