@@ -169,7 +169,7 @@ def test_what_is_outside_the_package_is_refused(vendor_gateway: VendorGateway, p
     if sdk.vendor == "vectara":  # no models there: the route itself is the package's
         people.live.well("virtual_keys", guid=people.live.name, keys=[{"user": "user1"}], allowed_routes=["openai_routes"])
     told = programs[sdk.program, 0]("ask", "command-r-plus")
-    assert told["status"] == (401 if sdk.vendor == "vectara" else 403), told
+    assert told["status"] == 403, told
     assert len(vendor_gateway.vendors.calls) == before
 
 
