@@ -11,7 +11,20 @@ from __future__ import annotations
 from gateway_fixtures import gateway, gateway_home, playbook, unique
 from kube_fixtures import kube, namespace, pytest_collection_finish
 from live_modules import live
+from request_desk import desk
 from smtp_fixtures import smtp
 from vendor_gateway import vendor_gateway
 
-__all__ = ["gateway", "gateway_home", "kube", "live", "namespace", "playbook", "pytest_collection_finish", "smtp", "unique", "vendor_gateway"]
+__all__ = [
+    "desk",
+    "gateway",
+    "gateway_home",
+    "kube",
+    "live",
+    "namespace",
+    "playbook",
+    "pytest_collection_finish",
+    "smtp",
+    "unique",
+    "vendor_gateway",
+]
