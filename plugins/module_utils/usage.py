@@ -20,6 +20,7 @@ from . import durations
 from .key import LiveKey
 from .naming import ALIAS_PREFIX
 from .plan import home
+from .printable import printable
 
 DIMENSIONS = ("day", "key", "lab", "user", "owner", "team", "package", "model")
 MASTER_KEY = "litellm_proxy_master_key"  # what LiteLLM notes instead of the master key
@@ -264,7 +265,8 @@ def parse_tables(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
 def table(book: Book, notes: Mapping[str, KeyNotes], by: Sequence[str], kept: Callable[[KeyNotes, str], bool]) -> list[dict[str, Any]]:
     """One row for each combination of the dimensions in `by`, of the keys and models that `kept` takes.
 
-    Ordered by day where `by` begins with it, otherwise what cost most comes first. A row of a key says whose it is.
+    Ordered by day where `by` begins with it, otherwise what cost most comes first. A row of a key says whose it is. Names
+    are made safe to show: whoever has a key can ask for a model of any name.
     """
     rows: dict[tuple[str, ...], Sums] = {}
     for (day, token, model), sums in book.sums.items():
@@ -280,13 +282,14 @@ def table(book: Book, notes: Mapping[str, KeyNotes], by: Sequence[str], kept: Ca
 
 def _row(labels: Mapping[str, str], sums: Sums, notes: Mapping[str, KeyNotes]) -> dict[str, Any]:
     more = notes[labels["key"]].to_result() if "key" in labels else {}
-    return {**labels, **more, **sums.to_result()}
+    shown = {name: printable(value) if isinstance(value, str) else value for name, value in {**labels, **more}.items()}
+    return {**shown, **sums.to_result()}
 
 
 def total(book: Book, notes: Mapping[str, KeyNotes], kept: Callable[[KeyNotes, str], bool]) -> Sums:
     """What `kept` takes, in one sum."""
     whole = Sums()
-    for (_day_, token, model), sums in book.sums.items():
+    for (_day, token, model), sums in book.sums.items():
         if kept(notes[token], model):
             whole.add(sums)
     return whole
