@@ -144,13 +144,6 @@ class Gateway:
     def _activity(self, path: str, first: date, last: date, **more: Any) -> Mapping[str, Any]:
         try:
             answer = self.client.get(path, {"start_date": first.isoformat(), "end_date": last.isoformat(), **more})
-        except errors.NoDatabase as error:
-            raise errors.NoDatabase(
-                f"usage is kept in the gateway's database, and the gateway at {self.client.connection.base} has none that works;"
-                " give it a DATABASE_URL, and see that PostgreSQL runs.",
-                status=error.status,
-                detail=error.detail,
-            ) from None
         except errors.NotFound as error:
             raise errors.NotFound(
                 f"the LiteLLM at {self.client.connection.base} does not add usage up by day ({path}); update it to a release that does.", status=error.status

@@ -69,7 +69,7 @@ def _rows(gateway: Gateway, tokens: Collection[str], *, deleted: bool) -> list[L
     return [row for rows in found if not isinstance(rows, errors.GatewayError) for row in rows]
 
 
-def rows_of_lab(gateway: Gateway, lab: Lab, *, deleted: bool) -> list[LiveKey]:
-    """The lab's keys that live, or those that were deleted. Raises GatewayError."""
+def rows_of_lab(gateway: Gateway, lab: Lab, *, deleted: bool, thorough: bool = True) -> list[LiveKey]:
+    """The lab's keys that live, or those that were deleted. Without `thorough`, LiteLLM is believed to find parts of aliases. Raises GatewayError."""
     status = {"status": "deleted"} if deleted else {}
-    return [row for row in gateway.keys_like(lab.alias, thorough=not deleted, **status) if lab.covers(row)]
+    return [row for row in gateway.keys_like(lab.alias, thorough=thorough and not deleted, **status) if lab.covers(row)]

@@ -194,16 +194,17 @@ calls:
   type: int
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import usage
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import errors, usage
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
     GATEWAY_SPEC,
     open_gateway,
     run,
 )
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.usage import KeyNotes
@@ -236,12 +237,25 @@ def look_up(module: AnsibleModule) -> dict[str, Any]:
         if params[name] == "":
             raise ValueError(f"{name} is empty; name one, or leave it out.")
     tables = usage.parse_tables(params["by"])
-    percent = params["near_budget"]
-    if percent is not None and not 0 <= percent <= 1000:
-        raise ValueError(f"near_budget is {percent}; give a percentage from 0 to 1000.")
+    if params["near_budget"] is not None and not 0 <= params["near_budget"] <= 1000:
+        raise ValueError(f"near_budget is {params['near_budget']}; give a percentage from 0 to 1000.")
     lab = Lab.from_params(params) if params["guid"] is not None else None
     gateway = open_gateway(module)
+    try:
+        return report(gateway, params, tables, lab)
+    except errors.NoDatabase as error:
+        raise errors.NoDatabase(
+            f"usage is kept in the gateway's database, and the gateway at {gateway.client.connection.base} has none that works;"
+            " give it a DATABASE_URL, and see that PostgreSQL runs.",
+            status=error.status,
+            detail=error.detail,
+        ) from None
+
+
+def report(gateway: Gateway, params: Mapping[str, Any], tables: Mapping[str, Sequence[str]], lab: Lab | None) -> dict[str, Any]:
+    """Read and group. Raises GatewayError, ValueError."""
     gateway.check_admin()
+    percent = params["near_budget"]
     now = gateway.client.now()
     days = usage.days(params["since"], params["until"] or "", now)
 
