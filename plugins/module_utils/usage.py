@@ -135,7 +135,8 @@ class Sums:
 class Book:
     """Sums by day, token of the key, and model; and what LiteLLM says of each key: alias, team, user.
 
-    A model or a token '' is the part that LiteLLM attributes to none.
+    A model or a token '' is the part that LiteLLM attributes to none. Calls that were refused before a model was named are
+    left out: they are those of keys that have ended, and those by which this collection proves that a key was deleted.
     """
 
     sums: dict[tuple[str, str, str], Sums] = field(default_factory=dict)
@@ -165,7 +166,8 @@ class Book:
         self._add(day, "", "", rest)
 
     def _add(self, day: str, token: str, model: str, sums: Sums) -> None:
-        if sums:
+        refused = not model and not (sums.requests_ok or sums.tokens_in or sums.tokens_out or abs(sums.cost) > _NOTHING_USD)
+        if sums and not refused:
             self.sums.setdefault((day, token, model), Sums()).add(sums)
 
     @property

@@ -17,6 +17,8 @@ description:
     licence. No rows of single requests are read. A gateway without a database has no usage to tell, and the module fails.
   - Usage outlives its key. LiteLLM keeps what was noted on a deleted key, so its usage is still that of its lab, owner and
     package. Of a key that was deleted past LiteLLM, from its database, no more is known than alias, team and user.
+  - Calls that were refused before they named a model are left out. They are those of keys that have ended, and those by
+    which this collection proves that a key was deleted.
   - LiteLLM writes what a request cost some seconds after it, about ten by default. Days begin at 00:00 UTC.
   - Costs are those that LiteLLM works out from its prices, or from those that a model was given.
 author:

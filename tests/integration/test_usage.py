@@ -27,8 +27,7 @@ IN, OUT = 0.001, 0.003  # USD for a token
 TOKENS = 10, 20  # of each mock answer of LiteLLM's
 COST = round(TOKENS[0] * IN + TOKENS[1] * OUT, 6)
 OWNER = '=<img src=x onerror="document.title=1"><script>document.title=2</script>'
-UNKNOWN = "unknown-model"
-"""What LiteLLM notes instead of the name of a model that it does not serve."""
+UNKNOWN = "no-such-model"
 WRITTEN_SECONDS = 60
 
 
@@ -56,7 +55,7 @@ def spent(gateway: Gateway) -> Iterator[Spent]:
     made = gateway.post("/model/new", model_name=model, litellm_params={"model": model, "mock_response": "Hello.", **prices}, model_info={})
     live, solo = Live(gateway, f"{name}m"), Live(gateway, f"{name}s")
     try:
-        lab = {"models": [model], "package": "lab-dev", "max_budget": round(4 * COST, 6), "check_models": False, "metadata": {"owner": OWNER}}
+        lab = {"models": [model], "package": "lab-dev", "check_models": False, "metadata": {"owner": OWNER}}
         keys = live.lab("user1", "user2", "user3", **lab)["virtual_keys"]
         (alone,) = solo.lab(models=[model], check_models=False, metadata={"owner": "ann@example.com"})["virtual_keys"]
         calls = [(keys[0], 4), (keys[1], 2), (keys[2], 1), (alone, 3)]
@@ -64,8 +63,9 @@ def spent(gateway: Gateway) -> Iterator[Spent]:
         for key, times in calls:
             for _number in range(times):
                 assert gateway.chat(key["value"], model).ok
-        assert gateway.chat(keys[1]["value"], "no-such-model").status_code in (400, 403, 404)
+        assert gateway.chat(keys[1]["value"], UNKNOWN).status_code in (400, 403, 404)
         written(gateway, {key["key_id"]: times for key, times in calls})
+        live.well("virtual_keys", guid=live.name, keys=[{"user": "user1"}], max_budget=round(4 * COST, 6))
         live.well("virtual_keys", guid=live.name, keys=[{"user": "user2"}], state="absent")
         with psycopg.connect(gateway.database_url, autocommit=True) as database:
             database.execute('DELETE FROM "LiteLLM_VerificationToken" WHERE token = %s', [keys[2]["key_id"]])
