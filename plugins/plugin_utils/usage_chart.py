@@ -17,7 +17,7 @@ from typing import Any
 WIDTH, HEIGHT = 900.0, 240.0
 SERIES = 5
 OTHERS = "others"
-TICKS = 4
+TICKS = 5
 LABELS = 10  # about so many dates are written below the columns
 DAILY, WEEKLY = 92, 730  # up to so many days one column is a day, up to so many it is a week, then a month
 
