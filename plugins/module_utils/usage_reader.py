@@ -60,9 +60,11 @@ def _rows(gateway: Gateway, tokens: Collection[str], *, deleted: bool) -> list[L
     """The keys with these tokens that LiteLLM has: one by one or by pages, whichever is fewer calls."""
     status = {"status": "deleted"} if deleted else {}
     pages = -(-gateway.count_keys(**status) // PAGE_SIZE)
+    if pages == 0:
+        return []
     if pages < len(tokens):
         return [row for row in gateway.keys(**status) if row.token in tokens]
-    found = gateway.each(lambda token: list(gateway.keys(key_hash=token, **status)), sorted(tokens)) if pages else []
+    found = gateway.each(lambda token: list(gateway.keys(key_hash=token, **status)), sorted(tokens))
     for rows in found:
         if isinstance(rows, errors.GatewayError):
             raise rows
