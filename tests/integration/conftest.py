@@ -8,6 +8,7 @@ Type names for annotations come from there too: ``from gateway_fixtures import G
 
 from __future__ import annotations
 
+from browser import browser
 from gateway_fixtures import gateway, gateway_home, playbook, unique
 from kube_fixtures import kube, namespace, pytest_collection_finish
 from live_modules import live
@@ -16,6 +17,7 @@ from smtp_fixtures import smtp
 from vendor_gateway import vendor_gateway
 
 __all__ = [
+    "browser",
     "desk",
     "gateway",
     "gateway_home",
