@@ -261,6 +261,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.argumen
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet import ORPHAN, by_lab
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import PAGE_SIZE, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import searches
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.live_labs import Source
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import Plan
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reaper import (
@@ -346,11 +347,11 @@ def deleted(reconciler: Reconciler, reaping: Reaping, stage: Stage, prove: bool)
 
 def as_they_are(gateway: Gateway, rows: Iterable[LiveKey], fleet: int) -> list[LiveKey]:
     """The keys of the labs of `rows`, read again: lab by lab, or all at once when that takes fewer calls. Raises GatewayError."""
-    aliases = [name.alias for name in by_lab(rows)]
-    if len(aliases) * PAGE_SIZE > fleet:
+    parts = [part for keys in by_lab(rows).values() for part in searches({row.alias for row in keys})]
+    if len(parts) * PAGE_SIZE > fleet:
         return gateway.keys_like(naming.ALIAS_PREFIX, thorough=True)
     found: dict[str, LiveKey] = {}
-    for result in gateway.each(lambda alias: gateway.keys_like(alias, thorough=True), aliases):
+    for result in gateway.each(lambda part: gateway.keys_like(part, thorough=True), parts):
         if isinstance(result, errors.GatewayError):
             raise result
         found |= {row.token: row for row in result}
