@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -109,6 +109,17 @@ class Gateway:
         except (KeyError, TypeError):
             raise errors.NotLitellm(
                 f"{self.client.connection.base} answered GET /models with something that is not a list of models;"
+                " check that url is the address of a LiteLLM gateway."
+            ) from None
+
+    def deployments(self) -> list[Mapping[str, Any]]:
+        """Every deployment behind the models, as `/model/info` tells it: `model_name`, `litellm_params`, `model_info`."""
+        answer = self.client.get("/model/info")
+        try:
+            return [deployment for deployment in answer["data"] if deployment["model_name"]]
+        except (KeyError, TypeError):
+            raise errors.NotLitellm(
+                f"{self.client.connection.base} answered GET /model/info with something that is not a list of deployments;"
                 " check that url is the address of a LiteLLM gateway."
             ) from None
 
