@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from . import naming
-from .durations import iso
+from .durations import iso, parse_time
 from .key import LiveKey
 from .plan import home
 
@@ -64,6 +64,28 @@ def by_lab(rows: Iterable[LiveKey], user_base: str = "user") -> dict[LabName, li
 
 
 @dataclass(frozen=True)
+class Mark:
+    """The reaper's note on a key. `stopped`: somebody else had blocked it before, so that it stays blocked if its lab comes back."""
+
+    since: str
+    stopped: bool = False
+
+    @classmethod
+    def of(cls, row: LiveKey) -> Mark | None:
+        """The note on a key; None when there is none, or none with a time."""
+        note = row.metadata.get(ORPHAN)
+        if not isinstance(note, Mapping):
+            return None
+        try:
+            return cls(iso(parse_time(str(note.get("since")))), bool(note.get("stopped")))
+        except ValueError:
+            return None
+
+    def to_metadata(self) -> dict[str, Any]:
+        return {"since": self.since, "stopped": True} if self.stopped else {"since": self.since}
+
+
+@dataclass(frozen=True)
 class LabSummary:
     """What a fleet's operator wants to know of a lab. No value, and nothing to compute one from, is in it.
 
@@ -97,7 +119,7 @@ class LabSummary:
         limits = [row.fields["max_budget"] for row in keys]
         shares = [_share(row) for row in keys if row.fields["max_budget"] is not None]
         packages = Counter(row.record.package for row in keys if row.record and row.record.package)
-        marks = [str(mark["since"]) for row in keys if isinstance(mark := row.metadata.get(ORPHAN), Mapping) and "since" in mark]
+        marks = [mark.since for row in keys if (mark := Mark.of(row))]
         return cls(
             alias=name.alias,
             guid=name.guid,

@@ -11,14 +11,14 @@ it is deleted. No run does both to one key. A key whose lab came back is as it w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from . import durations, naming
-from .fleet import ORPHAN, LabSummary, by_lab, is_ours
+from .fleet import ORPHAN, LabSummary, Mark, by_lab, is_ours
 from .key import LiveKey, Record, WantedKey
 from .plan import home
 from .reconcile import Refused
@@ -61,28 +61,6 @@ class Rules:
     def __post_init__(self) -> None:
         if not 0 <= self.max_share <= 100:
             raise ValueError(f"max_share is {self.max_share:g}; give a percentage from 0 to 100.")
-
-
-@dataclass(frozen=True)
-class Mark:
-    """The reaper's note on a key. `stopped`: somebody else had blocked it before, so that it stays blocked if its lab comes back."""
-
-    since: str
-    stopped: bool = False
-
-    @classmethod
-    def of(cls, row: LiveKey) -> Mark | None:
-        """The note on a key; None when there is none, or none with a time."""
-        note = row.metadata.get(ORPHAN)
-        if not isinstance(note, Mapping):
-            return None
-        try:
-            return cls(durations.iso(durations.parse_time(str(note.get("since")))), bool(note.get("stopped")))
-        except ValueError:
-            return None
-
-    def to_metadata(self) -> dict[str, Any]:
-        return {"since": self.since, "stopped": True} if self.stopped else {"since": self.since}
 
 
 @dataclass(frozen=True)
@@ -162,12 +140,12 @@ class Reaping:
         record = row.record or Record(guid=row.guid)
         fields: dict[str, Any] = {}
         if self.living.has(row):
-            note = None
+            note: Any = None
             if mark and not mark.stopped:
                 fields["blocked"] = False
         else:
             blocked = bool(row.fields["blocked"])
-            note = mark.to_metadata() if mark and blocked else Mark(durations.iso(self.now), stopped=blocked).to_metadata()
+            note = row.metadata[ORPHAN] if mark and blocked else Mark(durations.iso(self.now), stopped=blocked).to_metadata()
             fields["blocked"] = True
         return WantedKey(alias=home(row), record=record, fields=fields, metadata={ORPHAN: note})
 
