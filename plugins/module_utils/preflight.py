@@ -211,8 +211,7 @@ def doubts(found: Iterable[Load], trials: Iterable[Trial]) -> list[str]:
             option = f"{load.rate}_per_key"
             told.append(f"{load.unlimited} of {load.keys} keys have no {load.rate}_limit for {who} and are not in the sum; say in {option} what to count them with.")
     untried = sorted({trial.model for trial in trials if trial.answer is None})
-    if untried:
-        told.append(f"there is no small call for {', '.join(untried)}, which were not tried.")
+    told += [f"there is no small call for {name}, so it was not tried." for name in untried]
     return told
 
 
