@@ -111,7 +111,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         known = {name for option, about in self.option_definitions.items() for name in (option, *(about.get("aliases") or ()))}
         for name in sorted(set(map(str, config)) - known):
             like = difflib.get_close_matches(name, sorted(known), n=1)
-            raise AnsibleParserError(f"labs: there is no option {name}{f'; {like[0]} is meant, perhaps' if like else ''}. See ansible-doc -t inventory {self.NAME}.")
+            raise AnsibleParserError(
+                f"labs: there is no option {name}{f'; {like[0]} is meant, perhaps' if like else ''}. See ansible-doc -t inventory {self.NAME}."
+            )
 
     # -------------------------------------------------------------------------------------------------------- reading
     def _labs(self, key: str, cache: bool) -> Sequence[LabSummary]:

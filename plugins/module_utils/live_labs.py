@@ -103,8 +103,8 @@ class Source:
             raise _no(self, "live_labs_partial", f"it names {len(guids)} labs and live_minimum is {self.minimum}")
         last = self._remembered()
         if len(guids) * 100 < last * (100 - self.max_shrink):
-            reason = f"it names {len(guids)} labs and named {last} last time, which is more than {self.max_shrink:g} % less; if that is right, raise live_max_shrink once"
-            raise _no(self, "live_labs_shrunk", reason)
+            less = f"it names {len(guids)} labs and named {last} last time, which is more than {self.max_shrink:g} % less"
+            raise _no(self, "live_labs_shrunk", f"{less}; if that is right, raise live_max_shrink once")
         return list(guids)
 
     def _remembered(self) -> int:
@@ -145,7 +145,9 @@ def _printed(source: Source) -> str:
     except subprocess.TimeoutExpired:
         raise _no(source, "live_labs_failed", f"it has not ended after {source.timeout:g} s") from None
     except (OSError, ValueError) as error:
-        raise _no(source, "live_labs_failed", f"it cannot be run, or prints no UTF-8 text ({getattr(error, 'strerror', None) or type(error).__name__})") from None
+        raise _no(
+            source, "live_labs_failed", f"it cannot be run, or prints no UTF-8 text ({getattr(error, 'strerror', None) or type(error).__name__})"
+        ) from None
     told = printable(done.stderr.decode(errors="replace"), 200)
     raise _no(source, "live_labs_failed", f"it ended with status {done.returncode}{f' ({told})' if told else ''}")
 
@@ -246,5 +248,9 @@ def _guid(item: Any, number: int, source: Source) -> str:
     if isinstance(found, int) and not isinstance(found, bool):
         found = str(found)
     if not isinstance(found, str):
-        raise _no(source, "live_labs_failed", f"its entry {number} has no GUID{f' at {source.field}' if isinstance(item, Mapping) else ''}; say in live_field where it is")
+        raise _no(
+            source,
+            "live_labs_failed",
+            f"its entry {number} has no GUID{f' at {source.field}' if isinstance(item, Mapping) else ''}; say in live_field where it is",
+        )
     return found

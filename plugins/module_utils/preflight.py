@@ -209,7 +209,9 @@ def doubts(found: Iterable[Load], trials: Iterable[Trial]) -> list[str]:
         who = "the gateway" if load.model == "*" else load.model
         if load.capacity is not None and load.unlimited:
             option = f"{load.rate}_per_key"
-            told.append(f"{load.unlimited} of {load.keys} keys have no {load.rate}_limit for {who} and are not in the sum; say in {option} what to count them with.")
+            told.append(
+                f"{load.unlimited} of {load.keys} keys have no {load.rate}_limit for {who} and are not in the sum; say in {option} what to count them with."
+            )
     untried = sorted({trial.model for trial in trials if trial.answer is None})
     told += [f"there is no small call for {name}, so it was not tried." for name in untried]
     return told

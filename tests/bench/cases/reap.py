@@ -32,9 +32,7 @@ def run(bench: Bench) -> Result:
     fleet.remove(bench)
     if left != keys - OLD * USERS:
         raise RuntimeError(f"{left} keys are left of {keys}, and {OLD * USERS} should have been deleted")
-    rows: list[list[Cell]] = [
-        [name, done.wall, done.cpu, done.module, done.megabytes, done.reads, done.writes, done.probes] for name, done in runs.items()
-    ]
+    rows: list[list[Cell]] = [[name, done.wall, done.cpu, done.module, done.megabytes, done.reads, done.writes, done.probes] for name, done in runs.items()]
     note = f"reap: blocks {NEW * USERS} keys of {NEW} labs, deletes {OLD * USERS} keys of {OLD} labs, and proves that their values are refused."
     table = Table(f"Reaping over {keys:,} keys", ["job", "wall s", "CPU s", "module s", "MB", "reads", "writes", "probes"], rows, note)
     bars = [
