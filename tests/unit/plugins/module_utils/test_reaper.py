@@ -79,6 +79,8 @@ def test_the_share_of_the_fleet() -> None:
         reaping(*living, key("dead1"), marked(1, user="user1"), marked(99, user="user2")).check()
     assert error.value.code == "too_many_orphans"
     reaping(*living, key("dead1"), marked(1, user="user1"), marked(99, user="user2"), max_share=27.3).check()
+    with pytest.raises(Refused):
+        reaping(*living, key("dead1"), marked(1, user="user1"), marked(99, user="user2"), max_share=27.2).check()
     reaping().check()
     with pytest.raises(ValueError, match="max_share is 101"):
         replace(RULES, max_share=101)
