@@ -55,6 +55,19 @@ _ENTERPRISE = ("enterprise user", "enterprise license", "enterprise feature")
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What the gateway said to a user of it: the HTTP status, LiteLLM's words if it refused, and how many seconds it took."""
+
+    status: int
+    words: str
+    seconds: float
+
+    @property
+    def well(self) -> bool:
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True)
 class Connection:
     """How to reach a gateway. Times in seconds; `retries` counts further tries; see doc fragment `gateway`."""
 
@@ -162,6 +175,15 @@ class Client:
         if _succeeded(answer) or answer.status_code in (403, 429):
             return True  # 403, 429: known, though not for this route or not at this moment
         raise self._error(answer, "GET /models")
+
+    def post_as(self, key_value: str, path: str, body: Mapping[str, Any]) -> Answer:
+        """What the gateway says to the holder of `key_value`, over a connection of its own. Raises Unreachable or TlsFailed."""
+        with requests.Session() as session:
+            session.auth = _Bearer(key_value)
+            started = time.monotonic()
+            answer = self._try(lambda: self._send(session, "POST", path, None, body), f"POST {path}")
+        words = "" if _succeeded(answer) else errors.redact(_words(answer).replace(key_value, "***") or _kind(answer))[:300]
+        return Answer(answer.status_code, words, time.monotonic() - started)
 
     def now(self) -> datetime:
         """The gateway's time, by the Date header of its last answer."""
