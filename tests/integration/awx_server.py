@@ -10,6 +10,7 @@ secrets that are shown as ``$encrypted$``.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import threading
@@ -19,8 +20,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
-
-import pytest
 
 API = "/api/v2"
 TOKEN = "a token of AWX"
@@ -354,17 +353,19 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing on the terminal."""
 
 
-@pytest.fixture
-def awx() -> Iterator[Awx]:
-    """An empty AWX; its project finds the playbooks of the project in the role."""
+@contextlib.contextmanager
+def serving(version: str = "24.6.1") -> Iterator[Awx]:
+    """An AWX with nothing in it; its project finds the playbooks of the project in the role."""
     project = Path(__file__).parents[2] / "roles" / "awx_catalog" / "files" / "project"
-    state = Awx(playbooks=[each.name for each in project.glob("*.yml")])
+    state = Awx(version=version, playbooks=[each.name for each in project.glob("*.yml")])
     handler = type("AwxHandler", (Handler,), {"awx": state, "lock": threading.Lock()})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     state.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield state
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
