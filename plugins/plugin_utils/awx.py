@@ -69,9 +69,7 @@ def module_calls(kind: str, options: Mapping[str, Any], state: str) -> list[tupl
 def _links(node: Mapping[str, Any]) -> dict[str, list[str]]:
     """The nodes that follow a node, by the option that names them."""
     related = node.get("related", {})
-    return {
-        name: [each["identifier"] for each in related[name]] for name in ("success_nodes", "failure_nodes", "always_nodes") if related.get(name)
-    }
+    return {name: [each["identifier"] for each in related[name]] for name in ("success_nodes", "failure_nodes", "always_nodes") if related.get(name)}
 
 
 def _last_first(nodes: Mapping[str, Mapping[str, Any]]) -> list[str]:

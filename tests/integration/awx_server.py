@@ -347,7 +347,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(sent)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = do  # noqa: N815
+    do_GET = do_POST = do_PATCH = do_DELETE = do
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing on the terminal."""
