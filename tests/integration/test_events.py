@@ -152,6 +152,7 @@ def test_a_request_is_decided_and_bodies_of_other_shapes_start_nothing(rulebook:
         "request_submitted",
         7,
         {"event": "request_submitted"},
+        {"request_id": "r-1"},  # with the one above all that a request has, but in two bodies
         {"event": "request_submitted", "request_id": 7},
         {"event": "request_submitted", "request_id": "$(id)"},
         {"event": ["request_submitted"], "request_id": "r-1"},
@@ -187,8 +188,6 @@ def test_the_execution_environment_can_be_built(tmp_path: Path) -> None:
         str(definition),
         "--context",
         str(tmp_path / "context"),
-        "--container-runtime",
-        "podman",
     ]
     done = subprocess.run(create, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
