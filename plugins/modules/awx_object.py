@@ -28,7 +28,7 @@ attributes:
   idempotent:
     support: partial
     details:
-      - The modules report a change for every credential with O(options.update_secrets=true), for every notification template with a
+      - The modules report a change for every credential whose O(options) have C(update_secrets=true), for every notification template with a
         secret, and for every survey with a password, because AWX does not show what is stored.
 options:
   kind:

@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 API = "/api/v2"
-TOKEN = "a token of AWX"
+TOKEN = "awx-token-4711"
 HIDDEN = "$encrypted$"
 PAGE = 3
 """How many objects a page has; few, so that second pages are read."""

@@ -153,9 +153,9 @@ def test_a_request_is_decided_and_bodies_of_other_shapes_start_nothing(rulebook:
         7,
         {"event": "request_submitted"},
         {"request_id": "r-1"},  # with the one above all that a request has, but in two bodies
-        {"event": "request_submitted", "request_id": 7},
+        {"event": "request_submitted", "request_id": 7},  # a rule takes a number for its text; the playbook does not
         {"event": "request_submitted", "request_id": "$(id)"},
-        {"event": ["request_submitted"], "request_id": "r-1"},
+        {"event": ["request_submitted"], "request_id": "r-1"},  # as with the number
         {"event": "somewhat", "request_id": "r-1"},
         {**ALERT, "spend": "much"},
         {**ALERT, "event_group": "planet"},
@@ -165,8 +165,9 @@ def test_a_request_is_decided_and_bodies_of_other_shapes_start_nothing(rulebook:
         assert rulebook.answer(TOKEN, body) == 200
     assert rulebook.answer(TOKEN, {"event": "request_submitted", "request_id": request["request_id"]}) == 200
     # Events are taken one after the other: when the last one's playbook has ended, the others have had their turn.
-    rulebook.wait_for("PLAY RECAP")
-    assert rulebook.told.count("PLAY RECAP") == 1, rulebook.told
+    rulebook.wait_for("PLAY RECAP", 3)
+    assert rulebook.told.count("PLAY RECAP") == 3, rulebook.told
+    assert rulebook.told.count('"msg": "This is no event of a request') == 2, rulebook.told
     assert rulebook.state(request["request_id"]) == "denied", rulebook.told
     assert TOKEN not in rulebook.told
 
