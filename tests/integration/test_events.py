@@ -20,6 +20,7 @@ import pytest
 import requests
 import yaml
 
+from gateway_fixtures import MOCK_MODELS, Gateway
 from run_module import run_module
 
 CHECKOUT = Path(__file__).parents[2]
@@ -47,7 +48,7 @@ def platform() -> Path:
 class Rulebook:
     """A running rulebook, and what those who call it see."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, gateway: Gateway) -> None:
         self.store = directory / "requests"
         self.log = directory / "rulebook.log"
         with socket.socket() as probe:
@@ -72,6 +73,7 @@ class Rulebook:
                 [str(tools / "bin" / "ansible-rulebook"), *arguments, "--env-vars", "LITELLM_EVENTS_TOKEN", "--verbose"],
                 env={
                     **os.environ,
+                    **gateway.environment,
                     "JAVA_HOME": str(java),
                     "LITELLM_EVENTS_TOKEN": TOKEN,
                     "PATH": os.pathsep.join([str(tools / "bin"), str(java / "bin"), os.environ["PATH"]]),
@@ -114,7 +116,7 @@ class Rulebook:
             time.sleep(0.2)
 
     def request(self, email: str) -> dict[str, Any]:
-        told = {"email": email, "models": ["granite"], "store": "file", "directory": str(self.store)}
+        told = {"email": email, "models": MOCK_MODELS[:1], "store": "file", "directory": str(self.store)}
         request: dict[str, Any] = run_module("key_request", told)["request"]
         return request
 
@@ -133,8 +135,8 @@ class Rulebook:
 
 
 @pytest.fixture(scope="module")
-def rulebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rulebook]:
-    running = Rulebook(tmp_path_factory.mktemp("events"))
+def rulebook(tmp_path_factory: pytest.TempPathFactory, gateway: Gateway) -> Iterator[Rulebook]:
+    running = Rulebook(tmp_path_factory.mktemp("events"), gateway)
     yield running
     print(f"the rulebook listened after {running.seconds:.1f} s and needed {running.megabytes} MB at most")
     running.stop()
