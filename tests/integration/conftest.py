@@ -8,9 +8,9 @@ Type names for annotations come from there too: ``from gateway_fixtures import G
 
 from __future__ import annotations
 
-from gateway_fixtures import gateway, gateway_home, playbook, unique
+from gateway_fixtures import gateway, gateway_home, other_gateway, playbook, unique
 from kube_fixtures import kube, namespace, pytest_collection_finish
 from live_modules import live
 from smtp_fixtures import smtp
 
-__all__ = ["gateway", "gateway_home", "kube", "live", "namespace", "playbook", "pytest_collection_finish", "smtp", "unique"]
+__all__ = ["gateway", "gateway_home", "kube", "live", "namespace", "other_gateway", "playbook", "pytest_collection_finish", "smtp", "unique"]
