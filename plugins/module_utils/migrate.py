@@ -187,8 +187,10 @@ class Migration:
             there = found.get(move.token)
             if there is None:
                 report.failures.setdefault(move.alias, "the target does not list it")
-            elif move.action is not Action.KEEP and not move.only_spend and (names := differences(move, there)):
-                if names != ["expires"] or move.action is Action.CREATE:  # an end that is later at the target stays
+            elif move.action is not Action.KEEP and not move.only_spend:
+                names = differences(move, there)
+                later = names == ["expires"] and move.action is Action.UPDATE and not move.expires  # stays
+                if names and not later:
                     report.failures.setdefault(move.alias, f"it differs at the target in {', '.join(names)}")
 
         callable_ = [move for move in moves if move.alias in report.after and not report.after[move.alias].fields.get("blocked")]
@@ -249,5 +251,3 @@ def _entry(move: Move, report: Report, *, reveal: bool) -> dict[str, Any]:
     if reveal:
         entry["value"] = move.value
     return entry
-
-

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -115,7 +116,8 @@ def plan_moves(
         if row.expired(now):
             left_out.append(LeftOut(row, "expired", "it has expired, so there is nothing to carry"))
         elif row.beyond:
-            left_out.append(LeftOut(row, "not_carried", f"it has {', '.join(row.beyond)}, which this collection does not manage; make it at the target by hand"))
+            reason = f"it has {', '.join(row.beyond)}, which this collection does not manage; make it at the target by hand"
+            left_out.append(LeftOut(row, "not_carried", reason))
         elif found is None:
             left_out.append(
                 LeftOut(
@@ -139,7 +141,7 @@ def differences(move: Move, there: LiveKey) -> list[str]:
     names += ["metadata"] if wanted != found else []
     names += ["alias"] if row.alias != there.alias else []
     ends = {row.expires, there.expires}
-    apart = None in ends and len(ends) > 1 or (row.expires and there.expires and abs(row.expires - there.expires) > EXPIRY_TOLERANCE)
+    apart = len(ends) > 1 and (row.expires is None or there.expires is None or abs(row.expires - there.expires) > EXPIRY_TOLERANCE)
     return names + (["expires"] if apart else [])
 
 
@@ -217,9 +219,8 @@ def _conflicts(moves: Sequence[Move], target: Iterable[LiveKey], value_of: Value
     wanted = {move.alias: move for move in moves if not move.superseded}
     superseded = {move.alias for move in moves if move.superseded}
     aliases = [move.alias for move in moves]
-    found = [
-        f"the source holds the alias {alias} twice; provision its lab there again with state exact" for alias in sorted(set(aliases)) if aliases.count(alias) > 1
-    ]
+    twice = sorted(alias for alias, count in Counter(aliases).items() if count > 1)
+    found = [f"the source holds the alias {alias} twice; provision its lab there again with state exact" for alias in twice]
     for row in target:
         move = wanted.get(row.alias)
         if move is None or row.token == move.token or row.token in freed or row.alias in superseded:

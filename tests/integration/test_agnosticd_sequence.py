@@ -194,7 +194,6 @@ def test_the_catalog_item_through_its_whole_life(agnosticd: AgnosticD) -> None:
     agnosticd.lose()
     run = agnosticd(OPENSHIFT_WORKLOADS, "destroy", item)
     assert not agnosticd.rows and agnosticd.status(value) == 401 and run.count("failed") == 0
-    agnosticd(OPENSHIFT_WORKLOADS, "destroy", item)  # retried after it succeeded
 
 
 def test_a_provision_that_failed_half_way_is_destroyed(agnosticd: AgnosticD) -> None:

@@ -16,7 +16,10 @@ from gateway_fixtures import Gateway, Playbooks
 from live_modules import GRANITE, MISTRAL, SECRET, Live
 
 NOTE = "litellm_virtual_keys_migration"
-CARRIED = ("key_alias", "token", "models", "max_budget", "budget_duration", "rpm_limit", "tpm_limit", "max_parallel_requests", "allowed_routes", "user_id", "blocked")
+CARRIED = (
+    *("key_alias", "token", "models", "max_budget", "budget_duration", "rpm_limit", "tpm_limit"),
+    *("max_parallel_requests", "allowed_routes", "user_id", "blocked"),
+)
 
 
 class Move:
