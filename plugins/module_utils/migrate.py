@@ -14,7 +14,7 @@ from . import errors, naming
 from .gateway import Gateway, unserved
 from .key import LiveKey
 from .lab import Lab, searches
-from .migration import NOTE, Move, MovePlan, differences, plan_moves, shown
+from .migration import CENT, NOTE, Move, MovePlan, differences, plan_moves, shown
 from .plan import Action
 from .reconcile import HOPELESS, Outcome, Reconciler, Refused, describe
 
@@ -190,6 +190,8 @@ class Migration:
             elif move.action is not Action.KEEP and not move.only_spend:
                 names = differences(move, there)
                 later = names == ["expires"] and move.action is Action.UPDATE and not move.expires  # stays
+                if move.action is Action.CREATE and there.spend < move.row.spend - CENT:
+                    names.append("spend")
                 if names and not later:
                     report.failures.setdefault(move.alias, f"it differs at the target in {', '.join(names)}")
 

@@ -25,7 +25,7 @@ from .key import FIELDS, RECORD, LiveKey, Record
 from .plan import EXPIRY_TOLERANCE, Action, ValueOf, derivable, home, state_of
 
 NOTE = "litellm_virtual_keys_migration"
-_CENT = 1e-9  # what sums of floating-point numbers may differ by
+CENT = 1e-9  # what sums of floating-point numbers may differ by
 
 
 class SameGateway(errors.GatewayError):
@@ -197,7 +197,7 @@ def _move(row: LiveKey, found: tuple[str, bool], there: Mapping[str, LiveKey], o
 
     old = _from(held, origin)
     more = row.spend - float(old.get("spend") or 0.0)
-    spent = {"spend": held.spend + more} if more > _CENT else {}
+    spent = {"spend": held.spend + more} if more > CENT else {}
     if old.get("seen") == note["seen"]:
         superseded = held.alias != row.alias
         if not spent:

@@ -234,7 +234,10 @@ def migrate(module: AnsibleModule) -> dict[str, Any]:
         check_models=params["check_models"],
     )
     if not params["secret"]:
-        module.warn("the values of these keys are derived from the source's master key; give the target's users of this collection that key as secret.")
+        module.warn(
+            "the values of these keys are derived from the source's master key; from now on, give that key as secret (LITELLM_DERIVATION_SECRET)"
+            " wherever the target's keys are managed."
+        )
     try:
         report = migration.retire() if params["retire_source"] else migration.copy()
     except Failed as failure:
