@@ -49,7 +49,7 @@ matrix: ## Run unit tests and syntax checks on every supported ansible-core and 
 
 .PHONY: bench
 bench: ## Measure, and print the figures
-	@$(RUN) --collections test python -m ansible_collections.$(COLLECTION).tests.bench $(ARGS)
+	@$(RUN) --collections bench python -m ansible_collections.$(COLLECTION).tests.bench $(ARGS)
 
 .PHONY: drill
 drill: ## Do harm to every job at every moment, run again, and say what was lost
@@ -114,7 +114,7 @@ docs: ## Build the documentation site, outside of the checkout
 
 .PHONY: setup
 setup: ## Only install what the targets need
-	@$(WORKSHOP) setup demo test lint collections >/dev/null
+	@$(WORKSHOP) setup demo test lint collections platform >/dev/null
 
 .PHONY: pins
 pins: ## Pin the newest tools that tests/requirements/*.in allow

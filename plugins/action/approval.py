@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -29,6 +29,7 @@ ARGUMENTS = {
     "requests": {"type": "list", "elements": "raw"},
     "rules": {"type": "list", "elements": "raw", "required": True},
     "packages": {"type": "dict"},
+    "models": {"type": "list", "elements": "str"},
     "usage": {"type": "list", "elements": "raw"},
     "now": {"type": "str"},
     "parallel": {"type": "int", "default": 8},
@@ -59,7 +60,7 @@ class ActionModule(ActionBase):
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from None
         raw = arguments["requests"] if arguments["request"] is None else [arguments["request"]]
-        outcomes = chain.decide([_parsed(request, arguments["packages"]) for request in raw], context)
+        outcomes = chain.decide([_parsed(request, arguments["packages"], arguments["models"]) for request in raw], context)
         _tell_faults(outcomes)
         results = [_as_result(request, outcome) for request, outcome in zip(raw, outcomes, strict=True)]
         counts = Counter(answer["decision"] for answer in results)
@@ -74,9 +75,9 @@ def _not_in_check_mode(link: Link, request: Request) -> Verdict:
     return Verdict(Decision.CONTINUE, "would be asked; check mode asks nobody and goes on")
 
 
-def _parsed(raw: object, packages: Mapping[str, Any] | None) -> Request | InvalidRequest:
+def _parsed(raw: object, packages: Mapping[str, Any] | None, models: Sequence[str] | None) -> Request | InvalidRequest:
     try:
-        return parse(raw, packages)
+        return parse(raw, packages, models)
     except InvalidRequest as error:
         return error
 

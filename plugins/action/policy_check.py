@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
             cases = [] if rows is None else rehearsal.parse_cases(rows, links)
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from None
-        trials = rehearsal.rehearse(cases, links, context, arguments["packages"], answers)
+        trials = rehearsal.rehearse(cases, links, context, arguments["packages"], answers, arguments["models"] or None)
         findings = lint(links, arguments["models"])
         lines = [*(rehearsal.table(trials) if trials else ()), *map(str, findings)]
         display.display("\n".join(["", *(lines or ["Nothing to find fault with."]), ""]))

@@ -72,3 +72,15 @@ options:
     type: int
     default: 8
 """
+
+    # For plugins that run on the controller, beside the one above: there Ansible itself looks into the environment.
+    PLUGIN = r"""
+options:
+  url:
+    env:
+      - name: LITELLM_BASE_URL
+  api_key:
+    env: # the last one that is set wins
+      - name: LITELLM_API_KEY
+      - name: LITELLM_MASTER_KEY
+"""

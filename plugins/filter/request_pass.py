@@ -26,6 +26,8 @@ options:
     description:
       - V(keys) are the keys of approved requests, for the module P(rhpds.litellm_virtual_keys.virtual_keys#module). Takes
         O(packages) and O(lifetime).
+      - V(decidable) are the requests that can be decided now, and V(waiting) the changes to record for the others. Both take
+        O(served) and O(living).
       - V(decisions) are the changes to record, for the module P(rhpds.litellm_virtual_keys.key_requests#module), after the
         action P(rhpds.litellm_virtual_keys.approval#module) answered with O(results).
       - V(minted) are the changes after keys were made, with O(result) of the module that made them.
@@ -41,7 +43,9 @@ options:
         instead of requests, with O(before) and O(now).
     type: str
     required: true
-    choices: [keys, usage, decisions, minted, orphans, deliverable, delivered, denial_mails, review_mails, denied, reviewed, ended, notices, noticed]
+    choices:
+      [keys, usage, decidable, waiting, decisions, minted, orphans, deliverable,
+       delivered, denial_mails, review_mails, denied, reviewed, ended, notices, noticed]
   packages:
     description: The packages, by name.
     type: dict
@@ -50,6 +54,12 @@ options:
     type: str
   result:
     description: The result of a module.
+    type: dict
+  served:
+    description: The result of P(rhpds.litellm_virtual_keys.gateway_info#module).
+    type: dict
+  living:
+    description: The result of P(rhpds.litellm_virtual_keys.virtual_key_info#module).
     type: dict
   results:
     description: The results of single requests.
@@ -110,6 +120,8 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils import 
 
 STEPS: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "keys": lambda requests, *, packages, lifetime: steps.keys(requests, packages, lifetime),
+    "decidable": lambda requests, *, served, living: [dict(request) for request in steps.decidable(requests, served, living)],
+    "waiting": lambda requests, *, served, living: steps.waiting(requests, served, living),
     "decisions": lambda requests, *, results: steps.decisions(results, requests),
     "minted": lambda requests, *, result: steps.minted(requests, result),
     "usage": steps.usage,

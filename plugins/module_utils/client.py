@@ -18,7 +18,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -52,6 +52,19 @@ _NOT_ADMIN = (
 )
 _VISIBLE = re.compile(r"[!-~]+")  # ASCII without blanks and control characters
 _ENTERPRISE = ("enterprise user", "enterprise license", "enterprise feature")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the gateway said to a user of it: the HTTP status, LiteLLM's words if it refused, and how many seconds it took."""
+
+    status: int
+    words: str
+    seconds: float
+
+    @property
+    def well(self) -> bool:
+        return 200 <= self.status < 300
 
 
 @dataclass(frozen=True)
@@ -119,6 +132,7 @@ class Client:
         self.calls = 0
         self._sleep = sleep
         self._clock_offset = timedelta(0)
+        self._hidden: list[str] = [connection.api_key]
         self._lock = threading.Lock()
         self._session = requests.Session()
         self._session.auth = _Bearer(connection.api_key)
@@ -135,6 +149,19 @@ class Client:
         """The JSON of a POST that may arrive twice. Raises GatewayError."""
         return self._call("POST", path, body=body)
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON of a PATCH that may arrive twice. Raises GatewayError."""
+        return self._call("PATCH", path, body=body)
+
+    def delete(self, path: str) -> Any:
+        """The JSON of a DELETE. Raises GatewayError; NotFound also when it is gone already."""
+        return self._call("DELETE", path)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Keep these out of every message: LiteLLM repeats a request that it finds wrong, with all that was in it."""
+        found = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]) if len(form) > 2}
+        self._hidden = sorted({*self._hidden, *found}, key=len, reverse=True)
+
     def accepts(self, key_value: str) -> bool:
         """Whether the gateway takes `key_value` for a call, asked over a connection of its own.
 
@@ -148,6 +175,15 @@ class Client:
         if _succeeded(answer) or answer.status_code in (403, 429):
             return True  # 403, 429: known, though not for this route or not at this moment
         raise self._error(answer, "GET /models")
+
+    def post_as(self, key_value: str, path: str, body: Mapping[str, Any]) -> Answer:
+        """What the gateway says to the holder of `key_value`, over a connection of its own. Raises Unreachable or TlsFailed."""
+        with requests.Session() as session:
+            session.auth = _Bearer(key_value)
+            started = time.monotonic()
+            answer = self._try(lambda: self._send(session, "POST", path, None, body), f"POST {path}")
+        words = "" if _succeeded(answer) else errors.redact(_words(answer).replace(key_value, "***") or _kind(answer))[:300]
+        return Answer(answer.status_code, words, time.monotonic() - started)
 
     def now(self) -> datetime:
         """The gateway's time, by the Date header of its last answer."""
@@ -223,11 +259,16 @@ class Client:
         offset = date.replace(tzinfo=date.tzinfo or UTC) + timedelta(seconds=0.5) - middle
         self._clock_offset = offset if abs(offset) > timedelta(seconds=2) else timedelta(0)
 
+    def _without_secrets(self, words: str) -> str:
+        for secret in self._hidden:
+            words = words.replace(secret, "***")
+        return words
+
     def _error(self, answer: Any, what: str) -> errors.GatewayError:
         """The error that an answer stands for."""
         base, status = self.connection.base, answer.status_code
         low = _words(answer).lower()
-        text = errors.redact(_words(answer).replace(self.connection.api_key, "***"))[:300]
+        text = errors.redact(self._without_secrets(_words(answer)))[:300]
 
         def make(kind: type[errors.GatewayError], message: str) -> errors.GatewayError:
             return kind(message, status=status, detail=text)

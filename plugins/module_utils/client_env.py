@@ -6,20 +6,24 @@
 
 The names were read in the SDKs as PyPI had them in November 2026, and the paths tried with these SDKs on LiteLLM 1.102.4:
 
-- openai 3.52 (lib/_client_auth.py) appends `/chat/completions` to its base URL. LiteLLM serves `/v1/...`.
-- anthropic 2.11 (_client.py) appends `/v1/messages` and sends the key as `x-api-key`. LiteLLM serves that path itself for
+- openai 3.57 (lib/_client_auth.py) appends `/chat/completions` to its base URL. LiteLLM serves `/v1/...`.
+- anthropic 2.14 (_client.py) appends `/v1/messages` and sends the key as `x-api-key`. LiteLLM serves that path itself for
   every model. ANTHROPIC_AUTH_TOKEN stays unset: it would send a Bearer header, which the pass-through route `/anthropic`
   forwards to the vendor.
-- google-genai 3.4 (_api_client.py, _base_url.py) sends `x-goog-api-key`. It speaks v1 by default, LiteLLM serves v1beta, so
-  the version is set. GEMINI_API_KEY stays unset: GOOGLE_API_KEY wins over it, and with both set every client warns.
+- google-genai 3.6 (_api_client.py, _base_url.py) sends `x-goog-api-key`. It speaks v1 by default, LiteLLM serves v1beta, so
+  the version is set. GEMINI_API_KEY stays unset: GOOGLE_API_KEY wins over it, and with both set every client warns. A shell
+  that was set up for Vertex AI would send the virtual key to Google, so both variables that say so are set to false; LiteLLM's
+  route `/vertex_ai` does not read the header in which the SDK would bring the key.
 - cohere 7.3 (client.py, base_client.py) appends `/v1/...` or `/v2/...`. Of these LiteLLM only passes on what comes in
   under `/cohere`, with the vendor's key that the gateway has.
 - huggingface_hub 2.4 (constants.py, utils/_auth.py) reads the token, and the address for little more than a model's
   state: code gives `base_url=os.environ["HF_INFERENCE_ENDPOINT"]` to InferenceClient. Releases of 2023 used it for all.
+  Downloads from the Hub would carry the virtual key to huggingface.co, which refuses it; HF_HUB_DISABLE_IMPLICIT_TOKEN stops
+  that, and InferenceClient with an address of its own sends the token all the same.
 - Anyscale Endpoints speak OpenAI's protocol. ANYSCALE_BASE_URL is LlamaKey's name for the address, ANYSCALE_API_BASE that
   of langchain-community 0.4 (chat_models/anyscale.py).
 - vectara 0.4 (base_client.py) reads the key only: code gives the address, VECTARA_BASE_URL as in LlamaKey. The gateway
-  needs a pass-through route `/vectara`.
+  needs a pass-through route `/vectara`, see the guide to providers.
 - litellm 1.102 itself (llms/litellm_proxy/chat/transformation.py), for models called `litellm_proxy/...`.
 """
 
@@ -44,7 +48,14 @@ VENDORS: dict[str, dict[str, str | None]] = {
     "vectara": {"VECTARA_API_KEY": KEY_ITSELF, "VECTARA_BASE_URL": "/vectara"},
     "litellm": {"LITELLM_PROXY_API_KEY": KEY_ITSELF, "LITELLM_PROXY_API_BASE": ""},
 }
-CONSTANTS: dict[str, dict[str, str]] = {"google": {"GOOGLE_GENAI_API_VERSION": "v1beta"}}
+CONSTANTS: dict[str, dict[str, str]] = {
+    "google": {
+        "GOOGLE_GENAI_API_VERSION": "v1beta",
+        "GOOGLE_GENAI_USE_VERTEXAI": "false",
+        "GOOGLE_GENAI_USE_ENTERPRISE": "false",
+    },
+    "huggingface": {"HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"},
+}
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from typing import Any, TypeVar
 
 from . import errors
@@ -107,8 +108,16 @@ class Gateway:
         try:
             return sorted({str(model["id"]) for model in answer["data"]})
         except (KeyError, TypeError):
+            raise self._not_litellm("GET /models", "a list of models") from None
+
+    def deployments(self) -> list[Mapping[str, Any]]:
+        """Every deployment behind the models, as `/model/info` tells it: `model_name`, `litellm_params`, `model_info`."""
+        answer = self.client.get("/model/info")
+        try:
+            return [deployment for deployment in answer["data"] if deployment["model_name"]]
+        except (KeyError, TypeError):
             raise errors.NotLitellm(
-                f"{self.client.connection.base} answered GET /models with something that is not a list of models;"
+                f"{self.client.connection.base} answered GET /model/info with something that is not a list of deployments;"
                 " check that url is the address of a LiteLLM gateway."
             ) from None
 
@@ -119,6 +128,44 @@ class Gateway:
         except errors.NotFound:
             return False
         return True
+
+    def count_keys(self, **filters: Any) -> int:
+        """How many keys LiteLLM would list for `filters`."""
+        answer = self.client.get("/key/list", {"size": 1, **filters})
+        try:
+            return int(answer["total_count"])
+        except (KeyError, TypeError, ValueError):
+            raise self._not_litellm("GET /key/list", "a list of keys") from None
+
+    def daily_activity(self, first: date, last: date, token: str = "") -> Mapping[str, Any]:
+        """What was used in these days (UTC), of all keys or of one, added up by the gateway's database: by day, key and model."""
+        answer = self._activity("/user/daily/activity/aggregated", first, last, **({"api_key": token} if token else {}))
+        if not isinstance(answer.get("results"), list):
+            raise self._not_litellm("GET /user/daily/activity/aggregated", "daily totals")
+        return answer
+
+    def daily_sums(self, first: date, last: date) -> int:
+        """Of how many rows `daily_activity` would be added up: one for each day, key, user, model and route."""
+        answer = self._activity("/user/daily/activity", first, last, page_size=1)
+        try:
+            return int(answer["metadata"]["total_pages"])
+        except (KeyError, TypeError, ValueError):
+            raise self._not_litellm("GET /user/daily/activity", "daily totals") from None
+
+    def _activity(self, path: str, first: date, last: date, **more: Any) -> Mapping[str, Any]:
+        try:
+            answer = self.client.get(path, {"start_date": first.isoformat(), "end_date": last.isoformat(), **more})
+        except errors.NotFound as error:
+            raise errors.NotFound(
+                f"the LiteLLM at {self.client.connection.base} does not add usage up by day ({path}); update it to a release that does.", status=error.status
+            ) from None
+        if not isinstance(answer, Mapping):
+            raise self._not_litellm(f"GET {path}", "daily totals")
+        return answer
+
+    def _not_litellm(self, what: str, wanted: str) -> errors.NotLitellm:
+        base = self.client.connection.base
+        return errors.NotLitellm(f"{base} answered {what} with something that is not {wanted}; check that url is the address of a LiteLLM gateway.")
 
     def delete(self, tokens: Sequence[str]) -> None:
         """Delete by token. The answer tells nothing (LiteLLM echoes what it was given): look again afterwards."""

@@ -68,6 +68,14 @@ options:
       - A request for a package that names no models gets the package's. A request for a package that is not here is not valid.
       - When not given, packages are not looked up, and a request must name its models.
     type: dict
+  models:
+    description:
+      - The models that the gateway serves, as the module P(rhpds.litellm_virtual_keys.gateway_info#module) returns them.
+      - A request that names another model is not valid. The models of a package are not compared, for whoever asks for a
+        package does not choose them.
+      - When not given, nothing is compared.
+    type: list
+    elements: str
   usage:
     description:
       - The keys that live on the gateway, for the rule C(quota), as mappings with C(owner), C(domain), C(package) and

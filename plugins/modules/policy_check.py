@@ -44,7 +44,9 @@ options:
         several models in the column C(models) with blanks between them. Other files are read as YAML, a list or a mapping with the list under C(cases).
     type: path
   models:
-    description: The models that the gateway serves. Patterns that match none of them are found when this is given.
+    description:
+      - The models that the gateway serves. Patterns that match none of them are found when this is given, and a case that
+        names another model is denied, as in M(rhpds.litellm_virtual_keys.approval).
     type: list
     elements: str
     default: []

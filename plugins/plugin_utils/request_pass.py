@@ -88,6 +88,36 @@ def _key(request: Data, packages: Mapping[str, Data], lifetime: str) -> dict[str
     }
 
 
+def decidable(requests: Sequence[Data], served: Data, living: Data) -> list[Data]:
+    """The requests that the chain can be asked about now; see `waiting`."""
+    waits = {change["request_id"] for change in waiting(requests, served, living)}
+    return [request for request in requests if request["request_id"] not in waits]
+
+
+def waiting(requests: Sequence[Data], served: Data, living: Data) -> list[Change]:
+    """What to record of requests about which the chain cannot be asked, as the gateway did not tell what it takes to decide.
+
+    `served` is what `gateway_info` returned, for requests that name models; `living` is what `virtual_key_info` returned,
+    for all when keys are counted. Either may have been skipped. A gateway without any model is one that has not read its
+    models yet, and no reason to deny what it will serve.
+    """
+    changes = []
+    for request in requests:
+        reason = _missing(living, "virtual_keys", needed=False)
+        if reason is None and request.get("models"):
+            reason = _missing(served, "models", needed=True)
+        if reason is not None:
+            changes.append({"request_id": request["request_id"], "action": "failed", "step": "decide", "reason": _brief(reason)})
+    return changes
+
+
+def _missing(result: Data, what: str, *, needed: bool) -> str | None:
+    """Why a result does not tell `what`; None when it does, or was not asked for. `needed`: nothing at all is no answer."""
+    if result.get("skipped") or (what in result and (result[what] or not needed)):
+        return None
+    return str(result.get("msg") or f"the gateway serves no {what} at present")
+
+
 def decisions(results: Sequence[Data], requests: Sequence[Data]) -> list[Change]:
     """What to record of the chain's answers, which stand in the order of the requests. A parked request stays as it is."""
     changes = []

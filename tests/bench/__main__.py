@@ -3,10 +3,13 @@
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 """Measure the collection against a real LiteLLM:
 
-    make bench [ARGS="--users 1,20 --others 0,1000 --case lab_life"]
+    make bench [ARGS="--short"] [ARGS="--case lab_life --users 1,20 --others 0,1000"]
 
 Starts a gateway of its own, runs every case in `cases/`, prints tables and the bars, keeps the same as JSON, and removes the
 gateway. Bars are printed, not enforced: the status is 0 whenever everything could be measured.
+
+A case is a module in `cases/`. It has `run(bench)`, which measures with the means of `bench.Bench` and returns a
+`results.Result`. It may have `add_options(parser)` for options of its own, and `SHORT`, their values in a short run.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import statistics
 import sys
 import textwrap
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -34,23 +38,30 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fi
 )
 
 from . import cases
-from .bench import Bench
+from .bench import Bench, numbers
+from .charts import draw
 from .meters import ForeignWork
 from .recording_proxy import RecordingProxy
-from .results import Result, Table, bar_table
+from .results import Chart, Result, Table, bar_table
 
 PINGS = 200
+IMAGES = "images"
+"""The folder beside a page that has its curves."""
 PAGE_MARK = ".. Below stands what make bench has written."
 FOREIGN = "cores busy with other work"
 QUIET_CORES = 0.1
 """Up to so much other work a machine counts as quiet."""
 
 
+SHORT = {"users": [1, 20], "others": [0, 1000], "repeat": 1}
+"""What a short run measures."""
+
+
 class Case(Protocol):
-    """A module in `cases/`: one thing to measure."""
+    """A module in `cases/`: one thing to measure. See above for what else it may have."""
 
     def run(self, bench: Bench) -> Result:
-        """Measure. `add_options(parser)` beside it is optional."""
+        """Measure."""
 
 
 def main() -> None:
@@ -76,15 +87,22 @@ def main() -> None:
     kept = {"about": about, "cases": {name: result.to_json() for name, result in results.items()}}
     options.json.write_text(json.dumps(kept, indent=2) + "\n")
     print(f"\nThe same as JSON: {options.json}")
+    charts = [chart for result in results.values() for chart in result.charts]
+    folder = options.page.parent / IMAGES if options.page else options.json.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    for chart in charts:
+        draw(chart, folder / f"{chart.file}.svg")
+    print(f"The curves: {folder}")
     if options.page:
-        renew(options.page, told)
+        renew(options.page, told, charts)
 
 
 def parsed(found: dict[str, Case]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description="Measure the collection against a real LiteLLM.")
     parser.add_argument("--case", action="append", choices=sorted(found), help="only this one; may be given again")
-    parser.add_argument("--users", type=numbers, default=[1, 20, 200], help="sizes of labs (%(default)s)")
-    parser.add_argument("--others", type=numbers, default=[0, 1000, 5000], help="keys of other labs (%(default)s)")
+    parser.add_argument("--short", action="store_true", help="a few minutes, for a first look: fewer and smaller measurements")
+    parser.add_argument("--users", type=numbers, default=[1, 10, 20, 100, 1000], help="sizes of labs (%(default)s)")
+    parser.add_argument("--others", type=numbers, default=[0, 1000, 10000, 50000], help="keys of other labs (%(default)s)")
     parser.add_argument("--repeat", type=int, default=3, help="measure so often what is short, and take the median (%(default)s)")
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     parser.add_argument("--json", type=Path, default=cache() / "bench" / f"{now}.json", help="where to keep the figures (%(default)s)")
@@ -92,19 +110,20 @@ def parsed(found: dict[str, Case]) -> argparse.Namespace:
     for case in found.values():
         if hasattr(case, "add_options"):
             case.add_options(parser)
+    if parser.parse_known_args()[0].short:
+        parser.set_defaults(**SHORT)
+        for case in found.values():
+            parser.set_defaults(**getattr(case, "SHORT", {}))
     return parser.parse_args()
 
 
-def renew(page: Path, told: str) -> None:
+def renew(page: Path, told: str, charts: Sequence[Chart]) -> None:
     """Put the figures in the place of all that stands on the page after the mark."""
     before, mark, _old = page.read_text().partition(PAGE_MARK)
     if not mark:
         raise SystemExit(f"{page} has no line {PAGE_MARK!r}, after which the figures would go; it was left as it is.")
-    page.write_text(f"{before}{mark}\n\n.. code-block:: text\n\n{textwrap.indent(told, '   ')}\n")
-
-
-def numbers(text: str) -> list[int]:
-    return sorted({int(number) for number in text.split(",")})
+    images = "".join(f".. image:: {IMAGES}/{chart.file}.svg\n   :alt: {chart.title}\n\n" for chart in charts)
+    page.write_text(f"{before}{mark}\n\n{images}.. code-block:: text\n\n{textwrap.indent(told, '   ')}\n")
 
 
 def surroundings(gateway: Gateway, proxy: RecordingProxy) -> dict[str, str | int | float]:

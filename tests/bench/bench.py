@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import Gateway, Playbooks
 
 from . import stock
@@ -26,7 +27,7 @@ from .recording_proxy import Exchange, RecordingProxy, caller
 
 BARE = Path(__file__).with_name("bare.py")
 NOTHING = Path(__file__).with_name("nothing.yml")
-TIMES = ("wall", "cpu", "module", "megabytes")
+TIMES = ("wall", "cpu", "module", "gateway", "megabytes")
 LONG_SECONDS = 45.0
 """What has taken this long altogether is not measured another time."""
 
@@ -48,7 +49,11 @@ class Run:
     writes: int
     probes: int
     """Calls with a key of the lab instead of the admin's."""
+    gateway: float
+    """While at least one call was under way: what the gateway took, seen from outside."""
     exchanges: Sequence[Exchange] = dataclasses.field(repr=False)
+    output: str = dataclasses.field(repr=False)
+    """What a person would have seen."""
 
     @property
     def ansible(self) -> float:
@@ -63,11 +68,40 @@ class Run:
         return [exchange for exchange in self.exchanges if exchange.method == "POST"]
 
 
+def numbers(text: str) -> list[int]:
+    """The value of an option that takes several, `1,20,200`."""
+    return sorted({int(number) for number in text.split(",")})
+
+
 def typical(runs: Sequence[Run]) -> Run:
     """The median of the times and of the memory, and the most of what was counted."""
     medians = {name: statistics.median(getattr(run, name) for run in runs) for name in TIMES}
     most = {name: max(getattr(run, name) for run in runs) for name in ("changed", "reads", "writes", "probes")}
-    return Run(**medians, **most, exchanges=runs[-1].exchanges)
+    return Run(**medians, **most, exchanges=runs[-1].exchanges, output=runs[-1].output)
+
+
+MORE = ("wall ms", "Ansible ms", "module ms", "gateway ms", "CPU ms", "kB")
+"""The columns of `one_more`."""
+
+
+def one_more(small: Run, large: Run, count: int) -> list[float]:
+    """What each of `count` more costs, which `large` had beside those of `small`: what a run costs anyway is not in it.
+
+    `module` is the modules' own work, without the time in which they wait for the gateway.
+    """
+    wall, ansible, module, gateway, cpu, megabytes = (
+        1000 * (getattr(large, what) - getattr(small, what)) / count for what in ("wall", "ansible", "module", "gateway", "cpu", "megabytes")
+    )
+    return [wall, ansible, module - gateway, gateway, cpu, megabytes]
+
+
+def covered(spans: Sequence[tuple[float, float]]) -> float:
+    """How much time lies within at least one of these spans."""
+    seconds, end = 0.0, float("-inf")
+    for started, ended in sorted(spans):
+        seconds += max(0.0, ended - max(started, end))
+        end = max(end, ended)
+    return seconds
 
 
 def cpu_seconds() -> float:
@@ -88,7 +122,7 @@ class Bench:
         self._timer = ModuleTimer(directory, sys.executable)
         self._admin = caller(gateway.master_key)
 
-    def play(self, name: str | Path, variables: Mapping[str, Any] | None = None) -> Run:
+    def play(self, name: str | Path, variables: Mapping[str, Any] | None = None, *arguments: str) -> Run:
         """Run a playbook of the collection by its short name, or any by its path. A run that fails is an error."""
         self.proxy.take()
         self._timer.take()
@@ -100,7 +134,7 @@ class Bench:
         }
         with PeakMemory() as memory:
             started, used = time.perf_counter(), cpu_seconds()
-            run = self._playbooks(name, given)
+            run = self._playbooks(name, given, *arguments)
             wall, cpu = time.perf_counter() - started, cpu_seconds() - used
         exchanges = self.proxy.take()
         admins = [exchange for exchange in exchanges if exchange.caller == self._admin]
@@ -113,7 +147,9 @@ class Bench:
             reads=sum(exchange.method == "GET" for exchange in admins),
             writes=sum(exchange.method != "GET" for exchange in admins),
             probes=len(exchanges) - len(admins),
+            gateway=covered([(exchange.started, exchange.ended) for exchange in exchanges]),
             exchanges=exchanges,
+            output=run.output,
         )
 
     @functools.cached_property
@@ -135,6 +171,11 @@ class Bench:
         seconds = time.perf_counter() - started
         self.proxy.take()
         return seconds
+
+    def values(self, output_dir: Path, action: str = "provision") -> dict[str, str]:
+        """The values of a lab's keys by user ('' in a lab without users), from the user data that an action wrote."""
+        data = yaml.safe_load((output_dir / f"{action}-user-data.yaml").read_text())
+        return {user: str(about["litellm_virtual_key"]) for user, about in data.get("users", {"": data}).items()}
 
     def others(self, keys: int) -> None:
         """Have `keys` keys of other labs in the gateway."""

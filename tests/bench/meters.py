@@ -19,13 +19,14 @@ SAMPLE_SECONDS = 0.05
 
 
 class PeakMemory:
-    """The most memory that the descendants of this process held together, by samples, in MB of a million bytes.
+    """The most memory that processes held together which this process began meanwhile, by samples, in MB of a million bytes.
 
     Counted is PSS (/proc/*/smaps_rollup), in which a page that forked workers share counts once, not once a worker.
     """
 
     def __init__(self) -> None:
         self.megabytes = 0.0
+        self._before = frozenset(descendants(os.getpid()))
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="peak-memory", daemon=True)
 
@@ -39,7 +40,7 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while not self._ended.wait(SAMPLE_SECONDS):
-            held = sum(_proportional_set_size(process) for process in descendants(os.getpid()))
+            held = sum(_proportional_set_size(process) for process in descendants(os.getpid()) if process not in self._before)
             self.megabytes = max(self.megabytes, held / 1e6)
 
 
@@ -83,7 +84,7 @@ class ForeignWork:
         user, nice, system, _idle, _wait, irq, softirq = map(int, Path("/proc/stat").read_text().split()[1:8])
         times = os.times()
         own = times.user + times.system + times.children_user + times.children_system
-        trees = [process for server in self._servers for process in (server, *descendants(server))]
+        trees = {process for server in self._servers for process in (server, *descendants(server))} | set(descendants(os.getpid()))
         return (user + nice + system + irq + softirq - sum(map(_ticks, trees))) / tick - own
 
 

@@ -1,15 +1,16 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""What a case comes back with: tables and bars; and how they are printed and kept."""
+"""What a case comes back with: tables, bars and curves; and how they are printed and kept."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 Cell = str | int | float | None
+Scale = Literal["linear", "log", "symlog"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +45,25 @@ class Bar:
 
 
 @dataclasses.dataclass(frozen=True)
+class Chart:
+    """Curves: a name and its points (x, y) for each. `file` is the name of the SVG without its ending."""
+
+    file: str
+    title: str
+    x_label: str
+    y_label: str
+    series: Mapping[str, Sequence[tuple[float, float]]]
+    x_scale: Scale = "linear"
+    y_scale: Scale = "linear"
+
+
+@dataclasses.dataclass(frozen=True)
 class Result:
-    """All that a case has to say. `bars` holds only those for which this run has a measurement."""
+    """All that a case has to say. `bars` and `charts` hold only those for which this run has measurements."""
 
     tables: Sequence[Table]
     bars: Sequence[Bar] = ()
+    charts: Sequence[Chart] = ()
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

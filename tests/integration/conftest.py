@@ -8,9 +8,26 @@ Type names for annotations come from there too: ``from gateway_fixtures import G
 
 from __future__ import annotations
 
+from browser import browser
 from gateway_fixtures import gateway, gateway_home, other_gateway, playbook, unique
 from kube_fixtures import kube, namespace, pytest_collection_finish
 from live_modules import live
+from request_desk import desk
 from smtp_fixtures import smtp
+from vendor_gateway import vendor_gateway
 
-__all__ = ["gateway", "gateway_home", "kube", "live", "namespace", "other_gateway", "playbook", "pytest_collection_finish", "smtp", "unique"]
+__all__ = [
+    "browser",
+    "desk",
+    "gateway",
+    "gateway_home",
+    "kube",
+    "live",
+    "namespace",
+    "other_gateway",
+    "playbook",
+    "pytest_collection_finish",
+    "smtp",
+    "unique",
+    "vendor_gateway",
+]

@@ -33,7 +33,7 @@ class Live:
 
     def __call__(self, module: str, **arguments: Any) -> dict[str, Any]:
         task = {option: arguments.pop(f"_{option}") for option in ("check", "diff", "no_log") if f"_{option}" in arguments}
-        secret = {} if module == "virtual_key_info" else {"secret": SECRET}
+        secret = {} if module.endswith("_info") or module == "spend_receipt" else {"secret": SECRET}
         return run_module(module, {**self.connection(**secret), **arguments}, **task)
 
     def well(self, module: str, **arguments: Any) -> dict[str, Any]:

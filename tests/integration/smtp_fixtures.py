@@ -10,6 +10,7 @@ told which recipients to refuse, whom to put off and when to hang up. The server
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ipaddress
 import socket
@@ -60,6 +61,8 @@ class Mailbox:
     """Recipient, and how often it is still answered with 451."""
     hang_ups: dict[str, int] = field(default_factory=dict)
     """Recipient, and how often the connection breaks instead of an answer to the mail itself."""
+    before_taking: Callable[[str], None] | None = None
+    """Called with the recipient before a mail is taken."""
     most_per_connection: int | None = None
     """After how many mails the server says 421."""
     tries: list[str] = field(default_factory=list)
@@ -95,6 +98,8 @@ class Mailbox:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         (address,) = envelope.rcpt_tos
         assert server.transport is not None
+        if self.before_taking is not None:
+            self.before_taking(address)
         if self.hang_ups.get(address, 0) > 0:
             self.hang_ups[address] -= 1
             server.transport.abort()
@@ -162,16 +167,16 @@ def new_server(directory: Path, tls: str = "starttls", users: dict[str, str] | N
     return Server(tls, users or {}, _server_context(directory, certificate), directory / "ca.crt")
 
 
-@pytest.fixture
-def smtp(tmp_path: Path) -> Iterator[SmtpFactory]:
-    """A function that starts servers.
+@contextlib.contextmanager
+def mail_servers(folder: Path) -> Iterator[SmtpFactory]:
+    """A function that starts servers, whose files are in `folder`; in the end they are stopped.
 
     `tls`: starttls, implicit or none. `users`: names and passwords. `certificate`: good, expired or of another host.
     """
     servers: list[Server] = []
 
     def make(tls: str = "starttls", users: dict[str, str] | None = None, certificate: str = "good", started: bool = True) -> Server:
-        directory = tmp_path / f"smtp-{len(servers)}"
+        directory = folder / f"smtp-{len(servers)}"
         directory.mkdir(mode=0o700)
         server = new_server(directory, tls, users, certificate)
         servers.append(server)
@@ -179,9 +184,18 @@ def smtp(tmp_path: Path) -> Iterator[SmtpFactory]:
             server.start()
         return server
 
-    yield make
-    for server in servers:
-        server.stop()
+    try:
+        yield make
+    finally:
+        for server in servers:
+            server.stop()
+
+
+@pytest.fixture
+def smtp(tmp_path: Path) -> Iterator[SmtpFactory]:
+    """See `mail_servers`."""
+    with mail_servers(tmp_path) as make:
+        yield make
 
 
 def _server_context(directory: Path, certificate: str) -> ssl.SSLContext:

@@ -40,9 +40,9 @@ def context(now: str = MONDAY_NOON, usage: Sequence[Mapping[str, str]] | None = 
     return contexts.build(DataLoader(), now=now, usage=usage)
 
 
-def parsed(raw: object, packages: Mapping[str, Any] | None = None) -> Request | InvalidRequest:
+def parsed(raw: object, packages: Mapping[str, Any] | None = None, served: Sequence[str] | None = None) -> Request | InvalidRequest:
     try:
-        return parse(raw, packages)
+        return parse(raw, packages, served)
     except InvalidRequest as error:
         return error
 
@@ -53,18 +53,19 @@ def decide(
     now: str = MONDAY_NOON,
     usage: Sequence[Mapping[str, str]] | None = None,
     packages: Mapping[str, Any] | None = None,
+    served: Sequence[str] | None = None,
     parallel: int = 8,
     answers: Answers | None = None,
 ) -> list[Outcome]:
     """The outcomes of requests (mappings) in a chain (data)."""
     here = context(now, usage)
     chain = Chain(loader.load(entries, here), parallel=parallel, answers=answers)
-    return chain.decide([parsed(request, packages) for request in requests], here)
+    return chain.decide([parsed(request, packages, served) for request in requests], here)
 
 
 def one(entries: list[Any], email: str = "user@company.com", model: Any = "gpt-4", **options: Any) -> Outcome:
     """The outcome of one request; options that are none of `decide` are further fields of the request."""
-    own = {name: options.pop(name) for name in ("now", "usage", "packages", "parallel", "answers") if name in options}
+    own = {name: options.pop(name) for name in ("now", "usage", "packages", "served", "parallel", "answers") if name in options}
     models = {"model": model} if isinstance(model, str) else {"models": model} if model else {}
     return decide(entries, {"email": email, **models, **options}, **own)[0]
 

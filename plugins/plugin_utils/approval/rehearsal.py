@@ -180,14 +180,18 @@ def rehearse(
     context: Context,
     packages: Mapping[str, Any] | None = None,
     answers: Mapping[str, str] | str | None = None,
+    served: Sequence[str] | None = None,
 ) -> list[Trial]:
-    """Every case on its own: none counts for the quota of another. `answers` hold for cases that declare none."""
+    """Every case on its own: none counts for the quota of another. `answers` hold for cases that declare none.
+
+    `served` are the models of the gateway; None: not compared.
+    """
     trials = []
     for case in cases:
         at = durations.parse_time(case.at) if case.at else context.now
         chain = Chain(links, answers=_Declared(links, case.answers, answers))
         try:
-            request: Request | InvalidRequest = parse(case.request, packages)
+            request: Request | InvalidRequest = parse(case.request, packages, served)
         except InvalidRequest as error:
             request = error
         trials.append(Trial(case, request, chain.decide([request], replace(context, now=at))[0]))

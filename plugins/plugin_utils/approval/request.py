@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 
 from ...module_utils import durations, email_address
 from ...module_utils.email_address import Address
+from ...module_utils.gateway import unserved
 from ...module_utils.printable import printable
 
 LONGEST_MODEL = 256
@@ -66,10 +68,10 @@ class Request:
 _OWN_FIELDS = frozenset(("request_id", "email", "domain", "model", "models", "package", "duration", "max_budget"))
 
 
-def parse(raw: object, packages: Mapping[str, Mapping[str, Any]] | None = None) -> Request:
+def parse(raw: object, packages: Mapping[str, Mapping[str, Any]] | None = None, served: Sequence[str] | None = None) -> Request:
     """The request in `raw`; a package of `packages` supplies the models, duration and budget that `raw` does not name.
 
-    Raises InvalidRequest, one sentence.
+    `served` are the models of the gateway; None: not known. Raises InvalidRequest, one sentence.
     """
     if not isinstance(raw, Mapping):
         raise InvalidRequest("the request is not a mapping with an email and a model or package.")
@@ -77,7 +79,7 @@ def parse(raw: object, packages: Mapping[str, Mapping[str, Any]] | None = None) 
         address = email_address.parse(raw.get("email"))
         package = _package(raw.get("package"), packages)
         offer = (packages or {}).get(package or "", {})
-        models = _models(raw, offer)
+        models = _models(raw, offer, served)
         duration = _duration(_given(raw, offer, "duration"))
         max_budget = _budget(_given(raw, offer, "max_budget"))
     except InvalidRequest:
@@ -131,8 +133,9 @@ def _package(value: object, packages: Mapping[str, Any] | None) -> str | None:
     return str(value)
 
 
-def _models(raw: Mapping[str, Any], offer: Mapping[str, Any]) -> tuple[str, ...]:
-    wanted = raw.get("models") or raw.get("model") or offer.get("models")
+def _models(raw: Mapping[str, Any], offer: Mapping[str, Any], served: Sequence[str] | None) -> tuple[str, ...]:
+    named = raw.get("models") or raw.get("model")
+    wanted = named or offer.get("models")
     listed: Sequence[object] = [wanted] if isinstance(wanted, str) else wanted if isinstance(wanted, (list, tuple)) else []
     if not listed:
         raise InvalidRequest("the request names neither a model nor a package with models; name one.")
@@ -143,7 +146,18 @@ def _models(raw: Mapping[str, Any], offer: Mapping[str, Any]) -> tuple[str, ...]
         if not isinstance(model, str) or not model or len(model) > LONGEST_MODEL or model.strip() != model or printable(model, LONGEST_MODEL) != model:
             raise InvalidRequest(f"model is {printable(str(model), 80)!r}, which is not the name of a model; name one that the gateway serves.")
         models.append(str(model))
+    if named and served is not None:  # a package whose models are not served is not the fault of the one who asks for it
+        _check_served(models, served)
     return tuple(dict.fromkeys(models))
+
+
+def _check_served(models: Sequence[str], served: Sequence[str]) -> None:
+    unknown = unserved(models, served)
+    if not unknown:
+        return
+    close = dict.fromkeys(name for model in unknown for name in difflib.get_close_matches(model, served, n=3))
+    hint = f"its closest names are {', '.join(list(close)[:5])}" if close else "ask which models it has"
+    raise InvalidRequest(f"the gateway serves no model named {printable(', '.join(unknown), 200)}; {hint}, and ask again.")
 
 
 def _duration(value: object) -> str | None:

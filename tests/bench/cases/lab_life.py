@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""A lab's life: provision, provision again, extend, destroy; for labs of several sizes, beside more and more keys of other labs.
+"""A lab's life: provision, provision again, extend, destroy; for labs of several sizes, and beside more and more keys of other labs.
 
 Beside provisioning and extending stand the same calls, word for word, made by a bare pooled client.
 """
@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shutil
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from ..bench import Bench, Run, typical
-from ..results import Bar, Result, Table
+from ..bench import MORE, Bench, Run, one_more, typical
+from ..results import Bar, Cell, Chart, Result, Table
 
+NAMES = ("provision", "again", "extend", "destroy")
+USUAL = 20
+"""Users of the lab that is measured beside other keys, the size of the bars."""
 PAGE = 100
 """Keys that LiteLLM lists at a time."""
 EXTEND_FOR = "2000h"  # beyond the 30 days of the default package
@@ -54,17 +58,19 @@ class Job:
 
 def run(bench: Bench) -> Result:
     jobs: list[Job] = []
+    few = bench.options.others[0]
     for others in bench.options.others:
         bench.say(f"{others:,} keys of other labs: writing them ...")
         bench.others(others)
-        for users in bench.options.users:
+        for users in bench.options.users if others == few else [USUAL]:
             jobs += measured(bench, others, users)
-    return Result([table(jobs)], list(bars(jobs)))
+    bench.others(0)
+    return Result([table(jobs), *each_user(jobs)], list(bars(jobs)), list(charts(jobs)))
 
 
 def measured(bench: Bench, others: int, users: int) -> list[Job]:
     """The four jobs, repeated as a whole."""
-    runs: dict[str, list[Run]] = {name: [] for name in ("provision", "again", "extend", "destroy")}
+    runs: dict[str, list[Run]] = {name: [] for name in NAMES}
     bares: dict[str, list[float]] = {"provision": [], "extend": []}
     lives: list[float] = []
     left = 0
@@ -85,6 +91,7 @@ def measured(bench: Bench, others: int, users: int) -> list[Job]:
         left += bench.left(f"virtkey-{guid}")
         bares["provision"].append(bench.bare(runs["provision"][-1].written()))
         bench.remove(f"virtkey-{guid}")
+        shutil.rmtree(lab["output_dir"])
         lives.append(sum(of_job[-1].wall for of_job in runs.values()))
     return [
         Job(
@@ -102,23 +109,60 @@ def measured(bench: Bench, others: int, users: int) -> list[Job]:
 
 
 def table(jobs: Iterable[Job]) -> Table:
-    columns = ["other keys", "users", "job", "wall s", "CPU s", "Ansible s", "module s", "bare s", "ratio"]
+    columns = ["other keys", "users", "job", "wall s", "CPU s", "Ansible s", "module s", "gateway s", "bare s", "ratio"]
     rows = [
         [
-            *(job.others, job.users, job.name, job.run.wall, job.run.cpu, job.run.ansible, job.run.module, job.bare, job.ratio),
+            *(job.others, job.users, job.name, job.run.wall, job.run.cpu, job.run.ansible, job.run.module, job.run.gateway, job.bare, job.ratio),
             *(job.run.calls, job.run.reads, job.run.writes, job.run.probes, job.run.megabytes, job.times),
         ]
         for job in jobs
     ]
     note = (
         "wall: the whole ansible-playbook run; CPU: of all its processes; module: the life of the module's process, from Python's start"
-        " on; Ansible: all but that.\n"
+        " on; Ansible: all but that; gateway: the part of the module's time in which at least one call was under way.\n"
         "bare: a process that makes the same writing calls, pooled, 8 at a time, and nothing else; ratio: module against bare, less"
         " what Ansible takes to start a module that does nothing.\n"
         "probes: calls with deleted keys; MB: all processes of the run, shared pages once; times: how often it was run. Shown are"
         " medians, of calls the most."
     )
     return Table("A lab's life", [*columns, "calls", "reads", "writes", "probes", "MB", "times"], rows, note)
+
+
+def each_user(jobs: Sequence[Job]) -> Iterable[Table]:
+    """What one user more costs: the difference between the two largest labs, by who takes it."""
+    few = min(job.others for job in jobs)
+    sizes = sorted({job.users for job in jobs if job.others == few})[-2:]
+    if len(sizes) < 2:
+        return
+    at = {(job.name, job.users): job.run for job in jobs if job.others == few}
+    rows: list[list[Cell]] = [[name, *one_more(*(at[name, size] for size in sizes), sizes[1] - sizes[0])] for name in NAMES]
+    note = (
+        f"The difference between labs of {sizes[0]:,} and {sizes[1]:,} users, per user; what a run costs anyway is not in it.\n"
+        "Ansible: templating, results, user info; module: its own work; gateway: calls under way, several at a time."
+    )
+    yield Table("What one user more costs, Ansible apart from the gateway", ["job", *MORE], rows, note)
+
+
+def charts(jobs: Sequence[Job]) -> Iterable[Chart]:
+    """Wall time by users, the shares of it, and wall time by other keys; each where there is more than one point."""
+    few = min(job.others for job in jobs)
+    beside = [job for job in jobs if job.others == few]
+    if len({job.users for job in beside}) > 1:
+        walls = {name: [(job.users, job.run.wall) for job in beside if job.name == name] for name in NAMES}
+        title = f"A lab's life, by its users (beside {few:,} other keys)"
+        yield Chart("lab-users", title, "users", "seconds, the whole command", walls, "log", "log")
+        made = [job for job in beside if job.name == "provision"]
+        shares = {
+            "Ansible": [(job.users, job.run.ansible) for job in made],
+            "module, own work": [(job.users, job.run.module - job.run.gateway) for job in made],
+            "gateway": [(job.users, job.run.gateway) for job in made],
+        }
+        yield Chart("lab-shares", "Provisioning: who takes the time", "users", "seconds", shares, "log", "log")
+    usual = [job for job in jobs if job.users == USUAL]
+    if len({job.others for job in usual}) > 1:
+        walls = {name: [(job.others, job.run.wall) for job in usual if job.name == name] for name in NAMES}
+        title = f"The life of a lab of {USUAL} users, by the keys of other labs"
+        yield Chart("lab-others", title, "keys of other labs in the gateway", "seconds, the whole command", walls, "symlog")
 
 
 # ---------------------------------------------------------------------------------------------------------------- bars
@@ -136,7 +180,13 @@ def bars(jobs: list[Job]) -> Iterable[Bar]:
                 )
     yield from worst(jobs, "destroy", "keys left after destroy N", "0", lambda job: (job.left, 0))
     yield from worst(jobs, "provision", "HTTP calls to provision N", "N + 2 + pages", lambda job: (job.run.calls, job.users + 2 + looks(job)))
-    yield from worst(jobs, "destroy", "HTTP calls to destroy N", "3 + pages + probes", lambda job: (job.run.calls, 3 + pages(job) + job.run.probes))
+    yield from worst(
+        jobs,
+        "destroy",
+        "HTTP calls to destroy N, those for its receipt apart",
+        "3 + pages + probes",
+        lambda job: (job.run.calls - receipt(job), 3 + pages(job) + job.run.probes),
+    )
     yield from worst(jobs, "again", "tasks changed by provisioning again", "0", lambda job: (job.run.changed, 0))
     yield from worst(jobs, "again", "writes to provision again", "0", lambda job: (job.run.writes, 0))
     yield from worst(jobs, "again", "reads to provision again", "1 + pages (2 for 100 users)", lambda job: (job.run.reads, 1 + pages(job)))
@@ -154,6 +204,11 @@ def bars(jobs: list[Job]) -> Iterable[Bar]:
 def pages(job: Job) -> int:
     """Pages that list the lab's keys."""
     return math.ceil(job.users / PAGE)
+
+
+def receipt(job: Job) -> int:
+    """Calls that read what the lab has spent: the pages of its keys, and one for former keys or for usage."""
+    return 1 + pages(job)
 
 
 def looks(job: Job) -> int:

@@ -92,6 +92,12 @@ def test_no_variable_makes_a_client_send_the_key_as_bearer_to_the_anthropic_pass
     assert "ANTHROPIC_AUTH_TOKEN" not in client_env.variables("http://127.0.0.1:4000", KEY)
 
 
+def test_nothing_sends_the_key_to_a_vendor_past_the_gateway() -> None:
+    everything = client_env.variables("http://127.0.0.1:4000", KEY)
+    assert everything["GOOGLE_GENAI_USE_VERTEXAI"] == everything["GOOGLE_GENAI_USE_ENTERPRISE"] == "false"
+    assert everything["HF_HUB_DISABLE_IMPLICIT_TOKEN"] == "1"
+
+
 def test_none_of_the_variables_is_one_by_which_the_collection_finds_the_master_key() -> None:
     assert not {"LITELLM_API_KEY", "LITELLM_MASTER_KEY", "LITELLM_BASE_URL"} & set(client_env.variables("http://127.0.0.1:4000", KEY))
 

@@ -201,6 +201,27 @@ def test_a_package_brings_its_models_and_its_lifetime() -> None:
     assert "choose one of ai-beginner" in unknown.reason
 
 
+def test_a_model_that_the_gateway_does_not_serve_is_denied_with_the_closest_names() -> None:
+    served = ["openai/granite-8b", "openai/mistral-7b", "ollama/*"]
+    allow = [rule("allowlist", list=["*"])]
+    wrong = one(allow, model="openai/granit-8b", served=served)
+    assert (wrong.decision, wrong.request, wrong.trace) == (DENY, None, ())
+    assert "serves no model named openai/granit-8b; its closest names are openai/granite-8b" in wrong.reason
+    assert "ask which models it has" in one(allow, model="x", served=served).reason
+    assert one(allow, model=["openai/mistral-7b", "y"], served=served).decision is DENY, "one is enough"
+    assert len(one(allow, model=[f"model-{number:0>200}" for number in range(200)], served=served).reason) <= 500
+    for model in ("openai/mistral-7b", "ollama/anything"):
+        assert one(allow, model=model, served=served).decision is APPROVE
+    assert one(allow, model="y").decision is APPROVE, "nobody knows what is served"
+    assert one(allow, model="y", served=[]).decision is DENY
+
+
+def test_the_models_of_a_package_are_not_the_fault_of_the_one_who_asks() -> None:
+    packages = {"dev": {"models": ["gone"]}}
+    allow = [rule("allowlist", list=["*"])]
+    assert one(allow, model=None, package="dev", packages=packages, served=["other"]).decision is APPROVE
+
+
 # --------------------------------------------------------------------------------------------------------- concurrency
 class Slow(ScriptedRemote):
     """Remembers how many were asked at the same time."""

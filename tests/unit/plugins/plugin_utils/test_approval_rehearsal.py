@@ -21,11 +21,11 @@ CHAIN = [
 ]
 
 
-def rehearse(*cases: dict[str, Any], chain: list[Any] | None = None, answers: Any = None, packages: Any = None) -> list[Trial]:
+def rehearse(*cases: dict[str, Any], chain: list[Any] | None = None, answers: Any = None, packages: Any = None, served: Any = None) -> list[Trial]:
     here = context(usage=[{"owner": "full@company.com"}])
     links = loader.load(CHAIN if chain is None else chain, here)
     declared = rehearsal.checked_answers(answers, links, "answers")
-    return rehearsal.rehearse(parse_cases(cases, links), links, here, packages, declared)
+    return rehearsal.rehearse(parse_cases(cases, links), links, here, packages, declared, served)
 
 
 def case(decision: str, email: str = "user@company.com", model: str = "claude-3", **more: Any) -> dict[str, Any]:
@@ -77,6 +77,12 @@ def test_nothing_approves_is_by_no_rule() -> None:
     (trial,) = rehearse(case("DENY", rule="none"), chain=[rule("denylist", list=["x"])])
     assert trial.agrees
     assert trial.rule == "no rule approves"
+
+
+def test_what_the_gateway_does_not_serve_is_denied_as_in_a_pass() -> None:
+    (trial,) = rehearse(case("DENY", rule="none"), served=["mistral-7b"])
+    assert trial.agrees
+    assert trial.rule == "not a valid request"
 
 
 def test_cases_do_not_count_for_each_others_quota() -> None:

@@ -114,6 +114,28 @@ def test_decisions_become_changes_and_parked_requests_stay():
     assert changes[0]["granted"] == {"duration": "7d"}
 
 
+SKIPPED = {"skipped": True, "changed": False}
+
+
+@pytest.mark.parametrize(
+    ("served", "living", "waits", "words"),
+    [
+        (SKIPPED, SKIPPED, [], ""),
+        ({"models": ["granite"]}, {"virtual_keys": []}, [], ""),
+        ({"failed": True, "msg": "no answer"}, SKIPPED, ["id-1"], "no answer"),
+        ({"models": []}, SKIPPED, ["id-1"], "serves no models at present"),
+        ({"models": ["granite"]}, {"failed": True, "msg": "no answer"}, ["id-1", "id-2"], "no answer"),
+        ({"failed": True, "msg": "no answer"}, {"virtual_keys": []}, ["id-1"], "no answer"),
+    ],
+)
+def test_what_the_gateway_does_not_tell_is_waited_for(served, living, waits, words):
+    requests = [request(1), request(2, models=[], package="dev")]
+    changes = steps.waiting(requests, served, living)
+    assert [(change["request_id"], change["action"], change["step"]) for change in changes] == [(each, "failed", "decide") for each in waits]
+    assert all(words in change["reason"] for change in changes)
+    assert [each["request_id"] for each in steps.decidable(requests, served, living)] == [each for each in ("id-1", "id-2") if each not in waits]
+
+
 def test_an_outage_while_minting_is_a_failed_attempt_and_no_decision():
     changes = steps.minted([request(1), request(2)], {"failed": True, "msg": "no answer from the gateway"})
     assert [(change["action"], change["step"], change["reason"]) for change in changes] == [("failed", "mint", "no answer from the gateway")] * 2

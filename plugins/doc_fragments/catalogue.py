@@ -1,0 +1,212 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""What a model and a credential of the gateway's catalogue are: the options of one, which also stand in a list of many."""
+
+from __future__ import annotations
+
+from textwrap import indent
+
+_MODEL = r"""
+deployment:
+  description:
+    - What tells this deployment from others of the same name. LiteLLM spreads the calls of a model over all its
+      deployments.
+  type: str
+id:
+  description:
+    - The id of the model in LiteLLM. When not set, it follows from name and deployment, and a model of this name that
+      somebody else has made, if there is just one, is taken over with the id that it has.
+  type: str
+provider:
+  description:
+    - The provider, as LiteLLM names it, for example V(openai), V(anthropic), V(gemini), V(huggingface), or V(hosted_vllm)
+      for a vLLM of your own. One that the gateway does not know is refused.
+  type: str
+upstream:
+  description:
+    - The name of the model at the provider. Without C(provider) the provider stands before the first slash, as in
+      V(openai/gpt-4o-mini). Needed for a new model.
+  type: str
+credential:
+  description:
+    - The credential to call the provider with, by its name. It must exist, or be in the same task.
+  type: str
+api_base:
+  description:
+    - The address of the provider, with its scheme, when it is not the provider's usual one.
+  type: str
+api_version:
+  description:
+    - The version of the provider's API, for example for Azure.
+  type: str
+provider_key:
+  description:
+    - The provider's key, when the model has one of its own. A C(credential) is better, because LiteLLM shows more of it.
+    - LiteLLM never shows this key again. A fingerprint of it is noted beside the model, by which a new key is seen. A key
+      that somebody else has changed without touching the notes is not seen.
+  type: str
+input_cost_per_token:
+  description:
+    - What one token of a request costs, in USD, when it is not what LiteLLM knows, for example V(2.5e-06) for 2.50 USD a
+      million. V(0) makes them free.
+  type: float
+output_cost_per_token:
+  description:
+    - What one token of an answer costs, in USD.
+  type: float
+rpm:
+  description:
+    - How many requests per minute the provider takes, by which LiteLLM spreads calls over deployments.
+  type: int
+tpm:
+  description:
+    - How many tokens per minute the provider takes, by which LiteLLM spreads calls over deployments.
+  type: int
+request_timeout:
+  description:
+    - How many seconds a call to the provider may take.
+  type: float
+stream_timeout:
+  description:
+    - How many seconds a streamed call to the provider may take.
+  type: float
+max_retries:
+  description:
+    - How often LiteLLM tries a call to the provider again.
+  type: int
+mode:
+  description:
+    - What the model is for, when LiteLLM does not know it, for example V(chat), V(embedding), V(completion), V(rerank),
+      V(image_generation) or V(audio_transcription).
+  type: str
+mock_response:
+  description:
+    - An answer that LiteLLM gives itself, without a call to the provider. For tests.
+  type: str
+access_groups:
+  description:
+    - The groups that the model is in. A key with the name of a group among its models may call all models of the group.
+      An empty list takes the model out of all.
+  type: list
+  elements: str
+blocked:
+  description:
+    - Whether the model is paused, so that LiteLLM does not call it. When not set, that is left as it is.
+  type: bool
+litellm_params:
+  description:
+    - Further parameters of LiteLLM, by LiteLLM's names. A name with the value V(null) is removed. Names that sound like a
+      secret, also inside, are refused here.
+  type: dict
+secret_params:
+  description:
+    - Further parameters of LiteLLM that are secret, for example C(aws_secret_access_key), or C(extra_headers) with an
+      C(Authorization) in it. They are kept and compared as C(provider_key) is.
+  type: dict
+model_info:
+  description:
+    - What else to note on the model. Every virtual key may read that. Other names stay as they are.
+  type: dict
+unset:
+  description:
+    - The options, and the names in C(litellm_params), C(secret_params) and C(model_info), that the model shall not have.
+    - LiteLLM can remove a price from a model. For all else the model is deleted and made again with the same id, in which
+      moment it cannot be called; secrets that stay must be given, and of C(model_info) only what is given stays.
+  type: list
+  elements: str
+shares_name:
+  description:
+    - Whether other models of this name, which are in the gateway's configuration file or which somebody else has made, are
+      meant to be there. LiteLLM then spreads calls over all of them. Otherwise they are an error.
+  type: bool
+  default: false
+"""
+
+_CREDENTIAL = r"""
+provider:
+  description:
+    - The provider, as LiteLLM names it. It is noted on the credential, and LiteLLM's own pages sort by it.
+  type: str
+provider_key:
+  description:
+    - The provider's key. Give another one to rotate it. Models that are called with the credential use it at once.
+  type: str
+api_base:
+  description:
+    - The address of the provider, with its scheme, when it is not the provider's usual one.
+  type: str
+secret_values:
+  description:
+    - Further values by LiteLLM's names, for example C(vertex_credentials), C(aws_secret_access_key) or C(api_version).
+      All are kept as secrets. A name with the value V(null) is removed.
+  type: dict
+unset:
+  description:
+    - V(provider_key), V(api_base), and names in C(secret_values), that the credential shall not have. For this the
+      credential is deleted and made again, in which moment its models cannot be called; secrets that stay must be given.
+  type: list
+  elements: str
+"""
+
+_NAMED = """
+name:
+  description:
+    - {name}
+  type: str
+  required: true
+"""
+_MODEL_NAME = "The name under which the gateway serves the model."
+_CREDENTIAL_NAME = "The name of the credential."
+
+
+def _suboptions(name: str, described: str) -> str:
+    return indent(_NAMED.format(name=name).strip() + described.rstrip(), " " * 6)
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  set_name:
+    description:
+      - The set that models and credentials belong to. It is noted on each. What belongs to another set is not changed.
+    type: str
+    default: default
+  secret:
+    description:
+      - What the fingerprints of providers' keys are made with, at least 16 characters. With another secret all keys are
+        written once more.
+      - When not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and after it O(api_key).
+    type: str
+notes:
+  - LiteLLM keeps models that are added at run time in its database. The gateway needs one, and C(STORE_MODEL_IN_DB=True) in
+    its environment. The role P(rhpds.litellm_virtual_keys.litellm_gateway#role) sets both up.
+  - Models from the gateway's configuration file cannot be changed or removed at run time.
+  - What is not given stays as it is. A given option that somebody has changed is set back.
+"""
+
+    # Of one model.
+    MODEL = "options:" + indent(_MODEL.rstrip(), "  ") + "\n"
+
+    # Of one credential.
+    CREDENTIAL = "options:" + indent(_CREDENTIAL.rstrip(), "  ") + "\n"
+
+    # Of many.
+    MANY = f"""
+options:
+  models:
+    description:
+      - The models. When not given, models are left alone.
+    type: list
+    elements: dict
+    suboptions:
+{_suboptions(_MODEL_NAME, _MODEL)}
+  credentials:
+    description:
+      - The credentials. They are written before the models, and removed after them. When not given, credentials are left alone.
+    type: list
+    elements: dict
+    suboptions:
+{_suboptions(_CREDENTIAL_NAME, _CREDENTIAL)}
+"""

@@ -1,0 +1,9 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The gateway's catalogue: which models it serves, and with which credentials of their providers.
+
+`entry` says what a model and a credential are, `fingerprint` and `compare` whether one is as wanted, `plan` what has to
+happen (all pure), `gateway` talks to LiteLLM, `reconcile` carries plans out, `arguments` is what the modules share.
+"""

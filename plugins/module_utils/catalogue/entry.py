@@ -1,0 +1,150 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""What a model and a credential are: as wanted, and as LiteLLM has them.
+
+Both are entries with parameters, some of them secret. A model is a deployment in LiteLLM's words: several may serve one
+name, and LiteLLM spreads the calls over them.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from ..key import RECORD
+
+RECORD_FORMAT = 1
+_NAMESPACE = uuid.UUID("6d1f6b52-6a0d-5a0e-9d0b-2b1a7c7a4f10")
+
+
+class Kind(StrEnum):
+    """What an entry is."""
+
+    MODEL = "model"
+    CREDENTIAL = "credential"
+
+
+@dataclass(frozen=True)
+class Record:
+    """The collection's notes on an entry. `secrets` holds a fingerprint for each secret parameter that was written."""
+
+    set_name: str = ""
+    deployment: str = ""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_info(cls, info: Mapping[str, Any]) -> Record | None:
+        """The notes in a model's or a credential's info; None when there are none, or none that this release can read."""
+        notes = info.get(RECORD)
+        if not isinstance(notes, Mapping) or notes.get("format") != RECORD_FORMAT:
+            return None
+        secrets = notes.get("secrets")
+        prints = {str(name): str(value) for name, value in secrets.items()} if isinstance(secrets, Mapping) else {}
+        return cls(str(notes.get("set") or ""), str(notes.get("deployment") or ""), prints)
+
+    def to_info(self) -> dict[str, Any]:
+        """The notes as LiteLLM keeps them."""
+        return {"format": RECORD_FORMAT, "set": self.set_name, "deployment": self.deployment, "secrets": dict(self.secrets)}
+
+    def with_secrets(self, secrets: Mapping[str, str]) -> Record:
+        return replace(self, secrets={**self.secrets, **secrets})
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An entry as it shall be. What is not named stays as it is; None removes.
+
+    `params` and `secrets` are LiteLLM's parameters of a model or values of a credential, `info` what is noted beside them.
+    """
+
+    kind: Kind
+    name: str
+    set_name: str
+    deployment: str = ""
+    id: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, Any] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
+    blocked: bool | None = None
+    shares_name: bool = False
+
+    @property
+    def key(self) -> str:
+        """Under what LiteLLM has, or will have, a new one: a model's id, a credential's name."""
+        return self.name if self.kind is Kind.CREDENTIAL else self.id or model_id(self.name, self.deployment)
+
+    @property
+    def label(self) -> str:
+        return label(self.name, self.deployment)
+
+
+@dataclass(frozen=True)
+class Live:
+    """An entry as LiteLLM shows it: secrets masked or left out.
+
+    `stored`: in the database, not from the configuration file. LiteLLM does not tell that of credentials.
+    """
+
+    kind: Kind
+    name: str
+    id: str
+    params: Mapping[str, Any]
+    info: Mapping[str, Any]
+    record: Record | None = None
+    stored: bool = True
+    team: str = ""
+    blocked: bool = False
+
+    @property
+    def label(self) -> str:
+        return label(self.name, self.record.deployment if self.record else "")
+
+    @property
+    def credential(self) -> str:
+        """The credential that a model is called with, by name."""
+        return str(self.params.get("litellm_credential_name") or "") if self.kind is Kind.MODEL else ""
+
+
+def label(name: str, deployment: str) -> str:
+    """How people are told of an entry."""
+    return f"{name} ({deployment})" if deployment else name
+
+
+def model_id(name: str, deployment: str) -> str:
+    """The id of a model that we make. It follows from its name, so two runs at once cannot make two of it."""
+    return str(uuid.uuid5(_NAMESPACE, f"{name}\0{deployment}"))
+
+
+def live_model(row: Mapping[str, Any]) -> Live:
+    """A row of GET /v2/model/info. Raises KeyError, TypeError or AttributeError for anything else."""
+    info = dict(row["model_info"])
+    return Live(
+        Kind.MODEL,
+        name=str(row["model_name"]),
+        id=str(info.get("id") or ""),
+        params=dict(row["litellm_params"]),
+        info={name: value for name, value in info.items() if name not in (RECORD, "id", "db_model", "blocked")},
+        record=Record.from_info(info),
+        stored=bool(info.get("db_model")),
+        team=str(info.get("team_id") or ""),
+        blocked=bool(info.get("blocked")),
+    )
+
+
+def live_credential(row: Mapping[str, Any]) -> Live:
+    """A row of GET /credentials. Raises KeyError, TypeError or AttributeError for anything else."""
+    info = dict(row["credential_info"] or {})
+    name = str(row["credential_name"])
+    return Live(
+        Kind.CREDENTIAL,
+        name=name,
+        id=name,
+        params=dict(row["credential_values"] or {}),
+        info={name: value for name, value in info.items() if name != RECORD},
+        record=Record.from_info(info),
+    )

@@ -1,0 +1,149 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Manage one credential of a provider."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: credential
+short_description: Manage one provider's credential of a LiteLLM gateway
+version_added: 2.0.0
+description:
+  - Sets, rotates and removes the key that the gateway calls a provider with. Models name the credential, so a new key is
+    given in one place, and nobody who calls a model ever sees it.
+  - LiteLLM shows a key masked. A fingerprint of it is noted beside it, so a new key is written, and the same is not.
+author:
+  - the rhpds.litellm_virtual_keys authors (@rhpds)
+extends_documentation_fragment:
+  - rhpds.litellm_virtual_keys.gateway
+  - rhpds.litellm_virtual_keys.catalogue
+  - rhpds.litellm_virtual_keys.catalogue.credential
+  - rhpds.litellm_virtual_keys.attributes
+  - rhpds.litellm_virtual_keys.attributes.litellm
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  name:
+    description:
+      - The name of the credential.
+    type: str
+    required: true
+  state:
+    description:
+      - With V(present) the credential exists as described.
+      - With V(absent) it does not exist. While a model is called with it, that is refused.
+    type: str
+    choices: [present, absent]
+    default: present
+seealso:
+  - module: rhpds.litellm_virtual_keys.models
+  - module: rhpds.litellm_virtual_keys.credential_info
+  - module: rhpds.litellm_virtual_keys.model
+"""
+
+EXAMPLES = r"""
+- name: Set the key of a provider, or rotate it
+  rhpds.litellm_virtual_keys.credential:
+    url: https://litellm.example.com
+    api_key: "{{ litellm_master_key }}"
+    name: openai
+    provider: openai
+    provider_key: "{{ openai_key }}"
+
+- name: Credentials of a cloud, which have more than a key
+  rhpds.litellm_virtual_keys.credential:
+    url: https://litellm.example.com
+    api_key: "{{ litellm_master_key }}"
+    name: bedrock
+    provider: bedrock
+    secret_values:
+      aws_access_key_id: "{{ aws_access_key_id }}"
+      aws_secret_access_key: "{{ aws_secret_access_key }}"
+      aws_region_name: eu-central-1
+"""
+
+RETURN = r"""
+credentials:
+  description: The credential.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the credential.
+      type: str
+    action:
+      description: C(created), C(updated), C(replaced), C(unchanged) or C(deleted).
+      type: str
+    provider:
+      description: The provider that is noted on it, or an empty text.
+      type: str
+    params:
+      description: Its values. Secrets are masked.
+      type: dict
+    managed:
+      description: Whether this collection made the credential, or has taken it over.
+      type: bool
+    set_name:
+      description: The set that it belongs to, or an empty text.
+      type: str
+counts:
+  description: How many were created, updated, replaced, unchanged and deleted.
+  returned: always
+  type: dict
+calls:
+  description: How many HTTP exchanges it took.
+  returned: success
+  type: int
+code:
+  description: What went wrong, in one word that stays the same, for example C(unauthorized), C(name_clash) or C(unknown_provider).
+  returned: failure
+  type: str
+status:
+  description: The HTTP status behind the failure, if there was one.
+  returned: failure
+  type: int
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import GATEWAY_SPEC, run
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue import arguments, plan
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import Kind
+
+
+def manage(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    scope = plan.Scope(params["set_name"])
+    wanted = arguments.wanted_credential(params, scope.set_name)
+    if params["state"] == "absent":
+        unwanted = [plan.Unwanted(Kind.CREDENTIAL, wanted.name)]
+        return arguments.apply(module, [], lambda _prints: lambda live: plan.plan_deletion(unwanted, live, scope))
+    return arguments.apply(module, [wanted], lambda prints: lambda live: plan.make_plan([wanted], live, prints, scope))
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **GATEWAY_SPEC,
+            **arguments.SET_SPEC,
+            **arguments.CREDENTIAL_SPEC,
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        supports_check_mode=True,
+    )
+    run(module, lambda: manage(module))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Look credentials of the gateway up."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: credential_info
+short_description: Look up the providers' credentials of a LiteLLM gateway
+version_added: 2.0.0
+description:
+  - Lists the credentials that the gateway calls providers with. Of a secret LiteLLM's mask is shown, with two letters of its
+    begin and end, or none of it.
+  - A credential must match all conditions that are given. Without any, all credentials are listed.
+author:
+  - the rhpds.litellm_virtual_keys authors (@rhpds)
+extends_documentation_fragment:
+  - rhpds.litellm_virtual_keys.gateway
+  - rhpds.litellm_virtual_keys.attributes
+  - rhpds.litellm_virtual_keys.attributes.info_module
+  - rhpds.litellm_virtual_keys.attributes.litellm
+options:
+  name:
+    description: The name, exactly.
+    type: str
+  provider:
+    description: The provider that is noted on the credential.
+    type: str
+  set_name:
+    description: The set that the credential belongs to.
+    type: str
+seealso:
+  - module: rhpds.litellm_virtual_keys.credential
+  - module: rhpds.litellm_virtual_keys.model_info
+"""
+
+EXAMPLES = r"""
+- name: Which providers' keys does the gateway have?
+  rhpds.litellm_virtual_keys.credential_info:
+    url: https://litellm.example.com
+    api_key: "{{ litellm_master_key }}"
+  register: keys
+"""
+
+RETURN = r"""
+credentials:
+  description: The credentials, ordered by name.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the credential.
+      type: str
+    provider:
+      description: The provider that is noted on it, or an empty text.
+      type: str
+    params:
+      description: Its values. Secrets are masked.
+      type: dict
+    managed:
+      description: Whether this collection made the credential, or has taken it over.
+      type: bool
+    set_name:
+      description: The set that it belongs to, or an empty text.
+      type: str
+calls:
+  description: How many HTTP exchanges it took.
+  returned: success
+  type: int
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import GATEWAY_SPEC, open_gateway, run
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.gateway import Catalogue
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.reconcile import describe
+
+
+def look_up(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    client = open_gateway(module).client
+    rows = [describe(row) for row in Catalogue(client).credentials()]
+    conditions = ("name", "provider", "set_name")
+    found = [row for row in rows if all(params[name] in (None, row[name]) for name in conditions)]
+    return {"changed": False, "credentials": sorted(found, key=lambda row: row["name"]), "calls": client.calls}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**GATEWAY_SPEC, "name": {"type": "str"}, "provider": {"type": "str"}, "set_name": {"type": "str"}},
+        supports_check_mode=True,
+    )
+    run(module, lambda: look_up(module))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Leave a receipt of what a lab has spent."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: spend_receipt
+short_description: Leave a receipt of what a lab has spent on its LiteLLM virtual keys
+version_added: 2.0.0
+description:
+  - Says what each key of a lab has spent, the former keys included, and writes it to a file when one is given.
+  - It takes at most two exchanges with the gateway, and one more for each further hundred keys, so that every destruction can
+    afford it. A lab that has always had one key gets requests, tokens and models too. For a lab of several keys they would
+    take an exchange for each, which is what M(rhpds.litellm_virtual_keys.usage_info) is for.
+  - LiteLLM writes what a request cost some seconds after it, about ten by default. The receipt says so.
+  - When the lab has no keys any more, a receipt that is there is left as it is.
+author:
+  - the rhpds.litellm_virtual_keys authors (@rhpds)
+extends_documentation_fragment:
+  - rhpds.litellm_virtual_keys.gateway
+  - rhpds.litellm_virtual_keys.attributes
+  - rhpds.litellm_virtual_keys.attributes.litellm
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+    details:
+      - A receipt names its time, so each is another one.
+  idempotent:
+    support: none
+    details:
+      - A receipt names its time, so each is another one.
+options:
+  guid:
+    description: The GUID of the lab.
+    type: str
+    required: true
+  lab_alias:
+    description: The alias of the lab. C(virtkey-) and the GUID when not given.
+    type: str
+  user_base:
+    description: How user names begin in labs of release 1.3.2 of this collection.
+    type: str
+    default: user
+  dest:
+    description:
+      - The file, as JSON, which only its owner can read. It replaces one that is there. Its directory must exist.
+    type: path
+seealso:
+  - module: rhpds.litellm_virtual_keys.usage_info
+"""
+
+EXAMPLES = r"""
+- name: What has the lab spent?
+  rhpds.litellm_virtual_keys.spend_receipt:
+    url: https://litellm.example.com
+    api_key: "{{ litellm_master_key }}"
+    guid: abc12
+    dest: /srv/receipts/abc12.json
+  register: left
+"""
+
+RETURN = r"""
+receipt:
+  description: The receipt, as it is in the file.
+  returned: success, and when the file could not be written
+  type: dict
+  contains:
+    guid:
+      description: The GUID of the lab.
+      type: str
+    lab:
+      description: The alias of the lab.
+      type: str
+    made:
+      description: When it was made.
+      type: str
+    total:
+      description: C(cost) in USD, and for a lab that has always had one key C(requests), C(requests_ok), C(requests_failed), C(tokens_in) and C(tokens_out).
+      type: dict
+    keys:
+      description: The keys, those that live first, with C(key) (the alias), C(key_id), C(owner), C(package), C(spend) (USD), C(max_budget) and more.
+      type: list
+      elements: dict
+    models:
+      description: For a lab that has always had one key, what it used of each model. Otherwise null.
+      type: list
+      elements: dict
+    remarks:
+      description: What to bear in mind.
+      type: list
+      elements: str
+dest:
+  description: The file that was written, or an empty text.
+  returned: success
+  type: str
+calls:
+  description: How many HTTP exchanges it took.
+  returned: success
+  type: int
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import private_file
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import receipt as receipts
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
+    GATEWAY_SPEC,
+    open_gateway,
+    run,
+)
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab
+
+
+def leave(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    lab = Lab.from_params(params)
+    gateway = open_gateway(module)
+    spent = receipts.read(gateway, lab)
+    receipt = receipts.receipt(lab, spent, gateway.client.now())
+    file = Path(params["dest"]) if params["dest"] else None
+    # What is left when all keys are gone may be less than what the receipt of the first try says.
+    writes = file is not None and bool(spent.living or (spent.deleted and not file.exists()))
+    if file and writes and not module.check_mode:
+        try:
+            private_file.replace(file, json.dumps(receipt, indent=2).encode() + b"\n", private_file.Owner())
+        except OSError as error:
+            message = f"{file} cannot be written ({error.strerror}); name a file in a directory that exists and is yours."
+            module.fail_json(msg=message, code="not_written", receipt=receipt, dest="", changed=False, calls=gateway.client.calls)
+    return {"changed": writes, "receipt": receipt, "dest": str(file) if writes else "", "calls": gateway.client.calls}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **GATEWAY_SPEC,
+            "guid": {"type": "str", "required": True},
+            "lab_alias": {"type": "str"},
+            "user_base": {"type": "str", "default": "user"},
+            "dest": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    run(module, lambda: leave(module))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,317 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Say what was used and what it cost."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: usage_info
+short_description: Say what LiteLLM virtual keys were used for, and what it cost
+version_added: 2.0.0
+description:
+  - Requests, tokens and cost in a range of days, by day, key, lab, user, owner, team, package or model, or by several of them.
+  - The gateway's database does the adding up, by LiteLLM's C(/user/daily/activity/aggregated), which needs no enterprise
+    licence. No rows of single requests are read. A gateway without a database has no usage to tell, and the module fails.
+  - Usage outlives its key. LiteLLM keeps what was noted on a deleted key, so its usage is still that of its lab, owner and
+    package. Of a key that was deleted past LiteLLM, from its database, no more is known than alias, team and user.
+  - Calls that were refused before they named a model are left out. They are those of keys that have ended, and those by
+    which this collection proves that a key was deleted.
+  - LiteLLM writes what a request cost some seconds after it, about ten by default. Days begin at 00:00 UTC.
+  - Costs are those that LiteLLM works out from its prices, or from those that a model was given.
+author:
+  - the rhpds.litellm_virtual_keys authors (@rhpds)
+extends_documentation_fragment:
+  - rhpds.litellm_virtual_keys.gateway
+  - rhpds.litellm_virtual_keys.attributes
+  - rhpds.litellm_virtual_keys.attributes.info_module
+  - rhpds.litellm_virtual_keys.attributes.litellm
+options:
+  since:
+    description:
+      - The first day, for example V(2026-11-01), or a time back from now. V(30d) are today and the 29 days before. V(6h) is
+        the day on which it was six hours ago, up to now.
+      - A day that is yet to come is refused, and one more than ten years ago.
+    type: str
+    default: 30d
+  until:
+    description:
+      - The last day. Today when not given, and when the day is yet to come.
+      - A day before O(since) is refused.
+    type: str
+  by:
+    description:
+      - The tables to make, each by what it groups. V(day), V(key), V(lab), V(user), V(owner), V(team), V(package) and V(model),
+        or several of them joined by a plus sign, for example V(day+model).
+    type: list
+    elements: str
+    default: [lab]
+  guid:
+    description: Only the keys of the lab with this GUID.
+    type: str
+  alias:
+    description: Only the keys with exactly this alias, the present one and former ones.
+    type: str
+  owner:
+    description:
+      - Only the keys of this owner. That is who stands as C(owner) in the key's metadata, or else its user in LiteLLM. Case
+        does not matter.
+    type: str
+  team_id:
+    description: Only the keys of this team in LiteLLM.
+    type: str
+  package:
+    description: Only the keys with this subscription package noted on them.
+    type: str
+  model:
+    description: Only calls of this model, by the name under which the gateway serves it.
+    type: str
+  near_budget:
+    description:
+      - Also list the keys that can be called and have spent at least so many percent of their budget, for example V(80).
+        This reads all keys of the gateway, or those of the lab. O(alias), O(owner), O(team_id) and O(package) hold for them, too.
+    type: float
+  user_base:
+    description: How user names begin in labs of release 1.3.2 of this collection. Counts with O(guid) only.
+    type: str
+    default: user
+seealso:
+  - module: rhpds.litellm_virtual_keys.virtual_key_info
+"""
+
+EXAMPLES = r"""
+- name: What did each lab cost in November, and each model on each day?
+  rhpds.litellm_virtual_keys.usage_info:
+    url: https://litellm.example.com
+    api_key: "{{ litellm_master_key }}"
+    since: 2026-11-01
+    until: 2026-11-30
+    by:
+      - lab
+      - day+model
+  register: november
+
+- name: The most expensive lab
+  ansible.builtin.debug:
+    msg: "{{ november.usage['lab'][0] }}"
+
+- name: Which keys have used up nine tenths of their budget?
+  rhpds.litellm_virtual_keys.usage_info:
+    url: https://litellm.example.com
+    api_key: "{{ litellm_master_key }}"
+    near_budget: 90
+  register: usage
+"""
+
+RETURN = r"""
+usage:
+  description:
+    - The tables, by the names that O(by) gave them. A table is a list of rows, one for each combination that was used.
+    - Rows are ordered by day where that comes first, otherwise by cost, the highest first.
+  returned: success
+  type: dict
+  contains:
+    lab:
+      description:
+        - A row has what it groups by, here C(lab), the alias of the lab, or an empty text for keys of no lab. A row of a
+          C(key) also has C(key_id), C(lab), C(user), C(owner), C(team), C(package) and C(deleted).
+        - Calls with the master key are those of the key C(master key).
+      type: list
+      elements: dict
+      contains:
+        requests:
+          description: How many requests there were.
+          type: int
+        requests_ok:
+          description: How many of them were answered.
+          type: int
+        requests_failed:
+          description: How many of them failed.
+          type: int
+        tokens_in:
+          description: Tokens of the questions.
+          type: int
+        tokens_out:
+          description: Tokens of the answers.
+          type: int
+        cost:
+          description: USD.
+          type: float
+  sample:
+    lab:
+      - lab: virtkey-abc12
+        requests: 214
+        requests_ok: 211
+        requests_failed: 3
+        tokens_in: 85400
+        tokens_out: 21033
+        cost: 1.2845
+total:
+  description: The sum of all rows of any one of the tables.
+  returned: success
+  type: dict
+since:
+  description: The first day.
+  returned: success
+  type: str
+until:
+  description: The last day.
+  returned: success
+  type: str
+near_budget:
+  description: The keys that are near their budget, the nearest first.
+  returned: when O(near_budget) is given
+  type: list
+  elements: dict
+  contains:
+    key:
+      description: The alias.
+      type: str
+    lab:
+      description: The alias of the lab, or an empty text.
+      type: str
+    owner:
+      description: Whose it is.
+      type: str
+    spend:
+      description: What it has spent of the budget, in USD. LiteLLM sets it back when the time of the budget is over.
+      type: float
+    max_budget:
+      description: The budget, in USD.
+      type: float
+    percent:
+      description: How much of the budget is spent.
+      type: float
+    budget_duration:
+      description: How long a budget lasts, or null when it is for ever.
+      type: str
+    expires:
+      description: When the key ends, or null when it does not.
+      type: str
+calls:
+  description: How many HTTP exchanges it took.
+  returned: success
+  type: int
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import errors, usage
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
+    GATEWAY_SPEC,
+    open_gateway,
+    run,
+)
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.usage import KeyNotes
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.usage_reader import (
+    read_book,
+    read_notes,
+    rows_of_lab,
+)
+
+
+def condition_of(params: Mapping[str, Any], tokens: set[str] | None) -> Callable[[KeyNotes], bool]:
+    """All conditions that concern a key."""
+    owner = (params["owner"] or "").lower()
+
+    def matches(key: KeyNotes) -> bool:
+        return (
+            (tokens is None or key.token in tokens)
+            and (not params["alias"] or key.alias == params["alias"])
+            and (not owner or key.owner.lower() == owner)
+            and (not params["team_id"] or key.team == params["team_id"])
+            and (not params["package"] or key.package == params["package"])
+        )
+
+    return matches
+
+
+def look_up(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    for name in ("alias", "owner", "team_id", "package", "model"):
+        if params[name] == "":
+            raise ValueError(f"{name} is empty; name one, or leave it out.")
+    tables = usage.parse_tables(params["by"])
+    if params["near_budget"] is not None and not 0 <= params["near_budget"] <= 1000:
+        raise ValueError(f"near_budget is {params['near_budget']}; give a percentage from 0 to 1000.")
+    lab = Lab.from_params(params) if params["guid"] is not None else None
+    gateway = open_gateway(module)
+    try:
+        return report(gateway, params, tables, lab)
+    except errors.NoDatabase as error:
+        raise errors.NoDatabase(
+            f"usage is kept in the gateway's database, and the gateway at {gateway.client.connection.base} has none that works;"
+            " give it a DATABASE_URL, and see that PostgreSQL runs.",
+            status=error.status,
+            detail=error.detail,
+        ) from None
+
+
+def report(gateway: Gateway, params: Mapping[str, Any], tables: Mapping[str, Sequence[str]], lab: Lab | None) -> dict[str, Any]:
+    """Read and group. Raises GatewayError, ValueError."""
+    gateway.check_admin()
+    percent = params["near_budget"]
+    now = gateway.client.now()
+    days = usage.days(params["since"], params["until"] or "", now)
+
+    living: list[LiveKey] = []
+    known: list[KeyNotes] = []
+    if lab:
+        living = rows_of_lab(gateway, lab, deleted=False)
+        known = [KeyNotes.of_row(row, deleted=True) for row in rows_of_lab(gateway, lab, deleted=True)]
+    elif percent is not None:
+        living = list(gateway.keys())
+    known += [KeyNotes.of_row(row, deleted=False) for row in living]  # last: what was made again under its former value lives
+    tokens = {key.token for key in known} if lab else None
+    book = read_book(gateway, days, tokens)
+    notes = read_notes(gateway, book, known)
+
+    matches = condition_of(params, tokens)
+    kept = {token for token, key in notes.items() if matches(key)}
+
+    def keeps(key: KeyNotes, model: str) -> bool:
+        return key.token in kept and (params["model"] is None or model == params["model"])
+
+    result = {
+        "changed": False,
+        "usage": {name: usage.table(book, notes, by, keeps) for name, by in tables.items()},
+        "total": usage.total(book, notes, keeps).to_result(),
+        "since": days.first.isoformat(),
+        "until": days.last.isoformat(),
+    }
+    if percent is not None:
+        wanted = [row for row in living if matches(KeyNotes.of_row(row, deleted=False))]
+        result["near_budget"] = usage.near_budget(wanted, percent, now)
+    return {**result, "calls": gateway.client.calls}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **GATEWAY_SPEC,
+            "since": {"type": "str", "default": "30d"},
+            "until": {"type": "str"},
+            "by": {"type": "list", "elements": "str", "default": ["lab"]},
+            "guid": {"type": "str"},
+            "alias": {"type": "str"},
+            "owner": {"type": "str"},
+            "team_id": {"type": "str"},
+            "package": {"type": "str"},
+            "model": {"type": "str"},
+            "near_budget": {"type": "float"},
+            "user_base": {"type": "str", "default": "user"},
+        },
+        supports_check_mode=True,
+    )
+    run(module, lambda: look_up(module))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""A lab's life at -vvv and with --diff: how often a key's value or the master key is printed, or is an argument of a process."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Self
+
+from ..bench import Bench
+from ..meters import descendants
+from ..results import Bar, Result, Table
+
+USERS = 3
+NEW_VALUES = ("provision", "rotate")
+"""The playbooks after which the lab's keys have values that they had not before."""
+SAMPLE_SECONDS = 0.01
+
+
+class Arguments:
+    """The arguments of all processes that this process began meanwhile, as far as samples meet them."""
+
+    def __init__(self) -> None:
+        self.seen: set[bytes] = set()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="arguments", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(SAMPLE_SECONDS):
+            for process in descendants(os.getpid()):
+                try:
+                    self.seen.add(Path(f"/proc/{process}/cmdline").read_bytes())
+                except (FileNotFoundError, ProcessLookupError):
+                    continue
+
+
+def run(bench: Bench) -> Result:
+    output_dir = bench.directory / "secrets"
+    lab = {"guid": "secrets", "num_users": USERS, "output_dir": str(output_dir), "ocp4_workload_litellm_virtual_keys_extend_for": "2000h"}
+    outputs: dict[str, str] = {}
+    values: set[str] = {bench.gateway.master_key}
+    with Arguments() as arguments:
+        for name in ("provision", "extend", "rotate", "destroy"):
+            outputs[name] = bench.play(name, lab, "-vvv", "--diff").output
+            if name in NEW_VALUES:
+                values |= set(bench.values(output_dir, name).values())
+    if len(values) != 1 + USERS * len(NEW_VALUES):
+        raise RuntimeError(f"{len(values)} secrets are known, and there were the master key and {USERS} values each after {' and '.join(NEW_VALUES)}.")
+    rows = [[name, len(output.splitlines()), sum(output.count(value) for value in values)] for name, output in outputs.items()]
+    shown = sum(int(row[2]) for row in rows)
+    exposed = sum(value.encode() in seen for value in values for seen in arguments.seen)
+    rows.append(["arguments of processes", len(arguments.seen), exposed])
+    told = f"{shown} in output, {exposed} in arguments, of {len(values)} secrets"
+    bar = Bar("secrets in output at -vvv and in process arguments", "0", told, shown == exposed == 0)
+    return Result([Table("Secrets at -vvv --diff", ["where", "lines", "secrets"], rows)], [bar])

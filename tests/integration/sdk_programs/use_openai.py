@@ -1,0 +1,13 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""A program for OpenAI that knows nothing of any gateway."""
+
+from __future__ import annotations
+
+from openai import OpenAI
+from openai_chat import Chat
+from talk import talk
+
+chat = Chat(OpenAI())
+talk(chat.ask, chat.stream)

@@ -1,0 +1,135 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet import ORPHAN
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import plan_update
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reaper import Living, Reaping, Rules, Verdict, verdict_of
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import Refused
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.fleet_keys import NOW, key
+
+RULES = Rules(grace=72 * 3600, min_age=3600, max_share=20)
+
+
+def marked(hours: float, guid: str = "dead1", user: str = "", *, stopped: bool = False, **row: Any) -> LiveKey:
+    """A key that was found dead so many hours ago."""
+    note = {"since": (NOW - timedelta(hours=hours)).isoformat(), **({"stopped": True} if stopped else {})}
+    return key(guid, user, metadata={ORPHAN: note}, **{"blocked": True, **row})
+
+
+def verdict(row: LiveKey, *living: str, **rules: Any) -> Verdict:
+    return verdict_of(row, Living.of(living), replace(RULES, **rules), NOW)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (key("alive"), Verdict.KEEP),
+        (key("ALIVE"), Verdict.KEEP),
+        (key("alive", blocked=True), Verdict.KEEP),
+        (key("dead1"), Verdict.BLOCK),
+        (key("dead1", age=0.5), Verdict.YOUNG),
+        (key("dead1", ends=-5), Verdict.BLOCK),
+        (key("dead1", blocked=True), Verdict.BLOCK),
+        (key("dead1", retired=True), Verdict.BLOCK),
+        (key("alive-not"), Verdict.BLOCK),
+        (marked(71.9), Verdict.WAIT),
+        (marked(72), Verdict.DELETE),
+        (marked(500, blocked=False), Verdict.BLOCK),
+        (marked(500, guid="alive"), Verdict.UNBLOCK),
+        (key("dead1", metadata={ORPHAN: {"since": "soon"}}, blocked=True), Verdict.BLOCK),
+        (key("dead1", metadata={ORPHAN: "2026-01-01T00:00:00Z"}, blocked=True), Verdict.BLOCK),
+        (key("dead1", notes=False), Verdict.UNMANAGED),
+        (key("alive", "user1", notes=False), Verdict.KEEP),
+    ],
+)
+def test_verdicts(row: LiveKey, expected: Verdict) -> None:
+    assert verdict(row, "alive", "other") is expected
+
+
+def test_keys_without_notes_are_judged_by_alias_only_when_told() -> None:
+    assert verdict(key("dead1", "user1", notes=False), "alive", unmanaged=True) is Verdict.BLOCK
+    assert verdict(key("a-b", "user1", notes=False), "a-b", unmanaged=True) is Verdict.KEEP
+    assert verdict(key("a-b", "user1", notes=False), "a", unmanaged=True) is Verdict.KEEP, "it may be of the lab a"
+    assert verdict(key("ab", "user1", notes=False), "a", unmanaged=True) is Verdict.BLOCK
+
+
+def test_only_the_own_pattern_is_looked_at() -> None:
+    rows = [key("dead1", lab="team-dead1"), key("dead1", "user1"), key("dead1", lab="xvirtkey-dead1")]
+    assert [row.alias for row, _verdict in Reaping.of(rows, Living.of(["alive"]), RULES, NOW).verdicts] == ["virtkey-dead1-user1"]
+
+
+def reaping(*rows: LiveKey, **rules: Any) -> Reaping:
+    return Reaping.of(rows, Living.of(["alive"]), replace(RULES, **rules), NOW)
+
+
+def test_the_share_of_the_fleet() -> None:
+    living = [key("alive", f"user{number}") for number in range(8)]
+    ignored = [key(f"gone{number}", notes=False) for number in range(50)]
+    reaping(*living, *ignored, key("dead1"), marked(1, user="user1")).check()
+    with pytest.raises(Refused, match=r"3 of 11 keys \(27.3 %\) would be of labs that live no more") as error:
+        reaping(*living, key("dead1"), marked(1, user="user1"), marked(99, user="user2")).check()
+    assert error.value.code == "too_many_orphans"
+    reaping(*living, key("dead1"), marked(1, user="user1"), marked(99, user="user2"), max_share=27.3).check()
+    with pytest.raises(Refused):
+        reaping(*living, key("dead1"), marked(1, user="user1"), marked(99, user="user2"), max_share=27.2).check()
+    reaping().check()
+    with pytest.raises(ValueError, match="max_share is 101"):
+        replace(RULES, max_share=101)
+
+
+def written(run: Reaping, row: LiveKey) -> dict[str, Any]:
+    """What is written of a key."""
+    plan = plan_update([row], run.change, value_of=lambda _alias, _generation: "", now=NOW)
+    return {name: value for call in plan.keys[0].calls for name, value in call.payload.items() if name != "key"}
+
+
+def test_blocking_notes_the_time_and_keeps_all_else() -> None:
+    row = key("dead1", metadata={"owner": "ada"})
+    body = written(reaping(row), row)
+    assert body["blocked"] is True and "duration" not in body
+    assert body["metadata"] == {**row.metadata, ORPHAN: {"since": "2026-11-25T12:00:00Z"}}
+
+
+def test_what_another_reaper_did_is_left() -> None:
+    run = reaping(key("dead1"))
+    assert written(run, marked(0.01)) == {}
+    assert written(run, marked(1, guid="alive")) != {}
+    assert written(run, key("alive")) == {}, "unblocked already"
+
+
+def test_a_lab_that_came_back_is_as_it_was() -> None:
+    back, stopped = marked(5, guid="alive"), marked(5, guid="alive", stopped=True)
+    assert written(reaping(), back)["blocked"] is False
+    assert ORPHAN not in written(reaping(), back)["metadata"]
+    assert "blocked" not in written(reaping(), stopped), "somebody else had stopped it"
+    assert ORPHAN not in written(reaping(), stopped)["metadata"]
+
+
+def test_what_was_stopped_before_is_noted() -> None:
+    row = key("dead1", blocked=True)
+    assert written(reaping(), row)["metadata"][ORPHAN] == {"since": "2026-11-25T12:00:00Z", "stopped": True}
+
+
+def test_what_is_deleted_is_looked_at_again() -> None:
+    old, other, fresh = marked(99), marked(99, user="user1"), marked(1, user="user2")
+    run = reaping(old, other, fresh)
+    unblocked = key("dead1", "user1")
+    assert run.still([old, unblocked, fresh, marked(99, guid="dead2")]) == [old]
+
+
+def test_the_report() -> None:
+    run = reaping(key("alive"), key("dead1", "user1", spend=2, metadata={"owner": "ada"}), marked(1, user="user2"), marked(99, guid="dead2"))
+    one, two = run.report()
+    assert one["keys"] == {"block": 1, "wait": 1} and (one["owner"], one["spend"]) == ("ada", 2.0)
+    assert (one["orphaned_at"], one["deleted_from"]) == ("2026-11-25T11:00:00Z", "2026-11-28T11:00:00Z")
+    assert (two["guid"], two["keys"]) == ("dead2", {"delete": 1})
+    assert run.counts() == {"keep": 1, "unblock": 0, "young": 0, "block": 1, "wait": 1, "delete": 1, "unmanaged": 0}
