@@ -219,6 +219,17 @@ def test_a_run_that_was_cut_off_is_finished_by_the_next_and_retires_nothing_befo
     assert all(target.works(value) for value in values(rest).values())
 
 
+def test_a_value_that_the_target_refuses_is_a_failure_and_nothing_is_retired(move: Move) -> None:
+    move.source.lab()
+    before = move.source.rows
+    refusal = Harm("answer", "GET /models", status=401, body={"error": {"message": "unknown", "type": "token_not_found_in_db"}})
+    with FaultyProxy(move.target.url, refusal) as proxy:
+        broken = {"url": proxy.url, "api_key": move.target.gateway.master_key}
+        for retire in (False, True):
+            result = move(target=broken, check_models=False, retire_source=retire)
+            assert result["code"] == "incomplete" and "the target refuses its value" in result["msg"] and move.source.rows == before
+
+
 # -------------------------------------------------------------------------------------------------------- the playbook
 def test_the_playbook(move: Move, playbook: Playbooks) -> None:
     source, target = move.source, move.target
