@@ -9,7 +9,7 @@ Type names for annotations come from there too: ``from gateway_fixtures import G
 from __future__ import annotations
 
 from browser import browser
-from gateway_fixtures import gateway, gateway_home, playbook, unique
+from gateway_fixtures import gateway, gateway_home, other_gateway, playbook, unique
 from kube_fixtures import kube, namespace, pytest_collection_finish
 from live_modules import live
 from request_desk import desk
@@ -25,6 +25,7 @@ __all__ = [
     "kube",
     "live",
     "namespace",
+    "other_gateway",
     "playbook",
     "pytest_collection_finish",
     "smtp",
