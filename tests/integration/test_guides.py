@@ -1,0 +1,153 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""Every command of every guide is run, on the real gateway, and what the guide shows is what is seen; or it is named here, with the reason.
+
+The commands of a page run one after another in one folder with one environment, as its reader types them. Where the page says
+"abc12" or "smtp.example.com", the test has a lab and a mail server of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import run_module
+
+from gateway_fixtures import ANSIBLE_ENVIRONMENT, MOCK_MODELS, Gateway
+from guide_pages import GUIDES, Command, File, agrees, steps
+from smtp_fixtures import SmtpFactory
+
+README = GUIDES.parents[2] / "README.md"
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(GUIDES.glob("*.rst"))}
+
+# Page, how the command begins, and why it is not run here.
+NOT_RUN = [
+    ("contributing", "make ", "make test is what runs this test, and the gates are run by make lint"),
+    ("figures", "make bench", "takes minutes; tests/unit/test_bench.py has its parts"),
+    ("threat_model", "make leak-check", "takes minutes; CI runs it"),
+    ("gateway_admin", "ansible-playbook rhpds.litellm_virtual_keys.init", "starts a gateway; test_gateway_embedded.py does"),
+    ("requests", "kubectl ", "test_request_store_kubernetes.py approves so, on a real Kubernetes API"),
+]
+
+KEY = re.compile(r"sk-[A-Za-z0-9_-]{20,}")
+REQUEST = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+
+
+def reason_not_to_run(page: str, command: str) -> str:
+    return next((reason for where, start, reason in NOT_RUN if where == page and command.startswith(start)), "")
+
+
+def commands(page: str) -> list[Command]:
+    return [step for step in steps(PAGES[page]) if isinstance(step, Command)]
+
+
+class Reader:
+    """Somebody who reads a page and types what it says."""
+
+    def __init__(self, gateway: Gateway, unique: str, folder: Path) -> None:
+        self.gateway, self.guid, self.folder = gateway, unique, folder
+        self.printed = ""
+        self.words = {
+            "https://litellm.example.com": gateway.url,
+            "http://127.0.0.1:4000": gateway.url,
+            "LITELLM_MASTER_KEY=sk-...": f"LITELLM_MASTER_KEY={gateway.master_key}",
+            "/var/lib/litellm": str(gateway.dir),
+            "abc12": unique,
+        }
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("LITELLM_", "SMTP_"))}
+        self.environment |= {
+            **ANSIBLE_ENVIRONMENT,
+            "ANSIBLE_STDOUT_CALLBACK": "rhpds.litellm_virtual_keys.plain",
+            "XDG_STATE_HOME": str(folder / "state"),
+            "LITELLM_BASE_URL": gateway.url,
+            "LITELLM_MASTER_KEY": gateway.master_key,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+
+    def told(self, text: str) -> str:
+        """What the page says, in this reader's world."""
+        return re.sub("|".join(map(re.escape, sorted(self.words, key=len, reverse=True))), lambda found: self.words[found[0]], text)
+
+    def follow(self, page: str) -> None:
+        """Do what the page says. Fails with all that is not as the page shows it."""
+        wrong = []
+        for step in steps(PAGES[page]):
+            if isinstance(step, File):
+                (self.folder / step.name).write_text(self.told(step.content))
+            elif not reason_not_to_run(page, step.text):
+                seen, status = self.type(self.told(step.text))
+                if status or (step.seen and not agrees(self.told(step.seen), seen)):
+                    wrong.append(f"{page}.rst:{step.line}: $ {step.text}\n--- shows\n{self.told(step.seen)}\n--- status {status}, seen\n{seen}")
+        assert not wrong, "\n\n".join(wrong)
+        assert self.gateway.master_key not in self.printed
+
+    def type(self, command: str) -> tuple[str, int]:
+        """Standard output (all output of what fails) and status. What is exported stays."""
+        kept = self.folder / "environment"
+        script = f"set -o pipefail\n{command}\nstatus=$?; env -0 > '{kept}'; exit $status"
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
+        )
+        self.environment = dict(line.split("=", 1) for line in kept.read_text().split("\0") if "=" in line)
+        kept.unlink()
+        print(f"$ {command}\n{done.stdout}")
+        self.printed += done.stdout + done.stderr
+        return done.stdout + (done.stderr if done.returncode else ""), done.returncode
+
+    def module(self, name: str, **arguments: object) -> dict[str, object]:
+        result = run_module(name, {"url": self.gateway.url, "api_key": self.gateway.master_key, **arguments})
+        assert not result.get("failed"), result["msg"]
+        return result
+
+    def rows(self) -> list[dict[str, object]]:
+        """The keys that the page made."""
+        mine = {self.guid, *REQUEST.findall(self.printed)}
+        return [row for row in self.gateway.keys("") if any(name in row["key_alias"] for name in mine)]
+
+
+@pytest.fixture
+def reader(gateway: Gateway, unique: str, tmp_path: Path, smtp: SmtpFactory) -> Iterator[Reader]:
+    reader = Reader(gateway, unique, tmp_path)
+    yield reader
+    if tokens := [row["token"] for row in reader.rows()]:
+        gateway.post("/key/delete", keys=tokens)
+
+
+# ------------------------------------------------------------------------------------------ what readers have already
+def a_lab(reader: Reader) -> None:
+    """Keys of the lab abc12."""
+    users = [{"user": f"user{number}"} for number in range(1, 4)]
+    reader.module("virtual_keys", guid=reader.guid, keys=users, models=MOCK_MODELS[:1], duration="30d", package="ai-developer")
+
+
+SET_UP: dict[str, list[Callable[[Reader], None]]] = {"usage": [a_lab], "threat_model": [a_lab]}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if any(not reason_not_to_run(page, command.text) for command in commands(page))])
+def test_what_a_guide_says_is_what_happens(page: str, reader: Reader, smtp: SmtpFactory) -> None:
+    server = smtp(tls="starttls", users={"keys": "kept-secret"})
+    reader.words |= {"smtp.example.com": f"{server.host} SMTP_PORT={server.port} SSL_CERT_FILE={server.ca_path}", "SMTP_PASSWORD=...": "SMTP_PASSWORD=kept-secret"}
+    for prepare in SET_UP.get(page, []):
+        prepare(reader)
+    reader.follow(page)
+
+
+@pytest.mark.parametrize(("page", "start", "reason"), NOT_RUN)
+def test_what_is_not_run_is_in_the_guide(page: str, start: str, reason: str) -> None:
+    assert reason and any(command.text.startswith(start) for command in commands(page)), "take it out of NOT_RUN"
+
+
+def test_what_is_seen_is_compared() -> None:
+    assert agrees("a  b\n...", "a b\nc\nd")
+    assert agrees("KEY  ...  1\nTOTAL", "KEY x 1\nTOTAL\n")
+    assert not agrees("3 keys", "13 keys")
+    assert not agrees("3 keys", "")
