@@ -7,7 +7,7 @@
   to the next command are what is seen on standard output. Where there are none, anything may be.
 - A block whose first line is a comment with a file's name, ``# chain.yml``, is a file that the reader has from then on.
 
-In what is seen, ``...`` stands for anything, also for several lines, and any blanks are as good as others.
+In what is seen, ``...`` stands for anything, also for several lines. Any blanks are as good as others, any date and time as another.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 GUIDES = Path(__file__).parents[2] / "docs" / "docsite" / "rst"
 BLOCK = re.compile(r"^( *)\.\. code-block:: *(\S+)\n((?:\1 +\S.*\n|[ ]*\n)+)", re.MULTILINE)
+TIME = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:]{8}Z)?\b")
 FILE = re.compile(r"# ([\w.-]+\.\w+)\n")
 
 
@@ -46,6 +47,11 @@ def steps(text: str) -> Iterator[File | Command]:
             yield File(name[1], body.strip("\n") + "\n")
 
 
+def blocks(text: str, language: str) -> list[str]:
+    """What is in the blocks of a language."""
+    return [textwrap.dedent(block[3]).strip("\n") + "\n" for block in BLOCK.finditer(text) if block[2] == language]
+
+
 def _commands(body: str, first: int) -> Iterator[Command]:
     lines = body.split("\n")
     at = [number for number, line in enumerate(lines) if line.startswith("$ ")]
@@ -59,6 +65,7 @@ def _commands(body: str, first: int) -> Iterator[Command]:
 
 def agrees(shown: str, seen: str) -> bool:
     """Whether a page shows what was seen."""
+    shown, seen = TIME.sub("TIME", shown), TIME.sub("TIME", seen)
     parts = [re.escape(" ".join(part.split())) for part in shown.split("...")]
     pattern = ".*".join(parts).replace(r"\ ", " *")
     return re.fullmatch(" *".join(("", pattern, "")), " ".join(seen.split())) is not None

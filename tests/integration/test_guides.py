@@ -9,13 +9,13 @@ The commands of a page run one after another in one folder with one environment,
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -23,7 +23,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key imp
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import run_module
 
 from gateway_fixtures import ANSIBLE_ENVIRONMENT, MOCK_MODELS, Gateway
-from guide_pages import GUIDES, Command, File, agrees, steps
+from guide_pages import GUIDES, Command, File, agrees, blocks, steps
 from smtp_fixtures import SmtpFactory
 
 README = GUIDES.parents[2] / "README.md"
@@ -38,7 +38,6 @@ NOT_RUN = [
     ("requests", "kubectl ", "test_request_store_kubernetes.py approves so, on a real Kubernetes API"),
 ]
 
-KEY = re.compile(r"sk-[A-Za-z0-9_-]{20,}")
 REQUEST = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
 
@@ -53,8 +52,9 @@ def commands(page: str) -> list[Command]:
 class Reader:
     """Somebody who reads a page and types what it says."""
 
-    def __init__(self, gateway: Gateway, unique: str, folder: Path) -> None:
-        self.gateway, self.guid, self.folder = gateway, unique, folder
+    def __init__(self, gateway: Gateway, unique: str, folder: Path, smtp: SmtpFactory) -> None:
+        self.gateway, self.guid, self.folder, self.smtp = gateway, unique, folder, smtp
+        self.queue = folder / "state" / "rhpds-litellm-virtual-keys" / "requests"
         self.printed = ""
         self.words = {
             "https://litellm.example.com": gateway.url,
@@ -103,12 +103,14 @@ class Reader:
         self.printed += done.stdout + done.stderr
         return done.stdout + (done.stderr if done.returncode else ""), done.returncode
 
-    def module(self, name: str, **arguments: object) -> dict[str, object]:
-        result = run_module(name, {"url": self.gateway.url, "api_key": self.gateway.master_key, **arguments})
+    def module(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """A module in this process, to prepare something."""
+        gateway = {"url": self.gateway.url, "api_key": self.gateway.master_key} if name == "virtual_keys" else {}
+        result = run_module(name, {**gateway, **arguments}, no_log=True)
         assert not result.get("failed"), result["msg"]
         return result
 
-    def rows(self) -> list[dict[str, object]]:
+    def rows(self) -> list[dict[str, Any]]:
         """The keys that the page made."""
         mine = {self.guid, *REQUEST.findall(self.printed)}
         return [row for row in self.gateway.keys("") if any(name in row["key_alias"] for name in mine)]
@@ -116,8 +118,12 @@ class Reader:
 
 @pytest.fixture
 def reader(gateway: Gateway, unique: str, tmp_path: Path, smtp: SmtpFactory) -> Iterator[Reader]:
-    reader = Reader(gateway, unique, tmp_path)
+    reader = Reader(gateway, unique, tmp_path, smtp)
     yield reader
+    for row in gateway.get("/v2/model/info", size=1000)["data"]:
+        if unique in row["model_name"]:
+            gateway.post("/model/delete", id=row["model_info"]["id"])
+    gateway.request("DELETE", f"/credentials/{unique}")
     if tokens := [row["token"] for row in reader.rows()]:
         gateway.post("/key/delete", keys=tokens)
 
@@ -129,13 +135,77 @@ def a_lab(reader: Reader) -> None:
     reader.module("virtual_keys", guid=reader.guid, keys=users, models=MOCK_MODELS[:1], duration="30d", package="ai-developer")
 
 
-SET_UP: dict[str, list[Callable[[Reader], None]]] = {"usage": [a_lab], "threat_model": [a_lab]}
+def a_mail_server(reader: Reader) -> None:
+    """smtp.example.com; and the file by which the reader's programs trust it."""
+    server = reader.smtp(tls="starttls", users={"keys": "kept-secret"})
+    reader.words |= {"smtp.example.com": f"{server.host} SMTP_PORT={server.port}", "SMTP_PASSWORD=...": "SMTP_PASSWORD=kept-secret"}
+    reader.environment["SSL_CERT_FILE"] = str(server.ca_path)
+
+
+def a_provider_and_a_project(reader: Reader) -> None:
+    """Names that no other test has, and the key that set_key would ask for."""
+    name = reader.guid
+    reader.words |= {
+        "provider=openai": f"provider=openai -e credential={name}",
+        "gpt-4o-mini": f"{name}-mini",
+        "gpt-4o": f"{name}-large",
+        "My Project": f"My {name}",
+        "my-project": f"my-{name}",
+    }
+    reader.environment["PROVIDER_KEY"] = "sk-of-a-provider"
+
+
+def a_granted_request_and_a_program(reader: Reader) -> None:
+    """Ada's request, which was approved; the file with a key; and a program that calls a model with it."""
+    asked = reader.module("key_request", email="ada@example.com", package="ai-developer", directory=str(reader.queue))["request"]
+    reader.module("key_requests", directory=str(reader.queue), requests=[{"request_id": asked["request_id"], "state": "approved"}])
+    made = reader.module("virtual_keys", guid=reader.guid, keys=[{}], models=MOCK_MODELS[:1])["virtual_keys"][0]
+    file = {"path": str(reader.folder / "litellm.env"), "value": made["value"], "alias": made["alias"]}
+    reader.module("key_env_file", url=reader.gateway.url, files=[file])
+    (reader.folder / "my_program.py").write_text(PROGRAM)
+
+
+PROGRAM = f"""import json, os, urllib.request
+ask = {{"model": "{MOCK_MODELS[0]}", "messages": [{{"role": "user", "content": "Hello!"}}]}}
+headers = {{"Authorization": "Bearer " + os.environ["OPENAI_API_KEY"], "Content-Type": "application/json"}}
+request = urllib.request.Request(os.environ["OPENAI_BASE_URL"] + "/chat/completions", json.dumps(ask).encode(), headers)
+print(json.load(urllib.request.urlopen(request))["choices"][0]["message"]["content"])
+"""
+
+
+def a_chain_and_cases(reader: Reader) -> None:
+    """The first chain of the page in policy.yml, and its table in cases.csv."""
+    page = PAGES["approval_rules"]
+    (reader.folder / "policy.yml").write_text("approval_plugins:\n" + blocks(page, "yaml")[0])
+    (table,) = [block for block in blocks(page, "text") if block.startswith("# who gets what")]
+    (reader.folder / "cases.csv").write_text(table)
+
+
+def labs_of_which_one_is_dead(reader: Reader) -> None:
+    """The lab abc12, a lab that is on no list of living labs and is old enough to be believed dead, and nine that live."""
+    a_lab(reader)
+    dead = f"{reader.guid}dead"
+    for guid in (dead, *(f"{reader.guid}n{number}" for number in range(9))):
+        reader.module("virtual_keys", guid=guid, keys=[{}], models=MOCK_MODELS[:1], duration="30d")
+    with psycopg.connect(reader.gateway.database_url, autocommit=True) as database:
+        database.execute("UPDATE \"LiteLLM_VerificationToken\" SET created_at = now() - interval '2 days' WHERE key_alias = %s", (f"virtkey-{dead}",))
+    living = {LiveKey.from_row(row).guid for row in reader.gateway.keys("virtkey-")} - {dead, None, ""}
+    (reader.folder / "live.txt").write_text("".join(f"{guid}\n" for guid in sorted(map(str, living))))
+
+
+SET_UP: dict[str, list[Callable[[Reader], None]]] = {
+    "approval_rules": [a_chain_and_cases],
+    "fleet": [labs_of_which_one_is_dead],
+    "gateway_admin": [a_provider_and_a_project],
+    "requester": [a_granted_request_and_a_program],
+    "requests": [a_mail_server],
+    "threat_model": [a_lab],
+    "usage": [a_lab],
+}
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(not reason_not_to_run(page, command.text) for command in commands(page))])
-def test_what_a_guide_says_is_what_happens(page: str, reader: Reader, smtp: SmtpFactory) -> None:
-    server = smtp(tls="starttls", users={"keys": "kept-secret"})
-    reader.words |= {"smtp.example.com": f"{server.host} SMTP_PORT={server.port} SSL_CERT_FILE={server.ca_path}", "SMTP_PASSWORD=...": "SMTP_PASSWORD=kept-secret"}
+def test_what_a_guide_says_is_what_happens(page: str, reader: Reader) -> None:
     for prepare in SET_UP.get(page, []):
         prepare(reader)
     reader.follow(page)
