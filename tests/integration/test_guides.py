@@ -158,7 +158,8 @@ def a_provider_and_a_project(reader: Reader) -> None:
 def a_granted_request_and_a_program(reader: Reader) -> None:
     """Ada's request, which was approved; the file with a key; and a program that calls a model with it."""
     asked = reader.module("key_request", email="ada@example.com", package="ai-developer", directory=str(reader.queue))["request"]
-    reader.module("key_requests", directory=str(reader.queue), requests=[{"request_id": asked["request_id"], "state": "approved"}])
+    granted = {"request_id": asked["request_id"], "action": "approve", "reason": "Addresses of example.com get keys."}
+    reader.module("key_requests", directory=str(reader.queue), changes=[granted])
     made = reader.module("virtual_keys", guid=reader.guid, keys=[{}], models=MOCK_MODELS[:1])["virtual_keys"][0]
     file = {"path": str(reader.folder / "litellm.env"), "value": made["value"], "alias": made["alias"]}
     reader.module("key_env_file", url=reader.gateway.url, files=[file])
