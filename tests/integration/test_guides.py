@@ -9,6 +9,7 @@ The commands of a page run one after another in one folder with one environment,
 
 from __future__ import annotations
 
+import datetime
 import os
 import re
 import subprocess
@@ -56,12 +57,16 @@ class Reader:
         self.gateway, self.guid, self.folder, self.smtp = gateway, unique, folder, smtp
         self.queue = folder / "state" / "rhpds-litellm-virtual-keys" / "requests"
         self.printed = ""
+        today = datetime.datetime.now(datetime.UTC).date()
         self.words = {
             "https://litellm.example.com": gateway.url,
             "http://127.0.0.1:4000": gateway.url,
             "LITELLM_MASTER_KEY=sk-...": f"LITELLM_MASTER_KEY={gateway.master_key}",
             "/var/lib/litellm": str(gateway.dir),
             "abc12": unique,
+            "2026-11-01": str(today - datetime.timedelta(days=20)),
+            "2026-11-30": str(today),
+            "2026-12-01": str(today + datetime.timedelta(days=6)),
         }
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("LITELLM_", "SMTP_"))}
         self.environment |= {
