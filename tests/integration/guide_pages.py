@@ -68,4 +68,4 @@ def agrees(shown: str, seen: str) -> bool:
     shown, seen = TIME.sub("TIME", shown), TIME.sub("TIME", seen)
     parts = [re.escape(" ".join(part.split())) for part in shown.split("...")]
     pattern = ".*".join(parts).replace(r"\ ", " *")
-    return re.fullmatch(" *".join(("", pattern, "")), " ".join(seen.split())) is not None
+    return re.fullmatch(f" *{pattern} *", " ".join(seen.split())) is not None

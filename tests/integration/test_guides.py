@@ -27,7 +27,6 @@ from gateway_fixtures import ANSIBLE_ENVIRONMENT, MOCK_MODELS, Gateway
 from guide_pages import GUIDES, Command, File, agrees, blocks, steps
 from smtp_fixtures import SmtpFactory
 
-README = GUIDES.parents[2] / "README.md"
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(GUIDES.glob("*.rst"))}
 
 # Page, how the command begins, and why it is not run here.

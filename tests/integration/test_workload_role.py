@@ -408,10 +408,10 @@ def test_fault_11_every_variable_has_an_effect():
 UPSTREAM_VARIABLES = """models duration subscription_package alias_format user_id_format metadata api_timeout verify_ssl retry_count retry_delay
     max_budget include_docling docling_model store_key_in_facts display_key enable_user_info_messages enable_user_info_data
     write_bastion_profile bastion_group user_info_messages delete_method key_id force_db_delete postgres_pod postgres_db namespace multi_user
-    user_count user_base user_email_domain""".split()
+    user_count user_base user_email_domain"""
 
 
-@pytest.mark.parametrize("name", UPSTREAM_VARIABLES)
+@pytest.mark.parametrize("name", UPSTREAM_VARIABLES.split())
 def test_fault_11_each_variable_of_release_1_3_2_works_or_is_refused_and_the_guide_says_so(name):
     root = Path(__file__).parents[2]
     role = root / "roles" / "ocp4_workload_litellm_virtual_keys"
