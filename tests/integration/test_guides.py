@@ -151,6 +151,8 @@ def a_provider_and_a_project(reader: Reader) -> None:
     name = reader.guid
     reader.words |= {
         "provider=openai": f"provider=openai -e credential={name}",
+        "key openai": f"key {name}",
+        "openai  openai": f"{name}  openai",
         "gpt-4o-mini": f"{name}-mini",
         "gpt-4o": f"{name}-large",
         "My Project": f"My {name}",
