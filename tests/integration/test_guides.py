@@ -191,7 +191,7 @@ def a_chain_and_cases(reader: Reader) -> None:
 def labs_of_which_one_is_dead(reader: Reader) -> None:
     """The lab abc12, a lab that is on no list of living labs and is old enough to be believed dead, and nine that live."""
     a_lab(reader)
-    dead = f"{reader.guid}dead"
+    dead = reader.words["old77"] = f"{reader.guid}dead"
     for guid in (dead, *(f"{reader.guid}n{number}" for number in range(9))):
         reader.module("virtual_keys", guid=guid, keys=[{}], models=MOCK_MODELS[:1], duration="30d")
     with psycopg.connect(reader.gateway.database_url, autocommit=True) as database:
