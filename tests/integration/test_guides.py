@@ -170,6 +170,7 @@ def a_granted_request_and_a_program(reader: Reader) -> None:
     file = {"path": str(reader.folder / "litellm.env"), "value": made["value"], "alias": made["alias"]}
     reader.module("key_env_file", url=reader.gateway.url, files=[file])
     (reader.folder / "my_program.py").write_text(PROGRAM)
+    reader.words["Hello from granite!"] = "This is a mock answer of the gateway; no provider was asked."
 
 
 PROGRAM = f"""import json, os, urllib.request
