@@ -14,6 +14,7 @@ from kube_fixtures import kube, namespace, pytest_collection_finish
 from live_modules import live
 from request_desk import desk
 from smtp_fixtures import smtp
+from tls_provider import tls_provider
 from vendor_gateway import vendor_gateway
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "playbook",
     "pytest_collection_finish",
     "smtp",
+    "tls_provider",
     "unique",
     "vendor_gateway",
 ]

@@ -36,6 +36,17 @@ NOT_RUN = [
     ("threat_model", "make leak-check", "takes minutes; CI runs it"),
     ("gateway_admin", "ansible-playbook rhpds.litellm_virtual_keys.init", "starts a gateway; test_gateway_embedded.py does"),
     ("requests", "kubectl ", "test_request_store_kubernetes.py approves so, on a real Kubernetes API"),
+    ("gateway", "ansible-playbook rhpds.litellm_virtual_keys.gateway", "starts a gateway; test_gateway_embedded.py does"),
+    ("awx", "cp ", "copies out of an installed collection"),
+    ("awx", "cd llm-keys", "pushes to a git server"),
+    ("awx", "ansible-builder ", "pulls images"),
+    ("awx", "podman ", "pushes to a registry"),
+    ("awx", "export ", "only for what is not run"),
+    ("awx", "ansible-playbook rhpds.litellm_virtual_keys.awx", "test_awx_catalog.py does, with a server that answers as AWX does"),
+    ("events", "pip ", "would change the tools of the test"),
+    ("events", "export ", "only for what is not run"),
+    ("events", "ansible-rulebook ", "runs until it is stopped; test_events.py does"),
+    ("events", "curl ", "test_events.py sends it"),
 ]
 
 REQUEST = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b")

@@ -22,6 +22,14 @@ PERSON = "ada@company.example"
 REVIEWED = "rev@company.example"
 
 
+AWX = {"awx_catalog_image": "registry.example.com/llm-keys:1", "awx_catalog_project_scm_url": "https://git.example.com/llm-keys.git"}
+
+
+def event(name: str, **payload: Any) -> dict[str, Any]:
+    """What a rulebook tells a playbook."""
+    return {"ansible_eda": {"event": {"payload": {"event": name, **payload}}}}
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
     """One run of a playbook. `variables` come on top of those of the story; with `check` it is done in check mode first."""
@@ -41,6 +49,8 @@ def shared(folder: Path) -> dict[str, Any]:
     """What every run is told, beside the secrets. All that is written goes below the folder."""
     return {
         "output_dir": str(folder / "output"),
+        "report_html": str(folder / "output" / "usage.html"),
+        "file": str(folder / "output" / "project.env"),
         "key_requests_directory": str(folder / "queue"),
         "key_requests_rules": [
             {"name": "denylist", "config": {"list": ["*llama*"]}},
@@ -61,6 +71,14 @@ def story(guid: str, wrong: Mapping[str, str]) -> Sequence[Run]:
     lab = {"guid": guid}
     return (
         Run("gateway"),
+        Run("init"),
+        Run("serve"),
+        Run("set_key", {"provider": "openai", "credential": guid, "models": f"{guid}-small"}),
+        Run("set_key", {"provider": "opnai"}, fails=True, name="an unknown provider"),
+        Run("list_keys"),
+        Run("keys_create", {"project": guid, "models": MOCK_MODELS[0]}),
+        Run("keys_create", {"project": guid, "litellm_master_key": wrong["master_key"]}, fails=True, name="a wrong master key"),
+        Run("keys_revoke", {"project": guid}),
         Run("provision", {**lab, "num_users": 2}),
         Run("provision", {**lab, "num_users": 2}, name="again"),
         Run("provision", {**lab, "litellm_url": NOWHERE, "ocp4_workload_litellm_virtual_keys_retry_count": 0}, fails=True, name="the gateway is down"),
@@ -70,6 +88,17 @@ def story(guid: str, wrong: Mapping[str, str]) -> Sequence[Run]:
         Run("list", lab),
         Run("extend", {**lab, "ocp4_workload_litellm_virtual_keys_extend_for": "60d"}),
         Run("rotate", {**lab, "ocp4_workload_litellm_virtual_keys_rotation": "r1"}),
+        Run("preflight", {**lab, "num_users": 2}),
+        Run("preflight", {**lab, "litellm_derivation_secret": wrong["secret"]}, fails=True, name="another secret"),
+        Run("reap", {"live_labs": [guid]}),
+        Run("reap", {"live_file": "no-such-file", "stage": "delete"}, fails=True),
+        Run("report"),
+        Run("stats"),
+        Run("event_request", event("request_submitted", request_id="r-1"), check=False),
+        Run("event_alert", event("budget_crossed", event_group="key", spend=1.5, key_alias=None)),
+        Run("event_ended", {**event("lab_ended", guid=guid), "live_labs": [guid]}),
+        Run("event_ended", event("lab_ended", guid="../" + wrong["secret"]), fails=True, name="a body of another shape"),
+        Run("awx", {"awx_catalog_host": NOWHERE, "awx_catalog_token": wrong["secret"], **AWX}, fails=True, name="no AWX answers"),
         Run("request", {"email": PERSON, "package": "dev"}),
         Run("request", {"email": REVIEWED, "model": MOCK_MODELS[1]}, name="for review"),
         Run("process_requests", {"key_delivery_smtp_password": wrong["smtp_password"]}, check=False, name="a wrong SMTP password"),
