@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 """Reads the guides as somebody does who types what they show: the commands of a page, what is seen after each, and the files.
 
-- A block ``console`` has commands, each on a line that begins with ``$ ``, or on several that end with a backslash. The lines up
+- A block ``console`` has commands, each on a line that begins with ``$ `` (or ``# ``, as root), or on several that end with a backslash. The lines up
   to the next command are what is seen on standard output. Where there are none, anything may be.
 - A block whose first line is a comment with a file's name, ``# chain.yml``, is a file that the reader has from then on.
 
@@ -54,12 +54,12 @@ def blocks(text: str, language: str) -> list[str]:
 
 def _commands(body: str, first: int) -> Iterator[Command]:
     lines = body.split("\n")
-    at = [number for number, line in enumerate(lines) if line.startswith("$ ")]
-    for begin, end in zip(at, [*at[1:], len(lines)], strict=True):
+    at = [number for number, line in enumerate(lines) if line.startswith(("$ ", "# "))]
+    for begin, end in zip(at, [*at, len(lines)][1:], strict=True):
         last = begin
         while lines[last].endswith("\\"):
             last += 1
-        text = "\n".join(lines[begin : last + 1]).removeprefix("$ ")
+        text = "\n".join(lines[begin : last + 1])[2:]
         yield Command(first + begin, text, "\n".join(lines[last + 1 : end]).strip())
 
 
