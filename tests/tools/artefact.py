@@ -61,9 +61,8 @@ def docs() -> Path:
     do([*make, "rhpds.litellm_virtual_keys"])
     shutil.copytree(rst, folder / "rst", dirs_exist_ok=True)
     # antsibull-docs takes along the pages, not the pictures on them.
-    for images in Path("docs/docsite/rst").glob("images"):
-        (figures,) = (folder / "rst").rglob("figures.rst")
-        shutil.copytree(images, figures.parent / images.name, dirs_exist_ok=True)
+    (page,) = (folder / "rst").rglob("architecture.rst")
+    shutil.copytree(Path("docs/docsite/rst/images"), page.parent / "images", dirs_exist_ok=True)
     do(["sphinx-build", "-q", "-b", "html", "-c", folder, folder / "rst", folder / "html"])
     return folder / "html" / "index.html"
 
