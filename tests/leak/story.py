@@ -109,6 +109,8 @@ def story(guid: str, wrong: Mapping[str, str]) -> Sequence[Run]:
         Run("deny", {"request_id": "no-such-request"}, fails=True),
         Run("notices"),
         Run("policy_check", {"policy_check_rules": [{"name": "denylist", "config": {"lost": []}}]}, fails=True),
+        Run("migrate", {**lab, "target_url": NOWHERE, "target_master_key": wrong["master_key"]}, fails=True, name="no target answers"),
+        Run("adopt", {**lab, "litellm_master_key": wrong["master_key"]}, fails=True, name="a wrong master key"),
         Run("destroy", {**lab, "litellm_master_key": wrong["master_key"]}, fails=True, name="a wrong master key"),
         Run("destroy", lab),
         Run("destroy", lab, name="again"),
