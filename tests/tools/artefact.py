@@ -103,10 +103,12 @@ def demo() -> None:
     folder = output("installed")
     collections, elsewhere = folder / "collections", folder / "elsewhere"
     elsewhere.mkdir()
+    config = folder / "ansible.cfg"
+    config.touch()
     # Nothing that leads to the checkout, or to a setting or a collection in somebody's home.
     mine = ("ANSIBLE_", "MYPYPATH", "PYTHONPATH", "PWD", "OLDPWD")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
-    environ |= {"ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_CONFIG": os.devnull, "ANSIBLE_HOME": str(folder / "home"), "ANSIBLE_NOCOLOR": "1"}
+    environ |= {"ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_CONFIG": str(config), "ANSIBLE_HOME": str(folder / "home"), "ANSIBLE_NOCOLOR": "1"}
     install: list[str | Path] = ["ansible-galaxy", "collection", "install", "--no-deps", "--offline", "-p", collections, archive]
     do(install, cwd=elsewhere, env=environ)
     do(["ansible-galaxy", "collection", "verify", "--offline", COLLECTION], cwd=elsewhere, env=environ)
