@@ -122,7 +122,7 @@ docs: ## Build the documentation site, outside of the checkout
 
 .PHONY: setup
 setup: ## Only install what the targets need
-	@$(WORKSHOP) setup demo test lint collections >/dev/null
+	@$(WORKSHOP) setup demo test lint collections platform >/dev/null
 
 .PHONY: pins
 pins: ## Pin the newest tools that tests/requirements/*.in allow

@@ -49,6 +49,8 @@ def admin(gateway: Gateway, playbook: Playbooks, unique: str) -> Iterator[Admin]
 def test_an_admins_day(admin: Admin, tmp_path: Path) -> None:
     name = admin.name
     provider = ("-e", "provider=openai", "-e", f"credential={name}", "-e", f"models={name}-small,{name}-large")
+    foretold = admin("set_key", *provider, "--check", PROVIDER_KEY=PROVIDER_KEY).output
+    assert f"key {name} (openai): created" in foretold and name not in admin("list_keys").output
     assert admin("set_key", *provider, PROVIDER_KEY=PROVIDER_KEY).output.count("created") == 3
     key_file = tmp_path / "provider.key"
     key_file.write_text(f"{PROVIDER_KEY}-next\n")

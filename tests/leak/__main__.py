@@ -47,7 +47,7 @@ WRONG = {"master_key": "sk-", "smtp_password": "", "secret": ""}
 KEYS = frozenset({"a key"})
 MEANT = (
     Place(r"output/(provision|rotate)-user-(data|info|body)\.yaml", KEYS),
-    Place(r"output/litellm\.env", KEYS),
+    Place(r"output/(litellm|project)\.env", KEYS),
 )
 """Files that are there to hold keys."""
 
@@ -71,6 +71,7 @@ class World:
         return {
             **self._variables,
             **self.gateway.variables,
+            "litellm_derivation_secret": secret,
             "ocp4_workload_litellm_virtual_keys_secret": secret,
             "key_requests_secret": secret,
             "key_delivery_smtp_host": self.server.host,
@@ -120,12 +121,17 @@ def hunt(world: World, core: str) -> list[Any]:
     started, runs, looks, leaks, faults = time.monotonic(), 0, 0, 0, 0
     with tempfile.TemporaryDirectory(prefix="leak-check-") as private, tempfile.TemporaryDirectory(prefix="leak-check-") as left:
         folder = Path(left)
+        key_file = Path(private) / "provider.key"
+        key_file.touch(mode=0o600)
+        key_file.write_text(world.named["provider's key"])
         for name in ("output", "home", "tmp"):
             (folder / name).mkdir(mode=0o700)
         for run in story(f"leak{core.replace('.', '').replace('-', '')}", world.wrong):
             for mode in (["--check", "--diff"], ["--diff"]) if run.check else (["--diff"],):
                 with Watch(hidden) as watch:
-                    status, printed = play(ansible_playbook, run, mode, {**world.variables, **shared(folder), **run.variables}, Path(private), folder)
+                    status, printed = play(
+                        ansible_playbook, run, mode, {**world.variables, "key_file": str(key_file), **shared(folder), **run.variables}, Path(private), folder
+                    )
                 found = {Leak(name, "the output") for name in hidden.found_in(printed)} | watch.leaks | set(leaks_in_files(folder, hidden, MEANT))
                 # In check mode a run cannot meet the faults of parts that it does not call.
                 wrong = (status == 0) == run.fails and not (run.fails and "--check" in mode)

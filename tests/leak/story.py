@@ -41,6 +41,8 @@ def shared(folder: Path) -> dict[str, Any]:
     """What every run is told, beside the secrets. All that is written goes below the folder."""
     return {
         "output_dir": str(folder / "output"),
+        "report_html": str(folder / "output" / "usage.html"),
+        "file": str(folder / "output" / "project.env"),
         "key_requests_directory": str(folder / "queue"),
         "key_requests_rules": [
             {"name": "denylist", "config": {"list": ["*llama*"]}},
@@ -61,6 +63,14 @@ def story(guid: str, wrong: Mapping[str, str]) -> Sequence[Run]:
     lab = {"guid": guid}
     return (
         Run("gateway"),
+        Run("init"),
+        Run("serve"),
+        Run("set_key", {"provider": "openai", "credential": guid, "models": f"{guid}-small"}),
+        Run("set_key", {"provider": "opnai"}, fails=True, name="an unknown provider"),
+        Run("list_keys"),
+        Run("keys_create", {"project": guid, "models": MOCK_MODELS[0]}),
+        Run("keys_create", {"project": guid, "litellm_master_key": wrong["master_key"]}, fails=True, name="a wrong master key"),
+        Run("keys_revoke", {"project": guid}),
         Run("provision", {**lab, "num_users": 2}),
         Run("provision", {**lab, "num_users": 2}, name="again"),
         Run("provision", {**lab, "litellm_url": NOWHERE, "ocp4_workload_litellm_virtual_keys_retry_count": 0}, fails=True, name="the gateway is down"),
@@ -70,6 +80,12 @@ def story(guid: str, wrong: Mapping[str, str]) -> Sequence[Run]:
         Run("list", lab),
         Run("extend", {**lab, "ocp4_workload_litellm_virtual_keys_extend_for": "60d"}),
         Run("rotate", {**lab, "ocp4_workload_litellm_virtual_keys_rotation": "r1"}),
+        Run("preflight", {**lab, "num_users": 2}),
+        Run("preflight", {**lab, "litellm_derivation_secret": wrong["secret"]}, fails=True, name="another secret"),
+        Run("reap", {"live_labs": [guid]}),
+        Run("reap", {"live_file": "no-such-file", "stage": "delete"}, fails=True),
+        Run("report"),
+        Run("stats"),
         Run("request", {"email": PERSON, "package": "dev"}),
         Run("request", {"email": REVIEWED, "model": MOCK_MODELS[1]}, name="for review"),
         Run("process_requests", {"key_delivery_smtp_password": wrong["smtp_password"]}, check=False, name="a wrong SMTP password"),

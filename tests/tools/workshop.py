@@ -49,7 +49,7 @@ PYTHONS: dict[str, tuple[str, ...]] = {
 DEFAULT_PYTHONS = PYTHONS["core-2.19"]
 
 # Seconds that a first installation takes on two cores, to tell the one who waits.
-TYPICAL_SECONDS = {"demo": 15, "test": 45, "drill": 45, "lint": 45, "collections": 15, "sdks": 30, "bench": 60}
+TYPICAL_SECONDS = {"demo": 15, "test": 45, "drill": 45, "lint": 45, "collections": 15, "sdks": 30, "bench": 60, "platform": 40}
 
 PIP_OPTIONS = ("--no-input", "--disable-pip-version-check", "--progress-bar=off")
 

@@ -33,8 +33,8 @@ def _payload(arguments: Mapping[str, Any], *, check: bool, diff: bool, no_log: b
 
 
 def run_module(name: str, arguments: Mapping[str, Any], *, check: bool = False, diff: bool = False, no_log: bool = True) -> dict[str, Any]:
-    """What the module returned, `failed` included. `no_log` is the task's."""
-    module = importlib.import_module(f"{MODULES}.{name}")
+    """What the module returned, `failed` included. `no_log` is the task's. A name with dots is that of a module of others."""
+    module = importlib.import_module(name if "." in name else f"{MODULES}.{name}")
     payload = _payload(arguments, check=check, diff=diff, no_log=no_log)
     printed = io.StringIO()
     with (

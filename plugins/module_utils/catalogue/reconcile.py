@@ -191,8 +191,7 @@ def result_of(outcome: Outcome, *, with_diff: bool = False) -> dict[str, Any]:
     entries: dict[Kind, list[dict[str, Any]]] = {Kind.MODEL: [], Kind.CREDENTIAL: []}
     for step in outcome.steps:
         row = step.live if step.action is Action.DELETE else after.get((step.kind, step.id), step.live)
-        shown = describe(row) if row else {"name": step.name, "params": without_secrets(step.params)}
-        entries[step.kind].append({**shown, "action": _PAST[step.action]})
+        entries[step.kind].append({**(describe(row) if row else _foretold(step)), "action": _PAST[step.action]})
     everything = [entry for kind in entries.values() for entry in kind]
     result: dict[str, Any] = {
         "changed": outcome.changed,
@@ -209,6 +208,16 @@ def result_of(outcome: Outcome, *, with_diff: bool = False) -> dict[str, Any]:
     return result
 
 
+def _foretold(step: Step) -> dict[str, Any]:
+    """An entry that check mode would make, as far as it is known by then."""
+    shown: dict[str, Any] = {"name": step.name, "params": without_secrets(step.params)}
+    return {**shown, "provider": _provider(step.info)} if step.kind is Kind.CREDENTIAL else shown
+
+
+def _provider(info: Mapping[str, Any]) -> str:
+    return str(info.get("custom_llm_provider") or "")
+
+
 def describe(row: Live) -> dict[str, Any]:
     """A live entry as modules return it. Nothing in it is secret."""
     secrets = frozenset(row.record.secrets) if row.record else frozenset[str]()
@@ -219,7 +228,7 @@ def describe(row: Live) -> dict[str, Any]:
         "set_name": row.record.set_name if row.record else "",
     }
     if row.kind is Kind.CREDENTIAL:
-        return {**shown, "provider": str(row.info.get("custom_llm_provider") or "")}
+        return {**shown, "provider": _provider(row.info)}
     return {
         **shown,
         "deployment": row.record.deployment if row.record else "",
