@@ -30,6 +30,8 @@ from typing import Any
 
 import yaml
 
+from ..module_utils.file_lock import open_lock, taken
+
 LOCK = ".user-info.lock"
 LOCK_SECONDS = 60
 """How long a writer waits for the others. Each of them takes milliseconds."""

@@ -62,5 +62,5 @@ def run(bench: Bench) -> Result:
     exposed = sum(value.encode() in seen for value in values for seen in arguments.seen)
     rows.append(["arguments of processes", len(arguments.seen), exposed])
     told = f"{shown} in output, {exposed} in arguments, of {len(values)} secrets"
-    bar = Bar("secrets in output at -vvv and in process arguments", "0", told, shown == exposed == 0)
-    return Result([Table("Secrets at -vvv --diff", ["where", "lines", "secrets"], rows)], [bar])
+    goal = Bar("secrets in output at -vvv and in process arguments", "0", told, shown == exposed == 0)
+    return Result([Table("Secrets at -vvv --diff", ["where", "lines", "secrets"], rows)], [goal])
