@@ -44,7 +44,10 @@ PUBLISHED = {
 WRITTEN = {"FILES.json", "MANIFEST.json"}
 
 # Warnings about links into the documentation of others, which is not at hand where there is no internet.
-ELSEWHERE = re.compile(r"intersphinx|failed to reach any of the inventories|undefined label: '(?!ansible_collections\.rhpds)|'envvar' reference target not found")
+ELSEWHERE = re.compile(
+    "intersphinx|failed to reach any of the inventories|'envvar' reference target not found"
+    r"|undefined label: '(?!ansible_collections\.rhpds)"
+)
 
 
 def do(command: list[str | Path], **options: Any) -> None:
