@@ -102,6 +102,14 @@ sanity: ## Gate: ansible-test sanity
 build: ## Build the artefact, in a folder outside of the checkout, and print its name
 	@$(RUN) lint python tests/tools/artefact.py build
 
+.PHONY: contents
+contents: ## List what is in the artefact
+	@$(RUN) lint python tests/tools/artefact.py contents
+
+.PHONY: artefact-demo
+artefact-demo: ## Install the artefact in an empty folder, with ansible-core and requests only, and run the demo from there
+	@$(RUN) demo python tests/tools/artefact.py demo
+
 .PHONY: importer
 importer: ## Build the artefact and check it as Galaxy does
 	@$(RUN) lint python tests/tools/artefact.py importer

@@ -33,8 +33,10 @@ seealso:
 EXAMPLES = r"""
 - name: Show what a user has to source
   ansible.builtin.debug:
-    msg: "{{ {'GREETING': \"it's me\"} | rhpds.litellm_virtual_keys.to_env_file }}"
+    msg: "{{ {'GREETING': greeting} | rhpds.litellm_virtual_keys.to_env_file }}"
     # export GREETING='it'"'"'s me'
+  vars:
+    greeting: it's me
 """
 
 RETURN = r"""

@@ -44,8 +44,8 @@ def lab_name(row: LiveKey, user_base: str = "user") -> LabName | None:
     if row.record or not is_ours(row):
         return None
     # Release 1.3.2 wrote no lab into its keys: what precedes the user is the guid.
-    rest = re.sub(f"-{re.escape(user_base)}[0-9]+$", "", home(row))
-    return LabName(rest, rest.removeprefix(naming.ALIAS_PREFIX))
+    lab, _user = naming.lab_of_alias(home(row), user_base)
+    return LabName(lab, lab.removeprefix(naming.ALIAS_PREFIX))
 
 
 def is_ours(row: LiveKey) -> bool:
@@ -237,7 +237,7 @@ def _user(row: LiveKey, name: LabName) -> str:
 
 def _owner(rows: Sequence[LiveKey]) -> str:
     """Who stands as owner on most keys; without one, whose user id all keys carry."""
-    owners = Counter(str(owner) for row in rows if (owner := row.metadata.get("owner")) and owner != "unknown")
+    owners = Counter(row.owner for row in rows if row.owner)
     if owners:
         return owners.most_common(1)[0][0]
     users = {str(row.fields["user_id"] or "") for row in rows}

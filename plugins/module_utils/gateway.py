@@ -56,10 +56,7 @@ class Gateway:
                 rows, pages = answer["keys"], int(answer["total_pages"])
                 yield from [LiveKey.from_row(row) for row in rows]
             except (AttributeError, KeyError, TypeError, ValueError) as error:
-                raise errors.NotLitellm(
-                    f"{self.client.connection.base} answered GET /key/list with something that is not LiteLLM's list of keys"
-                    f" ({type(error).__name__}: {error}); check that url is the address of a LiteLLM gateway."
-                ) from None
+                raise self._not_litellm("GET /key/list", f"LiteLLM's list of keys ({type(error).__name__}: {error})") from None
             if page >= pages:
                 return
             page += 1
@@ -109,17 +106,6 @@ class Gateway:
             return sorted({str(model["id"]) for model in answer["data"]})
         except (KeyError, TypeError):
             raise self._not_litellm("GET /models", "a list of models") from None
-
-    def deployments(self) -> list[Mapping[str, Any]]:
-        """Every deployment behind the models, as `/model/info` tells it: `model_name`, `litellm_params`, `model_info`."""
-        answer = self.client.get("/model/info")
-        try:
-            return [deployment for deployment in answer["data"] if deployment["model_name"]]
-        except (KeyError, TypeError):
-            raise errors.NotLitellm(
-                f"{self.client.connection.base} answered GET /model/info with something that is not a list of deployments;"
-                " check that url is the address of a LiteLLM gateway."
-            ) from None
 
     def team_exists(self, team_id: str) -> bool:
         """Whether LiteLLM has the team: it accepts a key for a team that it has not, and then refuses the key's calls."""

@@ -157,6 +157,12 @@ class LiveKey:
         """The GUID by the collection's notes, or by release 1.3.2's metadata; '' when neither tells."""
         return self.record.guid if self.record else str(self.metadata.get("guid") or "")
 
+    @property
+    def owner(self) -> str:
+        """Who stands as owner in its metadata; '' without one, and for `unknown`, which the workload role writes when nobody is named."""
+        owner = str(self.metadata.get("owner") or "")
+        return "" if owner.lower() == "unknown" else owner
+
     def other_owner(self, record: Record) -> str:
         """The lab that the key belongs to, when it is another one than that of `record`; '' otherwise."""
         lab = self.record.lab if self.record else ""

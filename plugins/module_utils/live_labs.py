@@ -10,12 +10,12 @@ a page of several, a count that does not agree, a last line without its end, a n
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,7 +34,7 @@ _WRAPPINGS = {"metadata", "meta", "pagination", "paging", "page", "links"}
 _TROUBLE = {"error", "errors", "detail"}
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Source:
     """Where the list comes from: exactly one of `labs`, `file`, `command` and `url`.
 
@@ -46,7 +46,7 @@ class Source:
     file: str | None = None
     command: Sequence[str] | None = None
     url: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     ca_path: str | None = None
     timeout: float = 30.0
     items: str = ""

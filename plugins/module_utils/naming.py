@@ -54,6 +54,17 @@ def user_alias(lab: str, user: str | None) -> str:
     return f"{lab}-{user}" if user else lab
 
 
+def lab_of_alias(alias: str, user_base: str = "user") -> tuple[str, str]:
+    """Lab and user by the alias alone, where nothing is noted on the key: `virtkey-{guid}` and `virtkey-{guid}-{user_base}{N}`.
+
+    Both are '' for an alias of another pattern.
+    """
+    if not alias.startswith(ALIAS_PREFIX):
+        return "", ""
+    match = re.fullmatch(f"({re.escape(ALIAS_PREFIX)}.+)-({re.escape(user_base)}[0-9]+)", alias)
+    return (match[1], match[2]) if match else (alias, "")
+
+
 def retired_alias(alias: str, token: str) -> str:
     """The alias that a key's former value goes by after a rotation, for as long as it still lives."""
     return alias + _retired_suffix(token)

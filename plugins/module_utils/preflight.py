@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from . import durations
+from .catalogue.entry import Live
 from .client import Answer
 from .gateway import MODEL_WORDS
 from .key import LiveKey
@@ -76,21 +77,21 @@ class Trial:
 
 
 # ------------------------------------------------------------------------------------------------------------- models
-def models_of(deployments: Iterable[Mapping[str, Any]]) -> dict[str, Model]:
-    """The models by name, from what `/model/info` lists."""
-    behind: dict[str, list[Mapping[str, Any]]] = {}
+def models_of(deployments: Iterable[Live]) -> dict[str, Model]:
+    """The models by name, from the gateway's catalogue."""
+    behind: dict[str, list[Live]] = {}
     for deployment in deployments:
-        behind.setdefault(str(deployment["model_name"]), []).append(deployment)
+        behind.setdefault(deployment.name, []).append(deployment)
     return {name: _model(name, each) for name, each in behind.items()}
 
 
-def _model(name: str, deployments: Sequence[Mapping[str, Any]]) -> Model:
-    modes = [str((each.get("model_info") or {}).get("mode") or "chat") for each in deployments]
+def _model(name: str, deployments: Sequence[Live]) -> Model:
+    modes = [str(each.info.get("mode") or "chat") for each in deployments]
     rates = {}
     for rate in RATES:
-        told = [(each.get("litellm_params") or {}).get(rate) or (each.get("model_info") or {}).get(rate) for each in deployments]
+        told = [each.params.get(rate) or each.info.get(rate) for each in deployments]
         rates[rate] = None if None in told else sum(int(value or 0) for value in told)
-    groups = {str(group) for each in deployments for group in (each.get("model_info") or {}).get("access_groups") or ()}
+    groups = {str(group) for each in deployments for group in each.info.get("access_groups") or ()}
     return Model(name, modes[0], groups=frozenset(groups), **rates)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from . import durations
 from .key import LiveKey
-from .naming import ALIAS_PREFIX
+from .naming import ALIAS_PREFIX, lab_of_alias
 from .plan import home
 from .printable import printable
 
@@ -26,9 +26,7 @@ DIMENSIONS = ("day", "key", "lab", "user", "owner", "team", "package", "model")
 MASTER_KEY = "litellm_proxy_master_key"  # what LiteLLM notes instead of the master key
 
 _BACK = re.compile(r"[0-9]+[a-z]+")
-_NUMBERED_USER = re.compile(rf"({re.escape(ALIAS_PREFIX)}.+)-(user[0-9]+)")
 _NOTHING_USD = 1e-12
-_UNKNOWN_OWNERS = ("", "unknown")
 
 
 # ----------------------------------------------------------------------------------------------------------------- days
@@ -198,14 +196,13 @@ class KeyNotes:
         named = lab_of_alias(home(row))
         guid = row.guid
         lab = (record.lab if record else "") or (ALIAS_PREFIX + guid if guid else named[0])
-        owner = str(row.metadata.get("owner") or "")
         return cls(
             token=row.token,
             alias=home(row),
             lab=lab,
             guid=guid or (lab.removeprefix(ALIAS_PREFIX) if lab.startswith(ALIAS_PREFIX) else ""),
             user=(record.user if record else "") or (named[1] if named[0] == lab else ""),
-            owner=owner if owner.lower() not in _UNKNOWN_OWNERS else str(row.fields.get("user_id") or ""),
+            owner=row.owner or str(row.fields.get("user_id") or ""),
             team=str(row.fields.get("team_id") or ""),
             package=record.package if record else "",
             deleted=deleted,
@@ -240,14 +237,6 @@ class KeyNotes:
             "package": self.package,
             "deleted": self.deleted,
         }
-
-
-def lab_of_alias(alias: str) -> tuple[str, str]:
-    """Lab and user by the alias alone, where nothing is noted on the key: `virtkey-{guid}` and `virtkey-{guid}-user{N}`."""
-    if not alias.startswith(ALIAS_PREFIX):
-        return "", ""
-    match = _NUMBERED_USER.fullmatch(alias)
-    return (match[1], match[2]) if match else (alias, "")
 
 
 # ------------------------------------------------------------------------------------------------------------- tables

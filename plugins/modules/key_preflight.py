@@ -170,6 +170,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.argumen
     open_gateway,
     run,
 )
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.gateway import Catalogue
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab
@@ -221,7 +222,7 @@ def judge(module: AnsibleModule) -> dict[str, Any]:
     needs, secret, lab = needs_of(params), limits.secret_of(params), Lab.from_params(params)
     gateway = open_gateway(module)
     rows = lab.in_service(gateway)
-    served = preflight.models_of(gateway.deployments())
+    served = preflight.models_of(Catalogue(gateway.client).models())
     of_key = {row.alias: preflight.models_for(row, served, params["models"] or []) for row in rows}
     reasons = preflight.reasons_of_keys(rows, needs, gateway.client.now())
     for row in rows:

@@ -19,11 +19,9 @@ An empty file, and one that is only `---`, counts as one that is not there: so A
 from __future__ import annotations
 
 import datetime
-import fcntl
 import importlib.util
 import os
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -31,6 +29,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from ..module_utils.file_lock import open_lock, taken
 
 LOCK = ".user-info.lock"
 LOCK_SECONDS = 60
@@ -244,27 +244,15 @@ class Directory:
         """One writer at a time, on one host or several that share the directory."""
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(self.directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            handle = open_lock(self.directory / LOCK)
         except OSError as error:
             raise UserInfoError(f"output_dir {self.directory} cannot be written ({error.strerror}); name a directory that can.") from None
         try:
-            self._wait_for(handle)
+            if not taken(handle, LOCK_SECONDS):
+                raise UserInfoError(f"{self.directory / LOCK} has been locked by another program for {LOCK_SECONDS} s; end that program and run again.")
             yield
         finally:
             os.close(handle)
-
-    def _wait_for(self, handle: int) -> None:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise UserInfoError(
-                        f"{self.directory / LOCK} has been locked by another program for {LOCK_SECONDS} s; end that program and run again."
-                    ) from None
-                time.sleep(0.005)
 
 
 def _read(path: Path, kind: type) -> Any:

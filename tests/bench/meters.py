@@ -12,36 +12,51 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-SAMPLE_SECONDS = 0.05
 
+class Sampler:
+    """Takes a sample again and again, in a thread of its own, for as long as it is open."""
 
-class PeakMemory:
-    """The most memory that processes held together which this process began meanwhile, by samples, in MB of a million bytes.
-
-    Counted is PSS (/proc/*/smaps_rollup), in which a page that forked workers share counts once, not once a worker.
-    """
+    pause = 0.01
+    """Seconds between samples."""
 
     def __init__(self) -> None:
-        self.megabytes = 0.0
-        self._before = frozenset(descendants(os.getpid()))
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="peak-memory", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name=type(self).__name__, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(self, _type: type[BaseException] | None, _problem: BaseException | None, _trace: TracebackType | None) -> None:
+    def __exit__(self, *_problem: object) -> None:
         self._ended.set()
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._ended.wait(SAMPLE_SECONDS):
-            held = sum(_proportional_set_size(process) for process in descendants(os.getpid()) if process not in self._before)
-            self.megabytes = max(self.megabytes, held / 1e6)
+        while not self._ended.wait(self.pause):
+            self.sample()
+
+    def sample(self) -> None:
+        raise NotImplementedError
+
+
+class PeakMemory(Sampler):
+    """The most memory that processes held together which this process began meanwhile, by samples, in MB of a million bytes.
+
+    Counted is PSS (/proc/*/smaps_rollup), in which a page that forked workers share counts once, not once a worker.
+    """
+
+    pause = 0.05
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.megabytes = 0.0
+        self._before = frozenset(descendants(os.getpid()))
+
+    def sample(self) -> None:
+        held = sum(_proportional_set_size(process) for process in descendants(os.getpid()) if process not in self._before)
+        self.megabytes = max(self.megabytes, held / 1e6)
 
 
 def descendants(process: int) -> list[int]:

@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 """The fixtures of the integration tests; each is described in the module that it comes from.
 
-Type names for annotations come from there too: ``from gateway_fixtures import Gateway``.
+Type names for annotations come from there too: ``from further_litellm import without_database
+from gateway_fixtures import Gateway``.
 """
 
 from __future__ import annotations
 
 from browser import browser
+from further_litellm import without_database
 from gateway_fixtures import gateway, gateway_home, other_gateway, playbook, unique
 from kube_fixtures import kube, namespace, pytest_collection_finish
 from live_modules import live
@@ -32,4 +34,5 @@ __all__ = [
     "tls_provider",
     "unique",
     "vendor_gateway",
+    "without_database",
 ]

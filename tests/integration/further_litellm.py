@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 import yaml
 
@@ -75,3 +76,10 @@ def _answers(url: str) -> bool:
     with contextlib.suppress(requests.RequestException):
         return requests.get(f"{url}/health/readiness", timeout=5).ok
     return False
+
+
+@pytest.fixture(scope="module")
+def without_database(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Further]:
+    """A LiteLLM that has no database."""
+    with further_litellm(gateway, tmp_path_factory.mktemp("no-database"), database=False) as litellm:
+        yield litellm

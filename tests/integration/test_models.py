@@ -87,7 +87,7 @@ def test_every_parameter_is_set_and_changed(catalogue: Live) -> None:
 
 def as_params(option: str, value: Any) -> Entry:
     """An option as LiteLLM has it."""
-    return dict(value) if option == "litellm_params" else {next(param for name, _, _, param in OPTIONS if name == option): value}
+    return dict(value) if option == "litellm_params" else {next(param for name, _first, _second, param in OPTIONS if name == option): value}
 
 
 def test_groups_mode_pause_and_notes(catalogue: Live) -> None:

@@ -19,9 +19,9 @@ import psycopg
 import pytest
 
 from browser import Browser
+from further_litellm import Further
 from gateway_fixtures import Gateway, Playbooks
 from live_modules import Live
-from test_virtual_key_errors import without_database  # noqa: F401 - a fixture
 
 IN, OUT = 0.001, 0.003  # USD for a token
 TOKENS = 10, 20  # of each mock answer of LiteLLM's
@@ -155,7 +155,7 @@ def test_bad_input(live: Live, arguments: dict[str, Any], message: str) -> None:
     assert result["failed"] and result["code"] == "bad_input" and message in result["msg"]
 
 
-def test_a_gateway_without_a_database(live: Live, without_database: Any) -> None:  # noqa: F811
+def test_a_gateway_without_a_database(live: Live, without_database: Further) -> None:
     result = live("usage_info", url=without_database.url)
     assert result["failed"] and result["code"] == "no_database"
     assert "usage is kept in the gateway's database" in result["msg"] and "DATABASE_URL" in result["msg"]

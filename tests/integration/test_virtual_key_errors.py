@@ -124,12 +124,6 @@ def test_a_lab_that_is_not_there(live: Live) -> None:
 
 
 # -------------------------------------------------------------------------------------------------------- the database
-@pytest.fixture(scope="module")
-def without_database(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Further]:
-    with further_litellm(gateway, tmp_path_factory.mktemp("no-database"), database=False) as litellm:
-        yield litellm
-
-
 def test_a_gateway_without_a_database(lab: Live, job: Run, without_database: Further) -> None:
     refused(job(url=without_database.url), "no_database", "DATABASE_URL")
 

@@ -11,15 +11,11 @@ import dataclasses
 import os
 import re
 import stat
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.meters import descendants
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.meters import Sampler, descendants
 
-SAMPLE_SECONDS = 0.01
 _KEY = re.compile(rb"sk-[A-Za-z0-9_-]{16,}")
 
 
@@ -56,38 +52,28 @@ def _forms(value: str) -> list[bytes]:
     return [plain, *encoded]
 
 
-class Watch:
+class Watch(Sampler):
     """Samples the arguments and environments of all processes that descend from this one while it is open."""
 
     def __init__(self, secrets: Secrets) -> None:
+        super().__init__()
         self.leaks: set[Leak] = set()
         self.samples = 0
         self._secrets = secrets
         self._seen: set[tuple[int, bytes]] = set()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, _type: type[BaseException] | None, _problem: BaseException | None, _trace: TracebackType | None) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._ended.wait(SAMPLE_SECONDS):
-            for process in descendants(os.getpid()):
-                for what in ("cmdline", "environ"):
-                    try:
-                        content = Path(f"/proc/{process}/{what}").read_bytes()
-                    except (FileNotFoundError, ProcessLookupError, PermissionError):
-                        continue
-                    self.samples += 1
-                    if content and (process, content) not in self._seen:
-                        self._seen.add((process, content))
-                        program = content.split(b"\0")[0].decode(errors="replace") if what == "cmdline" else "a process"
-                        self.leaks |= {Leak(name, f"the {what} of {Path(program).name}") for name in self._secrets.found_in(content)}
+    def sample(self) -> None:
+        for process in descendants(os.getpid()):
+            for what in ("cmdline", "environ"):
+                try:
+                    content = Path(f"/proc/{process}/{what}").read_bytes()
+                except (FileNotFoundError, ProcessLookupError, PermissionError):
+                    continue
+                self.samples += 1
+                if content and (process, content) not in self._seen:
+                    self._seen.add((process, content))
+                    program = content.split(b"\0")[0].decode(errors="replace") if what == "cmdline" else "a process"
+                    self.leaks |= {Leak(name, f"the {what} of {Path(program).name}") for name in self._secrets.found_in(content)}
 
 
 @dataclasses.dataclass(frozen=True)

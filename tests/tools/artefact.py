@@ -4,19 +4,50 @@
 
 """What is published, made in a folder of the cache: the collection's archive, Galaxy's opinion of it, the documentation.
 
-artefact.py build       print the archive's path
+artefact.py build       print the archive's path, once it is known to hold nothing but what is meant to be published
+artefact.py contents    build, and list what is in the archive
 artefact.py importer    build, then check the archive as Galaxy does on upload
+artefact.py demo        build, install the archive in an empty folder, and run the demo from there
 artefact.py docs        print the path of the documentation's first page
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
+
+COLLECTION = "rhpds.litellm_virtual_keys"
+
+# The folders and files at the top of the archive. Whatever else shall be published is added here, on purpose.
+PUBLISHED = {
+    "CHANGELOG.rst",
+    "CONTRIBUTING.md",
+    "FILES.json",
+    "LICENSE",
+    "MANIFEST.json",
+    "README.md",
+    "changelogs",
+    "docs",
+    "extensions",
+    "meta",
+    "playbooks",
+    "plugins",
+    "roles",
+}
+# What ansible-galaxy writes itself.
+WRITTEN = {"FILES.json", "MANIFEST.json"}
+
+# Warnings about links into the documentation of others, which is not at hand where there is no internet.
+ELSEWHERE = re.compile(
+    "intersphinx|failed to reach any of the inventories|'envvar' reference target not found"
+    r"|undefined label: '(?!ansible_collections\.rhpds)"
+)
 
 
 def do(command: list[str | Path], **options: Any) -> None:
@@ -39,7 +70,29 @@ def build() -> Path:
     folder = output("build")
     do(["ansible-galaxy", "collection", "build", "--output-path", folder], stdout=subprocess.DEVNULL)
     (archive,) = folder.glob("*.tar.gz")
+    if strangers := strangers_in(archive):
+        sys.exit(f"{archive.name} holds what is not meant to be published: {', '.join(strangers)}; add it to build_ignore in galaxy.yml, or to git.")
     return archive
+
+
+def files_in(archive: Path) -> dict[str, int]:
+    """The files of the archive, with their sizes."""
+    with tarfile.open(archive) as opened:
+        return {member.name: member.size for member in opened.getmembers() if not member.isdir()}
+
+
+def strangers_in(archive: Path) -> list[str]:
+    """What is in the archive by accident: beside the published folders, or not in git."""
+    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
+    known = WRITTEN | set(listed.split("\0"))
+    return sorted(name for name in files_in(archive) if name not in known or name.partition("/")[0] not in PUBLISHED)
+
+
+def contents() -> None:
+    files = files_in(build())
+    for name, size in sorted(files.items()):
+        print(f"{size:>9} {name}")
+    print(f"{sum(files.values()):>9} bytes in {len(files)} files")
 
 
 def importer() -> None:
@@ -51,19 +104,42 @@ def importer() -> None:
     do([sys.executable, "-m", "galaxy_importer.main", archive.name], cwd=archive.parent, env=environ)
 
 
+def demo() -> None:
+    """What somebody does who has ansible-core, requests and the archive, and nothing else of this project."""
+    archive = build()
+    folder = output("installed")
+    collections, elsewhere = folder / "collections", folder / "elsewhere"
+    elsewhere.mkdir()
+    config = folder / "ansible.cfg"
+    config.touch()
+    # Nothing that leads to the checkout, or to a setting or a collection in somebody's home.
+    mine = ("ANSIBLE_", "MYPYPATH", "PYTHONPATH", "PWD", "OLDPWD")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
+    environ |= {"ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_CONFIG": str(config), "ANSIBLE_HOME": str(folder / "home"), "ANSIBLE_NOCOLOR": "1"}
+    install: list[str | Path] = ["ansible-galaxy", "collection", "install", "--no-deps", "--offline", "-p", collections, archive]
+    do(install, cwd=elsewhere, env=environ)
+    do(["ansible-galaxy", "collection", "verify", "--offline", COLLECTION], cwd=elsewhere, env=environ)
+    environ["ANSIBLE_STDOUT_CALLBACK"] = f"{COLLECTION}.plain"
+    do(["ansible-playbook", f"{COLLECTION}.demo"], cwd=elsewhere, env=environ)
+    print(f"The demo ran from {collections}.")
+
+
 def docs() -> Path:
     folder = output("docs")
     init: list[str | Path] = ["antsibull-docs", "sphinx-init", "--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", folder]
-    do([*init, "--sphinx-theme", "sphinx_ansible_theme", "rhpds.litellm_virtual_keys"], stdout=subprocess.DEVNULL)
+    do([*init, "--sphinx-theme", "sphinx_ansible_theme", COLLECTION], stdout=subprocess.DEVNULL)
     rst = folder / "temp-rst"
     rst.mkdir(exist_ok=True)
     make: list[str | Path] = ["antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", rst]
-    do([*make, "rhpds.litellm_virtual_keys"])
+    do([*make, COLLECTION])
     shutil.copytree(rst, folder / "rst", dirs_exist_ok=True)
     # antsibull-docs takes along the pages, not the pictures on them.
     (page,) = (folder / "rst").rglob("architecture.rst")
     shutil.copytree(Path("docs/docsite/rst/images"), page.parent / "images", dirs_exist_ok=True)
-    do(["sphinx-build", "-q", "-b", "html", "-c", folder, folder / "rst", folder / "html"])
+    warnings = folder / "warnings.txt"
+    do(["sphinx-build", "-q", "-b", "html", "-w", warnings, "-c", folder, folder / "rst", folder / "html"], stderr=subprocess.DEVNULL)
+    if faults := [line for line in warnings.read_text(encoding="utf-8").splitlines() if "WARNING: " in line and not ELSEWHERE.search(line)]:
+        sys.exit("\n".join(faults))
     return folder / "html" / "index.html"
 
 
@@ -71,6 +147,10 @@ def main() -> None:
     match sys.argv[1:]:
         case ["build"]:
             print(build())
+        case ["contents"]:
+            contents()
+        case ["demo"]:
+            demo()
         case ["importer"]:
             importer()
         case ["docs"]:

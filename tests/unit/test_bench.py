@@ -45,7 +45,7 @@ def test_a_pass_whose_cost_grows_faster_than_its_requests_misses_the_bar(walls: 
     passes = [
         request_pass.Pass("file", pending, run(wall=wall, megabytes=held), 1) for pending, wall, held in zip((125, 250, 500), walls, megabytes, strict=True)
     ]
-    assert [bar.met for bar in request_pass.bars(passes)] == met
+    assert [each.met for each in request_pass.bars(passes)] == met
     assert list(request_pass.bars(passes[:2])) == [], "two sizes show no growth"
 
 
@@ -65,7 +65,7 @@ def test_bars_of_a_labs_life_are_missed_by_a_call_a_key_and_a_second() -> None:
         job("again", reads=2),
         job("destroy", others=1000, reads=5, writes=1, probes=40, wall=4.6),
     ]  # two reads are for the receipt
-    assert all(bar.met for bar in lab_life.bars(good))
+    assert all(each.met for each in lab_life.bars(good))
     bad = [
         job("provision", wall=4.0, reads=4, writes=21),
         job("provision", others=1000, reads=9, writes=21),
@@ -73,4 +73,4 @@ def test_bars_of_a_labs_life_are_missed_by_a_call_a_key_and_a_second() -> None:
         job("destroy", others=1000, reads=5, writes=2, left=1, wall=4.7),
         job("extend", users=100, module=1.5, bare=1.0),
     ]
-    assert not any(bar.met for bar in lab_life.bars(bad))
+    assert not any(each.met for each in lab_life.bars(bad))

@@ -95,7 +95,7 @@ def wanted_model(params: Mapping[str, Any], set_name: str) -> Wanted:
 
     Raises ValueError, in one sentence that names the argument and never holds a secret, for a value that makes no sense.
     """
-    name = _model_name(params["name"])
+    name = _checked_name(Kind.MODEL, params["name"])
     for option in _TEXTS:
         _check_text(option, params.get(option))
     plain: dict[str, Any] = {}
@@ -143,7 +143,7 @@ def wanted_model(params: Mapping[str, Any], set_name: str) -> Wanted:
 
 def wanted_credential(params: Mapping[str, Any], set_name: str) -> Wanted:
     """The credential that `params` (names of `CREDENTIAL_SPEC`, and `name`) describe. Raises ValueError as `wanted_model` does."""
-    name = credential_name(params["name"])
+    name = _checked_name(Kind.CREDENTIAL, params["name"])
     _check_text("provider", params.get("provider"))
     _check_url("api_base", params.get("api_base"))
     values = params.get("secret_values") or {}
@@ -177,10 +177,10 @@ def check_set(wanted: Sequence[Wanted]) -> None:
         seen[want.kind, want.key] = want.label
 
 
-def credential_name(name: str) -> str:
+def _checked_name(kind: Kind, name: str) -> str:
     """`name`, or ValueError."""
     if not name or name != name.strip() or not name.isprintable():
-        raise ValueError(f"the name of a credential is {name!r}; give one without blanks around it or line breaks.")
+        raise ValueError(f"the name of a {kind} is {name!r}; give one without blanks around it or line breaks.")
     return name
 
 
@@ -204,12 +204,6 @@ def _check_json(name: str, value: str) -> None:
         json.loads(value)
     except ValueError:
         raise ValueError(f"{name} begins like JSON and is none; give the whole file.") from None
-
-
-def _model_name(name: str) -> str:
-    if not name or name != name.strip() or not name.isprintable():
-        raise ValueError(f"the name of a model is {name!r}; give one without blanks around it or line breaks.")
-    return name
 
 
 def _check_text(option: str, value: str | None) -> None:

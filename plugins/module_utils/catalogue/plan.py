@@ -108,10 +108,9 @@ def make_plan(wanted: Sequence[Wanted], live: Sequence[Live], prints: Fingerprin
     for row in live:
         if (row.kind, row.id) in taken or row.team:
             continue
-        ours = row.record is not None
         if row.kind in scope.exact and row.record is not None and row.record.set_name == scope.set_name:
             doomed.append(row)
-        elif row.kind is Kind.MODEL and row.name in wanted_names and not ours:
+        elif row.kind is Kind.MODEL and row.name in wanted_names and row.record is None:
             if row.stored and Kind.MODEL in scope.exact:
                 doomed.append(row)
             else:

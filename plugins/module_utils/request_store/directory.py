@@ -12,17 +12,16 @@ dies. The version of a record is a hash of its file: an edit by hand is a change
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import stat
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
+from ..file_lock import open_lock, taken
 from ..printable import printable
 from . import document
 from .base import Listing, SetAside, Store, oldest_first
@@ -168,25 +167,15 @@ class DirectoryStore(Store):
         """One writer at a time."""
         try:
             self._make_directory()
-            handle = os.open(self.directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            handle = open_lock(self.directory / LOCK)
         except OSError as error:
             self._not_writable(error)
         try:
-            self._wait_for_lock(handle)
+            if not taken(handle, LOCK_SECONDS):
+                raise Busy(f"{self.place} was locked by another program for {LOCK_SECONDS} s; try again.")
             yield
         finally:
             os.close(handle)
-
-    def _wait_for_lock(self, handle: int) -> None:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise Busy(f"{self.place} was locked by another program for {LOCK_SECONDS} s; try again.") from None
-                time.sleep(0.005)
 
     def _make_directory(self) -> None:
         if not self.directory.is_dir():

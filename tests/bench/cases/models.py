@@ -86,7 +86,7 @@ def bare_writes(url: str, key: str) -> float:
             list(pool.map(credential, range(CREDENTIALS)))
             list(pool.map(model, range(MODELS)))
 
-        seconds, _ = timed(write)
+        seconds, _done = timed(write)
         list(pool.map(lambda number: send("POST", "/model/delete", {"id": f"bare-{number}"}), range(MODELS)))
         list(pool.map(lambda number: send("DELETE", f"/credentials/bare-{number}"), range(CREDENTIALS)))
         return seconds

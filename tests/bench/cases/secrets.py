@@ -6,43 +6,30 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
-from typing import Self
 
 from ..bench import Bench
-from ..meters import descendants
+from ..meters import Sampler, descendants
 from ..results import Bar, Result, Table
 
 USERS = 3
 NEW_VALUES = ("provision", "rotate")
 """The playbooks after which the lab's keys have values that they had not before."""
-SAMPLE_SECONDS = 0.01
 
 
-class Arguments:
+class Arguments(Sampler):
     """The arguments of all processes that this process began meanwhile, as far as samples meet them."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.seen: set[bytes] = set()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="arguments", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_problem: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(SAMPLE_SECONDS):
-            for process in descendants(os.getpid()):
-                try:
-                    self.seen.add(Path(f"/proc/{process}/cmdline").read_bytes())
-                except (FileNotFoundError, ProcessLookupError):
-                    continue
+    def sample(self) -> None:
+        for process in descendants(os.getpid()):
+            try:
+                self.seen.add(Path(f"/proc/{process}/cmdline").read_bytes())
+            except (FileNotFoundError, ProcessLookupError):
+                continue
 
 
 def run(bench: Bench) -> Result:
@@ -62,5 +49,5 @@ def run(bench: Bench) -> Result:
     exposed = sum(value.encode() in seen for value in values for seen in arguments.seen)
     rows.append(["arguments of processes", len(arguments.seen), exposed])
     told = f"{shown} in output, {exposed} in arguments, of {len(values)} secrets"
-    bar = Bar("secrets in output at -vvv and in process arguments", "0", told, shown == exposed == 0)
-    return Result([Table("Secrets at -vvv --diff", ["where", "lines", "secrets"], rows)], [bar])
+    goal = Bar("secrets in output at -vvv and in process arguments", "0", told, shown == exposed == 0)
+    return Result([Table("Secrets at -vvv --diff", ["where", "lines", "secrets"], rows)], [goal])

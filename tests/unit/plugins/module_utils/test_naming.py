@@ -117,3 +117,11 @@ NAME = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True)
 def test_a_legacy_user_is_found_again(guid: str, base: str, number: int) -> None:
     lab = naming.lab_alias(guid)
     assert naming.user_of_legacy_alias(naming.user_alias(lab, f"{base}{number}"), lab, base) == f"{base}{number}"
+
+
+def test_labs_by_alias() -> None:
+    assert naming.lab_of_alias("virtkey-a-b-user12") == ("virtkey-a-b", "user12")
+    assert naming.lab_of_alias("virtkey-a-b") == ("virtkey-a-b", "")
+    assert naming.lab_of_alias("virtkey-user1") == ("virtkey-user1", ""), "a lab whose guid looks like a user"
+    assert naming.lab_of_alias("virtkey-x-s1", "s") == ("virtkey-x", "s1")
+    assert naming.lab_of_alias("a-user1") == ("", "")

@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import preflight
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import Live, live_model
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.client import Answer
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.preflight import Load, Needs, Trial, models_of
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.fleet_keys import NOW, key
 
 
-def deployment(name: str, *, mode: str | None = None, groups: list[str] | None = None, **rates: int) -> dict[str, Any]:
-    return {"model_name": name, "litellm_params": {"model": f"x/{name}", **rates}, "model_info": {"mode": mode, "access_groups": groups}}
+def deployment(name: str, *, mode: str | None = None, groups: list[str] | None = None, **rates: int) -> Live:
+    row = {"model_name": name, "litellm_params": {"model": f"x/{name}", **rates}, "model_info": {"mode": mode, "access_groups": groups}}
+    return live_model(row)
 
 
 SERVED = models_of(

@@ -15,7 +15,6 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.usage i
     Days,
     KeyNotes,
     days,
-    lab_of_alias,
     near_budget,
     parse_tables,
     table,
@@ -246,12 +245,6 @@ def test_what_is_left_of_a_key_that_was_deleted_past_litellm() -> None:
     assert notes == KeyNotes("t", "virtkey-x-user2", "virtkey-x", "x", "user2", "ann", "blue", deleted=True)
     assert KeyNotes.of_told("t", told(None)) == KeyNotes("t", deleted=True)
     assert KeyNotes.of_told(MASTER_KEY, {}).alias == "master key"
-
-
-def test_labs_by_alias() -> None:
-    assert lab_of_alias("virtkey-a-b-user12") == ("virtkey-a-b", "user12")
-    assert lab_of_alias("virtkey-a-b") == ("virtkey-a-b", "")
-    assert lab_of_alias("a-user1") == ("", "")
 
 
 # ------------------------------------------------------------------------------------------------------------- budgets
