@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ansible.module_utils.basic import env_fallback, missing_required_lib
@@ -15,6 +15,7 @@ from ansible.module_utils.basic import env_fallback, missing_required_lib
 from . import errors
 from .client import REQUESTS_ERROR, Client, Connection
 from .gateway import Gateway
+from .known_values import known_values, texts
 from .reconcile import Incomplete, result_of
 
 if TYPE_CHECKING:
@@ -42,11 +43,11 @@ GATEWAY_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
-def open_gateway(module: AnsibleModule) -> Gateway:
-    """The gateway that the module's arguments name. Fails the module when they name none."""
+def open_gateway(module: AnsibleModule, arguments: Mapping[str, Any] | None = None) -> Gateway:
+    """The gateway that the module's arguments, or `arguments`, name. Fails the module when they name none."""
     if REQUESTS_ERROR is not None:
         module.fail_json(msg=missing_required_lib("requests"), exception=str(REQUESTS_ERROR), code="missing_library")
-    params = module.params
+    params = module.params if arguments is None else arguments
     for name in ("ca_path", "client_cert", "client_key"):
         if params[name] and not os.access(params[name], os.R_OK):
             module.fail_json(msg=f"{name} is {params[name]}, which cannot be read; give a readable file.", code="bad_input")
@@ -57,12 +58,28 @@ def open_gateway(module: AnsibleModule) -> Gateway:
     return Gateway(Client(connection))
 
 
-def result_for(module: AnsibleModule, reconciler: Reconciler, outcome: Outcome) -> dict[str, Any]:
+def result_for(module: AnsibleModule, reconciler: Reconciler, outcome: Outcome, given: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What a module that manages keys returns. Values are in it only for a task that hides its output (`no_log: true`)."""
     for warning in outcome.plan.warnings:
         module.warn(warning)
-    result = result_of(outcome, reveal=reconciler.value_of if module.no_log else None, with_diff=module._diff)
+    result = result_of(outcome, reveal=reconciler.value_of if module.no_log else None, given=given, with_diff=module._diff)
     return {**result, "calls": reconciler.gateway.client.calls}
+
+
+def take_known_values(module: AnsibleModule) -> dict[str, str]:
+    """The values of keys in the argument `known_values`, by their sha256.
+
+    Ansible would blot out all that stands beside them, and in results the values themselves, which a task that hides
+    its output is there to get. What must not be seen is blotted out here instead, and the argument is seen nowhere.
+    """
+    tree = module.params["known_values"]
+    values = known_values(tree)
+    module.params["known_values"] = None
+    secrets = {module.params[name] for name in ("api_key", "secret") if module.params.get(name)}
+    module.no_log_values.difference_update(set(texts(tree)) - secrets)
+    if not module.no_log:
+        module.no_log_values.update(values.values())
+    return values
 
 
 def run(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> NoReturn:

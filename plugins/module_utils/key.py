@@ -36,7 +36,10 @@ FIELDS = (
     "blocked",
 )
 _UNORDERED = {"models", "allowed_routes"}
-_TEXTS = ("lab", "guid", "user", "package", "rotation", "retired_from", "retired_until", "ends")
+_TEXTS = ("lab", "guid", "user", "package", "rotation", "retired_from", "retired_until", "ends", "adopted")
+
+# What LiteLLM lets an admin set on a key beyond `FIELDS`; this collection never does.
+_BEYOND = ("aliases", "config", "permissions", "org_id", "budget_limits", "access_group_ids", "object_permission_id", "router_settings", "budget_fallbacks")
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Record:
     `lab` is the lab's alias, `guid` and `user` whom the key is for, `generation` how often it was rotated, `rotation`
     the label of the last rotation, `retired_from` the alias that this value served before a rotation, `retired_until`
     the time (ISO 8601) up to which it may go on living, `ends` the end that the key had before it was retired (a time
-    or `never`).
+    or `never`), `adopted` the sha256 of a value that somebody else chose and that stays until a rotation.
     """
 
     lab: str = ""
@@ -58,10 +61,11 @@ class Record:
     retired_from: str = ""
     retired_until: str = ""
     ends: str = ""
+    adopted: str = ""
 
     def in_service(self) -> Record:
-        """The notes without what only a retired value has."""
-        return replace(self, retired_from="", retired_until="", ends="")
+        """The notes without what only a retired value has, and without what belongs to one value."""
+        return replace(self, retired_from="", retired_until="", ends="", adopted="")
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Record | None:
@@ -108,7 +112,10 @@ class WantedKey:
 
 @dataclass(frozen=True)
 class LiveKey:
-    """A key as the gateway has it. `token` is the sha256 of its value, `expires` None means never, `spend` is in USD."""
+    """A key as the gateway has it. `token` is the sha256 of its value, `expires` None means never, `spend` is in USD.
+
+    `beyond` names what is set on it that this collection does not manage.
+    """
 
     alias: str
     token: str
@@ -118,6 +125,7 @@ class LiveKey:
     expires: datetime | None
     spend: float
     created_at: datetime | None = None
+    beyond: tuple[str, ...] = ()
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> LiveKey:
@@ -137,6 +145,7 @@ class LiveKey:
             expires=durations.parse_time(row["expires"], "expires") if row.get("expires") else None,
             spend=float(row.get("spend") or 0.0),
             created_at=durations.parse_time(row["created_at"], "created_at") if row.get("created_at") else None,
+            beyond=tuple(name for name in _BEYOND if row.get(name)),
         )
 
     @property
@@ -160,6 +169,11 @@ class LiveKey:
         if lab and record.lab:
             return "" if lab == record.lab else self.guid or lab
         return self.guid if record.guid and self.guid != record.guid else ""
+
+    @property
+    def adopted(self) -> bool:
+        """Whether its value was taken over from somebody else, and is not to be derived until it is rotated."""
+        return self.record is not None and self.record.adopted == self.token
 
     def expired(self, now: datetime) -> bool:
         return self.expires is not None and self.expires <= now

@@ -224,10 +224,10 @@ def _plan_key(
     rest = [other for other in holders if other is not row]
     if want.rotation and (row.record is None or row.record.rotation != want.rotation):
         return _rotate(want, row, holders, top + 1, now, policy), []
-    if not ours and policy.on_unrecoverable is OnUnrecoverable.FAIL:
+    if not ours and policy.on_unrecoverable is OnUnrecoverable.FAIL and not row.adopted:
         reason = (
             f"the value of the key {want.alias} cannot be derived: it was made with another secret, or by another tool;"
-            " give the secret it was made with, or set on_unrecoverable to rotate."
+            " give the secret it was made with, take the key over as it is with ACTION adopt, or set on_unrecoverable to rotate."
         )
         return KeyPlan(want.alias, Action.UNRECOVERABLE, before=state_of(row), wanted=want, live=row, reason=reason), []
     if not ours and policy.on_unrecoverable is OnUnrecoverable.ROTATE:
@@ -343,6 +343,7 @@ def _merged(old: Record, new: Record) -> Record:
         retired_from=new.retired_from or old.retired_from,
         retired_until=new.retired_until or old.retired_until,
         ends=new.ends or old.ends,
+        adopted=new.adopted or old.adopted,
     )
 
 

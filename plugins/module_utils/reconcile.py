@@ -425,9 +425,18 @@ _PAST = {
 }
 
 
-def result_of(outcome: Outcome, *, reveal: Callable[[str, int], str] | None = None, with_diff: bool = False) -> dict[str, Any]:
-    """What a module returns: one entry a key, counts, and the diff if asked for. `reveal` derives values for a task that hides its output."""
-    keys = [_entry(key, outcome.live.get(key.alias), reveal) for key in outcome.done]
+def result_of(
+    outcome: Outcome,
+    *,
+    reveal: Callable[[str, int], str] | None = None,
+    given: Mapping[str, str] | None = None,
+    with_diff: bool = False,
+) -> dict[str, Any]:
+    """What a module returns: one entry a key, counts, and the diff if asked for.
+
+    For a task that hides its output: `reveal` derives values, `given` are values that the caller knows, by their sha256.
+    """
+    keys = [_entry(key, outcome.live.get(key.alias), reveal, given or {}) for key in outcome.done]
     counts = {word: sum(1 for entry in keys if entry["action"] == word) for word in _PAST.values()}
     result: dict[str, Any] = {
         "changed": outcome.changed,
@@ -472,7 +481,7 @@ def describe(row: LiveKey) -> dict[str, Any]:
     }
 
 
-def _entry(key: KeyPlan, live: LiveKey | None, reveal: Callable[[str, int], str] | None) -> dict[str, Any]:
+def _entry(key: KeyPlan, live: LiveKey | None, reveal: Callable[[str, int], str] | None, given: Mapping[str, str]) -> dict[str, Any]:
     row = key.live if key.action is Action.DELETE else live or key.live
     entry = describe(row) if row else {"alias": key.alias, "user": key.wanted.record.user if key.wanted else "", **key.after}
     entry["action"] = _PAST[key.action]
@@ -480,6 +489,8 @@ def _entry(key: KeyPlan, live: LiveKey | None, reveal: Callable[[str, int], str]
     entry["recoverable"] = key.known
     if reveal and key.known and key.action is not Action.DELETE:
         entry["value"] = reveal(key.alias, generation)
+    elif reveal and row and row.token in given and key.action is not Action.DELETE:
+        entry["value"] = given[row.token]
     return entry
 
 

@@ -171,6 +171,12 @@ options:
         release are taken for the lab's own when the rest of their alias is this and a number.
     type: str
     default: user
+  known_values:
+    description:
+      - Where the values of keys still are that cannot be derived, in any structure, for example the data of a Kubernetes
+        Secret. A value is returned for the key whose SHA-256 it has, everything else is ignored.
+      - M(rhpds.litellm_virtual_keys.key_adoption) takes such keys over.
+    type: raw
   prove_revocation:
     description:
       - Whether to call the gateway with deleted values until it refuses them, for at most 65 seconds.
@@ -309,12 +315,14 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.argumen
     open_gateway,
     result_for,
     run,
+    take_known_values,
 )
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import Reconciler
 
 
 def manage(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
+    given = take_known_values(module)
     gateway = open_gateway(module)
     reconciler = Reconciler(gateway, limits.secret_of(params), check_mode=module.check_mode)
     lab = labs.Lab.from_params(params)
@@ -342,7 +350,7 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
             outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
         else:
             outcome = reconciler.change(lab.in_service(gateway), change, lambda: lab.in_service(gateway))
-    return result_for(module, reconciler, outcome)
+    return result_for(module, reconciler, outcome, given)
 
 
 def main() -> None:
@@ -359,6 +367,7 @@ def main() -> None:
             "blocked": {"type": "bool"},
             "keep_going": {"type": "bool", "default": False},
             "user_base": {"type": "str", "default": "user"},
+            "known_values": {"type": "raw", "no_log": True},
             "prove_revocation": {"type": "bool", "default": True},
             "deleted_elsewhere": {
                 "type": "list",

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from browser import browser
 from further_litellm import without_database
-from gateway_fixtures import gateway, gateway_home, playbook, unique
+from gateway_fixtures import gateway, gateway_home, other_gateway, playbook, unique
 from kube_fixtures import kube, namespace, pytest_collection_finish
 from live_modules import live
 from request_desk import desk
 from smtp_fixtures import smtp
+from tls_provider import tls_provider
 from vendor_gateway import vendor_gateway
 
 __all__ = [
@@ -26,9 +27,11 @@ __all__ = [
     "kube",
     "live",
     "namespace",
+    "other_gateway",
     "playbook",
     "pytest_collection_finish",
     "smtp",
+    "tls_provider",
     "unique",
     "vendor_gateway",
     "without_database",

@@ -8,6 +8,8 @@ Fixtures:
 - ``gateway`` (whole session): a :class:`Gateway`. Other tests use it too, so a test makes keys under names of its own. Each
   worker (see tests/conftest.py) has one for itself, so a test may take its database away for a while.
   ``LITELLM_VIRTUAL_KEYS_TEST_GATEWAY=<litellm_gateway_dir of a running gateway>`` uses that one and leaves it running.
+- ``other_gateway`` (whole session): another one, started when a test asks for it, or the one that
+  ``LITELLM_VIRTUAL_KEYS_TEST_TARGET`` names.
 - ``playbook``: runs a playbook of the collection; see :class:`Playbooks`.
 
 Playbooks run with the ``ansible-playbook`` beside the Python that runs pytest, and find the collection through
@@ -309,6 +311,13 @@ def gateway(request: pytest.FixtureRequest) -> Iterator[Gateway]:
     with contextlib.nullcontext() if list(GATEWAY_SOFTWARE.glob("litellm-*")) else locked("gateway-software"):
         shared = start_gateway(home / "shared")
     yield shared
+
+
+@pytest.fixture(scope="session")
+def other_gateway(request: pytest.FixtureRequest) -> Gateway:
+    """A second LiteLLM with a database of its own, for what moves from one to another: 15 seconds, once."""
+    borrowed = os.environ.get("LITELLM_VIRTUAL_KEYS_TEST_TARGET")
+    return Gateway(Path(borrowed)) if borrowed else start_gateway(request.getfixturevalue("gateway_home") / "other")
 
 
 @pytest.fixture

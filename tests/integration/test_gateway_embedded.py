@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import json
 import os
 import pwd
 import re
@@ -25,6 +26,7 @@ import psycopg
 import pytest
 
 from gateway_fixtures import ANSIBLE_ENVIRONMENT, COLLECTION, GATEWAY_SOFTWARE, MOCK_MODELS, Gateway, GatewayHome, Playbooks, gatewayctl
+from tls_provider import TlsProvider
 
 ROLE = Path(__file__).parents[2] / "roles" / "litellm_gateway"
 
@@ -46,6 +48,10 @@ def assert_hidden(secrets: list[str], text: str) -> None:
     for secret in secrets:
         assert len(secret) > 10
         assert secret not in text
+
+
+def software(directory: Path) -> Path:
+    return Path(json.loads((directory / "gateway.json").read_text())["software"])
 
 
 @pytest.fixture
@@ -117,11 +123,13 @@ def test_it_survives_a_restart_of_its_database(gateway: Gateway, unique: str) ->
 
 
 # ------------------------------------------------------------------------------------------------------------- its life
-def test_its_whole_life(own: dict[str, Any], playbook: Playbooks) -> None:
+def test_its_whole_life(own: dict[str, Any], playbook: Playbooks, tls_provider: TlsProvider) -> None:
     directory = Path(own["litellm_gateway_dir"])
     provider_key = "sk-provider-0123456789"  # one in the configuration, one in the environment
+    real = {"model": "openai/real", "api_key": provider_key, "api_base": tls_provider.url, "max_retries": 0}
     own |= {
-        "litellm_gateway_models": [{"model_name": "real", "litellm_params": {"model": "openai/real", "api_key": provider_key}}],
+        "litellm_gateway_models": [{"model_name": "real", "litellm_params": real}],
+        "litellm_gateway_backups_keep": 1,
         "litellm_gateway_environment": {"SOME_API_KEY": "env-0123456789-secret"},
     }
 
@@ -137,6 +145,7 @@ def test_its_whole_life(own: dict[str, Any], playbook: Playbooks) -> None:
     first = gateway.connection
     assert sorted(model["id"] for model in gateway.get("/models")["data"]) == sorted([*MOCK_MODELS, "real"])
     key = gateway.post("/key/generate", key_alias="mine")["key"]
+    assert "Connection error" in gateway.chat(key, "real").text  # LiteLLM does not know the authority
 
     # Again: nothing to do, and check mode agrees.
     assert playbook("gateway", own).changed == 0
@@ -144,7 +153,7 @@ def test_its_whole_life(own: dict[str, Any], playbook: Playbooks) -> None:
     assert gateway.connection == first
 
     # Another configuration: LiteLLM alone restarts, where it was; check mode says so and does not.
-    own["litellm_gateway_mock_models"] = ["new-model"]
+    own |= {"litellm_gateway_mock_models": ["new-model"], "litellm_gateway_ca_dir": str(tls_provider.ca_dir)}
     assert playbook("gateway", own, "--check").changed > 0
     assert gateway.connection == first
     run = playbook("gateway", own, "-vvv", "--diff")
@@ -156,6 +165,7 @@ def test_its_whole_life(own: dict[str, Any], playbook: Playbooks) -> None:
         name: first[name] for name in ("url", "master_key", "database_url")
     }
     assert gateway.chat(key, "new-model").ok
+    assert gateway.chat(key, "real").json()["choices"][0]["message"]["content"] == "Spoken over TLS."
 
     # Stopped, and stopped again.
     pids = gateway.connection["pids"]
@@ -172,22 +182,39 @@ def test_its_whole_life(own: dict[str, Any], playbook: Playbooks) -> None:
     assert run.count("failed") == 1
     assert "litellm_gateway_salt_key differs" in run.output
 
-    # Started once more: the same keys at the same place, with more workers too.
-    own["litellm_gateway_workers"] = 2
+    # Started once more, from other software and with more workers: the same keys at the same place, and a backup of before.
+    installed, upgraded = software(directory), directory / "litellm-next"
+    upgraded.symlink_to(installed)
+    own |= {"litellm_gateway_workers": 2, "__litellm_gateway_software": str(upgraded)}
     assert playbook("gateway", own, "--check").changed > 0
+    assert list((directory / "backups").iterdir()) == []
     playbook("gateway", own)
     assert {**gateway.connection, "pids": None} == {**first, "pids": None}
     assert gateway.chat(key, "new-model").ok
+    (backup,) = (directory / "backups").iterdir()
+    assert re.fullmatch(rf"upgrade-\d{{8}}T\d{{6}}Z\.{installed.name}\.dump", backup.name)
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
 
-    # Killed, and that in the middle of a migration, it is put right; its orphaned workers do not keep the port.
+    # Killed, its orphaned workers do not keep the port. What came after the backup goes when that is put back.
+    late = gateway.post("/key/generate", key_alias="late")["key"]
+    for pid in gateway.connection["pids"].values():
+        os.kill(pid, signal.SIGKILL)
+        while Path(f"/proc/{pid}").exists():  # PostgreSQL does not start while a dead one awaits its burial
+            time.sleep(0.05)
+    gatewayctl(directory, "restore", str(backup))
+    assert gatewayctl(directory, "status")["pids"]["litellm"] is None
+
+    # Killed in the middle of a migration, it is put right. The backup fits the software of before, so there is a new one of it.
     own["litellm_gateway_workers"] = 1
     with psycopg.connect(gateway.database_url) as connection:
         connection.execute("INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ('x', 'x', '99990101000000_interrupted')")
-    for pid in gateway.connection["pids"].values():
-        os.kill(pid, signal.SIGKILL)
+    os.kill(gateway.connection["pids"]["postgres"], signal.SIGKILL)
     assert playbook("gateway", own).changed > 0
     assert {**gateway.connection, "pids": None} == {**first, "pids": None}
     assert gateway.chat(key, "new-model").ok
+    assert gateway.chat(late, "new-model").status_code == 401
+    (newer,) = (directory / "backups").iterdir()
+    assert newer.name > backup.name
 
     # Absent wants a word more, and takes only what the role has made.
     absent = {**own, "litellm_gateway_state": "absent"}
@@ -195,6 +222,7 @@ def test_its_whole_life(own: dict[str, Any], playbook: Playbooks) -> None:
     assert "litellm_gateway_delete_data=true" in run.output
     assert gateway.chat(key, "new-model").ok
     pids = gateway.connection["pids"]
+    upgraded.unlink()
     (directory / "mine.txt").write_text("not the role's")
     absent["litellm_gateway_delete_data"] = "true"  # as it comes from a command line
     assert playbook("gateway", absent, "--check").changed > 0

@@ -68,7 +68,7 @@ class Cluster:
 
     def __enter__(self) -> Self:
         begun = time.monotonic()
-        _make_certificates(self.directory)
+        make_certificates(self.directory)
         (self.directory / "tokens.csv").write_text(f"{self.admin_token},admin,admin,system:masters\n", encoding="ascii")
         self._session.verify = str(self.ca_file)
         self._session.headers["Authorization"] = f"Bearer {self.admin_token}"
@@ -272,7 +272,7 @@ def _free_ports(count: int) -> list[int]:
             each.close()
 
 
-def _make_certificates(directory: Path) -> None:
+def make_certificates(directory: Path) -> None:
     """An authority, a certificate for 127.0.0.1, and the key that signs service account tokens."""
     now = datetime.datetime.now(datetime.UTC)
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())

@@ -22,6 +22,14 @@ PERSON = "ada@company.example"
 REVIEWED = "rev@company.example"
 
 
+AWX = {"awx_catalog_image": "registry.example.com/llm-keys:1", "awx_catalog_project_scm_url": "https://git.example.com/llm-keys.git"}
+
+
+def event(name: str, **payload: Any) -> dict[str, Any]:
+    """What a rulebook tells a playbook."""
+    return {"ansible_eda": {"event": {"payload": {"event": name, **payload}}}}
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
     """One run of a playbook. `variables` come on top of those of the story; with `check` it is done in check mode first."""
@@ -86,6 +94,11 @@ def story(guid: str, wrong: Mapping[str, str]) -> Sequence[Run]:
         Run("reap", {"live_file": "no-such-file", "stage": "delete"}, fails=True),
         Run("report"),
         Run("stats"),
+        Run("event_request", event("request_submitted", request_id="r-1"), check=False),
+        Run("event_alert", event("budget_crossed", event_group="key", spend=1.5, key_alias=None)),
+        Run("event_ended", {**event("lab_ended", guid=guid), "live_labs": [guid]}),
+        Run("event_ended", event("lab_ended", guid="../" + wrong["secret"]), fails=True, name="a body of another shape"),
+        Run("awx", {"awx_catalog_host": NOWHERE, "awx_catalog_token": wrong["secret"], **AWX}, fails=True, name="no AWX answers"),
         Run("request", {"email": PERSON, "package": "dev"}),
         Run("request", {"email": REVIEWED, "model": MOCK_MODELS[1]}, name="for review"),
         Run("process_requests", {"key_delivery_smtp_password": wrong["smtp_password"]}, check=False, name="a wrong SMTP password"),

@@ -1,13 +1,21 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Start, stop and look at one embedded gateway: a LiteLLM and its PostgreSQL, both under one directory.
+"""Start, stop, look at, back up and restore one gateway: a LiteLLM and its PostgreSQL, both under one directory.
 
     python gatewayctl.py DIRECTORY start|stop|restart|status [--only postgres|litellm] [--check]
+    python gatewayctl.py DIRECTORY backup
+    python gatewayctl.py DIRECTORY restore FILE
+
+Where systemd runs the two, its units start and stop them, by three commands of their own, and the role by a fourth:
+
+    python gatewayctl.py DIRECTORY init                                     (secrets and ports)
+    python gatewayctl.py DIRECTORY prepare|run|wait --only postgres|litellm
 
 The role writes ``gateway.json`` (what to run), ``litellm.yaml`` (LiteLLM's own configuration) and the given secrets into the
 directory; this program keeps everything else there: generated secrets, ports, the database, logs, and a lock file for each
-service. It prints one JSON object and leaves with 0, or a sentence on standard error and leaves with 1. Neither of them
+service. systemd hands what is secret to the units as credentials, in ``$CREDENTIALS_DIRECTORY``: they are looked for there
+first. It prints one JSON object and leaves with 0, or a sentence on standard error and leaves with 1. Neither of them
 carries a secret. It needs Python's standard library only.
 
 Whether a service runs is told by its lock file, never by a process id alone: the service inherits the lock when it is
@@ -36,7 +44,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NoReturn
 
 SERVICES = ("postgres", "litellm")
 """In the order of starting."""
@@ -58,8 +66,12 @@ RECOVERY_SECONDS = 20.0
 WORKER_SECONDS = 60
 """How long one of several workers may be silent before LiteLLM replaces it. By default that is 5 seconds, and a worker that needs
 more than those to start on a busy machine is replaced for ever."""
+UNKNOWN = "unknown"
+"""Stands in a backup's name for the software whose schema it has, where nobody wrote that down."""
 MARK = "LITELLM_GATEWAY_LOCK"
 """Environment variable that every process of a service inherits; it names the service's lock file."""
+RUN_SECONDS = 30.0
+"""How long the program of a unit may take until it holds its lock; it is a Python that starts."""
 POLL_SECONDS = 0.1
 LOG_TAIL_LINES = 25
 INHERITED = frozenset({"http_proxy", "https_proxy", "no_proxy", "all_proxy", "ssl_cert_file", "ssl_cert_dir", "requests_ca_bundle", "tz"})
@@ -250,6 +262,38 @@ class Service:
             os.close(lock)
         self.wait_until_ready(process)
 
+    def run(self) -> NoReturn:
+        """Become the program, in the foreground."""
+        lock = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise GatewayError(f"{self.title} runs already: stop it first") from error
+        os.ftruncate(lock, 0)
+        self.write_record(lock)
+        os.set_inheritable(lock, True)
+        os.chdir(self.working_directory)
+        os.umask(0o077)
+        try:
+            os.execve(self.command[0], self.command, {**self.environment, MARK: str(self.lock)})  # noqa: S606 (the role wrote the command)
+        except OSError as error:
+            raise GatewayError(f"{self.title} could not be started: {error}") from error
+
+    def wait(self) -> None:
+        """Wait until the program that another process runs is ready."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while holder(self.lock) is None:
+            if time.monotonic() > deadline:
+                raise GatewayError(f"{self.title} did not begin to run")
+            time.sleep(POLL_SECONDS)
+        deadline = time.monotonic() + self.start_seconds
+        while not ((record := holder(self.lock)) and self.is_ready(record["pid"])):
+            if record is None:
+                raise GatewayError(f"{self.title} ended while starting; its log says why")
+            if time.monotonic() > deadline:
+                raise GatewayError(f"{self.title} was not ready after {self.start_seconds:g} seconds")
+            time.sleep(POLL_SECONDS)
+
     def check_port(self) -> None:
         """Refuse to start where a stranger listens; the port that the service itself holds now is its own."""
         record = holder(self.lock)
@@ -324,16 +368,22 @@ class Gateway:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         try:
-            self.told: dict[str, Any] = json.loads((directory / "gateway.json").read_text())
+            self.told: dict[str, Any] = json.loads(self.given("gateway.json").read_text())
         except FileNotFoundError as error:
             raise GatewayError(f"{directory} holds no gateway: run the role with litellm_gateway_state=started") from error
         self.host: str = self.told["host"]
+        self.user: str = self.told["user"]
+        """Whom systemd runs both services as; empty where this program starts them."""
         self.database = directory / "postgres"
+        self.home = directory / "home"
+        self.backups = directory / "backups"
+        self.software = Path(self.told["software"])
         self.postgres_user = self.find_postgres_user() if os.geteuid() == 0 else None
 
     def find_postgres_user(self) -> pwd.struct_passwd:
         """PostgreSQL refuses to run as root."""
-        names = [self.told["postgres_user"]] if self.told["postgres_user"] else POSTGRES_USERS
+        given = self.user or self.told["postgres_user"]
+        names = [given] if given else POSTGRES_USERS
         for name in names:
             with contextlib.suppress(KeyError):
                 return pwd.getpwnam(name)
@@ -341,11 +391,16 @@ class Gateway:
             f"PostgreSQL does not run as root, and there is no user {' or '.join(names)}: name an unprivileged one in litellm_gateway_postgres_user"
         )
 
+    def given(self, name: str) -> Path:
+        """A file of the directory, or the credential of the same name that systemd hands over."""
+        credential = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nowhere"), Path(name).name)
+        return credential if credential.exists() else self.directory / name
+
     # What is remembered: a restart changes neither the ports nor the secrets.
     @property
     def ports(self) -> dict[str, int]:
         with contextlib.suppress(FileNotFoundError):
-            remembered: dict[str, int] = json.loads((self.directory / "ports.json").read_text())
+            remembered: dict[str, int] = json.loads(self.given("ports.json").read_text())
             return remembered
         return {}
 
@@ -353,7 +408,7 @@ class Gateway:
         return self.directory / "run" / f"{name}.lock"
 
     def secret(self, name: str) -> str:
-        return (self.directory / "secrets" / name).read_text()
+        return self.given(f"secrets/{name}").read_text()
 
     @property
     def url(self) -> str:
@@ -364,10 +419,12 @@ class Gateway:
     def database_url(self) -> str:
         return f"postgresql://{DATABASE}:{self.secret('database_password')}@127.0.0.1:{self.ports['postgres']}/{DATABASE}"
 
-    def prepare(self) -> None:
-        """Make what is missing: folders, secrets and ports."""
-        for name in ("log", "home"):
+    def make_folders(self) -> None:
+        for name in ("log", "home", "run", "backups"):
             (self.directory / name).mkdir(mode=0o700, exist_ok=True)
+
+    def choose(self) -> None:
+        """Generate the secrets and choose the ports that are missing."""
         for name, prefix in (("master_key", "sk-"), ("salt_key", ""), ("database_password", "")):
             path = self.directory / "secrets" / name
             if not path.exists():
@@ -395,7 +452,7 @@ class Gateway:
             title="PostgreSQL",
             command=[self.postgres_program("postgres"), "-D", str(self.database / "data"), *options],
             environment=POSTGRES_ENVIRONMENT,
-            configuration=b"",
+            configuration=self.told["units"].get("postgres", "").encode(),
             log=self.directory / "log" / "postgres.log",
             lock=self.lock("postgres"),
             host="127.0.0.1",
@@ -424,20 +481,22 @@ class Gateway:
         copies = self.postgres_copy.glob(f"*/pginstall/bin/{name}")
         return str(next(copies, Path(self.told["postgres_bin_dir"]) / name))
 
-    def run_postgres_program(self, name: str, *arguments: str, stdin: str = "") -> None:
+    def run_postgres_program(
+        self, name: str, *arguments: str, stdin: str | IO[bytes] = "", stdout: int | IO[bytes] = subprocess.PIPE, **environment: str
+    ) -> None:
         done = subprocess.run(
             [self.postgres_program(name), *arguments],
-            env=POSTGRES_ENVIRONMENT,
+            env={**POSTGRES_ENVIRONMENT, **environment},
             cwd="/",
-            input=stdin,
-            capture_output=True,
-            text=True,
+            **({"input": stdin.encode()} if isinstance(stdin, str) else {"stdin": stdin}),
+            stdout=stdout,
+            stderr=subprocess.PIPE,
             umask=0o077,
             check=False,
             **run_as(self.postgres_user),
         )
         if done.returncode:
-            said = (done.stderr or done.stdout).strip().splitlines()
+            said = (done.stderr or done.stdout or b"").decode(errors="replace").strip().splitlines()
             raise GatewayError(f"PostgreSQL's {name} ended with status {done.returncode}: {said[-1] if said else 'it said nothing'}")
 
     def create_database(self) -> None:
@@ -454,6 +513,26 @@ class Gateway:
             password_file.unlink(missing_ok=True)
         self.run_postgres_program("postgres", "--single", "-D", str(unfinished), "postgres", stdin=f"CREATE DATABASE {DATABASE};\n")
         os.rename(unfinished, self.database / "data")
+        self.remember_schema(software=None, saved_for=None)
+
+    def check_postgres_version(self) -> None:
+        """Refuse another major version, before anything is stopped: it could not read the data."""
+        try:
+            made_by = (self.database / "data" / "PG_VERSION").read_text().strip()
+        except FileNotFoundError:
+            return
+        program = Path(self.told["postgres_bin_dir"], "postgres")
+        try:
+            said = subprocess.run([program, "--version"], env=POSTGRES_ENVIRONMENT, capture_output=True, text=True, check=False).stdout
+        except OSError as error:
+            raise GatewayError(f"PostgreSQL could not be started: {error}") from error
+        version = re.search(r"\d+", said)
+        if version and version[0] != made_by:
+            raise GatewayError(
+                f"the database in {self.database} was made by PostgreSQL {made_by}, and {program} is PostgreSQL {version[0]}, which cannot read it: "
+                f"install with the version from before, make a backup with gatewayctl.py, move {self.database / 'data'} away, and restore "
+                "the backup with the new version"
+            )
 
     def prepare_postgres(self) -> None:
         self.database.mkdir(mode=0o700, exist_ok=True)
@@ -494,9 +573,12 @@ class Gateway:
 
     # ------------------------------------------------------------------------------------------------------ LiteLLM
     def litellm(self) -> Service:
-        configuration = self.directory / "litellm.yaml"
+        authorities = self.authorities()
+        environment = {**self.told["litellm_environment"], **json.loads(self.secret("environment"))}
+        if authorities:
+            environment = {**dict.fromkeys(TRUST, str(self.bundle)), **environment}
         options = {
-            "--config": str(configuration),
+            "--config": str(self.configuration),
             "--host": self.host,
             "--port": str(self.ports["litellm"]),
             "--num_workers": str(self.told["workers"]),
@@ -506,22 +588,21 @@ class Gateway:
         return Service(
             title="LiteLLM",
             command=[
-                str(Path(self.told["software"], "venv", "bin", "litellm")),
+                str(self.software / "venv" / "bin" / "litellm"),
                 *(word for option in options.items() for word in option),
                 "--use_v2_migration_resolver",
                 "--enforce_prisma_migration_check",  # better no gateway than one on half a schema
             ],
             environment={
-                **{name: value for name, value in os.environ.items() if name.lower() in INHERITED},
-                "HOME": str(self.directory / "home"),
+                **{name: value for name, value in os.environ.items() if name.lower() in INHERITED and not self.user},
+                "HOME": str(self.home),
                 "LANG": "C.UTF-8",
                 "LITELLM_MASTER_KEY": self.secret("master_key"),
                 "LITELLM_SALT_KEY": self.secret("salt_key"),
                 "DATABASE_URL": f"{self.database_url}?connection_limit={self.told['database_connections']}",
-                **self.told["litellm_environment"],
-                **json.loads(self.secret("environment")),
+                **environment,
             },
-            configuration=configuration.read_bytes(),
+            configuration=b"\0".join([self.given("litellm.yaml").read_bytes(), authorities, self.told["units"].get("litellm", "").encode()]),
             log=self.directory / "log" / "litellm.log",
             lock=self.lock("litellm"),
             host=self.host,
@@ -530,9 +611,106 @@ class Gateway:
             is_ready=lambda _pid: self.litellm_is_ready(),
             start_seconds=float(self.told["start_timeout"]),
             stop_signal=signal.SIGTERM,
-            working_directory=self.directory / "home",
+            working_directory=self.home,
             user=None,
         )
+
+    @property
+    def configuration(self) -> Path:
+        """Where LiteLLM finds its configuration; a link to the credential where systemd hands it over."""
+        return (self.home if self.user else self.directory) / "litellm.yaml"
+
+    @property
+    def bundle(self) -> Path:
+        return self.home / "ca-bundle.pem"
+
+    def authorities(self) -> bytes:
+        """The certificates of the authorities that LiteLLM is to trust besides the usual ones."""
+        with contextlib.suppress(FileNotFoundError):
+            return self.given("ca.pem").read_bytes()
+        return b""
+
+    def prepare_litellm(self) -> None:
+        """What LiteLLM reads besides its environment."""
+        if self.user:
+            self.configuration.unlink(missing_ok=True)
+            self.configuration.symlink_to(self.given("litellm.yaml"))
+        if authorities := self.authorities().decode():
+            usual = os.environ.get("SSL_CERT_FILE") if not self.user else None
+            certifi = next(self.software.glob("venv/lib/python3*/site-packages/certifi/cacert.pem"))
+            write_private(self.bundle, Path(usual or certifi).read_text() + "\n" + authorities)
+
+    # ------------------------------------------------------------------------------------------------------- backups
+    @property
+    def schema(self) -> dict[str, str | None]:
+        """Which ``software`` has migrated the database last, none for a new one, and for which other one it was ``saved_for``."""
+        with contextlib.suppress(FileNotFoundError):
+            remembered: dict[str, str | None] = json.loads((self.database / "schema.json").read_text())
+            return remembered
+        return {"software": UNKNOWN, "saved_for": None}
+
+    def remember_schema(self, *, software: str | None, saved_for: str | None) -> None:
+        path = self.database / "schema.json"
+        write_private(path, json.dumps({"software": software, "saved_for": saved_for}))
+        if self.postgres_user:
+            os.chown(path, self.postgres_user.pw_uid, self.postgres_user.pw_gid)
+
+    def schema_is_migrated(self) -> None:
+        """To be said as soon as LiteLLM is ready."""
+        self.remember_schema(software=self.software.name, saved_for=None)
+
+    def save_before_migration(self) -> None:
+        """Back the database up where another LiteLLM is about to migrate it. An attempt that failed meanwhile does not back up its own remains."""
+        schema = self.schema
+        if schema["software"] in (None, self.software.name) or schema["saved_for"] == self.software.name:
+            return
+        self.back_up("upgrade")
+        self.remember_schema(software=schema["software"], saved_for=self.software.name)
+        for old in sorted(self.backups.glob("upgrade-*.dump"), reverse=True)[self.told["backups_keep"] :]:
+            old.unlink()
+
+    @property
+    def database_options(self) -> list[str]:
+        return ["--host=127.0.0.1", f"--port={self.ports['postgres']}", f"--username={DATABASE}", "--no-password"]
+
+    def back_up(self, occasion: str) -> Path:
+        """Write the database into a file whose name tells when, and the software that fits it. It appears whole or not at all."""
+        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        path = self.backups / f"{occasion}-{now}.{self.schema['software'] or UNKNOWN}.dump"
+        self.backups.mkdir(mode=0o700, exist_ok=True)
+        handle, unfinished = tempfile.mkstemp(dir=self.backups, prefix=".unfinished-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                self.run_postgres_program(
+                    "pg_dump", *self.database_options, "--format=custom", DATABASE, stdout=file, PGPASSWORD=self.secret("database_password")
+                )
+            os.replace(unfinished, path)
+        except BaseException:
+            os.unlink(unfinished)
+            raise
+        return path
+
+    def restore(self, backup: Path) -> None:
+        """Put a backup in the place of the database. Until it is there as a whole, the database stays as it is."""
+        password = self.secret("database_password")
+        restored, replaced = f"{DATABASE}_restored", f"{DATABASE}_replaced"
+
+        def command(*statements: str) -> None:
+            words = [word for statement in statements for word in ("--command", statement)]
+            self.run_postgres_program("psql", *self.database_options, "--no-psqlrc", "--dbname=postgres", "--quiet", *words, PGPASSWORD=password)
+
+        with open(backup, "rb") as file:
+            command(f"DROP DATABASE IF EXISTS {restored}", f"CREATE DATABASE {restored}")
+            options = [*self.database_options, f"--dbname={restored}", "--exit-on-error", "--single-transaction"]
+            self.run_postgres_program("pg_restore", *options, stdin=file, PGPASSWORD=password)
+        command(
+            f"DROP DATABASE IF EXISTS {replaced}",
+            f"ALTER DATABASE {DATABASE} RENAME TO {replaced}",
+            f"ALTER DATABASE {restored} RENAME TO {DATABASE}",
+            f"DROP DATABASE {replaced}",
+        )
+        fitting = re.search(r"\.(litellm-\w+)\.dump$", backup.name)
+        self.remember_schema(software=fitting[1] if fitting else UNKNOWN, saved_for=None)
 
     def litellm_is_ready(self) -> bool:
         """LiteLLM answers 200 without a database too, so look for the database by name."""
@@ -550,19 +728,33 @@ class Gateway:
 
     def start(self, only: str | None) -> bool:
         """Bring the services up, and to their present configuration; return whether anything had to be done."""
+        self.check_postgres_version()
         for lock in map(self.lock, SERVICES):
             if holder(lock) is None:
                 end_left_overs(lock)  # of a service that was killed; they would keep its port
-        self.prepare()
+        self.make_folders()
+        self.choose()
         if only != "litellm":
             self.prepare_postgres()
         changed = False
         for service in self.services(only):
             if not service.is_current(patience=RECOVERY_SECONDS):
-                service.start()
+                self.start_service(service)
                 changed = True
         self.write_connection()
         return changed
+
+    def start_service(self, service: Service) -> None:
+        if service.lock != self.lock("litellm"):
+            service.start()
+            return
+        self.prepare_litellm()
+        if self.schema["software"] != self.software.name:
+            service.check_port()
+            service.stop()  # so that the backup misses nothing
+            self.save_before_migration()
+        service.start()
+        self.schema_is_migrated()
 
     def would_start(self, only: str | None) -> bool:
         return not self.ports or any(not service.is_current() for service in self.services(only))
@@ -585,7 +777,9 @@ class Gateway:
 
     def write_connection(self) -> None:
         """What a client needs, for tests and for people, and the database's URL alone, for programs."""
-        connection = {"url": self.url, "master_key": self.secret("master_key"), "database_url": self.database_url, "pids": self.pids()}
+        connection: dict[str, Any] = {"url": self.url, "master_key": self.secret("master_key"), "database_url": self.database_url}
+        if not self.user:  # systemd would not tell of the next ones
+            connection["pids"] = self.pids()
         write_private(self.directory / "connection.json", json.dumps(connection, indent=2) + "\n")
         write_private(self.directory / "secrets" / "database_url", self.database_url)
 
@@ -596,35 +790,117 @@ class Gateway:
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """One start or stop at a time; the others wait."""
-        run = self.directory / "run"
-        run.mkdir(mode=0o700, exist_ok=True)
-        with open(run / "control.lock", "a") as lock:
+        lock = os.open(self.directory, os.O_RDONLY)
+        try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(lock)
+
+    # ------------------------------------------------------------------------------------------- what systemd's units run
+    def prepare_unit(self, only: str) -> None:
+        if only == "postgres":
+            self.check_postgres_version()
+            self.prepare_postgres()
+        else:
+            self.prepare_litellm()
+            self.save_before_migration()
+
+    def wait(self, only: str) -> None:
+        for service in self.services(only):
+            service.wait()
+        if only == "litellm":
+            self.schema_is_migrated()
 
 
 POSTGRES_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE")
+"""By these LiteLLM and the libraries that it calls providers with find the authorities to trust."""
+OF_UNITS = ("prepare", "run", "wait")
+STARTING = ("start", "stop", "restart")
 
 
-def main(arguments: list[str]) -> dict[str, Any]:
-    parser = argparse.ArgumentParser(prog="gatewayctl.py", description="Start, stop and look at an embedded LiteLLM gateway.")
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="gatewayctl.py", description="Start, stop, look at, back up and restore a LiteLLM gateway.")
     parser.add_argument("directory", type=Path)
-    parser.add_argument("command", choices=["start", "stop", "restart", "status"])
+    parser.add_argument("command", choices=[*STARTING, "status", "backup", "restore", "init", *OF_UNITS])
+    parser.add_argument("file", type=Path, nargs="?", help="the backup to restore")
     parser.add_argument("--only", choices=SERVICES, help="this service alone")
     parser.add_argument("--check", action="store_true", help="tell whether anything would be done, and do nothing")
     options = parser.parse_args(arguments)
-    gateway = Gateway(options.directory.absolute())
-    changed = False
+    if (options.command == "restore") != (options.file is not None):
+        parser.error("restore, and nothing else, wants the file of a backup")
+    if options.command in OF_UNITS and options.only is None:
+        parser.error(f"{options.command} wants --only")
+    return options
+
+
+def start_or_stop(gateway: Gateway, options: argparse.Namespace) -> dict[str, Any]:
     if options.check:
         would = {"start": gateway.would_start, "stop": gateway.would_stop}
-        changed = options.command == "restart" or (options.command in would and would[options.command](options.only))
-    elif options.command != "status":
-        with gateway.alone():
-            if options.command in ("stop", "restart"):
-                changed = gateway.stop(options.only)
-            if options.command in ("start", "restart"):
-                changed = gateway.start(options.only) or changed
-    return {"changed": changed, **gateway.status()}
+        return {"changed": options.command == "restart" or would[options.command](options.only)}
+    if gateway.user:
+        raise GatewayError(f"systemd runs the gateway in {gateway.directory}: use systemctl {options.command}")
+    changed = False
+    with gateway.alone():
+        if options.command in ("stop", "restart"):
+            changed = gateway.stop(options.only)
+        if options.command in ("start", "restart"):
+            changed = gateway.start(options.only) or changed
+    return {"changed": changed}
+
+
+def init(gateway: Gateway) -> dict[str, Any]:
+    with gateway.alone():
+        gateway.choose()
+        gateway.write_connection()
+    return {"changed": False}
+
+
+def of_unit(gateway: Gateway, options: argparse.Namespace) -> dict[str, Any]:
+    if options.command == "run":
+        for service in gateway.services(options.only):
+            service.run()
+    elif options.command == "prepare":
+        gateway.prepare_unit(options.only)
+    else:
+        gateway.wait(options.only)
+    return {"changed": True}
+
+
+def back_up(gateway: Gateway) -> dict[str, Any]:
+    with gateway.alone():
+        return {"changed": True, "backup": str(gateway.back_up("manual"))}
+
+
+def restore(gateway: Gateway, backup: Path) -> dict[str, Any]:
+    if not backup.is_file():
+        raise GatewayError(f"there is no backup {backup}: look into {gateway.backups}")
+    with gateway.alone():
+        if not gateway.user:
+            gateway.start("postgres")
+            gateway.stop("litellm")
+        elif holder(gateway.lock("litellm")):
+            raise GatewayError("LiteLLM uses the database: stop its unit with systemctl first, and leave that of PostgreSQL running")
+        gateway.restore(backup)
+    return {"changed": True}
+
+
+def main(arguments: list[str]) -> dict[str, Any]:
+    options = parse(arguments)
+    gateway = Gateway(options.directory.absolute())
+    told: dict[str, Any] = {"changed": False}
+    if options.command in STARTING:
+        told = start_or_stop(gateway, options)
+    elif options.command in OF_UNITS:
+        told = of_unit(gateway, options)
+    elif options.command == "init":
+        told = init(gateway)
+    elif options.command == "backup":
+        told = back_up(gateway)
+    elif options.command == "restore":
+        told = restore(gateway, options.file.absolute())
+    return {**told, **gateway.status()}
 
 
 if __name__ == "__main__":

@@ -298,7 +298,10 @@ def gateway(tmp_path: Path) -> Any:
         "software": "/opt/software",
         "workers": 1,
         "start_timeout": 5,
+        "backups_keep": 2,
         "database_connections": 10,
+        "user": "",
+        "units": {},
         "postgres_user": "",
         "postgres_bin_dir": "/opt/software/postgres/bin",
         "postgres_settings": {"fsync": "off"},
@@ -314,35 +317,35 @@ def tell(gateway: Any, **changes: Any) -> Any:
 
 
 def test_what_is_chosen_once_is_kept(gateway: Any) -> None:
-    gateway.prepare()
+    gateway.choose()
     names = ("master_key", "salt_key", "database_password")
     ports, secrets = gateway.ports, {name: gateway.secret(name) for name in names}
     assert len({*ports.values(), *secrets.values()}) == 5
     assert secrets["master_key"].startswith("sk-")
-    gateway.prepare()
+    gateway.choose()
     assert (gateway.ports, {name: gateway.secret(name) for name in names}) == (ports, secrets)
     for path in gateway.directory.rglob("secrets/*_*"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_given_port_is_taken_and_a_chosen_one_moves_when_somebody_else_has_it(gateway: Any) -> None:
-    gateway.prepare()
+    gateway.choose()
     with contextlib.closing(socket.create_server(("127.0.0.1", gateway.ports["litellm"]))):
         before = gateway.ports
-        gateway.prepare()
+        gateway.choose()
         assert gateway.ports["litellm"] != before["litellm"]
         assert gateway.ports["postgres"] == before["postgres"]
     gateway = tell(gateway, ports={"litellm": 4000, "postgres": 0})
-    gateway.prepare()
+    gateway.choose()
     assert gateway.ports == {"litellm": 4000, "postgres": before["postgres"]}
 
 
 def test_the_port_that_clients_know_is_waited_for_longest(gateway: Any) -> None:
-    gateway.prepare()
+    gateway.choose()
     before = gateway.ports
     server = socket.create_server(("127.0.0.1", before["litellm"]))
     threading.Timer(2 * gatewayctl.PORT_SECONDS, server.close).start()
-    gateway.prepare()
+    gateway.choose()
     assert gateway.ports == before
 
 
@@ -356,7 +359,7 @@ def test_the_url_is_one_that_can_be_asked(gateway: Any, host: str, url: str) -> 
 def test_secrets_travel_in_the_environment_only(gateway: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not for LiteLLM")
     monkeypatch.setenv("https_proxy", "http://proxy:3128")
-    gateway.prepare()
+    gateway.choose()
     litellm, postgres = gateway.litellm(), gateway.postgres()
     for name in ("master_key", "salt_key", "database_password"):
         assert gateway.secret(name) not in " ".join(litellm.command + postgres.command)
@@ -394,6 +397,151 @@ def test_the_program_answers_with_json_or_a_sentence(gateway: Any, tmp_path: Pat
     done = run(str(tmp_path / "nothing"), "start")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"{tmp_path}/nothing holds no gateway: run the role with litellm_gateway_state=started\n"
+
+
+# ----------------------------------------------------------------------------------------------------- certificates
+def test_given_authorities_are_trusted_besides_the_usual_ones(gateway: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    gateway = tell(gateway, software=str(tmp_path / "software"))
+    certifi = tmp_path / "software" / "venv" / "lib" / "python3.11" / "site-packages" / "certifi"
+    certifi.mkdir(parents=True)
+    (certifi / "cacert.pem").write_text("the usual ones")
+    gateway.make_folders()
+    gateway.choose()
+    before = gateway.litellm()
+    assert "SSL_CERT_FILE" not in before.environment
+    (tmp_path / "ca.pem").write_text("the company's")
+    service = gateway.litellm()
+    assert service.fingerprint != before.fingerprint
+    assert {service.environment[name] for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE")} == {str(gateway.bundle)}
+    gateway.prepare_litellm()
+    assert gateway.bundle.read_text() == "the usual ones\nthe company's"
+    (tmp_path / "corporate.pem").write_text("those of the machine")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "corporate.pem"))
+    gateway.prepare_litellm()
+    assert gateway.bundle.read_text() == "those of the machine\nthe company's"
+    before = gateway.litellm()
+    (tmp_path / "ca.pem").write_text("another company's")
+    assert gateway.litellm().fingerprint != before.fingerprint
+
+
+# ---------------------------------------------------------------------------------------------------------- upgrades
+@pytest.fixture
+def saving(gateway: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A gateway whose pg_dump writes one word, or fails."""
+
+    def pg_dump(name: str, *_arguments: str, stdout: Any, **_more: Any) -> None:
+        if gateway.dump_fails:
+            raise gatewayctl.GatewayError("disk full")
+        stdout.write(b"dump")
+        gateway.dumps += 1
+
+    gateway.dump_fails, gateway.dumps = False, 0
+    gateway.database.mkdir()
+    gateway.choose()
+    monkeypatch.setattr(gateway, "run_postgres_program", pg_dump)
+    return gateway
+
+
+def backups(gateway: Any) -> list[str]:
+    return sorted(path.name for path in gateway.backups.iterdir()) if gateway.backups.exists() else []
+
+
+def upgrade_to(gateway: Any, name: str) -> None:
+    gateway.software = Path("/opt", name)
+    gateway.save_before_migration()
+
+
+def test_a_new_database_and_the_same_software_need_no_backup(saving: Any) -> None:
+    saving.remember_schema(software=None, saved_for=None)
+    upgrade_to(saving, "litellm-a")
+    saving.schema_is_migrated()
+    upgrade_to(saving, "litellm-a")
+    assert backups(saving) == []
+
+
+def test_other_software_needs_one_backup_however_often_it_fails_to_start(saving: Any) -> None:
+    saving.remember_schema(software="litellm-a", saved_for=None)
+    saving.dump_fails = True
+    with pytest.raises(gatewayctl.GatewayError, match="disk full"):
+        upgrade_to(saving, "litellm-b")
+    assert backups(saving) == []
+    saving.dump_fails = False
+    for _attempt in range(2):
+        upgrade_to(saving, "litellm-b")
+    (backup,) = backups(saving)
+    assert (saving.dumps, backup.rpartition("Z.")[2]) == (1, "litellm-a.dump")
+    assert stat.S_IMODE((saving.backups / backup).stat().st_mode) == 0o600
+
+
+def test_where_nobody_wrote_down_what_migrated_it_there_is_a_backup(saving: Any) -> None:
+    upgrade_to(saving, "litellm-b")
+    assert backups(saving)[0].endswith(".unknown.dump")
+
+
+def test_the_newest_are_kept_and_those_made_by_hand_stay(saving: Any) -> None:
+    saving.backups.mkdir()
+    for name in ("manual-20260101T000000Z.litellm-a.dump", *(f"upgrade-2026010{day}T000000Z.litellm-a.dump" for day in range(1, 5))):
+        (saving.backups / name).touch()
+    saving.remember_schema(software="litellm-a", saved_for=None)
+    upgrade_to(saving, "litellm-b")
+    kept = backups(saving)
+    assert kept[:2] == ["manual-20260101T000000Z.litellm-a.dump", "upgrade-20260104T000000Z.litellm-a.dump"]
+    assert len(kept) == 3
+
+
+def test_another_major_version_of_postgres_is_refused(gateway: Any, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "postgres"
+    program.write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 17.2'\n")
+    program.chmod(0o755)
+    gateway = tell(gateway, postgres_bin_dir=str(tmp_path / "bin"))
+    gateway.check_postgres_version()  # there is no database yet
+    (gateway.database / "data").mkdir(parents=True)
+    (gateway.database / "data" / "PG_VERSION").write_text("17\n")
+    gateway.check_postgres_version()
+    (gateway.database / "data" / "PG_VERSION").write_text("15\n")
+    with pytest.raises(gatewayctl.GatewayError, match="was made by PostgreSQL 15, and .* is PostgreSQL 17, which cannot read it"):
+        gateway.start(None)
+    assert not (tmp_path / "run").exists()
+
+
+# ----------------------------------------------------------------------------------------------------------- systemd
+def test_what_systemd_hands_over_is_read_first_and_the_callers_environment_is_not(gateway: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway.make_folders()
+    gateway.choose()
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "master_key").write_text("sk-handed-over")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    managed = tell(gateway, user=pwd.getpwuid(os.geteuid()).pw_name)
+    service = managed.litellm()
+    assert service.environment["LITELLM_MASTER_KEY"] == "sk-handed-over"
+    assert "https_proxy" not in service.environment
+
+
+def test_what_systemd_runs_is_started_by_systemctl_only(gateway: Any) -> None:
+    tell(gateway, user=pwd.getpwuid(os.geteuid()).pw_name)
+    with pytest.raises(gatewayctl.GatewayError, match="use systemctl start"):
+        gatewayctl.main([str(gateway.directory), "start"])
+    assert gatewayctl.main([str(gateway.directory), "start", "--check"])["changed"]
+
+
+def test_a_program_in_the_foreground_holds_the_lock(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = os.fork()
+    if child == 0:
+        service.run()
+    try:
+        service.wait()
+        assert gatewayctl.holder(service.lock) == {"pid": child, "port": service.port, "fingerprint": service.fingerprint}
+        with pytest.raises(gatewayctl.GatewayError, match="runs already"):
+            service.run()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    monkeypatch.setattr(gatewayctl, "RUN_SECONDS", 0.1)
+    with pytest.raises(gatewayctl.GatewayError, match="Sleeper did not begin to run"):
+        service.wait()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as somebody else")

@@ -1,0 +1,159 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Take over the virtual keys of a lab that somebody else made."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: key_adoption
+short_description: Take over LiteLLM virtual keys that were made with random values
+version_added: 2.0.0
+description:
+  - Finds the keys of a lab by their aliases, and notes on each that this collection manages it with the value it has.
+    From then on it is provisioned, prolonged, blocked, listed and deleted like any other, and nothing stops at it because
+    its value cannot be derived. Values, limits, ends and owners stay as they are, so no user notices.
+  - This is for keys that release 1.3.2 of this collection made, and for keys whose secret was lost.
+  - LiteLLM tells nobody the value of a key. It is returned only when it is among O(known_values).
+  - A key gets a derived value when it is rotated, and not before.
+author:
+  - the rhpds.litellm_virtual_keys authors (@rhpds)
+extends_documentation_fragment:
+  - rhpds.litellm_virtual_keys.gateway
+  - rhpds.litellm_virtual_keys.attributes
+  - rhpds.litellm_virtual_keys.attributes.litellm
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  guid:
+    description: The GUID of the lab.
+    type: str
+    required: true
+  lab_alias:
+    description: The alias of the lab, when it is not V(virtkey-GUID).
+    type: str
+  user_base:
+    description: How user names begin. A key is the lab's when the rest of its alias is this and a number.
+    type: str
+    default: user
+  secret:
+    description:
+      - What values are derived from, to tell which of the keys need not be taken over.
+      - When not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and after it O(api_key).
+    type: str
+  known_values:
+    description:
+      - Where the values of the keys still are. Any structure will do, for example the content of an AgnosticD user data
+        file, or the data of a Kubernetes Secret. A value counts for the key whose SHA-256 it has, everything else is
+        ignored.
+    type: raw
+seealso:
+  - module: rhpds.litellm_virtual_keys.virtual_keys
+  - module: rhpds.litellm_virtual_keys.key_migration
+"""
+
+EXAMPLES = r"""
+- name: Take over the keys of a lab that release 1.3.2 made
+  rhpds.litellm_virtual_keys.key_adoption:
+    url: https://litellm.example.com
+    api_key: "{{ litellm_master_key }}"
+    guid: abc12
+    known_values: "{{ lookup('ansible.builtin.file', 'abc12/provision-user-data.yaml') }}"
+  register: adopted
+  no_log: true # the result holds the values of the keys only because of this
+"""
+
+RETURN = r"""
+virtual_keys:
+  description: The keys of the lab, as M(rhpds.litellm_virtual_keys.virtual_keys) returns them.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    alias:
+      description: The alias.
+      type: str
+    user:
+      description: The user in the lab, or an empty text.
+      type: str
+    action:
+      description: C(updated) when it was taken over by this run, C(unchanged) when it had been before, or was this collection's own.
+      type: str
+    recoverable:
+      description: Whether the value can be derived.
+      type: bool
+    value:
+      description: The key itself, when it can be derived or is among O(known_values). Present only when the task has C(no_log=true).
+      type: str
+counts:
+  description: How many keys were created, updated, rotated, unchanged and deleted.
+  returned: always
+  type: dict
+calls:
+  description: How many HTTP exchanges it took.
+  returned: success
+  type: int
+code:
+  description: What went wrong, in one word that stays the same, for example C(no_such_lab).
+  returned: failure
+  type: str
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import limits
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
+    GATEWAY_SPEC,
+    open_gateway,
+    result_for,
+    run,
+    take_known_values,
+)
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey, WantedKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import derivable
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import Reconciler
+
+
+def adopt(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    given = take_known_values(module)
+    gateway = open_gateway(module)
+    reconciler = Reconciler(gateway, limits.secret_of(params), check_mode=module.check_mode)
+    lab = Lab.from_params(params)
+    nothing = lab.change(dict.fromkeys(limits.LIMITS_SPEC), gateway.client.now())
+
+    def taken_over(row: LiveKey) -> WantedKey:
+        want = nothing(row)
+        return want if derivable(row, reconciler.value_of) else replace(want, record=replace(want.record, adopted=row.token))
+
+    outcome = reconciler.change(lab.in_service(gateway), taken_over, lambda: lab.in_service(gateway))
+    return result_for(module, reconciler, outcome, given)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **GATEWAY_SPEC,
+            "guid": {"type": "str", "required": True},
+            "lab_alias": {"type": "str"},
+            "user_base": {"type": "str", "default": "user"},
+            "secret": limits.VALUE_SPEC["secret"],
+            "known_values": {"type": "raw", "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    run(module, lambda: adopt(module))
+
+
+if __name__ == "__main__":
+    main()

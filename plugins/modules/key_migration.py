@@ -1,0 +1,272 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Move virtual keys from one gateway to another."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: key_migration
+short_description: Move LiteLLM virtual keys from one gateway to another
+version_added: 2.0.0
+description:
+  - Makes the keys of a lab, of a package, or all that this collection manages, at another gateway with the same values.
+    Alias, end, limits, owner, metadata and what has been spent come along, so users change the address and nothing else.
+  - Each key is proven afterwards. It is read again at the target, and the target is called with its value.
+  - Nothing changes at the source until O(retire_source=true), which first proves the keys at the target once more.
+  - Run it again after a failure, or to carry what was changed or spent at the source since. Keys that have been changed
+    at the target in the meantime are left alone there.
+  - Keys that have expired, whose value nobody knows, or that have settings of LiteLLM that this collection does not
+    manage, stay where they are and are named in RV(left_out).
+author:
+  - the rhpds.litellm_virtual_keys authors (@rhpds)
+extends_documentation_fragment:
+  - rhpds.litellm_virtual_keys.gateway
+  - rhpds.litellm_virtual_keys.attributes
+  - rhpds.litellm_virtual_keys.attributes.litellm
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  target:
+    description:
+      - The gateway that the keys move to. The options beside this one are those of the source.
+    type: dict
+    suboptions:
+      url:
+        description:
+          - Where the target answers. When not set, the environment variable E(LITELLM_TARGET_BASE_URL) is used.
+        type: str
+        required: true
+      api_key:
+        description:
+          - A key with which the target lets its caller administer keys. When not set, the environment variable
+            E(LITELLM_TARGET_MASTER_KEY) is used.
+        type: str
+        required: true
+      validate_certs:
+        description: Whether to check the target's certificate.
+        type: bool
+        default: true
+      ca_path:
+        description: A file with the certificates of the authorities to trust, in PEM format.
+        type: path
+      client_cert:
+        description: A file with the certificate, in PEM format, by which the caller proves itself to the target.
+        type: path
+      client_key:
+        description: A file with the private key for O(target.client_cert), in PEM format.
+        type: path
+  guid:
+    description: Move the keys of this lab.
+    type: str
+  package:
+    description: Move the managed keys of this subscription package.
+    type: str
+  all_keys:
+    description: Move all keys that this collection manages.
+    type: bool
+    default: false
+  retire_source:
+    description:
+      - Delete at the source the keys that are at the target, and prove that the source refuses them.
+      - Nothing is deleted when one of the keys is not at the target as it is at the source.
+    type: bool
+    default: false
+  secret:
+    description:
+      - What the values of the keys are derived from. The target needs the same from now on.
+      - When not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and after it O(api_key).
+    type: str
+  known_values:
+    description:
+      - Values that somebody still has, for keys that were made with random ones. Any structure will do, for example
+        the content of an AgnosticD user data file, or the data of a Kubernetes Secret. A value counts for the key whose
+        SHA-256 it has, everything else is ignored.
+    type: raw
+  on_unrecoverable:
+    description:
+      - What to do with a key whose value can neither be derived nor is among O(known_values).
+      - With V(leave) it is not moved. With V(renew) it gets a new value at the target, which its user must be told.
+    type: str
+    choices: [leave, renew]
+    default: leave
+  check_models:
+    description: Whether to refuse keys for models that the target does not serve.
+    type: bool
+    default: true
+seealso:
+  - module: rhpds.litellm_virtual_keys.virtual_keys
+  - module: rhpds.litellm_virtual_keys.key_adoption
+"""
+
+EXAMPLES = r"""
+- name: Make a lab's keys at the new gateway
+  rhpds.litellm_virtual_keys.key_migration:
+    url: https://old.example.com
+    api_key: "{{ old_master_key }}"
+    target:
+      url: https://new.example.com
+      api_key: "{{ new_master_key }}"
+    secret: "{{ derivation_secret }}"
+    guid: abc12
+
+- name: Delete them at the old one, now that everybody uses the new one
+  rhpds.litellm_virtual_keys.key_migration:
+    url: https://old.example.com
+    api_key: "{{ old_master_key }}"
+    target:
+      url: https://new.example.com
+      api_key: "{{ new_master_key }}"
+    secret: "{{ derivation_secret }}"
+    guid: abc12
+    retire_source: true
+"""
+
+RETURN = r"""
+virtual_keys:
+  description: The keys as they are at the target.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    alias:
+      description: The alias.
+      type: str
+    action:
+      description: C(created), C(updated) or C(unchanged), at the target.
+      type: str
+    verified:
+      description: Whether the key was read at the target, and the target took its value. Always V(false) in check mode.
+      type: bool
+    renewed:
+      description: Whether the value is another one than at the source.
+      type: bool
+    differs:
+      description: What is not as it is at the source, because it was changed at the target since.
+      type: list
+      elements: str
+    value:
+      description: The key itself. Present only when the task has C(no_log=true).
+      type: str
+    key_id:
+      description: The SHA-256 of the value, by which LiteLLM knows the key.
+      type: str
+    expires:
+      description: When the key ends, or null when it does not.
+      type: str
+    spend:
+      description: What the key has spent at both gateways, in USD.
+      type: float
+left_out:
+  description: The keys that stay at the source, each with its C(alias), a C(code) and the reason in C(msg).
+  returned: always
+  type: list
+  elements: dict
+retired:
+  description: The aliases of the keys that were deleted at the source.
+  returned: always
+  type: list
+  elements: str
+counts:
+  description: How many keys were created, updated, unchanged, left out and retired.
+  returned: always
+  type: dict
+failures:
+  description: Why keys are not at the target as they should be, by alias.
+  returned: when there are any
+  type: dict
+revocation:
+  description: The proof of deletion at the source, as M(rhpds.litellm_virtual_keys.virtual_keys) returns it.
+  returned: when keys were deleted
+  type: dict
+code:
+  description: What went wrong, in one word that stays the same, for example C(conflict) or C(unknown_model).
+  returned: failure
+  type: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import limits
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
+    GATEWAY_SPEC,
+    open_gateway,
+    run,
+    take_known_values,
+)
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.migrate import (
+    Failed,
+    Migration,
+    Scope,
+    result_of,
+)
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import Reconciler
+
+TARGET_SPEC: dict[str, dict[str, Any]] = {
+    **{name: GATEWAY_SPEC[name] for name in ("validate_certs", "ca_path", "client_cert", "client_key")},
+    "url": {"type": "str", "required": True, "fallback": (env_fallback, ["LITELLM_TARGET_BASE_URL"])},
+    "api_key": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["LITELLM_TARGET_MASTER_KEY"])},
+}
+
+
+def migrate(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    given = take_known_values(module)
+    source = open_gateway(module)
+    target = open_gateway(module, {**params, **params["target"]})
+    if source.client.connection.base == target.client.connection.base:
+        raise ValueError("target.url is the address of the source; give another gateway.")
+    migration = Migration(
+        source,
+        target,
+        Reconciler(source, limits.secret_of(params), check_mode=module.check_mode),
+        Scope(params["guid"] or "", params["package"] or ""),
+        given=given,
+        renew=params["on_unrecoverable"] == "renew",
+        check_models=params["check_models"],
+    )
+    if not params["secret"]:
+        module.warn(
+            "the values of these keys are derived from the source's master key; from now on, give that key as secret (LITELLM_DERIVATION_SECRET)"
+            " wherever the target's keys are managed."
+        )
+    try:
+        report = migration.retire() if params["retire_source"] else migration.copy()
+    except Failed as failure:
+        module.fail_json(msg=str(failure), code=failure.code, **result_of(failure.report, reveal=module.no_log, with_diff=module._diff))
+    return {**result_of(report, reveal=module.no_log, with_diff=module._diff), "calls": source.client.calls + target.client.calls}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **GATEWAY_SPEC,
+            "target": {"type": "dict", "options": TARGET_SPEC, "apply_defaults": True},
+            "guid": {"type": "str"},
+            "package": {"type": "str"},
+            "all_keys": {"type": "bool", "default": False},
+            "retire_source": {"type": "bool", "default": False},
+            "secret": limits.VALUE_SPEC["secret"],
+            "known_values": {"type": "raw", "no_log": True},
+            "on_unrecoverable": {"type": "str", "choices": ["leave", "renew"], "default": "leave"},
+            "check_models": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    scopes = [name for name in ("guid", "package", "all_keys") if module.params[name]]
+    if len(scopes) != 1:
+        told = " and ".join(scopes) if scopes else "none of guid, package and all_keys"
+        module.fail_json(msg=f"{told} given; say which keys to move with exactly one of guid, package and all_keys.", code="bad_input")
+    run(module, lambda: migrate(module))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""Plans of a migration, on models of two gateways: what moves, what stays, what stands in the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import RECORD, LiveKey, Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.migration import (
+    NOTE,
+    Move,
+    MovePlan,
+    SameGateway,
+    differences,
+    plan_moves,
+)
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import Action
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+OLD = "https://old.example.com"
+
+
+def value_of(alias: str, generation: int) -> str:
+    return derive.value("the secret of these tests", alias, generation)
+
+
+def key(alias: str = "virtkey-abc", generation: int = 0, value: str = "", **more: Any) -> LiveKey:
+    record = Record(lab="virtkey-abc", guid="abc", generation=generation, adopted=more.pop("adopted", ""))
+    row = {
+        "key_alias": alias,
+        "token": derive.token(value or value_of("virtkey-abc" if ".retired-" in alias else alias, generation)),
+        "models": ["m"],
+        "metadata": {"owner": "ann", RECORD: record.to_metadata()},
+        "expires": (NOW + DAY).isoformat(),
+        "created_at": (NOW - DAY).isoformat(),
+    }
+    return LiveKey.from_row({**row, **more})
+
+
+def moves(source: list[LiveKey], target: list[LiveKey], *, renew: bool = False, **given: str) -> MovePlan:
+    known = {derive.token(value): value for value in given.values()}
+    return plan_moves(source, target, origin=OLD, value_of=value_of, given=known, renew=renew, now=NOW)
+
+
+def arrived(move: Move, **more: Any) -> LiveKey:
+    """The key at the target after the move, with whatever has changed there since."""
+    there = replace(move.row, token=move.token, metadata=move.payload["metadata"], created_at=NOW)
+    there = replace(there, record=Record.from_metadata(there.metadata))
+    return replace(there, **more)
+
+
+def only(plan: MovePlan) -> Move:
+    (move,) = plan.moves
+    assert not plan.conflicts and not plan.left_out
+    return move
+
+
+def test_a_key_is_made_with_its_value_and_the_rest_of_its_life() -> None:
+    move = only(moves([key(spend=1.5, rpm_limit=9)], []))
+    assert move.action is Action.CREATE and move.value == value_of("virtkey-abc", 0)
+    body = move.body(NOW + timedelta(hours=1))
+    assert (body["duration"], body["spend"], body["rpm_limit"], body["key_alias"]) == (f"{23 * 3600}s", 1.5, 9, "virtkey-abc")
+    assert body["metadata"][NOTE]["from"] == OLD and body["metadata"]["owner"] == "ann" and "key" not in body
+    assert "duration" not in only(moves([key(expires=None)], [])).body(NOW), "never ends there either"
+    assert move.value not in repr(move)
+
+
+def test_what_has_arrived_is_kept_and_what_changed_at_the_source_follows() -> None:
+    first = only(moves([key(spend=1.0)], []))
+    assert only(moves([key(spend=1.0)], [arrived(first)])).action is Action.KEEP
+    assert differences(first, arrived(first)) == []
+    more = only(moves([key(spend=1.5)], [arrived(first, spend=1.25)]))
+    assert more.only_spend and more.payload["spend"] == 1.75 and more.payload.keys() == {"key", "metadata", "spend"}
+    later = only(moves([key(models=["n"], expires=(NOW + 3 * DAY).isoformat())], [arrived(first)]))
+    assert later.payload["models"] == ["n"] and later.body(NOW)["duration"] == f"{3 * 86_400}s"
+    shorter = only(moves([key(expires=(NOW + DAY / 2).isoformat())], [arrived(first)]))
+    assert "duration" not in shorter.body(NOW), "an end is never brought forward"
+
+
+def test_what_changed_at_the_target_is_left() -> None:
+    first = only(moves([key()], []))
+    there = arrived(first, fields={**first.row.fields, "models": ["other"]}, expires=NOW + 9 * DAY)
+    kept = only(moves([key()], [there]))
+    assert kept.action is Action.KEEP and differences(kept, there) == ["models", "expires"]
+
+
+def test_a_key_that_was_rotated_at_the_target_is_not_brought_back() -> None:
+    first = only(moves([key()], []))
+    newer = arrived(first, token=derive.token(value_of("virtkey-abc", 1)), record=Record(lab="virtkey-abc", guid="abc", generation=1))
+    kept = only(moves([key()], [newer]))
+    assert kept.action is Action.KEEP and kept.superseded and kept.token == newer.token
+    foreign = replace(newer, metadata={})
+    assert moves([key()], [foreign]).conflicts, "but one that did not come from here stands in the way"
+
+
+def test_a_rotation_at_the_source_frees_the_alias_first() -> None:
+    first = only(moves([key()], []))
+    retired = key(f"virtkey-abc.retired-{first.token[:12]}", metadata={RECORD: Record(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc").to_metadata()})
+    plan = moves([key(generation=1), retired], [arrived(first)])
+    assert not plan.conflicts and {move.alias: move.action for move in plan.moves} == {"virtkey-abc": Action.CREATE, retired.alias: Action.UPDATE}
+    (conflict,) = moves([key(generation=1)], [arrived(first)]).conflicts
+    assert "rotated at the source since" in conflict
+
+
+def test_another_value_under_the_alias_stands_in_the_way() -> None:
+    (conflict,) = moves([key()], [key(value="sk-somebody-elses-value")]).conflicts
+    assert "virtkey-abc with another value" in conflict
+    assert "twice" in moves([key(), key(value="sk-another-of-the-same")], [], given="sk-another-of-the-same").conflicts[0]
+
+
+def test_one_gateway_is_not_two() -> None:
+    with pytest.raises(SameGateway):
+        moves([key()], [key()])
+
+
+def test_random_values() -> None:
+    value = "sk-Zr4BQ1Yk7T0x-hY_2cZLsw"
+    row = key(value=value, adopted=derive.token(value))
+    assert [each.code for each in moves([row], []).left_out] == ["unrecoverable"]
+    given = only(moves([row], [], given=value))
+    assert given.value == value and given.payload["metadata"][RECORD]["adopted"] == row.token
+    renewed = only(moves([row], [], renew=True))
+    assert renewed.renewed and renewed.value == value_of("virtkey-abc", 0) and "adopted" not in renewed.payload["metadata"][RECORD]
+    assert differences(renewed, arrived(renewed)) == []
+    assert only(moves([row], [arrived(renewed)], renew=True)).action is Action.KEEP
+
+
+@pytest.mark.parametrize(("more", "code"), [({"expires": NOW.isoformat()}, "expired"), ({"permissions": {"get_spend_routes": True}}, "not_carried")])
+def test_what_stays_is_named(more: dict[str, Any], code: str) -> None:
+    plan = moves([key(**more)], [])
+    assert [each.code for each in plan.left_out] == [code] and not plan.moves and not plan.changed
