@@ -120,11 +120,12 @@ class Lab:
     # ------------------------------------------------------------------------------------------------------ the judge
     def judge(self) -> None:
         """Raises Lost unless the gateway has one working key for each alias and nothing else, and nothing secret was printed."""
-        rows = {row["key_alias"]: row for row in self.gateway.keys(f"virtkey-{self.guid}")}
-        listed = sorted(row["key_alias"] for row in self.gateway.keys(f"virtkey-{self.guid}"))
+        found = self.gateway.keys(f"virtkey-{self.guid}")
+        listed = sorted(row["key_alias"] for row in found)
         wanted = [] if self.job.lives is None else sorted(map(self.alias, USERS))
         if listed != wanted:
             raise Lost(f"the gateway has {listed or 'no key'} instead of {wanted or 'none'}")
+        rows = {row["key_alias"]: row for row in found}
         now = datetime.now(UTC)
         for alias, row in rows.items():
             left = datetime.fromisoformat(row["expires"]) - now
