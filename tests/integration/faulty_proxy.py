@@ -17,7 +17,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.recording_proxy 
 
 @dataclasses.dataclass
 class Harm:
-    """What happens to requests whose method and path match the pattern `to` ("POST /key/generate").
+    """What happens to requests whose method and path match the pattern `to` ("POST /key/generate"), and whose query has `query` in it.
 
     - `refuse`: the connection is dropped, the gateway never sees the request.
     - `lose`: the gateway does its work, and its answer is lost.
@@ -32,6 +32,7 @@ class Harm:
 
     kind: Literal["refuse", "lose", "cut", "answer", "delay", "repeat", "call"]
     to: str = ".*"
+    query: str = ""
     skip: int = 0
     times: int = 1_000_000
     status: int = 500
@@ -43,7 +44,8 @@ class Harm:
 
     def strikes(self, request: Message) -> bool:
         method, target, _version = request.start_line.split(" ", 2)
-        if not re.fullmatch(self.to, f"{method} {target.partition('?')[0]}"):
+        path, _mark, query = target.partition("?")
+        if not re.fullmatch(self.to, f"{method} {path}") or self.query not in query:
             return False
         self.met += 1
         return self.skip < self.met <= self.skip + self.times

@@ -36,6 +36,7 @@ from typing import Any
 
 import pytest
 import requests
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration import warm_ansible
 
 COLLECTION = "rhpds.litellm_virtual_keys"
 MOCK_MODELS = ["openai/granite-3-2-8b-instruct", "openai/mistral-7b-instruct", "openai/llama-3-1-8b-instruct"]
@@ -110,16 +111,12 @@ class Playbooks:
         handle, extra_vars = tempfile.mkstemp(dir=self.directory, suffix=".json")
         with os.fdopen(handle, "w") as file:
             json.dump(dict(variables or {}), file)
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("ansible-playbook")), playbook, "--extra-vars", f"@{extra_vars}", *arguments],
-            env={**os.environ, **ANSIBLE_ENVIRONMENT, **(environment or {})},
-            cwd=self.directory,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            check=False,
+        done = warm_ansible.run(
+            [playbook, "--extra-vars", f"@{extra_vars}", *arguments],
+            {**os.environ, **ANSIBLE_ENVIRONMENT},
+            environment or {},
+            self.directory,
+            timeout,
         )
         assert done.returncode == 0 or not check, f"{playbook} ended with {done.returncode}:\n{done.stdout}"
         return PlaybookRun(done.returncode, done.stdout)

@@ -128,6 +128,24 @@ def test_a_gateway_without_a_database(lab: Live, job: Run, without_database: Fur
     refused(job(url=without_database.url), "no_database", "DATABASE_URL")
 
 
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("models", {"models": [{"name": "one-more", "upstream": "openai/gpt-4o"}]}),
+        ("model", {"name": "one-more", "upstream": "openai/gpt-4o"}),
+        ("model", {"name": GRANITE, "state": "absent"}),
+        ("credential", {"name": "one-more", "provider": "openai", "provider_key": "provider-key-0001"}),
+        ("usage_info", {}),
+        ("key_reaper", {"live_labs": ["nobody"], "stage": "block"}),
+    ],
+)
+def test_what_else_needs_a_database(live: Live, without_database: Further, module: str, arguments: dict[str, Any]) -> None:
+    live.url = without_database.url
+    for check in (True, False):
+        result = live(module, **arguments, _check=check)
+        refused(result, "no_database", "DATABASE_URL")
+
+
 def test_a_gateway_that_has_lost_its_database(lab: Live, gateway: Gateway) -> None:
     gateway.stop_postgres()
     try:

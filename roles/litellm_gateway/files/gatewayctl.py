@@ -72,6 +72,8 @@ MARK = "LITELLM_GATEWAY_LOCK"
 """Environment variable that every process of a service inherits; it names the service's lock file."""
 RUN_SECONDS = 30.0
 """How long the program of a unit may take until it holds its lock; it is a Python that starts."""
+BURIAL_SECONDS = 20.0
+"""How long a killed PostgreSQL may stay a process that nobody has waited for."""
 POLL_SECONDS = 0.1
 LOG_TAIL_LINES = 25
 INHERITED = frozenset({"http_proxy", "https_proxy", "no_proxy", "all_proxy", "ssl_cert_file", "ssl_cert_dir", "requests_ca_bundle", "tz"})
@@ -541,6 +543,15 @@ class Gateway:
             self.make_reachable(self.postgres_user)
         if not (self.database / "data").exists():
             self.create_database()
+        self.await_burial()
+
+    def await_burial(self) -> None:
+        """PostgreSQL does not start while the process in its postmaster.pid exists, be it dead and only not yet waited for by its parent."""
+        deadline = time.monotonic() + BURIAL_SECONDS
+        with contextlib.suppress(FileNotFoundError, IndexError, ProcessLookupError):
+            pid = (self.database / "data" / "postmaster.pid").read_text().split()[0]
+            while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z" and time.monotonic() < deadline:
+                time.sleep(POLL_SECONDS)
 
     def make_reachable(self, user: pwd.struct_passwd) -> None:
         """Make sure that another user can enter the database's folder and run the programs."""
