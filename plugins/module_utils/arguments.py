@@ -16,7 +16,7 @@ from . import errors
 from .client import REQUESTS_ERROR, Client, Connection
 from .gateway import Gateway
 from .known_values import known_values, texts
-from .reconcile import Incomplete, result_of
+from .reconcile import result_of
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -86,7 +86,7 @@ def run(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> NoReturn:
     """Leave the module with the result of `work`, or with its error: `msg`, `code`, HTTP `status` when there was one."""
     try:
         module.exit_json(**work())
-    except Incomplete as error:
+    except errors.Incomplete as error:
         module.fail_json(msg=str(error), code=error.code, **result_of(error.outcome))
     except errors.GatewayError as error:
         module.fail_json(msg=str(error), code=error.code, status=error.status, changed=False)

@@ -198,7 +198,7 @@ class Client:
         if not _succeeded(answer):
             raise self._error(answer, what)
         try:
-            return answer.json()
+            return _body(answer)
         except ValueError:
             raise errors.NotLitellm(
                 f"{self.connection.base} answered {what} with {_kind(answer)} instead of JSON; check that url is the address of a LiteLLM gateway.",
@@ -354,9 +354,16 @@ def _retry_after(answer: Any) -> float:
         return 0.0
 
 
+def _body(answer: Any) -> Any:
+    """The answer's JSON, parsed once, for it may be tens of megabytes. Raises ValueError."""
+    if not hasattr(answer, "parsed"):
+        answer.parsed = answer.json()
+    return answer.parsed
+
+
 def _is_json(answer: Any) -> bool:
     try:
-        answer.json()
+        _body(answer)
     except ValueError:
         return False
     return True
@@ -370,7 +377,7 @@ def _kind(answer: Any) -> str:
 def _words(answer: Any) -> str:
     """LiteLLM's own message, from the shapes it uses: `{"error": {"message": ...}}` and `{"detail": ...}`."""
     try:
-        body = answer.json()
+        body = _body(answer)
     except ValueError:
         return ""
     if not isinstance(body, dict):

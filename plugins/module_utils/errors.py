@@ -11,6 +11,7 @@ playbooks a `code` and the HTTP `status`.  No message ever contains a key: LiteL
 from __future__ import annotations
 
 import re
+from typing import Any
 
 # In the middle of a word (`task-force`) only what is too long to be a word.
 _KEY = re.compile(r"(?:(?<![A-Za-z0-9])sk-[A-Za-z0-9_\-.…]{4,}|sk-[A-Za-z0-9_\-.…]{16,})")
@@ -110,3 +111,25 @@ class ServerFailed(GatewayError):
     """HTTP 5xx that is none of the above."""
 
     code = "server_failed"
+
+
+class Refused(GatewayError):
+    """Something stands in the way, and nothing was written. `code` says what."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(f"nothing was changed: {message}")
+        self.code = code
+
+
+class Incomplete(GatewayError):
+    """Some of the writes failed. Running again does the rest. `outcome` is what was done."""
+
+    code = "incomplete"
+
+    def __init__(self, message: str, outcome: Any) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+HOPELESS = (Unreachable, TlsFailed, NoDatabase, Unauthorized, NotAdmin, OwnValuesForbidden)
+"""After these nothing further need be tried."""

@@ -17,12 +17,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from . import naming
-from .durations import iso, parse_time
+from .durations import iso
 from .key import LiveKey
+from .orphan import Mark
 from .plan import home
-
-ORPHAN = "litellm_virtual_keys_orphan"
-"""The name in a key's metadata under which the reaper notes that it found the key's lab dead."""
 
 SOON = (24, 72)
 """Hours ahead for which there is a group of labs whose keys end."""
@@ -61,28 +59,6 @@ def by_lab(rows: Iterable[LiveKey], user_base: str = "user") -> dict[LabName, li
         if name:
             labs.setdefault(name, []).append(row)
     return labs
-
-
-@dataclass(frozen=True)
-class Mark:
-    """The reaper's note on a key. `stopped`: somebody else had blocked it before, so that it stays blocked if its lab comes back."""
-
-    since: str
-    stopped: bool = False
-
-    @classmethod
-    def of(cls, row: LiveKey) -> Mark | None:
-        """The note on a key; None when there is none, or none with a time."""
-        note = row.metadata.get(ORPHAN)
-        if not isinstance(note, Mapping):
-            return None
-        try:
-            return cls(iso(parse_time(str(note.get("since")))), bool(note.get("stopped")))
-        except ValueError:
-            return None
-
-    def to_metadata(self) -> dict[str, Any]:
-        return {"since": self.since, "stopped": True} if self.stopped else {"since": self.since}
 
 
 @dataclass(frozen=True)

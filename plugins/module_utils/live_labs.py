@@ -21,9 +21,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import naming
+from .errors import Refused
 from .printable import printable
 from .private_file import Owner, replace
-from .reconcile import Refused
 
 # What sources say when there is more than they sent, compared without case and underscores.
 _MORE = {"next", "nextpage", "nextpagetoken", "nexttoken", "nextcursor", "nextlink", "continue", "continuetoken", "cursor"}

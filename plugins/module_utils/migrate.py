@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import errors, naming
+from .errors import HOPELESS, Refused
 from .gateway import Gateway, unserved
 from .key import LiveKey
 from .lab import Lab, searches
 from .migration import CENT, NOTE, Move, MovePlan, differences, plan_moves, shown
 from .plan import Action
-from .reconcile import HOPELESS, Outcome, Reconciler, Refused, describe
+from .reconcile import Outcome, Reconciler, describe
 
 MANY = 50  # aliases for which reading the whole gateway costs less than looking for each
 

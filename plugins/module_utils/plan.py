@@ -18,6 +18,7 @@ from typing import Any
 
 from . import derive, durations, naming
 from .key import RECORD, LiveKey, Record, WantedKey, normal
+from .orphan import ORPHAN, Mark
 
 # Two clocks and whole seconds meet here: an expiry this close to the wanted one is the wanted one.
 EXPIRY_TOLERANCE = timedelta(seconds=60)
@@ -221,6 +222,7 @@ def _plan_key(
 
     ours = [row for row in holders if derivable(row, value_of)]
     row = max(ours or holders, key=lambda row: row.generation)
+    want = _living(want, row)
     rest = [other for other in holders if other is not row]
     if want.rotation and (row.record is None or row.record.rotation != want.rotation):
         return _rotate(want, row, holders, top + 1, now, policy), []
@@ -233,6 +235,15 @@ def _plan_key(
     if not ours and policy.on_unrecoverable is OnUnrecoverable.ROTATE:
         return _rotate(want, row, holders, top + 1, now, policy), []
     return _reconcile(want, row, now, policy, known=bool(ours)), rest
+
+
+def _living(want: WantedKey, row: LiveKey) -> WantedKey:
+    """A lab that is given its keys lives: what the reaper blocked works again, unless somebody had stopped it before."""
+    mark = Mark.of(row)
+    if mark is None:
+        return want
+    fields = want.fields if mark.stopped else {"blocked": False, **want.fields}
+    return replace(want, fields=fields, metadata={ORPHAN: None, **want.metadata})
 
 
 def _create(want: WantedKey, generation: int, base: LiveKey | None, now: datetime) -> KeyPlan:

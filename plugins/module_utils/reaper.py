@@ -18,10 +18,11 @@ from enum import StrEnum
 from typing import Any
 
 from . import durations, naming
-from .fleet import ORPHAN, LabSummary, Mark, by_lab, is_ours
+from .errors import Refused
+from .fleet import LabSummary, by_lab, is_ours
 from .key import LiveKey, Record, WantedKey
+from .orphan import ORPHAN, Mark
 from .plan import home
-from .reconcile import Refused
 
 
 class Stage(StrEnum):

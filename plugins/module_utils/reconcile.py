@@ -20,6 +20,7 @@ from typing import Any
 
 from . import derive, errors
 from .durations import iso
+from .errors import HOPELESS, Incomplete, Refused
 from .gateway import Gateway, unserved
 from .key import RECORD, LiveKey, WantedKey
 from .plan import Action, KeyPlan, Plan, Policy, derivable, home, make_plan, plan_deletion, plan_update
@@ -28,40 +29,13 @@ ROUNDS = 3
 REVOCATION_SECONDS = 65.0  # LiteLLM's workers remember a key for up to 60 s
 PROBES = 2
 
-# After these the further keys need not be tried.
-HOPELESS = (
-    errors.Unreachable,
-    errors.TlsFailed,
-    errors.NoDatabase,
-    errors.Unauthorized,
-    errors.NotAdmin,
-    errors.OwnValuesForbidden,
-)
 IGNORED = errors.ServerFailed("the gateway took the call and did not act on it; see its log, then run again.")
-
-
-class Refused(errors.GatewayError):
-    """Something stands in the way, and nothing was written. `code` says what."""
-
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(f"nothing was changed: {message}")
-        self.code = code
 
 
 class StillAccepted(errors.GatewayError):
     """The gateway takes a value that was deleted."""
 
     code = "still_accepted"
-
-
-class Incomplete(errors.GatewayError):
-    """Some of the writes failed. Running again does the rest."""
-
-    code = "incomplete"
-
-    def __init__(self, message: str, outcome: Outcome) -> None:
-        super().__init__(message)
-        self.outcome = outcome
 
 
 @dataclass

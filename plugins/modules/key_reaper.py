@@ -14,7 +14,8 @@ version_added: 2.0.0
 description:
   - Compares the labs that have keys with a list of the labs that live. Keys of other labs are orphans. They are reported,
     with O(stage=block) blocked, and with O(stage=delete) deleted when they have stayed blocked for O(grace).
-    No run blocks and deletes the same key. Keys of a lab that came back are unblocked.
+    No run blocks and deletes the same key. Keys of a lab that came back are unblocked, also by
+    M(rhpds.litellm_virtual_keys.virtual_keys) when it gives the lab its keys again.
   - Only keys whose alias begins with C(virtkey-) are ever touched, and unless O(unmanaged=true) only those on which the GUID
     of their lab is noted.
   - Nothing is touched when the list of living labs cannot be believed. That is when it could not be loaded, is an error
@@ -258,11 +259,12 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.argumen
     open_gateway,
     run,
 )
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet import ORPHAN, by_lab
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet import by_lab
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import PAGE_SIZE, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import searches
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.live_labs import Source
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.orphan import ORPHAN
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import Plan
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reaper import (
     Living,
@@ -334,7 +336,7 @@ def reap(module: AnsibleModule) -> dict[str, Any]:
 def changed(reconciler: Reconciler, reaping: Reaping) -> Outcome:
     """Block and unblock what the reaping says."""
     rows = reaping.rows(Verdict.BLOCK, Verdict.UNBLOCK)
-    return reconciler.change(rows, reaping.change, lambda: as_they_are(reconciler.gateway, rows, reaping.fleet))
+    return reconciler.change(rows, reaping.change, lambda: as_they_are(reconciler.gateway, rows, reaping.fleet, reaping.rules.user_base))
 
 
 def deleted(reconciler: Reconciler, reaping: Reaping, stage: Stage, prove: bool) -> Outcome:
@@ -342,12 +344,12 @@ def deleted(reconciler: Reconciler, reaping: Reaping, stage: Stage, prove: bool)
     rows = reaping.rows(Verdict.DELETE)
     if stage is not Stage.DELETE or not rows:
         return NOTHING
-    return reconciler.delete(lambda: reaping.still(as_they_are(reconciler.gateway, rows, reaping.fleet)), prove=prove)
+    return reconciler.delete(lambda: reaping.still(as_they_are(reconciler.gateway, rows, reaping.fleet, reaping.rules.user_base)), prove=prove)
 
 
-def as_they_are(gateway: Gateway, rows: Iterable[LiveKey], fleet: int) -> list[LiveKey]:
+def as_they_are(gateway: Gateway, rows: Iterable[LiveKey], fleet: int, user_base: str) -> list[LiveKey]:
     """The keys of the labs of `rows`, read again: lab by lab, or all at once when that takes fewer calls. Raises GatewayError."""
-    parts = [part for keys in by_lab(rows).values() for part in searches({row.alias for row in keys})]
+    parts = [part for keys in by_lab(rows, user_base).values() for part in searches({row.alias for row in keys})]
     if len(parts) * PAGE_SIZE > fleet:
         return gateway.keys_like(naming.ALIAS_PREFIX, thorough=True)
     found: dict[str, LiveKey] = {}

@@ -16,8 +16,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet import ORPHAN
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.orphan import ORPHAN
 from ansible_collections.rhpds.litellm_virtual_keys.tests.kube.cluster import Cluster
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import start_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import LoopbackServer, Reply
@@ -95,6 +95,17 @@ def test_a_lab_that_came_back(fleet: Fleet) -> None:
     assert result["unblocked"] == 9
     assert fleet.blocked == {f"virtkey-{fleet.class_}-user1"}, "somebody had stopped it before"
     assert {alias: row["metadata"] for alias, row in live.rows.items()} == {alias: row["metadata"] for alias, row in before.items()}
+
+
+def test_a_lab_that_is_provisioned_again_works_at_once(fleet: Fleet) -> None:
+    live = fleet.live
+    live.well("virtual_key", alias=f"virtkey-{fleet.class_}-user1", state="blocked")
+    fleet.reap(stage="block")
+    again = {"guid": fleet.class_, "keys": [{"user": f"user{number}"} for number in range(1, 9)], "models": [GRANITE]}
+    assert live.well("virtual_keys", **again)["changed"]
+    assert fleet.blocked == {f"virtkey-{fleet.class_}-user1", f"virtkey-{fleet.single}"}, "somebody had stopped the first"
+    assert not any(ORPHAN in row["metadata"] for alias, row in live.rows.items() if fleet.class_ in alias)
+    assert not live.well("virtual_keys", **again)["changed"]
 
 
 def test_what_is_never_touched(fleet: Fleet) -> None:

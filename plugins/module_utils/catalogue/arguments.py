@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 from ansible.module_utils.basic import env_fallback
 
 from .. import arguments
+from ..errors import Incomplete
 from ..key import RECORD
 from ..limits import secret_of
 from .compare import is_secret_name, secret_path
 from .entry import Kind, Wanted
 from .fingerprint import Fingerprints
 from .gateway import Catalogue
-from .reconcile import CatalogueReconciler, Incomplete, MakePlan, result_of
+from .reconcile import CatalogueReconciler, MakePlan, result_of
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import errors
-from ..reconcile import HOPELESS, Refused
+from ..errors import HOPELESS, Incomplete, Refused
 from .compare import without_secrets
 from .entry import Kind, Live
 from .gateway import Catalogue
@@ -29,16 +29,6 @@ PATIENCE = 40.0
 _PAST = {Action.CREATE: "created", Action.UPDATE: "updated", Action.REPLACE: "replaced", Action.KEEP: "unchanged", Action.DELETE: "deleted"}
 
 MakePlan = Callable[[Sequence[Live]], Plan]
-
-
-class Incomplete(errors.GatewayError):
-    """Some of the writes failed. Running again does the rest."""
-
-    code = "incomplete"
-
-    def __init__(self, message: str, outcome: Outcome) -> None:
-        super().__init__(message)
-        self.outcome = outcome
 
 
 @dataclass

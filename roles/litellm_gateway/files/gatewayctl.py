@@ -151,6 +151,13 @@ def holder(lock: Path) -> dict[str, Any] | None:
         os.close(handle)
 
 
+def last_port(lock: Path) -> int | None:
+    """The port of the service that held the lock last."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return int(json.loads(lock.read_text())["port"])
+    return None
+
+
 def has_open(pid: int, file: Path) -> bool:
     """Whether the process has the file open. Where the system cannot tell: whether it leads a session, as services do."""
     wanted = file.stat()
@@ -301,7 +308,8 @@ class Service:
         record = holder(self.lock)
         if record is None:
             end_left_overs(self.lock)  # of a service that was killed while we looked at it
-        if (record is None or record["port"] != self.port) and not becomes_free(self.host, self.port, PORT_SECONDS):
+        patience = OWN_PORT_SECONDS if last_port(self.lock) == self.port else PORT_SECONDS
+        if (record is None or record["port"] != self.port) and not becomes_free(self.host, self.port, patience):
             raise GatewayError(
                 f"{self.title} cannot listen on {self.host}:{self.port} because another program does: "
                 f"stop that program, or set {self.port_variable} to another port or to 0 to have a free one chosen"
@@ -436,8 +444,8 @@ class Gateway:
             port, given = self.ports.get(name, 0), self.told["ports"][name]
             if given not in (0, port):
                 port = given
-            elif not port or not (holder(self.lock(name)) or becomes_free(host, port, OWN_PORT_SECONDS)):
-                port = given or free_port(host, chosen.values())
+            elif not (given or (port and (holder(self.lock(name)) or becomes_free(host, port, OWN_PORT_SECONDS)))):
+                port = free_port(host, chosen.values())
             chosen[name] = port
         write_private(self.directory / "ports.json", json.dumps(chosen))
 

@@ -22,6 +22,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key imp
     normal,
 )
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.orphan import ORPHAN, Mark
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import (
     EXPIRY_TOLERANCE,
     Action,
@@ -161,6 +162,21 @@ def test_what_nobody_asked_for_stays() -> None:
     assert after.fields == {**before.fields, "rpm_limit": 3}
     assert after.metadata == {**before.metadata, "room": "7"}, "LiteLLM replaces metadata, so all of it goes along"
     assert after.expires == before.expires
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+@pytest.mark.parametrize("again", [{}, {"rotation": "a"}])
+def test_a_lab_that_the_reaper_took_for_dead_works_again_unless_somebody_had_stopped_it(stopped: bool, again: dict[str, Any]) -> None:
+    model = LitellmModel()
+    (plan, _kept) = converge(model, [want("user1", lifetime=DAY)])
+    token = derive.token(value_of("virtkey-abc-user1", 0))
+    note = Mark("2026-01-01T00:00:00Z", stopped).to_metadata()
+    metadata = {**plan.keys[0].calls[0].payload["metadata"], ORPHAN: note}
+    model.handle("POST", "/key/update", {}, {"key": token, "blocked": True, "metadata": metadata})
+    converge(model, [want("user1", lifetime=DAY, **again)])
+    row = row_of(model, "virtkey-abc-user1")
+    assert bool(row.fields["blocked"]) is stopped and ORPHAN not in row.metadata
+    assert row.generation == len(again)
 
 
 def test_none_removes() -> None:
