@@ -52,8 +52,16 @@ def _forms(value: str) -> list[bytes]:
     return [plain, *encoded]
 
 
+LITELLM = re.compile(rb"(?:^|\0)LITELLM_GATEWAY_LOCK=[^\0]*/litellm\.lock(?:\0|$)")
+"""In the environment of LiteLLM itself and of what it starts: gatewayctl.py puts it there, and LiteLLM takes its secrets from nowhere else."""
+LITELLM_S_OWN = frozenset({"master key", "provider's key"})
+
+
 class Watch(Sampler):
-    """Samples the arguments and environments of all processes that descend from this one while it is open."""
+    """Samples the arguments and environments of all processes that descend from this one while it is open.
+
+    A LiteLLM that is being started is one of them, and has its own secrets in its environment.
+    """
 
     def __init__(self, secrets: Secrets) -> None:
         super().__init__()
@@ -73,7 +81,8 @@ class Watch(Sampler):
                 if content and (process, content) not in self._seen:
                     self._seen.add((process, content))
                     program = content.split(b"\0")[0].decode(errors="replace") if what == "cmdline" else "a process"
-                    self.leaks |= {Leak(name, f"the {what} of {Path(program).name}") for name in self._secrets.found_in(content)}
+                    meant = LITELLM_S_OWN if what == "environ" and LITELLM.search(content) else frozenset()
+                    self.leaks |= {Leak(name, f"the {what} of {Path(program).name}") for name in self._secrets.found_in(content) - meant}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,6 +20,7 @@ LEFT_OUT = {
 NOWHERE = "http://127.0.0.1:9"
 PERSON = "ada@company.example"
 REVIEWED = "rev@company.example"
+LATER = "bob@company.example"
 
 
 AWX = {"awx_catalog_image": "registry.example.com/llm-keys:1", "awx_catalog_project_scm_url": "https://git.example.com/llm-keys.git"}
@@ -102,6 +103,7 @@ def story(guid: str, wrong: Mapping[str, str]) -> Sequence[Run]:
         Run("request", {"email": PERSON, "package": "dev"}),
         Run("request", {"email": REVIEWED, "model": MOCK_MODELS[1]}, name="for review"),
         Run("process_requests", {"key_delivery_smtp_password": wrong["smtp_password"]}, check=False, name="a wrong SMTP password"),
+        Run("request", {"email": LATER, "package": "dev"}, name="while the first mail waits for its next attempt"),
         Run("process_requests", {"litellm_master_key": wrong["master_key"]}, fails=True, check=False, name="a wrong master key"),
         Run("process_requests"),
         Run("requests"),

@@ -46,6 +46,24 @@ def test_arguments_and_environments_of_grandchildren_are_seen(secrets: Secrets) 
     assert {leak.place.split(" of ")[0] for leak in watch.leaks} == {"the cmdline", "the environ"}
 
 
+@pytest.mark.parametrize(
+    ("service", "environment", "arguments", "leaks"),
+    [
+        ("litellm", MASTER, "", set()),
+        ("litellm", PASSWORD, "", {"password"}),
+        ("litellm", "", MASTER, {"master key"}),
+        ("postgres", MASTER, "", {"master key"}),
+    ],
+)
+def test_litellm_has_its_own_secrets_in_its_environment_and_nowhere_else(
+    secrets: Secrets, service: str, environment: str, arguments: str, leaks: set[str]
+) -> None:
+    told = {"LITELLM_GATEWAY_LOCK": f"/gateway/run/{service}.lock", "TOLD": environment}
+    with Watch(secrets) as watch:
+        subprocess.run([sys.executable, "-c", "import time; time.sleep(0.5)", arguments], env=told, check=True)
+    assert {leak.secret for leak in watch.leaks} == leaks
+
+
 def test_files_hold_only_what_they_are_meant_to_and_for_their_owner_only(secrets: Secrets, tmp_path: Path) -> None:
     meant = [Place(r"output/.*\.yaml", frozenset({"a key"}))]
     (tmp_path / "output").mkdir()
