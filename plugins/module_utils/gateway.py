@@ -10,7 +10,7 @@ import fnmatch
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 from . import errors
@@ -98,6 +98,11 @@ class Gateway:
             return
         self.client.get("/key/list", {"user_id": "rhpds-litellm-virtual-keys-admin-check", "size": 1})
         self._is_admin = True
+
+    def now(self) -> datetime:
+        """The gateway's time. One that has not answered yet is asked first, so that this machine's clock decides nothing."""
+        self.check_admin()
+        return self.client.now()
 
     def models(self) -> list[str]:
         """The names of models and of model access groups that the gateway serves."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from functools import cache
 from typing import Any
 
 from . import limits, naming
@@ -103,16 +103,17 @@ class Lab:
             is_member=lambda row: bool(self.alias) and self.owns(row),
         )
 
-    def wanted(self, params: Mapping[str, Any], now: datetime) -> list[WantedKey]:
+    def wanted(self, params: Mapping[str, Any], clock: limits.Clock) -> list[WantedKey]:
         """The keys that the arguments describe: each element of `keys` over what holds for all. Raises ValueError."""
         wanted = []
+        clock = cache(clock)  # one moment for all
         for key in params["keys"]:
             alias = self._alias(key)
             own = {**params, **{name: value for name, value in key.items() if value is not None}}
             own["metadata"] = {**(params.get("metadata") or {}), **(key.get("metadata") or {})}
             guid = naming.check_guid(key["guid"]) if key.get("guid") else self.guid
             record = Record(lab=self.alias, guid=guid, user=key.get("user") or "")
-            wanted.append(self._with_state(limits.wanted_key(alias, record, own, now), params))
+            wanted.append(self._with_state(limits.wanted_key(alias, record, own, clock), params))
         aliases = [want.alias for want in wanted]
         twice = sorted({alias for alias in aliases if aliases.count(alias) > 1})
         if twice:
@@ -121,9 +122,9 @@ class Lab:
             raise ValueError("keys is empty; name at least one key, or delete the lab with state absent.")
         return wanted
 
-    def change(self, params: Mapping[str, Any], now: datetime) -> Callable[[LiveKey], WantedKey]:
+    def change(self, params: Mapping[str, Any], clock: limits.Clock) -> Callable[[LiveKey], WantedKey]:
         """What the arguments want of a key that exists, whichever it is. Raises ValueError."""
-        general = limits.wanted_key("", Record(), params, now)
+        general = limits.wanted_key("", Record(), params, clock)
 
         def change(row: LiveKey) -> WantedKey:
             record = (

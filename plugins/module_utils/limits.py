@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,9 @@ from ansible.module_utils.basic import env_fallback
 from . import durations
 from .key import Record, WantedKey
 from .plan import OnUnrecoverable, Policy
+
+Clock = Callable[[], datetime]
+"""The gateway's: what is counted from now on must not depend on this machine's time."""
 
 LIMITS_SPEC: dict[str, dict[str, Any]] = {
     "models": {"type": "list", "elements": "str"},
@@ -58,8 +61,8 @@ _TEXTS = ("user_id", "team_id")
 NEVER = "never"
 
 
-def wanted_key(alias: str, record: Record, params: Mapping[str, Any], now: datetime) -> WantedKey:
-    """The key that `params` (names of `LIMITS_SPEC`, and `rotation`) describe. None means not given.
+def wanted_key(alias: str, record: Record, params: Mapping[str, Any], clock: Clock) -> WantedKey:
+    """The key that `params` (names of `LIMITS_SPEC`, and `rotation`) describe. None means not given. `clock` is asked only for extensions.
 
     Raises ValueError, in one sentence that names the argument, for a value that makes no sense.
     """
@@ -96,7 +99,7 @@ def wanted_key(alias: str, record: Record, params: Mapping[str, Any], now: datet
         fields=fields,
         metadata=metadata,
         lifetime=lifetime(params.get("duration")),
-        expires_by=_expires_by(params, now),
+        expires_by=_expires_by(params, clock),
         rotation=params.get("rotation") or "",
         endless=params.get("duration") == NEVER,
     )
@@ -133,12 +136,14 @@ def _names(name: str, values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def _expires_by(params: Mapping[str, Any], now: datetime) -> datetime | None:
+def _expires_by(params: Mapping[str, Any], clock: Clock) -> datetime | None:
     times = []
     if params.get("extend_for"):
-        times.append(now + timedelta(seconds=durations.seconds(params["extend_for"], "extend_for")))
+        seconds = durations.seconds(params["extend_for"], "extend_for")
+        times.append(clock() + timedelta(seconds=seconds))
     if params.get("extend_until"):
         until = durations.parse_time(params["extend_until"], "extend_until")
+        now = clock()
         if until <= now:
             raise ValueError(f"extend_until is {params['extend_until']}, which has passed; give a time to come.")
         if until > now + timedelta(seconds=durations.LONGEST_SECONDS):

@@ -130,7 +130,7 @@ def adopt(module: AnsibleModule) -> dict[str, Any]:
     gateway = open_gateway(module)
     reconciler = Reconciler(gateway, limits.secret_of(params), check_mode=module.check_mode)
     lab = Lab.from_params(params)
-    nothing = lab.change(dict.fromkeys(limits.LIMITS_SPEC), gateway.client.now())
+    nothing = lab.change(dict.fromkeys(limits.LIMITS_SPEC), gateway.now)
 
     def taken_over(row: LiveKey) -> WantedKey:
         want = nothing(row)

@@ -197,9 +197,9 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
             gateway.check_admin()
             name = params["alias"] or params["key_id"]
             raise NoSuchLab(f"the gateway has no key {name} that could be blocked; check the name.")
-        outcome = reconciler.change(rows, lab.change(wants, gateway.client.now()), in_service)
+        outcome = reconciler.change(rows, lab.change(wants, gateway.now), in_service)
     else:
-        wanted = lab.wanted(wants, gateway.client.now())
+        wanted = lab.wanted(wants, gateway.now)
         how = {"check_models": params["check_models"], "prove": params["prove_revocation"]}
         outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
     result = result_for(module, reconciler, outcome)

@@ -339,10 +339,10 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
             elsewhere=[(key["alias"], key["generation"]) for key in params["deleted_elsewhere"] or []],
         )
     elif params["keys"] is not None:
-        wanted = lab.wanted(params, gateway.client.now())
+        wanted = lab.wanted(params, gateway.now)
         outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
     else:
-        change = lab.change(params, gateway.client.now())
+        change = lab.change(params, gateway.now)
         if params["state"] == "exact":
             raise ValueError("state is exact and keys is not given, which would leave no key; name the keys that shall stay.")
         if params["rotation"]:

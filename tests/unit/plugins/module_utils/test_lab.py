@@ -185,7 +185,7 @@ def test_wanted_lays_each_key_over_what_holds_for_all() -> None:
         "blocked": None,
         "keys": [{"user": "user1"}, {"user": "user2", "models": ["mistral"], "metadata": {"room": "2"}, "max_budget": None}, {"alias": "other"}],
     }
-    one, two, three = LAB.wanted(params, START)
+    one, two, three = LAB.wanted(params, lambda: START)
     assert (one.alias, two.alias, three.alias) == ("virtkey-abc-user1", "virtkey-abc-user2", "other")
     assert one.fields == {"models": ["granite"], "max_budget": 5.0}
     assert two.fields == {"models": ["mistral"], "max_budget": 5.0}
@@ -206,17 +206,17 @@ def test_wanted_lays_each_key_over_what_holds_for_all() -> None:
 )
 def test_keys_that_make_no_sense(keys: list[dict[str, Any]], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        LAB.wanted({"keys": keys}, START)
+        LAB.wanted({"keys": keys}, lambda: START)
 
 
 def test_a_key_without_a_name() -> None:
     lab = Lab.from_params({"guid": None, "keys": [{}]})
     with pytest.raises(ValueError, match="neither an alias nor a lab"):
-        lab.wanted({"keys": [{"user": "user1"}]}, START)
+        lab.wanted({"keys": [{"user": "user1"}]}, lambda: START)
 
 
 def test_change_keeps_the_notes_of_a_row() -> None:
-    change = LAB.change({"max_budget": 3.0, "blocked": True, "duration": "never"}, START)
+    change = LAB.change({"max_budget": 3.0, "blocked": True, "duration": "never"}, lambda: START)
     record = Record(lab="virtkey-abc", guid="abc", user="user1", package="p", generation=2, rotation="a", retired_from="virtkey-abc-user1")
     want = change(key("virtkey-abc-user1.retired-0123", record))
     assert want.alias == "virtkey-abc-user1" and want.endless

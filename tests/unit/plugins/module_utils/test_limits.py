@@ -17,12 +17,12 @@ VALUES = {"on_unrecoverable": "fail", "rotation_grace": "0s"}
 
 
 def wanted(now: datetime = START, **params: Any) -> WantedKey:
-    return limits.wanted_key("a", Record(), params, now)
+    return limits.wanted_key("a", Record(), params, lambda: now)
 
 
 def test_what_is_not_given_is_not_wanted() -> None:
     assert wanted() == WantedKey("a", Record())
-    assert limits.wanted_key("a", Record(), dict.fromkeys(limits.LIMITS_SPEC), START) == WantedKey("a", Record())
+    assert limits.wanted_key("a", Record(), dict.fromkeys(limits.LIMITS_SPEC), lambda: START) == WantedKey("a", Record())
 
 
 def test_everything() -> None:
