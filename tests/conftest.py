@@ -35,8 +35,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     # Somebody else's gateway is there once, and a test that stops its database would disturb the others.
     if selected or os.environ.get("LITELLM_VIRTUAL_KEYS_TEST_GATEWAY"):
         return 0
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores + 1, MOST_WORKERS)  # tests wait for servers, too
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_WORKERS)
 
 
 @pytest.hookimpl(optionalhook=True)
