@@ -103,10 +103,10 @@ class WarmAnsible:
             told = json.dumps({"arguments": command, "environment": dict(environment), "folder": str(folder)})
             socket.send_fds(caller, [b"%08d" % len(told.encode())], [output.fileno()])
             caller.sendall(told.encode())
+            pid = int(caller.recv(16))
+            caller.sendall(b"go")
             caller.settimeout(timeout)
             try:
-                pid = int(caller.recv(16))
-                caller.sendall(b"go")
                 status = caller.recv(16)
             except TimeoutError:
                 os.killpg(pid, signal.SIGKILL)
