@@ -62,7 +62,7 @@ options:
   model_max_budget:
     description:
       - A budget for each model, by its name, with C(budget_limit) in USD and C(time_period), for example V(1d).
-      - LiteLLM takes this with its enterprise licence only.
+      - LiteLLM takes this with its enterprise licence only. Without one, make a key for each model, with a O(max_budget) of its own.
     type: dict
   allowed_routes:
     description:

@@ -137,7 +137,7 @@ def test_duration_and_extension(live: Live, manage: Callable[..., dict[str, Any]
 def test_what_the_enterprise_licence_is_for_is_said(live: Live) -> None:
     result = live("virtual_key", alias=live.alias(), models=[GRANITE], model_max_budget={GRANITE: {"budget_limit": 1, "time_period": "1d"}})
     assert result["code"] == "enterprise_only" and not result["changed"] and not live.rows
-    assert "licence" in result["msg"]
+    assert "licence" in result["msg"] and "a key for each model, with a max_budget" in result["msg"]
 
 
 def test_each_user_may_differ(live: Live) -> None:
