@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,16 @@ def made(catalogue: Catalogue) -> Iterator[Awx]:
 
 
 # ------------------------------------------------------------------------------------------------------------- playbooks
-def test_the_playbook_makes_repeats_and_removes(playbook: Playbooks) -> None:
+def under_the_other_name(folder: Path) -> dict[str, str]:
+    """An environment in which the modules of awx.awx are also those of ansible.controller, which is made from them and not to be had here."""
+    paths = os.environ["ANSIBLE_COLLECTIONS_PATH"]
+    (awx,) = [found for each in paths.split(os.pathsep) if (found := Path(each) / "ansible_collections" / "awx" / "awx").exists()]
+    copy = folder / "ansible_collections" / "ansible" / "controller"
+    shutil.copytree(awx, copy, ignore=shutil.ignore_patterns("MANIFEST.json", "FILES.json", "runtime.yml", "test*"))
+    return {"ANSIBLE_COLLECTIONS_PATH": f"{folder}{os.pathsep}{paths}"}
+
+
+def test_the_playbook_makes_repeats_and_removes(playbook: Playbooks, tmp_path: Path) -> None:
     with serving() as awx:
         settings = {**SETTINGS, **FEW, "awx_catalog_host": awx.url}
         first = playbook("awx", settings, "-vvv")
@@ -150,6 +160,10 @@ def test_the_playbook_makes_repeats_and_removes(playbook: Playbooks) -> None:
         awx.calls.clear()
         assert playbook("awx", settings).changed == 0
         assert not awx.writes
+
+        other = playbook("awx", {**settings, "awx_catalog_modules": "ansible.controller"}, "-vvv", environment=under_the_other_name(tmp_path))
+        assert other.changed == 0 and not awx.writes and awx.calls
+        assert "ansible.controller.team" in other.output or "ansible/controller" in other.output
 
         awx.add("projects", {"name": "of somebody else", "organization": awx.named("organizations", "LLM keys")["id"]})
         playbook("awx", {**settings, "awx_catalog_state": "absent"})
