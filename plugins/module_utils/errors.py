@@ -88,6 +88,10 @@ class EnterpriseOnly(GatewayError):
 
     code = "enterprise_only"
 
+    def with_free_way(self, way: str) -> EnterpriseOnly:
+        """The same error, which tells what to do without a licence."""
+        return EnterpriseOnly(f"{self}; without one leave out what only it allows ({way}).", status=self.status)
+
 
 class OwnValuesForbidden(GatewayError):
     """The gateway takes no values of the caller's choice (`disable_custom_api_keys`), so none can be derived."""

@@ -35,5 +35,9 @@ class Mark:
         except ValueError:
             return None
 
+    def lifted(self) -> dict[str, Any]:
+        """What is wanted of the key's fields when its lab lives after all."""
+        return {} if self.stopped else {"blocked": False}
+
     def to_metadata(self) -> dict[str, Any]:
         return {"since": self.since, "stopped": True} if self.stopped else {"since": self.since}

@@ -242,8 +242,7 @@ def _living(want: WantedKey, row: LiveKey) -> WantedKey:
     mark = Mark.of(row)
     if mark is None:
         return want
-    fields = want.fields if mark.stopped else {"blocked": False, **want.fields}
-    return replace(want, fields=fields, metadata={ORPHAN: None, **want.metadata})
+    return replace(want, fields={**mark.lifted(), **want.fields}, metadata={ORPHAN: None, **want.metadata})
 
 
 def _create(want: WantedKey, generation: int, base: LiveKey | None, now: datetime) -> KeyPlan:

@@ -142,8 +142,7 @@ class Reaping:
         fields: dict[str, Any] = {}
         if self.living.has(row):
             note: Any = None
-            if mark and not mark.stopped:
-                fields["blocked"] = False
+            fields |= mark.lifted() if mark else {}
         else:
             blocked = bool(row.fields["blocked"])
             note = row.metadata[ORPHAN] if mark and blocked else Mark(durations.iso(self.now), stopped=blocked).to_metadata()

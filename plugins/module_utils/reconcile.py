@@ -233,10 +233,7 @@ class Reconciler:
                 hopeless.append(error)
                 raise
             except errors.EnterpriseOnly as error:
-                raise errors.EnterpriseOnly(
-                    f"{error}; without one leave out what only it allows (model_max_budget: make a key for each model, with a max_budget of its own).",
-                    status=error.status,
-                ) from None
+                raise error.with_free_way("model_max_budget: make a key for each model, with a max_budget of its own") from None
 
         for key, result in zip(busy, self.gateway.each(write, busy), strict=True):
             if isinstance(result, errors.GatewayError):

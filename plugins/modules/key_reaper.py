@@ -336,7 +336,7 @@ def reap(module: AnsibleModule) -> dict[str, Any]:
 def changed(reconciler: Reconciler, reaping: Reaping) -> Outcome:
     """Block and unblock what the reaping says."""
     rows = reaping.rows(Verdict.BLOCK, Verdict.UNBLOCK)
-    return reconciler.change(rows, reaping.change, lambda: as_they_are(reconciler.gateway, rows, reaping.fleet, reaping.rules.user_base))
+    return reconciler.change(rows, reaping.change, lambda: as_they_are(reconciler.gateway, rows, reaping))
 
 
 def deleted(reconciler: Reconciler, reaping: Reaping, stage: Stage, prove: bool) -> Outcome:
@@ -344,13 +344,13 @@ def deleted(reconciler: Reconciler, reaping: Reaping, stage: Stage, prove: bool)
     rows = reaping.rows(Verdict.DELETE)
     if stage is not Stage.DELETE or not rows:
         return NOTHING
-    return reconciler.delete(lambda: reaping.still(as_they_are(reconciler.gateway, rows, reaping.fleet, reaping.rules.user_base)), prove=prove)
+    return reconciler.delete(lambda: reaping.still(as_they_are(reconciler.gateway, rows, reaping)), prove=prove)
 
 
-def as_they_are(gateway: Gateway, rows: Iterable[LiveKey], fleet: int, user_base: str) -> list[LiveKey]:
+def as_they_are(gateway: Gateway, rows: Iterable[LiveKey], reaping: Reaping) -> list[LiveKey]:
     """The keys of the labs of `rows`, read again: lab by lab, or all at once when that takes fewer calls. Raises GatewayError."""
-    parts = [part for keys in by_lab(rows, user_base).values() for part in searches({row.alias for row in keys})]
-    if len(parts) * PAGE_SIZE > fleet:
+    parts = [part for keys in by_lab(rows, reaping.rules.user_base).values() for part in searches({row.alias for row in keys})]
+    if len(parts) * PAGE_SIZE > reaping.fleet:
         return gateway.keys_like(naming.ALIAS_PREFIX, thorough=True)
     found: dict[str, LiveKey] = {}
     for result in gateway.each(lambda part: gateway.keys_like(part, thorough=True), parts):

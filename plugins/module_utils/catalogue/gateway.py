@@ -76,11 +76,8 @@ class Catalogue:
             else:
                 self._write_model(step)
         except errors.EnterpriseOnly as error:
-            raise errors.EnterpriseOnly(
-                f"{error}; without one leave out what only it allows (a model that belongs to a team: give the team the model in its list"
-                " of models, or through access_groups).",
-                status=error.status,
-            ) from None
+            way = "a model that belongs to a team: give the team the model in its list of models, or through access_groups"
+            raise error.with_free_way(way) from None
         except errors.ServerFailed as error:
             if "STORE_MODEL_IN_DB" not in error.detail:
                 raise

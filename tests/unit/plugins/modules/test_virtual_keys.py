@@ -107,7 +107,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"duration": "-1"}, "duration is '-1'"),
     ({"keys": [{"user": "user1", "duration": "90"}]}, "duration is '90'"),
     ({"extend_for": "1y"}, "extend_for is '1y'"),
-    ({"extend_for": "-2h"}, "extend_for"),
+    ({"extend_for": "-2h"}, "extend_for is '-2h'"),
     ({"max_budget": -7}, "max_budget is -7"),
     ({"rotation_grace": "soon"}, "rotation_grace is 'soon'"),
     ({"secret": "short"}, "secret has 5 characters"),
@@ -135,6 +135,14 @@ def test_what_only_the_gateway_knows_is_refused_before_a_write(modules: Modules,
     for bad, code in (({"models": ["gpt-9"]}, "unknown_model"), ({"team_id": "red"}, "unknown_team")):
         result = modules("virtual_keys", **{**CLASS, **bad}, _check=check)
         assert (result["code"], result["changed"]) == (code, False)
+    assert modules.served.writes() == []
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_an_end_that_has_passed_by_the_gateways_clock_is_refused_before_a_write(modules: Modules, check: bool) -> None:
+    result = modules("virtual_keys", **{**CLASS, "extend_until": "2020-01-01T00:00:00Z"}, _check=check)
+    assert "extend_until is 2020-01-01T00:00:00Z, which has passed" in result["msg"]
+    assert (result["code"], result["changed"]) == ("bad_input", False)
     assert modules.served.writes() == []
 
 
