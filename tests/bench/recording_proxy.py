@@ -53,7 +53,7 @@ class Message:
 
 @dataclasses.dataclass(frozen=True)
 class Exchange:
-    """One request and what came of it. Times are seconds of `time.time()`; status 0: no answer was passed on."""
+    """One request and what came of it. Times are seconds of `time.time()`; status 0: there was no answer to pass on."""
 
     method: str
     path: str
@@ -122,13 +122,14 @@ class RecordingProxy:
                 started, status = time.time(), 0
                 try:
                     response = await self.exchange(request, gateway)
-                    writer.write(response.head + response.body)
-                    await writer.drain()
                     status = int(response.start_line.split(" ", 2)[1])
                 finally:
                     who = caller(request.header("authorization").removeprefix("Bearer "))
                     ended = time.time()
                     self.exchanges.append(Exchange(method, path, query, who, status, started, ended, number, request.body))
+                # Only now: a client that has its answer may look into the record at once.
+                writer.write(response.head + response.body)
+                await writer.drain()
                 if "close" in (request.header("connection").lower(), response.header("connection").lower()):
                     break
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
