@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import Gateway, Playbooks
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.warm import runner
 
 from . import stock
 from .meters import ModuleTimer, PeakMemory
@@ -118,7 +119,7 @@ class Bench:
         self.proxy = proxy
         self.options = options
         self.directory = directory
-        self._playbooks = Playbooks(directory)
+        self._playbooks = Playbooks(directory, runner.installed)
         self._timer = ModuleTimer(directory, sys.executable)
         self._admin = caller(gateway.master_key)
 

@@ -30,13 +30,13 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration import warm_ansible
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.warm import runner
 
 COLLECTION = "rhpds.litellm_virtual_keys"
 MOCK_MODELS = ["openai/granite-3-2-8b-instruct", "openai/mistral-7b-instruct", "openai/llama-3-1-8b-instruct"]
@@ -89,10 +89,11 @@ class PlaybookRun:
 
 
 class Playbooks:
-    """Runs playbooks as a user does: another process, the installed ansible-playbook."""
+    """Runs playbooks as a user does: another process, and what the installed ansible-playbook does, or with `run` that itself."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, run: Callable[..., subprocess.CompletedProcess[str]] = runner.run) -> None:
         self.directory = directory
+        self._run = run
 
     def __call__(
         self,
@@ -111,7 +112,7 @@ class Playbooks:
         handle, extra_vars = tempfile.mkstemp(dir=self.directory, suffix=".json")
         with os.fdopen(handle, "w") as file:
             json.dump(dict(variables or {}), file)
-        done = warm_ansible.run(
+        done = self._run(
             [playbook, "--extra-vars", f"@{extra_vars}", *arguments],
             {**os.environ, **ANSIBLE_ENVIRONMENT},
             environment or {},
