@@ -187,6 +187,50 @@ def test_bad_input_is_refused_before_anything_is_written(playbook: Playbooks, ve
         assert not awx.writes
 
 
+DISPATCH = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role:
+        name: rhpds.litellm_virtual_keys.awx_catalog
+        tasks_from: dispatch
+"""
+DISPATCHED = """
+- ansible.builtin.command: printenv CONTROLLER_OPTIONAL_API_URLPATTERN_PREFIX
+  register: path
+- ansible.builtin.copy:
+    content: >-
+      {{ {'path': path.stdout, 'login': [aap_token, aap_username, aap_password], 'hides': aap_configuration_secure_logging,
+          'organizations': aap_organizations, 'state': platform_state | default('present')} | to_json }}
+    dest: "{{ told }}"
+    mode: "0600"
+"""
+
+
+def test_the_dispatch_is_told_how_to_log_in_and_removes_nothing(playbook: Playbooks, tmp_path: Path) -> None:
+    tasks = tmp_path / "ansible_collections" / "infra" / "aap_configuration" / "roles" / "dispatch" / "tasks"
+    tasks.mkdir(parents=True)
+    (tasks / "main.yml").write_text(DISPATCHED)
+    (tmp_path / "dispatch.yml").write_text(DISPATCH)
+    environment = {"ANSIBLE_COLLECTIONS_PATH": f"{tmp_path}{os.pathsep}{os.environ['ANSIBLE_COLLECTIONS_PATH']}"}
+    told = tmp_path / "told.json"
+    login = {"awx_catalog_token": "", "awx_catalog_username": "ada", "awx_catalog_password": "secret"}
+    with serving() as awx:
+        settings = {**SETTINGS, **login, "awx_catalog_host": awx.url, "awx_catalog_api_path": "/api", "told": str(told)}
+        gone = playbook(tmp_path / "dispatch.yml", {**settings, "awx_catalog_state": "absent"}, check=False, environment=environment)
+        assert gone.returncode != 0 and not told.exists()
+        assert "run the playbook rhpds.litellm_virtual_keys.awx, which looks what is left" in " ".join(gone.output.split())
+        playbook(tmp_path / "dispatch.yml", settings, environment=environment)
+    assert json.loads(told.read_text()) == {
+        "path": "/api",
+        "login": ["", "ada", "secret"],
+        "hides": True,
+        "organizations": [{"name": "LLM keys"}],
+        "state": "present",
+    }
+
+
 # --------------------------------------------------------------------------------------------------------- the catalogue
 def test_a_second_run_writes_nothing(catalogue: Catalogue, made: Awx) -> None:
     before = len(made.writes)
