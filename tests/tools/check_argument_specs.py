@@ -6,8 +6,9 @@
 
 Every default of a role has an option with the same default in one of its entry points, and every option with a default has
 that default in the role. A default of null is the way to say that there is none. A default that is a template may be told
-in words in the description, because the tools that read specs take only values of the option's type. Whatever has a default
-carries the role's name.
+in words in the description, because the tools that read specs take only values of the option's type; that of a secret must
+be, because Ansible renders the specs and prints them with an argument that it refuses. Whatever has a default carries the
+role's name.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ def problems_of(role: Path) -> list[str]:
             computed = isinstance(is_so, str) and "{{" in is_so
             if said != is_so and not (computed and said is None):
                 problems.append(f"{name} defaults to {is_so!r}, but to {said!r} in the argument specs of {entry_point}")
+            if option.get("no_log") and isinstance(said, str) and "{{" in said:
+                problems.append(f"{name} is a secret, and its default would be printed rendered: tell it in words in the argument specs of {entry_point}")
             if option.get("required") and name in defaults:
                 problems.append(f"{name} has a default, but is required in the argument specs of {entry_point}")
             if "description" not in option:
