@@ -22,6 +22,7 @@ SECRETS = {name: f"hush-{name}-0123456789" for name in ("LITELLM_DERIVATION_SECR
     [
         ("key_delivery", "main", {"key_delivery_mail_language": "xx"}),
         ("key_requests", "main", {"key_requests_store": "xx"}),
+        ("key_requests", "main", {"key_requests_delivery_methods": ["mail", "env_file"]}),
         ("key_requests", "notices", {"key_requests_store": "xx"}),
         ("ocp4_workload_litellm_virtual_keys", "main", {"guid": "abc12", "ocp4_workload_litellm_virtual_keys_delete_method": "xx"}),
     ],

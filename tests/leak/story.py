@@ -59,9 +59,7 @@ def shared(folder: Path) -> dict[str, Any]:
             {"name": "email", "config": {"pattern": "*@company.example"}},
         ],
         "key_requests_packages": {"dev": {"models": MOCK_MODELS[:1], "duration": "30d", "max_budget": 5}},
-        "key_requests_delivery_methods": ["mail", "env_file"],
         "key_requests_expiry_notices": ["2000h"],
-        "key_delivery_env_file": str(folder / "output" / "litellm.env"),
         "key_delivery_smtp_retries": 0,
         "ocp4_workload_litellm_virtual_keys_retry_delay": 0.1,
     }

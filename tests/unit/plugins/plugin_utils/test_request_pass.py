@@ -170,17 +170,17 @@ def test_each_key_goes_to_its_own_person_and_by_each_way_once():
     out = steps.deliverable(requests, result, [], "mail")
     assert [entry["email"] for entry in out] == [each["email"] for each in requests if each is not requests[3]]
     assert all(entry["value"] == f"sk-{entry['email']}" for entry in out)
-    assert len(steps.deliverable(requests, result, [], "env_file")) == 29
+    assert len(steps.deliverable(requests, result, [], "kubernetes_secret")) == 29
 
 
 def test_a_request_is_finished_when_all_ways_are_done():
     half = request(1, progress={"delivered": {"mail": AT}})
     alias = steps.alias_of(half)
-    done = {"alias": alias, "method": "env_file", "status": "delivered", "reason": ""}
-    assert [change["action"] for change in steps.delivered([half], [done], ["mail", "env_file"])] == ["delivered", "finished"]
-    lost = {**done, "status": "failed", "reason": "disk full"}
-    (change,) = steps.delivered([half], [lost], ["mail", "env_file"])
-    assert (change["action"], change["step"], change["reason"]) == ("failed", "deliver", "env_file: disk full")
+    done = {"alias": alias, "method": "kubernetes_secret", "status": "delivered", "reason": ""}
+    assert [change["action"] for change in steps.delivered([half], [done], ["mail", "kubernetes_secret"])] == ["delivered", "finished"]
+    lost = {**done, "status": "failed", "reason": "quota exceeded"}
+    (change,) = steps.delivered([half], [lost], ["mail", "kubernetes_secret"])
+    assert (change["action"], change["step"], change["reason"]) == ("failed", "deliver", "kubernetes_secret: quota exceeded")
     assert steps.delivered([half], [], ["mail"])[0]["action"] == "finished"
 
 
