@@ -237,7 +237,7 @@ def review_mails(requests: Sequence[Data], rules: Sequence[Data], reviewers: Seq
             "reason": request.get("reason") or None,
             "commands": [
                 f"ansible-playbook rhpds.litellm_virtual_keys.approve -e request_id={request['request_id']}",
-                f"ansible-playbook rhpds.litellm_virtual_keys.deny -e request_id={request['request_id']} -e reason='...'",
+                f"ansible-playbook rhpds.litellm_virtual_keys.deny -e request_id={request['request_id']} -e \"reason='...'\"",
             ],
         }
         for request in requests

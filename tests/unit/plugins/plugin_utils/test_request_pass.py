@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
+from ansible.parsing.splitter import parse_kv
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils import request_pass as steps
 
 AT = "2026-11-21T04:00:00Z"
@@ -196,6 +198,13 @@ def test_reviewers_are_those_of_the_rule_that_asked():
     assert [mail["to"] for mail in steps.review_mails([by_ada, by_bob], rules, ["zoe@example.com"])] == ["ada@example.com", "bob@example.com"]
     assert [mail["to"] for mail in steps.review_mails([request()], rules, ["zoe@example.com"])] == ["zoe@example.com"]
     assert steps.review_mails([request()], rules, []) == []
+
+
+def test_the_commands_in_a_mail_reach_ansible_through_a_shell_as_they_are_meant():
+    (mail,) = steps.review_mails([request()], [], ["zoe@example.com"])
+    approve, deny = (shlex.split(command) for command in mail["commands"])
+    assert approve[-2:] == ["-e", f"request_id={request()['request_id']}"]
+    assert parse_kv(deny[-1].replace("...", "not this month")) == {"reason": "not this month"}
 
 
 def test_what_became_of_mails_is_recorded():
