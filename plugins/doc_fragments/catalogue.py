@@ -107,13 +107,15 @@ secret_params:
   type: dict
 model_info:
   description:
-    - What else to note on the model. Every virtual key may read that. Other names stay as they are.
+    - What else to note on the model. Every virtual key may read that. Other names stay as they are. A name with the value
+      V(null) is removed; for this the model is made again, as for C(unset).
   type: dict
 unset:
   description:
-    - The options, and the names in C(litellm_params), C(secret_params) and C(model_info), that the model shall not have.
-    - LiteLLM can remove a price from a model. For all else the model is deleted and made again with the same id, in which
-      moment it cannot be called; secrets that stay must be given, and of C(model_info) only what is given stays.
+    - The options, and the names in C(litellm_params) and C(secret_params), that the model shall not have.
+    - LiteLLM can remove a price from a model, and take it out of its access groups. For all else the model is deleted and made
+      again with the same id, in which moment it cannot be called; secrets that stay must be given, and of C(model_info) only
+      what is given stays.
   type: list
   elements: str
 shares_name:

@@ -39,7 +39,8 @@ options:
   state:
     description:
       - With V(present) the credential exists as described.
-      - With V(absent) it does not exist. While a model is called with it, that is refused.
+      - With V(absent) it does not exist. Only O(name) counts. While a model is called with it, and when it belongs to another
+        set, that is refused.
     type: str
     choices: [present, absent]
     default: present
@@ -73,7 +74,7 @@ EXAMPLES = r"""
 RETURN = r"""
 credentials:
   description: The credential.
-  returned: always
+  returned: success, and when part of the work failed
   type: list
   elements: dict
   contains:
@@ -97,11 +98,11 @@ credentials:
       type: str
 counts:
   description: How many were created, updated, replaced, unchanged and deleted.
-  returned: always
+  returned: success, and when part of the work failed
   type: dict
 calls:
   description: How many HTTP exchanges it took.
-  returned: success
+  returned: success, and when part of the work failed
   type: int
 code:
   description: What went wrong, in one word that stays the same, for example C(unauthorized), C(name_clash) or C(unknown_provider).
@@ -118,16 +119,15 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import GATEWAY_SPEC, run
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue import arguments, plan
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import Kind
 
 
 def manage(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     scope = plan.Scope(params["set_name"])
-    wanted = arguments.wanted_credential(params, scope.set_name)
     if params["state"] == "absent":
-        unwanted = [plan.Unwanted(Kind.CREDENTIAL, wanted.name)]
+        unwanted = [arguments.unwanted_credential(params)]
         return arguments.apply(module, [], lambda _prints: lambda live: plan.plan_deletion(unwanted, live, scope))
+    wanted = arguments.wanted_credential(params, scope.set_name)
     return arguments.apply(module, [wanted], lambda prints: lambda live: plan.make_plan([wanted], live, prints, scope))
 
 

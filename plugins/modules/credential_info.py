@@ -12,8 +12,8 @@ module: credential_info
 short_description: Look up the providers' credentials of a LiteLLM gateway
 version_added: 2.0.0
 description:
-  - Lists the credentials that the gateway calls providers with. Of a secret LiteLLM's mask is shown, with two letters of its
-    begin and end, or none of it.
+  - Lists the credentials that the gateway calls providers with. LiteLLM shows a secret masked, with its first and last two
+    characters, or not at all.
   - A credential must match all conditions that are given. Without any, all credentials are listed.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)

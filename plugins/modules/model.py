@@ -40,7 +40,8 @@ options:
   state:
     description:
       - With V(present) the model exists as described.
-      - With V(absent) the model does not exist. Without O(deployment) and O(id) all deployments of the name are removed.
+      - With V(absent) the model does not exist. Only O(name), O(deployment) and O(id) count. Without the latter two all
+        deployments of the name are removed. One that belongs to another set is refused.
     type: str
     choices: [present, absent]
     default: present
@@ -84,7 +85,7 @@ EXAMPLES = r"""
 RETURN = r"""
 models:
   description: The model. When a name with several deployments is removed, all of them.
-  returned: always
+  returned: success, and when part of the work failed
   type: list
   elements: dict
   contains:
@@ -140,11 +141,11 @@ models:
       type: str
 counts:
   description: How many were created, updated, replaced, unchanged and deleted.
-  returned: always
+  returned: success, and when part of the work failed
   type: dict
 calls:
   description: How many HTTP exchanges it took.
-  returned: success
+  returned: success, and when part of the work failed
   type: int
 code:
   description: What went wrong, in one word that stays the same, for example C(unauthorized), C(name_clash) or C(unknown_provider).
@@ -161,16 +162,15 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import GATEWAY_SPEC, run
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue import arguments, plan
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import Kind
 
 
 def manage(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     scope = plan.Scope(params["set_name"])
-    wanted = arguments.wanted_model(params, scope.set_name)
     if params["state"] == "absent":
-        unwanted = [plan.Unwanted(Kind.MODEL, wanted.name, params["deployment"], params["id"])]
+        unwanted = [arguments.unwanted_model(params)]
         return arguments.apply(module, [], lambda _prints: lambda live: plan.plan_deletion(unwanted, live, scope))
+    wanted = arguments.wanted_model(params, scope.set_name)
     return arguments.apply(module, [wanted], lambda prints: lambda live: plan.make_plan([wanted], live, prints, scope))
 
 

@@ -40,8 +40,9 @@ options:
       - With V(present) models and credentials exist as described. Others are left alone.
       - With V(exact) they exist as described, all others of the set are removed, and so are models that somebody else has
         added under a name in O(models). Of credentials and models only the kind that is given.
-      - With V(absent) they do not exist. Of O(models) only C(name), C(deployment) and C(id) count. When neither O(models) nor
-        O(credentials) is given, everything of the set is removed.
+      - With V(absent) they do not exist. Of O(models) only C(name), C(deployment) and C(id) count, of O(credentials) only
+        C(name). What belongs to another set is refused. When neither O(models) nor O(credentials) is given, everything of
+        the set is removed.
     type: str
     choices: [present, exact, absent]
     default: present
@@ -84,7 +85,7 @@ EXAMPLES = r"""
 RETURN = r"""
 models:
   description: The models, with what became of each.
-  returned: always
+  returned: success, and when part of the work failed
   type: list
   elements: dict
   contains:
@@ -140,7 +141,7 @@ models:
       type: str
 credentials:
   description: The credentials, with what became of each.
-  returned: always
+  returned: success, and when part of the work failed
   type: list
   elements: dict
   contains:
@@ -164,11 +165,11 @@ credentials:
       type: str
 counts:
   description: How many were created, updated, replaced, unchanged and deleted.
-  returned: always
+  returned: success, and when part of the work failed
   type: dict
 calls:
   description: How many HTTP exchanges it took.
-  returned: success
+  returned: success, and when part of the work failed
   type: int
 code:
   description: What went wrong, in one word that stays the same, for example C(unauthorized), C(name_clash) or C(unknown_provider).
@@ -197,19 +198,19 @@ def unwanted_of(params: dict[str, Any]) -> list[plan.Unwanted] | None:
     """None for everything of the set."""
     if params["models"] is None and params["credentials"] is None:
         return None
-    models = [plan.Unwanted(Kind.MODEL, model["name"], model["deployment"], model["id"]) for model in params["models"] or []]
-    return models + [plan.Unwanted(Kind.CREDENTIAL, credential["name"]) for credential in params["credentials"] or []]
+    models = [arguments.unwanted_model(model) for model in params["models"] or []]
+    return models + [arguments.unwanted_credential(credential) for credential in params["credentials"] or []]
 
 
 def manage(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     given = frozenset(kind for kind in Kind if params[f"{kind}s"] is not None)
-    wanted = wanted_of(params)
     if params["state"] == "absent":
         scope, unwanted = plan.Scope(params["set_name"]), unwanted_of(params)
         return arguments.apply(module, [], lambda _prints: lambda live: plan.plan_deletion(unwanted, live, scope))
     if not given:
         raise ValueError("neither models nor credentials is given; give one of them.")
+    wanted = wanted_of(params)
     scope = plan.Scope(params["set_name"], exact=given if params["state"] == "exact" else frozenset())
     return arguments.apply(module, wanted, lambda prints: lambda live: plan.make_plan(wanted, live, prints, scope))
 

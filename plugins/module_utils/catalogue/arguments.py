@@ -19,9 +19,10 @@ from ..errors import Incomplete
 from ..key import RECORD
 from ..limits import secret_of
 from .compare import is_secret_name, secret_path
-from .entry import Kind, Wanted
+from .entry import PRICES, Kind, Wanted
 from .fingerprint import Fingerprints
 from .gateway import Catalogue
+from .plan import Unwanted
 from .reconcile import CatalogueReconciler, MakePlan, result_of
 
 if TYPE_CHECKING:
@@ -85,7 +86,6 @@ _PARAMS = {
     )
 }
 _INFO = ("mode", "access_groups")
-_COSTS = ("input_cost_per_token", "output_cost_per_token")
 _LEAST = {"rpm": 0, "tpm": 0, "max_retries": 0}
 _TEXTS = ("deployment", "id", "provider", "upstream", "credential", "api_version", "mode")
 _DEAREST = 1.0  # USD for one token: who writes more has meant the price of a million
@@ -119,7 +119,7 @@ def wanted_model(params: Mapping[str, Any], set_name: str) -> Wanted:
     _check_twice(name, "litellm_params", extra, {**dict.fromkeys(_PARAMS.values(), ""), "model": "", "api_key": ""}, options)
     _check_twice(name, "secret_params", params.get("secret_params") or {}, {**plain, **extra, "api_key": ""}, options)
     info = dict(params.get("model_info") or {})
-    _check_twice(name, "model_info", info, dict.fromkeys((*_INFO, *_COSTS, "id", "db_model", "blocked", RECORD), ""), {})
+    _check_twice(name, "model_info", info, dict.fromkeys((*_INFO, *PRICES, "id", "db_model", "blocked", RECORD), ""), {})
     if info.get("team_id"):
         raise ValueError(
             f"model_info of the model {name} holds team_id, and a team's own models need LiteLLM's enterprise licence; give the team the model"
@@ -162,6 +162,18 @@ def wanted_credential(params: Mapping[str, Any], set_name: str) -> Wanted:
         (plain if option == "api_base" else secrets)[value_name] = None
     info = {"custom_llm_provider": params["provider"]} if params.get("provider") is not None else {}
     return Wanted(Kind.CREDENTIAL, name, set_name, params=plain, secrets=secrets, info=info)
+
+
+def unwanted_model(params: Mapping[str, Any]) -> Unwanted:
+    """The model that `params` name. Raises ValueError."""
+    for option in ("deployment", "id"):
+        _check_text(option, params[option])
+    return Unwanted(Kind.MODEL, _checked_name(Kind.MODEL, params["name"]), params["deployment"], params["id"])
+
+
+def unwanted_credential(params: Mapping[str, Any]) -> Unwanted:
+    """The credential that `params` name. Raises ValueError."""
+    return Unwanted(Kind.CREDENTIAL, _checked_name(Kind.CREDENTIAL, params["name"]))
 
 
 def _provider_key(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -230,7 +242,7 @@ def _upstream(name: str, params: Mapping[str, Any]) -> str | None:
 
 
 def _check_numbers(params: Mapping[str, Any]) -> None:
-    for option in _COSTS:
+    for option in PRICES:
         price = params.get(option)
         if price is not None and not (math.isfinite(price) and 0 <= price <= _DEAREST):
             raise ValueError(f"{option} is {price}; give the price of one token in USD, 0 or more, for example 2.5e-06 for 2.50 USD a million.")

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from ..key import RECORD
 
 RECORD_FORMAT = 1
+PRICES = ("input_cost_per_token", "output_cost_per_token")
 _NAMESPACE = uuid.UUID("6d1f6b52-6a0d-5a0e-9d0b-2b1a7c7a4f10")
 
 
@@ -50,9 +51,6 @@ class Record:
     def to_info(self) -> dict[str, Any]:
         """The notes as LiteLLM keeps them."""
         return {"format": RECORD_FORMAT, "set": self.set_name, "deployment": self.deployment, "secrets": dict(self.secrets)}
-
-    def with_secrets(self, secrets: Mapping[str, str]) -> Record:
-        return replace(self, secrets={**self.secrets, **secrets})
 
 
 @dataclass(frozen=True)

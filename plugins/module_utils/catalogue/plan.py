@@ -16,11 +16,11 @@ from enum import StrEnum
 from typing import Any
 
 from .compare import HIDDEN, changed_info, changed_params, changed_secrets, prints_of, without_secrets
-from .entry import Kind, Live, Record, Wanted
+from .entry import PRICES, Kind, Live, Record, Wanted
 from .fingerprint import Fingerprints
 
 # LiteLLM takes null for these in a change, and removes them. Anything else goes only with the whole entry.
-REMOVABLE = frozenset(("input_cost_per_token", "output_cost_per_token"))
+REMOVABLE = frozenset(PRICES)
 # What a model that is made anew takes along of LiteLLM's notes; the others cannot be told from what LiteLLM knows by itself.
 _KEPT_INFO = ("access_groups", "mode")
 
@@ -95,10 +95,10 @@ def make_plan(wanted: Sequence[Wanted], live: Sequence[Live], prints: Fingerprin
     blockers: list[Blocker] = []
     taken: set[tuple[Kind, str]] = set()
     pairs = _matched(wanted, live)
-    for want, match in pairs:
+    for _want, match in pairs:
         if match is not None:
             taken.add((match.kind, match.id))
-            blockers += _owned_elsewhere(want, match)
+            blockers += _owned_elsewhere(match, scope.set_name)
     for want, match in pairs:
         step, blocked = _create(want, prints) if match is None else _reconcile(want, match, prints)
         steps.append(step)
@@ -149,6 +149,7 @@ def plan_deletion(unwanted: Sequence[Unwanted] | None, live: Sequence[Live], sco
         for row in rows
         if not row.stored
     ]
+    blockers += [blocker for row in rows for blocker in _owned_elsewhere(row, scope.set_name)]
     plan = Plan([_deletion(row) for row in rows if row.stored], blockers)
     return Plan(plan.steps, [*blockers, *_credential_blockers(plan, live)])
 
@@ -176,14 +177,14 @@ def _matched(wanted: Sequence[Wanted], live: Sequence[Live]) -> list[tuple[Wante
     return pairs
 
 
-def _owned_elsewhere(want: Wanted, row: Live) -> list[Blocker]:
+def _owned_elsewhere(row: Live, set_name: str) -> list[Blocker]:
     if row.team:
         return [Blocker("name_clash", f"the model with the id {row.id} belongs to the team {row.team}; choose another id.")]
-    if row.record is not None and row.record.set_name not in ("", want.set_name):
+    if row.record is not None and row.record.set_name not in ("", set_name):
         return [
             Blocker(
                 "other_set",
-                f"the {want.kind} {row.label} belongs to the set {row.record.set_name}; change it there, or give that set_name to take it.",
+                f"the {row.kind} {row.label} belongs to the set {row.record.set_name}; change it there, or give that set_name to take it.",
             )
         ]
     return []

@@ -20,7 +20,7 @@ from typing import Any
 from .. import errors
 from ..errors import HOPELESS, Incomplete, Refused
 from .compare import without_secrets
-from .entry import Kind, Live
+from .entry import PRICES, Kind, Live
 from .gateway import Catalogue
 from .plan import Action, Plan, Step
 
@@ -181,7 +181,7 @@ def result_of(outcome: Outcome, *, with_diff: bool = False) -> dict[str, Any]:
     entries: dict[Kind, list[dict[str, Any]]] = {Kind.MODEL: [], Kind.CREDENTIAL: []}
     for step in outcome.steps:
         row = step.live if step.action is Action.DELETE else after.get((step.kind, step.id), step.live)
-        entries[step.kind].append({**(describe(row) if row else _foretold(step)), "action": _PAST[step.action]})
+        entries[step.kind].append({**describe(row or _foretold(step)), "action": _PAST[step.action]})
     everything = [entry for kind in entries.values() for entry in kind]
     result: dict[str, Any] = {
         "changed": outcome.changed,
@@ -198,14 +198,10 @@ def result_of(outcome: Outcome, *, with_diff: bool = False) -> dict[str, Any]:
     return result
 
 
-def _foretold(step: Step) -> dict[str, Any]:
-    """An entry that check mode would make, as far as it is known by then."""
-    shown: dict[str, Any] = {"name": step.name, "params": without_secrets(step.params)}
-    return {**shown, "provider": _provider(step.info)} if step.kind is Kind.CREDENTIAL else shown
-
-
-def _provider(info: Mapping[str, Any]) -> str:
-    return str(info.get("custom_llm_provider") or "")
+def _foretold(step: Step) -> Live:
+    """An entry that check mode would make, as far as it is known by then: not with what LiteLLM knows of a model by itself."""
+    info = {name: step.params[name] for name in PRICES if name in step.params}
+    return Live(step.kind, step.name, step.id, step.params, {**info, **step.info}, step.record, blocked=bool(step.blocked))
 
 
 def describe(row: Live) -> dict[str, Any]:
@@ -218,7 +214,7 @@ def describe(row: Live) -> dict[str, Any]:
         "set_name": row.record.set_name if row.record else "",
     }
     if row.kind is Kind.CREDENTIAL:
-        return {**shown, "provider": _provider(row.info)}
+        return {**shown, "provider": str(row.info.get("custom_llm_provider") or "")}
     return {
         **shown,
         "deployment": row.record.deployment if row.record else "",
@@ -228,7 +224,7 @@ def describe(row: Live) -> dict[str, Any]:
         "secrets": sorted(secrets),
         "mode": row.info.get("mode"),
         "access_groups": row.info.get("access_groups") or [],
-        "prices": {name: row.info.get(name) for name in ("input_cost_per_token", "output_cost_per_token")},
+        "prices": {name: row.info.get(name) for name in PRICES},
         "from_config_file": not row.stored,
         "team_id": row.team,
         "blocked": row.blocked,

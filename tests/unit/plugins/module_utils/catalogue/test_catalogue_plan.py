@@ -93,6 +93,11 @@ def test_a_price_goes_in_place_and_the_rest_with_the_entry() -> None:
     assert step.action is Action.REPLACE and step.params == {"model": "openai/x", "input_cost_per_token": 1.0} and step.id == row.id
 
 
+def test_a_note_with_null_is_removed_with_the_entry() -> None:
+    (step,) = plan([model(info={"owner": None})], [live(model(info={"owner": "ann", "mode": "chat"}))]).steps
+    assert step.action is Action.REPLACE and step.info == {"mode": "chat"}
+
+
 def test_notes_that_somebody_has_removed_come_back_and_those_of_other_secrets_stay() -> None:
     want = model(secrets={"api_key": "k"})
     assert actions(plan([want], [live(want, record=None)])) == ["update"]
@@ -144,6 +149,14 @@ def test_deletion_by_name_deployment_and_id() -> None:
     for unwanted, left in ((Unwanted(Kind.MODEL, "m"), 2), (Unwanted(Kind.MODEL, "m", "a"), 1), (Unwanted(Kind.MODEL, "m", id=rows[1].id), 1)):
         assert actions(plan_deletion([unwanted], rows, Scope(SET))) == ["delete"] * left
     assert codes(plan_deletion([Unwanted(Kind.MODEL, "m")], [replace(rows[0], stored=False)], Scope(SET))) == ["config_model"]
+
+
+def test_deletion_spares_another_set() -> None:
+    unwanted = [Unwanted(Kind.MODEL, "m"), Unwanted(Kind.CREDENTIAL, "c")]
+    for want in (model(), credential()):
+        assert codes(plan_deletion(unwanted, [live(want, record=Record("other"))], Scope(SET))) == ["other_set"]
+        for mine in (Record(SET), Record(), None):
+            assert actions(plan_deletion(unwanted, [live(want, record=mine)], Scope(SET))) == ["delete"]
 
 
 def test_ids_differ_by_name_and_deployment() -> None:
