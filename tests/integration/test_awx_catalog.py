@@ -187,6 +187,25 @@ def test_bad_input_is_refused_before_anything_is_written(playbook: Playbooks, ve
         assert not awx.writes
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"__awx_catalog_organizations": [], "__awx_catalog_teams": [], "__awx_catalog_credential_types": []},
+            "Request to /api/v2/organizations/?name=LLM+keys returned 0 items, expected 1",
+        ),
+        ({"awx_catalog_state": "absent", "__awx_catalog_leaving": [], "awx_catalog_token": "another"}, "Status code was 401"),
+    ],
+)
+def test_a_task_with_hidden_output_says_why_it_failed(playbook: Playbooks, settings: dict[str, Any], words: str) -> None:
+    with serving() as awx:
+        told = {**SETTINGS, **FEW, "awx_catalog_host": awx.url, **settings}
+        run = playbook("awx", told, check=False, environment={"ANSIBLE_STDOUT_CALLBACK": "rhpds.litellm_virtual_keys.plain"})
+        assert run.returncode != 0
+        assert words in " ".join(run.output.split())
+        assert not any(secret in run.output for secret in [*SECRETS.values(), TOKEN])
+
+
 DISPATCH = """
 - hosts: localhost
   connection: local
@@ -398,6 +417,16 @@ def test_templates_ask_for_what_their_playbooks_take(wrapper: Path, catalogue: C
     for template in templates:
         asked = {question["variable"] for question in template.get("survey_spec", {}).get("spec", [])} | set(template["extra_vars"])
         assert asked <= taken_by(wrapper)
+
+
+def test_every_template_takes_further_variables(playbook: Playbooks, tmp_path: Path) -> None:
+    stems = [wrapper.stem for wrapper in WRAPPERS]
+    (tmp_path / "resolve.yml").write_text(RESOLVE)
+    with serving() as awx:
+        further = {"awx_catalog_extra_vars": {stem: {"further": stem} for stem in stems}}
+        playbook(tmp_path / "resolve.yml", {**SETTINGS, **further, "awx_catalog_host": awx.url, "resolved": str(tmp_path / "resolved.json")})
+    templates = json.loads((tmp_path / "resolved.json").read_text())["objects"]["job_template"]
+    assert {each["playbook"].removesuffix(".yml"): each["extra_vars"].get("further") for each in templates} == {stem: stem for stem in stems}
 
 
 def test_every_template_and_the_inventory_have_their_file(catalogue: Catalogue) -> None:
