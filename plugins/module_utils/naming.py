@@ -21,7 +21,7 @@ _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+:/-]*")
 
 def _check(text: str, name: str, pattern: re.Pattern[str], longest: int, allowed: str) -> str:
     if not text:
-        raise ValueError(f"{name} is empty; give the {name} of the lab.")
+        raise ValueError(f"{name} is empty; name one.")
     if len(text) > longest:
         raise ValueError(f"{name} has {len(text)} characters, and at most {longest} are allowed; shorten it.")
     if ".." in text or not pattern.fullmatch(text):

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from . import derive, durations, naming
-from .key import RECORD, LiveKey, Record, WantedKey, normal
+from .key import FIELDS, RECORD, LiveKey, Record, WantedKey, normal
 from .orphan import ORPHAN, Mark
 
 # Two clocks and whole seconds meet here: an expiry this close to the wanted one is the wanted one.
@@ -69,7 +69,10 @@ class Call:
 
 @dataclass(frozen=True)
 class KeyPlan:
-    """What happens to one alias, why, and what it was and will be (for diff mode; no secrets)."""
+    """What happens to one alias, why, and what it was and will be (for diff mode; no secrets).
+
+    `live` is the row that it is about, `then` the row as the gateway is to have it afterwards.
+    """
 
     alias: str
     action: Action
@@ -78,6 +81,7 @@ class KeyPlan:
     calls: Sequence[Call] = ()
     wanted: WantedKey | None = None
     live: LiveKey | None = None
+    then: LiveKey | None = None
     generation: int = 0
     known: bool = True
     reason: str = ""
@@ -136,7 +140,8 @@ def make_plan(
         if rest and policy.prune:
             doomed += rest
         elif rest:
-            warnings.append(f"{len(rest)} more keys hold the alias {want.alias}; state exact removes them.")
+            more = "1 more key holds" if len(rest) == 1 else f"{len(rest)} more keys hold"
+            warnings.append(f"{more} the alias {want.alias}; the module virtual_keys with state exact deletes what is too much.")
 
     if policy.prune:
         kept = {want.alias for want in wanted}
@@ -218,22 +223,23 @@ def _plan_key(
     if not holders:
         # A rotation was cut off between its two calls: the next value takes over from the retired one.
         base = max(former, key=lambda row: row.generation, default=None)
-        return _create(want, top + 1, base, now), []
+        return _create(want, top + 1, base, value_of, now), []
 
     ours = [row for row in holders if derivable(row, value_of)]
     row = max(ours or holders, key=lambda row: row.generation)
     want = _living(want, row)
     rest = [other for other in holders if other is not row]
     if want.rotation and (row.record is None or row.record.rotation != want.rotation):
-        return _rotate(want, row, holders, top + 1, now, policy), []
+        return _rotate(want, row, holders, top + 1, value_of, now, policy), []
     if not ours and policy.on_unrecoverable is OnUnrecoverable.FAIL and not row.adopted:
         reason = (
             f"the value of the key {want.alias} cannot be derived: it was made with another secret, or by another tool;"
-            " give the secret it was made with, take the key over as it is with ACTION adopt, or set on_unrecoverable to rotate."
+            " give the secret it was made with, take the key over with the module key_adoption (ACTION adopt of the workload role),"
+            " or set on_unrecoverable to rotate or keep."
         )
         return KeyPlan(want.alias, Action.UNRECOVERABLE, before=state_of(row), wanted=want, live=row, reason=reason), []
     if not ours and policy.on_unrecoverable is OnUnrecoverable.ROTATE:
-        return _rotate(want, row, holders, top + 1, now, policy), []
+        return _rotate(want, row, holders, top + 1, value_of, now, policy), []
     return _reconcile(want, row, now, policy, known=bool(ours)), rest
 
 
@@ -245,7 +251,7 @@ def _living(want: WantedKey, row: LiveKey) -> WantedKey:
     return replace(want, fields={**mark.lifted(), **want.fields}, metadata={ORPHAN: None, **want.metadata})
 
 
-def _create(want: WantedKey, generation: int, base: LiveKey | None, now: datetime) -> KeyPlan:
+def _create(want: WantedKey, generation: int, base: LiveKey | None, value_of: ValueOf, now: datetime) -> KeyPlan:
     """Mint a key. With `base`, the row that it takes over from: what is not wanted otherwise is taken from there."""
     record = replace(want.record, generation=generation, rotation=want.rotation or want.record.rotation)
     fields = {**(_set_fields(base) if base else {}), **want.fields}
@@ -274,10 +280,19 @@ def _create(want: WantedKey, generation: int, base: LiveKey | None, now: datetim
     after["metadata"] = {name: value for name, value in metadata.items() if name != RECORD}
     after["generation"] = generation
     call = Call("/key/generate", payload, mint=(want.alias, generation))
-    return KeyPlan(want.alias, Action.CREATE, after=after, calls=[call], wanted=want, generation=generation)
+    then = LiveKey(
+        alias=want.alias,
+        token=derive.token(value_of(want.alias, generation)),
+        fields={name: normal(name, fields.get(name)) for name in FIELDS},
+        metadata=metadata,
+        record=record,
+        expires=now + timedelta(seconds=lifetime) if lifetime is not None else None,
+        spend=base.spend if base else 0.0,
+    )
+    return KeyPlan(want.alias, Action.CREATE, after=after, calls=[call], wanted=want, then=then, generation=generation)
 
 
-def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: int, now: datetime, policy: Policy) -> KeyPlan:
+def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: int, value_of: ValueOf, now: datetime, policy: Policy) -> KeyPlan:
     """Move the present value of `row`, and whatever else holds it, off the alias, to live for the grace period, and mint the next one under the alias.
 
     The former value works until the new one exists, whatever is cut off where: it is deleted only by a later plan,
@@ -301,7 +316,7 @@ def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: i
         if policy.grace and (holder.expires is None or holder.expires > ends):
             payload["duration"] = f"{policy.grace}s"
         calls.append(Call("/key/update", payload))
-    minted = _create(want, generation, row, now)
+    minted = _create(want, generation, row, value_of, now)
     return replace(minted, action=Action.ROTATE, before=state_of(row), calls=[*calls, *minted.calls], live=row)
 
 
@@ -336,6 +351,7 @@ def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, *, 
         calls=[Call("/key/update", {"key": row.token, **payload})] if payload else [],
         wanted=want,
         live=row,
+        then=after_row,
         generation=row.generation,
         known=known,
     )

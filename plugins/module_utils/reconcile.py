@@ -40,7 +40,7 @@ class StillAccepted(errors.GatewayError):
 
 @dataclass
 class Outcome:
-    """What was done, or in check mode would be."""
+    """What was done, or in check mode would be. `live` holds the keys as the gateway listed them afterwards, where it did."""
 
     plan: Plan
     done: list[KeyPlan] = field(default_factory=list)
@@ -169,8 +169,9 @@ class Reconciler:
         if written.failures and not touched:
             raise next(iter(written.failures.values()))
         some = "; ".join(f"{alias}: {error}" for alias, error in list(left.items())[:3])
+        few = "1 key is" if len(left) == 1 else f"{len(left)} keys are"
         raise Incomplete(
-            f"{len(left)} keys are not as wanted ({some}{'; ...' if len(left) > 3 else ''}); what is done stays done, so run again.",
+            f"{few} not as wanted ({some}{'; ...' if len(left) > 3 else ''}); what is done stays done, so run again.",
             outcome,
         )
 
@@ -189,7 +190,7 @@ class Reconciler:
             is_member=scope.is_member,
         )
 
-    def _refusals(self, plan: Plan, check_models: bool = True) -> dict[str, Refused]:
+    def _refusals(self, plan: Plan, check_models: bool) -> dict[str, Refused]:
         """The keys that the gateway would take though they could not be used: it accepts unknown models and teams without a word.
 
         Raises NotAdmin when the API key may not manage keys at all.
@@ -251,16 +252,22 @@ class Reconciler:
         return written
 
     # ------------------------------------------------------------------------------------------- keys as they are
-    def change(self, rows: Sequence[LiveKey], change: Callable[[LiveKey], WantedKey], reread: Callable[[], Iterable[LiveKey]]) -> Outcome:
-        """Apply `change` to live rows, without a need to know any value."""
+    def change(
+        self,
+        rows: Sequence[LiveKey],
+        change: Callable[[LiveKey], WantedKey],
+        reread: Callable[[], Iterable[LiveKey]],
+        *,
+        check_models: bool = True,
+    ) -> Outcome:
+        """Apply `change` to live rows, without a need to know any value. Raises as `apply` does."""
         plan = plan_update(rows, change, value_of=self.value_of, now=self.gateway.client.now())
-        live = {row.alias: row for row in rows}
         if not plan.changed:
-            return Outcome(plan, done=list(plan.keys), live=live)
-        for refusal in self._refusals(plan).values():
+            return Outcome(plan, done=list(plan.keys))
+        for refusal in self._refusals(plan, check_models).values():
             raise refusal
         if self.check_mode:
-            return Outcome(plan, done=list(plan.keys), live=live)
+            return Outcome(plan, done=list(plan.keys))
         written = self._write(plan)
         if written.failures and not written.touched:
             raise next(iter(written.failures.values()))
@@ -268,7 +275,7 @@ class Reconciler:
             after = {row.token: row for row in reread()}
         except errors.GatewayError as error:
             reason = f"keys were written, but the gateway could not be asked what it has: {error}"
-            raise Incomplete(reason, Outcome(plan, done=written.done, live=live, touched=True)) from None
+            raise Incomplete(reason, Outcome(plan, done=written.done, touched=True)) from None
         again = [after[row.token] for row in rows if row.token in after]
         rest = plan_update(again, change, value_of=self.value_of, now=self.gateway.client.now())
         left = {key.alias: written.failures.get(key.alias, IGNORED) for key in rest.keys if key.calls}
@@ -308,7 +315,8 @@ class Reconciler:
             names = ", ".join(sorted(row.alias for row in left)[:5])
             raise Incomplete(
                 f"the gateway still lists {len(left)} of {len(rows)} keys after their deletion, {names} among them;"
-                " run again, or remove them from its database with force_db_delete.",
+                " run again, or remove them from its database, as the role ocp4_workload_litellm_virtual_keys does"
+                " with ocp4_workload_litellm_virtual_keys_force_db_delete.",
                 outcome,
             )
         if prove:
@@ -458,14 +466,14 @@ def describe(row: LiveKey) -> dict[str, Any]:
 
 
 def _entry(key: KeyPlan, live: LiveKey | None, reveal: Callable[[str, int], str] | None, given: Mapping[str, str]) -> dict[str, Any]:
-    row = key.live if key.action is Action.DELETE else live or key.live
-    entry = describe(row) if row else {"alias": key.alias, "user": key.wanted.record.user if key.wanted else "", **key.after}
-    entry["action"] = _PAST[key.action]
-    generation = key.generation if key.action in (Action.CREATE, Action.ROTATE) else (row.generation if row else 0)
-    entry["recoverable"] = key.known
+    row = key.live if key.action is Action.DELETE else live or key.then
+    if row is None:
+        raise AssertionError("only what deletes, or leads to a row, is carried out")
+    entry = {**describe(row), "action": _PAST[key.action], "recoverable": key.known}
+    generation = key.generation if key.action in (Action.CREATE, Action.ROTATE) else row.generation
     if reveal and key.known and key.action is not Action.DELETE:
         entry["value"] = reveal(key.alias, generation)
-    elif reveal and row and row.token in given and key.action is not Action.DELETE:
+    elif reveal and row.token in given and key.action is not Action.DELETE:
         entry["value"] = given[row.token]
     return entry
 
@@ -479,5 +487,5 @@ def _outcome(plan: Plan, done: Sequence[KeyPlan], final: Plan | None = None, *, 
             best[name] = key
     order = {key.alias: number for number, key in enumerate(plan.keys) if key.action is not Action.DELETE}
     entries = sorted(best.values(), key=lambda key: (key.action is Action.DELETE, order.get(key.alias, len(order))))
-    live = {key.alias: key.live for key in (final or plan).keys if key.live and key.action is not Action.DELETE}
+    live = {key.alias: key.live for key in final.keys if key.live and key.action is not Action.DELETE} if final else {}
     return Outcome(plan, done=entries, live=live, touched=touched)

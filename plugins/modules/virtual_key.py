@@ -42,7 +42,8 @@ options:
   state:
     description:
       - With V(present) the key exists as described and is not blocked.
-      - With V(blocked) the key exists, and the gateway refuses calls with it. It must exist already.
+      - With V(blocked) the key exists, and the gateway refuses calls with it. It must exist already. Its value need not be
+        known, and its limits are those that are given. O(duration), O(on_unrecoverable) and O(rotation) do not count then.
       - With V(absent) the key does not exist, neither do values that it had before a rotation, and the gateway refuses
         them all.
     type: str
@@ -197,7 +198,7 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
             gateway.check_admin()
             name = params["alias"] or params["key_id"]
             raise NoSuchLab(f"the gateway has no key {name} that could be blocked; check the name.")
-        outcome = reconciler.change(rows, lab.change(wants, gateway.now), in_service)
+        outcome = reconciler.change(rows, lab.change(wants, gateway.now), in_service, check_models=params["check_models"])
     else:
         wanted = lab.wanted(wants, gateway.now)
         how = {"check_models": params["check_models"], "prove": params["prove_revocation"]}

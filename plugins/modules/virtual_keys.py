@@ -47,6 +47,8 @@ options:
   keys:
     description:
       - The keys of the set. The options beside this one hold for all keys, those in an element for that key.
+      - When not given, the options beside this one are applied to the keys that the lab has, as they are.
+        O(duration), O(on_unrecoverable) and O(keep_going) then count only with O(rotation).
       - With O(state=absent), the keys to delete. When not given, all keys of the lab are deleted.
     type: list
     elements: dict
@@ -349,7 +351,7 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
             wanted = [change(row) for row in lab.members(gateway)]
             outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
         else:
-            outcome = reconciler.change(lab.in_service(gateway), change, lambda: lab.in_service(gateway))
+            outcome = reconciler.change(lab.in_service(gateway), change, lambda: lab.in_service(gateway), check_models=params["check_models"])
     return result_for(module, reconciler, outcome, given)
 
 

@@ -277,7 +277,7 @@ def test_all_or_nothing_when_a_value_cannot_be_derived(served: ServedModel) -> N
 # ------------------------------------------------------------------------------------------------------- partial failure
 def test_what_failed_is_told_and_what_was_done_too(served: ServedModel) -> None:
     served.faults = [Fault("/key/generate", BROKEN, when=of_alias("user2"))]
-    with pytest.raises(Incomplete, match=r"1 keys are not as wanted \(virtkey-abc-user2: .*Internal Server Error") as caught:
+    with pytest.raises(Incomplete, match=r"1 key is not as wanted \(virtkey-abc-user2: .*Internal Server Error") as caught:
         apply(served, want(*users(3)))
     assert caught.value.outcome.changed
     assert told(caught.value.outcome) == {"user1": "created", "user3": "created"}

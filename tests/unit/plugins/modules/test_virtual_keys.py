@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import arguments
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import arguments, durations
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.limits import VALUE_SPEC
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import MASTER_KEY, LitellmModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.module_parts import SECRET, Modules
@@ -193,6 +194,38 @@ def test_all_keys_of_a_lab_at_once(modules: Modules) -> None:
         assert sum(result["counts"][name] for name in ("updated", "rotated")) == count
         assert modules.well("virtual_keys", guid="abc", **change)["changed"] is False
     assert modules("virtual_keys", guid="nobody", extend_for="7d")["code"] == "no_such_lab"
+
+
+def test_models_are_not_checked_when_told_so(modules: Modules) -> None:
+    modules.well("virtual_keys", **CLASS)
+    later = {"guid": "abc", "models": ["gpt-9"]}
+    assert modules("virtual_keys", **later)["code"] == "unknown_model"
+    assert modules.well("virtual_keys", **later, check_models=False)["counts"]["updated"] == 2
+    one = {"alias": "virtkey-abc-user1", "models": ["gpt-10"], "state": "blocked"}
+    assert modules("virtual_key", **one)["code"] == "unknown_model"
+    assert modules.well("virtual_key", **one, check_models=False)["key"]["models"] == ["gpt-10"]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        CLASS,
+        {"guid": "abc", "extend_for": "30d", "max_budget": 4},
+        {**CLASS, "rotation": "a", "rotation_grace": "1h"},
+        {**CLASS, "duration": "never", "keys": [{"user": "user3"}]},
+    ],
+    ids=["create", "extend", "rotate", "for ever"],
+)
+def test_check_mode_tells_of_each_key_what_the_real_run_does(modules: Modules, step: dict[str, Any]) -> None:
+    if step is not CLASS:
+        modules.well("virtual_keys", **CLASS)
+        modules.served.model.pass_time(3600)
+    foretold, real = (modules.well("virtual_keys", **step, _check=check)["virtual_keys"] for check in (True, False))
+    moments = ("expires", "created_at")
+    assert [{**key, **dict.fromkeys(moments)} for key in foretold] == [{**key, **dict.fromkeys(moments)} for key in real]
+    for one, other in zip(foretold, real, strict=True):
+        ends = [durations.parse_time(key["expires"]) for key in (one, other) if key["expires"]]
+        assert not ends or abs(ends[0] - ends[1]) < timedelta(seconds=5)
 
 
 def test_a_partial_failure_is_told_key_by_key(modules: Modules) -> None:
