@@ -45,11 +45,11 @@ def _enter(gateway: Gateway, book: Book, answer: Mapping[str, object]) -> None:
         ) from None
 
 
-def read_notes(gateway: Gateway, book: Book, known: Iterable[KeyNotes] = ()) -> dict[str, KeyNotes]:
-    """To whom each key in `book` belongs. Raises GatewayError."""
+def read_notes(gateway: Gateway, book: Book, known: Iterable[KeyNotes] = (), *, all_that_live: bool = False) -> dict[str, KeyNotes]:
+    """To whom each key in `book` belongs. With `all_that_live`, `known` has every key that lives. Raises GatewayError."""
     notes = {key.token: key for key in known}
     missing = book.tokens - notes.keys()
-    for deleted in (False, True):
+    for deleted in (True,) if all_that_live else (False, True):
         rows = _rows(gateway, missing, deleted=deleted) if missing else []
         notes |= {row.token: KeyNotes.of_row(row, deleted=deleted) for row in rows}
         missing -= notes.keys()

@@ -271,7 +271,7 @@ def report(gateway: Gateway, params: Mapping[str, Any], tables: Mapping[str, Seq
     known += [KeyNotes.of_row(row, deleted=False) for row in living]  # last: what was made again under its former value lives
     tokens = {key.token for key in known} if lab else None
     book = read_book(gateway, days, tokens)
-    notes = read_notes(gateway, book, known)
+    notes = read_notes(gateway, book, known, all_that_live=lab is None and percent is not None)
 
     matches = condition_of(params, tokens)
     kept = {token for token, key in notes.items() if matches(key)}

@@ -136,6 +136,8 @@ def test_keys_near_their_budget(spent: Spent) -> None:
     (near,) = spent.usage(near_budget=80)["near_budget"]
     assert (near["user"], near["percent"], near["max_budget"]) == ("user1", 100.0, pytest.approx(4 * COST))
     assert spent.usage(near_budget=101)["near_budget"] == []
+    plain, near_too = (spent.live.well("usage_info", since="2d", by=["key"], **more) for more in ({}, {"near_budget": 80}))
+    assert near_too["usage"] == plain["usage"] and near_too["calls"] <= plain["calls"], "the keys that live are read once"
 
 
 @pytest.mark.parametrize(
