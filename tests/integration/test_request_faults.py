@@ -209,6 +209,11 @@ def test_a_pass_every_so_often_until_stopped(desk: Desk, tmp_path: Path, unique:
     assert "give a whole number and s, m or h" in wrong.output
 
 
+def test_in_check_mode_it_is_one_pass(playbook: Playbooks, tmp_path: Path) -> None:
+    run = playbook("process_requests", {"key_requests_directory": str(tmp_path / "queue"), "interval": "5m"}, "--check")
+    assert "0 requests were due" in run.output
+
+
 # ------------------------------------------------------------------------------------------------------ expiry notices
 def test_owners_are_warned_once_before_their_keys_end(desk: Desk, unique: str) -> None:
     """With times so short that no key of another test is due."""
