@@ -163,6 +163,8 @@ def test_a_request_is_decided_and_bodies_of_other_shapes_start_nothing(rulebook:
         {**ALERT, "spend": "much"},
         {**ALERT, "event_group": "planet"},
         {"event": "lab_ended", "guid": "../abc12"},
+        {"event": "lab_ended", "guid": "lab..1"},
+        {"event": "lab_ended", "guid": "a" * 129},
     ]
     for body in strange:
         assert rulebook.answer(TOKEN, body) == 200
@@ -173,6 +175,11 @@ def test_a_request_is_decided_and_bodies_of_other_shapes_start_nothing(rulebook:
     assert rulebook.told.count("requests were due") == 1, rulebook.told
     assert "This is no event of a request" in rulebook.told
     assert TOKEN not in rulebook.told
+
+
+def test_a_lab_of_any_name_that_a_lab_may_have_is_heard(rulebook: Rulebook) -> None:
+    assert rulebook.answer(TOKEN, {"event": "lab_ended", "guid": "lab_1.x-" + "a" * 120}) == 200
+    rulebook.wait_for("one of the following is required: live_labs")  # the reaper has run, and nobody has told it which labs live
 
 
 def test_it_starts_soon_and_stays_small(rulebook: Rulebook) -> None:
