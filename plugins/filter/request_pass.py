@@ -37,10 +37,12 @@ options:
         O(result), O(refused) and O(method).
       - V(delivered) are the changes after keys were delivered by O(methods), with O(results).
       - V(denial_mails) and V(review_mails) are mails, for the role P(rhpds.litellm_virtual_keys.key_delivery#role).
+        V(review_mails) takes O(rules) and O(reviewers).
       - V(denied) and V(reviewed) are the changes after these mails were sent, with O(results).
       - V(ended) are the changes for requests whose keys are not among the living O(keys).
       - V(notices) are mails that warn owners, and V(noticed) the keys on which to note that. Both are made from keys
-        instead of requests, with O(before) and O(now).
+        instead of requests, with O(before) and O(now), and V(noticed) with O(results) of the mails too.
+      - A step needs each option that is named here for it, and takes no other.
     type: str
     required: true
     choices:
@@ -112,6 +114,7 @@ _value:
   elements: dict
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -141,6 +144,13 @@ STEPS: dict[str, Callable[..., list[dict[str, Any]]]] = {
 def request_pass(requests: Sequence[Any], step: str, **options: Any) -> list[dict[str, Any]]:
     if step not in STEPS:
         raise AnsibleFilterError(f"request_pass: there is no step {step!r}; choose one of {', '.join(STEPS)}.")
+    wanted = [name for name, parameter in inspect.signature(STEPS[step]).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
+    for name in wanted:
+        if name not in options:
+            raise AnsibleFilterError(f"request_pass('{step}'): {name} is not given; give {', '.join(wanted)}.")
+    for name in options:
+        if name not in wanted:
+            raise AnsibleFilterError(f"request_pass('{step}'): {name} is no option of this step; give {', '.join(wanted) or 'none'}.")
     try:
         return STEPS[step](requests, **options)
     except (TypeError, ValueError) as error:
