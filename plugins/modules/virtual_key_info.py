@@ -13,7 +13,8 @@ short_description: Look up LiteLLM virtual keys
 version_added: 2.0.0
 description:
   - Lists virtual keys by alias, lab, owner, team, package and end, with their limits and what they have spent.
-  - A key must match all conditions that are given. Without any, all keys of the gateway are listed.
+  - A key must match all conditions that are given. Without any, all keys of the gateway are listed. An empty condition is
+    refused.
   - Values of keys are never returned.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
@@ -104,6 +105,37 @@ virtual_keys:
     max_budget:
       description: What it may spend, in USD, or null.
       type: float
+    soft_budget:
+      description: After how many USD the gateway sends an alert, or null.
+      type: float
+    budget_duration:
+      description: After which time the spending is counted from zero again, or null.
+      type: str
+    rpm_limit:
+      description: How many requests per minute it may make, or null.
+      type: int
+    tpm_limit:
+      description: How many tokens per minute it may use, or null.
+      type: int
+    max_parallel_requests:
+      description: How many requests it may have under way at the same time, or null.
+      type: int
+    model_max_budget:
+      description: A budget for each model. Empty without any.
+      type: dict
+    allowed_routes:
+      description: The routes of the gateway that it may call. Empty when it may call those of its kind.
+      type: list
+      elements: str
+    user_id:
+      description: The user whose key it is, in LiteLLM, or null.
+      type: str
+    team_id:
+      description: The team that it belongs to, in LiteLLM, or null.
+      type: str
+    created_at:
+      description: When it was made, or null when LiteLLM does not tell.
+      type: str
     blocked:
       description: Whether the gateway refuses it.
       type: bool
@@ -126,6 +158,14 @@ spend:
 calls:
   description: How many HTTP exchanges it took.
   returned: success
+  type: int
+code:
+  description: What went wrong, in one word that stays the same, for example C(not_admin).
+  returned: failure
+  type: str
+status:
+  description: The HTTP status behind the failure, if there was one.
+  returned: failure
   type: int
 """
 
@@ -183,8 +223,9 @@ def _owners(row: LiveKey) -> tuple[str, str]:
 
 def look_up(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    if params["alias"] == "":
-        raise ValueError("alias is empty; give the alias of a key, or leave it out.")
+    for name in ("alias", "owner", "team_id", "package", "expiring_within"):
+        if params[name] == "":
+            raise ValueError(f"{name} is empty; name one, or leave it out.")
     lab = Lab.from_params(params) if params["guid"] is not None else None
     gateway = open_gateway(module)
     gateway.check_admin()

@@ -82,7 +82,7 @@ def test_only_an_admin_may_say_that_there_are_none(modules: Modules) -> None:
         ({"guid": ""}, "guid is empty"),
         ({"guid": "a/b"}, "guid is"),
         ({"expiring_within": "soon"}, "expiring_within is 'soon'"),
-        ({"alias": ""}, "alias is empty"),
+        *(({name: ""}, f"{name} is empty") for name in ("alias", "owner", "team_id", "package", "expiring_within")),
     ],
 )
 def test_bad_input(modules: Modules, bad: dict[str, str], words: str) -> None:
