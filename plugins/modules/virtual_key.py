@@ -34,6 +34,7 @@ options:
   alias:
     description:
       - The alias of the key. At most 255 letters, digits and C(._@+:/-).
+      - Give either this or O(key_id). O(state=present) needs the alias.
     type: str
   key_id:
     description:
@@ -49,7 +50,11 @@ options:
     type: str
     choices: [present, blocked, absent]
     default: present
-  prove_revocation:
+  prove_counts:
+  description: How many values were created, updated, rotated, unchanged and deleted.
+  returned: success, and when part of the work failed
+  type: dict
+revocation:
     description:
       - Whether to call the gateway with a deleted value until it refuses it, for at most 65 seconds.
     type: bool
@@ -98,7 +103,7 @@ EXAMPLES = r"""
 RETURN = r"""
 key:
   description: The key, with what became of it. Empty when there was none.
-  returned: always
+  returned: success, and when part of the work failed
   type: dict
   contains:
     alias:
@@ -108,7 +113,7 @@ key:
       description: C(created), C(updated), C(rotated), C(unchanged) or C(deleted).
       type: str
     value:
-      description: The key itself. Present only when the task has C(no_log=true), and O(state) is V(present).
+      description: The key itself. Present only when the task has C(no_log=true), O(state) is not V(absent), and it can be derived.
       type: str
     key_id:
       description: The SHA-256 of the value, by which LiteLLM knows the key.
@@ -126,11 +131,15 @@ key:
     spend:
       description: What the key has spent, in USD.
       type: float
+counts:
+  description: How many values were created, updated, rotated, unchanged and deleted.
+  returned: success, and when part of the work failed
+  type: dict
 revocation:
   description:
     - The proof of deletion. C(proven) lists the aliases whose values the gateway refused, C(listed_only) those whose
       values nobody knows, so that only the gateway's list tells, and C(seconds) says how long it took.
-  returned: when a value was deleted
+  returned: success, when a value was deleted, with O(prove_revocation=true) and not in check mode
   type: dict
 calls:
   description: How many HTTP exchanges it took.
@@ -147,6 +156,7 @@ status:
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -157,11 +167,12 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.argumen
     result_for,
     run,
 )
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.errors import Incomplete
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab, NoSuchLab
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import home
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import Reconciler
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import Reconciler, result_of
 
 
 def find(gateway: Gateway, params: dict[str, Any]) -> list[LiveKey]:
@@ -203,9 +214,13 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
         wanted = lab.wanted(wants, gateway.now)
         how = {"check_models": params["check_models"], "prove": params["prove_revocation"]}
         outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
-    result = result_for(module, reconciler, outcome)
-    own = [key for key in result.pop("virtual_keys") if not key.get("retired_from")]
-    return {"key": own[0] if own else {}, **result}
+    return of_one_key(result_for(module, reconciler, outcome))
+
+
+def of_one_key(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result of many keys as that of one, without the values that it had before a rotation."""
+    own = [key for key in result["virtual_keys"] if not key["retired_from"]]
+    return {"key": own[0] if own else {}, **{name: value for name, value in result.items() if name != "virtual_keys"}}
 
 
 def main() -> None:
@@ -224,7 +239,14 @@ def main() -> None:
         required_if=[("state", "present", ["alias"])],
         supports_check_mode=True,
     )
-    run(module, lambda: manage(module))
+
+    def work() -> dict[str, Any]:
+        try:
+            return manage(module)
+        except Incomplete as error:
+            module.fail_json(msg=str(error), code=error.code, **of_one_key(result_of(error.outcome)))
+
+    run(module, work)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ options:
     description:
       - The GUID of the lab. Its keys have the alias V(virtkey-GUID), or V(virtkey-GUID-USER) for a key with a
         O(keys[].user).
+      - Give at least one of this, O(lab_alias) and O(keys).
       - At most 128 letters, digits, dots, hyphens and underscores.
     type: str
   lab_alias:
@@ -236,7 +237,7 @@ EXAMPLES = r"""
 RETURN = r"""
 virtual_keys:
   description: The keys, with what became of each.
-  returned: always
+  returned: success, and when part of the work failed
   type: list
   elements: dict
   contains:
@@ -250,7 +251,9 @@ virtual_keys:
       description: C(created), C(updated), C(rotated), C(unchanged) or C(deleted).
       type: str
     value:
-      description: The key itself. Present only when the task has C(no_log=true), and O(state) is not V(absent).
+      description:
+        - The key itself, when it can be derived or is among O(known_values). Present only when the task has C(no_log=true), and
+          O(state) is not V(absent).
       type: str
     key_id:
       description: The SHA-256 of the value, by which LiteLLM knows the key.
@@ -285,13 +288,13 @@ left_out:
       type: str
 counts:
   description: How many keys were created, updated, rotated, unchanged and deleted.
-  returned: always
+  returned: success, and when part of the work failed
   type: dict
 revocation:
   description:
     - The proof of deletion. C(proven) lists the aliases whose values the gateway refused, C(listed_only) those whose
       values nobody knows, so that only the gateway's list tells, and C(seconds) says how long it took.
-  returned: when keys were deleted
+  returned: success, when keys were deleted or O(deleted_elsewhere) names any, with O(prove_revocation=true) and not in check mode
   type: dict
 calls:
   description: How many HTTP exchanges it took.

@@ -11,7 +11,8 @@ import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import LitellmModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.module_parts import SECRET, Modules
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.served_model import ServedModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import Reply
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.served_model import Fault, ServedModel
 
 KEY = {"alias": "project-blue", "models": ["granite"], "duration": "1d"}
 
@@ -94,6 +95,16 @@ def test_a_key_of_a_lab_stays_the_labs(modules: Modules) -> None:
     (row,) = modules.served.model.rows.values()
     assert row["metadata"]["litellm_virtual_keys"]["lab"] == "virtkey-abc"
     assert modules.well("virtual_keys", guid="abc", state="absent")["counts"]["deleted"] == 1
+
+
+def test_what_was_done_of_a_half_failure_is_told_of_the_key(modules: Modules) -> None:
+    made = modules.well("virtual_key", **KEY)["key"]
+    modules.served.requests.clear()
+    modules.served.faults = [Fault("/key/list", Reply(reset=True), when=lambda _request: bool(modules.served.asked("/key/update")))]
+    result = modules("virtual_key", **KEY, max_budget=5)
+    assert (result["code"], result["changed"], result["counts"]["updated"]) == ("incomplete", True, 1)
+    assert (result["key"]["key_id"], result["key"]["action"], result["key"]["max_budget"]) == (made["key_id"], "updated", 5)
+    assert "virtual_keys" not in result and "value" not in result["key"]
 
 
 def test_a_key_made_by_hand(modules: Modules) -> None:
