@@ -65,13 +65,15 @@ options:
   user:
     description:
       - The user to whom messages and data belong. When not given, they belong to the whole lab.
+      - Not together with O(users).
     type: str
   users:
     description:
       - Data of many users, each user's name with names and values as in O(data). The files are read and written once, where a
         task for each of many users would do that for each.
+      - Not together with O(user).
       - Inside AgnosticD its own plugin is called once for each user, because it takes one at a time. What it returns is not
-        returned then. AgnosticD's portal reads the data of one user from a job event, so use O(user) in a loop where it does.
+        returned then, unless that is one call only. AgnosticD's portal reads the data of one user from a job event, so use O(user) in a loop where it does.
     type: dict
     version_added: 2.0.0
 seealso:

@@ -47,6 +47,14 @@ calls:
   description: How many HTTP exchanges it took.
   returned: success
   type: int
+code:
+  description: What went wrong, in one word that stays the same, for example C(not_admin).
+  returned: failure
+  type: str
+status:
+  description: The HTTP status behind the failure, if there was one.
+  returned: failure
+  type: int
 """
 
 from typing import Any

@@ -45,7 +45,7 @@ options:
     default: user
   secret:
     description:
-      - What values are derived from, to tell which of the keys need not be taken over.
+      - What values are derived from, to tell which of the keys need not be taken over. At least 16 characters.
       - When not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and after it O(api_key).
     type: str
   known_values:
@@ -73,7 +73,7 @@ EXAMPLES = r"""
 RETURN = r"""
 virtual_keys:
   description: The keys of the lab, as M(rhpds.litellm_virtual_keys.virtual_keys) returns them.
-  returned: always
+  returned: success, and when part of the work failed
   type: list
   elements: dict
   contains:
@@ -94,7 +94,7 @@ virtual_keys:
       type: str
 counts:
   description: How many keys were created, updated, rotated, unchanged and deleted.
-  returned: always
+  returned: success, and when part of the work failed
   type: dict
 calls:
   description: How many HTTP exchanges it took.

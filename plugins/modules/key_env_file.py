@@ -103,7 +103,7 @@ EXAMPLES = r"""
 RETURN = r"""
 files:
   description: What became of each file, in the order of O(files).
-  returned: always
+  returned: success, and when files could not be changed
   type: list
   elements: dict
   contains:

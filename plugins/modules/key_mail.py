@@ -139,16 +139,16 @@ options:
         description: The subject, on one line. V(custom) mails need one, others have their own.
         type: str
       text:
-        description: The text.
+        description: The text. Give either this or O(templates[].text_path).
         type: str
       text_path:
         description: A file with the text.
         type: path
       html:
-        description: The text in HTML. Without one, the mail is plain text.
+        description: The text in HTML. Without it and O(templates[].html_path), the mail is plain text.
         type: str
       html_path:
-        description: A file with the text in HTML.
+        description: A file with the text in HTML, instead of O(templates[].html).
         type: path
   sender:
     description:
@@ -255,7 +255,7 @@ EXAMPLES = r"""
 RETURN = r"""
 mails:
   description: What became of each mail, in the order of O(messages).
-  returned: always
+  returned: success, and when mails were not sent
   type: list
   elements: dict
   contains:
@@ -288,7 +288,7 @@ mails:
       type: str
 counts:
   description: How many mails were sent, refused, failed and planned.
-  returned: always
+  returned: success, and when mails were not sent
   type: dict
 code:
   description: C(not_sent) when mails were not sent, C(bad_input) when the arguments cannot be used.

@@ -48,13 +48,15 @@ options:
     description:
       - The id of the request. O(state=submitted) and the module P(rhpds.litellm_virtual_keys.key_request_info#module)
         return it.
+      - Give either this or O(email). O(state=submitted) needs O(email).
     type: str
     aliases: [id]
   email:
     description:
       - The e-mail address of the person who asks, and to whom the key is sent. A plain address, without a name around it.
       - The domain is kept in its ASCII form. The part before the C(@) counts without upper and lower case.
-      - With O(models) or O(package) it finds the request, when O(request_id) is not given.
+      - Together with O(models) or O(package), and O(guid) and O(user) when it was asked for a lab, it finds a request whose
+        O(request_id) is not given.
     type: str
   models:
     description: The models asked for, by the names under which the gateway serves them. Patterns are refused.
@@ -230,6 +232,10 @@ request:
     version:
       description: The version that the store gave it.
       type: str
+code:
+  description: What went wrong, in one word that stays the same, for example C(missing), C(refused) or C(bad_input).
+  returned: failure
+  type: str
 """
 
 from typing import Any

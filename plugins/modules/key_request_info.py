@@ -37,7 +37,7 @@ options:
     type: str
     aliases: [id]
   email:
-    description: Only requests of this person.
+    description: Only requests of this person. Not together with O(request_id).
     type: str
 seealso:
   - module: rhpds.litellm_virtual_keys.key_request
@@ -74,6 +74,10 @@ set_aside:
     reason:
       description: What is wrong, and what to do about it.
       type: str
+code:
+  description: What went wrong, in one word that stays the same, for example C(not_readable) or C(bad_input).
+  returned: failure
+  type: str
 """
 
 from typing import Any

@@ -50,7 +50,7 @@ options:
             so they never overrule an administrator.
           - V(minted) says that the key exists. It is refused when the request is not approved any more. The key must be
             deleted then.
-          - V(delivered) says that the answer went out O(changes[].via) one way, V(finished) that it went out by all ways
+          - V(delivered) says that the answer went out one way, O(changes[].via), V(finished) that it went out by all ways
             wanted.
           - V(failed) says that a O(changes[].step) failed for a O(changes[].reason). The request is not V(due) again for
             1, 2, 4 and at most 30 minutes.
@@ -60,7 +60,9 @@ options:
         required: true
         choices: [approve, deny, review, minted, delivered, finished, failed, notified, ended]
       reason:
-        description: Why, in words for the requester with a decision, and for administrators with V(failed).
+        description:
+          - Why, in words for the requester with a decision, and for administrators with V(failed).
+          - Needed with V(deny) and V(failed).
         type: str
       trace:
         description: How the approval chain came to its decision. Kept up to 16 kB.
@@ -72,19 +74,19 @@ options:
             P(rhpds.litellm_virtual_keys.virtual_keys#module). Models, package, duration, budgets and rate limits.
         type: dict
       key_alias:
-        description: The alias of the key.
+        description: The alias of the key. Needed with V(minted).
         type: str
       expires:
         description: When the key ends, in ISO 8601.
         type: str
       via:
-        description: A way of delivery, for example V(mail).
+        description: A way of delivery, for example V(mail). Needed with V(delivered).
         type: str
       step:
-        description: The step that failed, for example V(mint).
+        description: The step that failed, for example V(mint). Needed with V(failed).
         type: str
       whom:
-        description: The notice, for example V(review) or V(expiry-72h).
+        description: The notice, for example V(review) or V(expiry-72h). Needed with V(notified).
         type: str
   actor:
     description: Who does this, for the history.
@@ -132,6 +134,10 @@ refused:
     msg:
       description: Why it was not.
       type: str
+code:
+  description: What went wrong, in one word that stays the same, for example C(not_writable) or C(bad_input).
+  returned: failure
+  type: str
 """
 
 from collections.abc import Mapping, Sequence

@@ -101,7 +101,15 @@ dest:
   type: str
 calls:
   description: How many HTTP exchanges it took.
-  returned: success
+  returned: success, and when the file could not be written
+  type: int
+code:
+  description: What went wrong, in one word that stays the same, for example C(not_written) when the file could not be written.
+  returned: failure
+  type: str
+status:
+  description: The HTTP status behind the failure, if there was one.
+  returned: failure
   type: int
 """
 
