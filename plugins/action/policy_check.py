@@ -31,6 +31,10 @@ ARGUMENTS = {
 }
 
 
+def _counted(things: list[Any], name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
+
+
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -56,14 +60,17 @@ class ActionModule(ActionBase):
 
         wrong = [trial for trial in trials if not trial.agrees]
         errors = [finding for finding in findings if finding.level == ERROR]
-        told = [f"{len(wrong)} of {len(trials)} cases disagree with the chain: {'; '.join(map(str, wrong[:5]))}"] if wrong else []
+        told = []
+        if wrong:
+            verb = "disagrees" if len(wrong) == 1 else "disagree"
+            told.append(f"{len(wrong)} of {_counted(trials, 'case')} {verb} with the chain: {'; '.join(map(str, wrong[:5]))}")
         if errors and arguments["strict"]:
-            told.append(f"the lint finds {len(errors)} errors: {'; '.join(map(str, errors[:5]))}")
+            told.append(f"the lint finds {_counted(errors, 'error')}: {'; '.join(map(str, errors[:5]))}")
         result.update(
             changed=False,
             failed=bool(told),
             passed=not told,
-            msg=". ".join(told) + "." if told else f"{len(trials)} cases agree with the chain.",
+            msg=". ".join(told) + "." if told else f"{_counted(trials, 'case')} {'agrees' if len(trials) == 1 else 'agree'} with the chain.",
             results=[trial.as_dict() for trial in trials],
             findings=[finding.as_dict() for finding in findings],
             table=lines,

@@ -44,8 +44,8 @@ NOT_THERE = (
 
 
 def module_options(kind: str, options: Mapping[str, Any], state: str) -> dict[str, Any]:
-    """What the module of that kind is told: all that the object is, or only what finds it when it shall go."""
-    if state == "present":
+    """What the module of that kind is told: all that the object is, or only what finds it when it shall go. A role is found by all of it."""
+    if state == "present" or kind == "role":
         return {**options, "state": state}
     names = ("name", *(() if kind in GLOBAL else ("organization",)), *FOUND_BY.get(kind, ()))
     return {**{name: options[name] for name in names if name in options}, "state": state}

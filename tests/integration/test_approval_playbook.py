@@ -251,7 +251,7 @@ def test_a_case_that_disagrees_fails_the_playbook(playbook: Playbooks, files: di
     done = playbook("policy_check", files, check=False)
     assert done.returncode != 0
     assert (
-        "1 of 4 cases disagree with the chain: case 4 (user@example.com, gpt-4): expected REVIEW by humanintheloop, got APPROVE by rules[1] email."
+        "1 of 4 cases disagrees with the chain: case 4 (user@example.com, gpt-4): expected REVIEW by humanintheloop, got APPROVE by rules[1] email."
         in done.output
     )
 

@@ -123,8 +123,11 @@ def test_policy_check_passes_or_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (good["passed"], good["failed"], good["changed"], good["findings"]) == (True, False, False, [])
     bad = run(policy_check, rules=[ALLOW], cases=[{**REQUEST, "decision": "DENY"}])
     assert (bad["passed"], bad["failed"]) == (False, True)
+    assert good["msg"] == "1 case agrees with the chain." and bad["msg"].startswith("1 of 1 case disagrees with the chain: case 1")
+    assert run(policy_check, rules=[ALLOW], cases=[{**REQUEST, "decision": "DENY"}] * 2)["msg"].startswith("2 of 2 cases disagree with the chain: ")
     assert bad["results"][0]["trace"][0]["decision"] == "APPROVE"
     only_lint = run(policy_check, rules=[])
     assert (only_lint["passed"], [finding["level"] for finding in only_lint["findings"]]) == (True, ["error"])
-    assert run(policy_check, rules=[], strict=True)["failed"]
+    strict = run(policy_check, rules=[], strict=True)
+    assert strict["failed"] and strict["msg"].startswith("the lint finds 1 error: ")
     assert "WRONG" in shown[1]

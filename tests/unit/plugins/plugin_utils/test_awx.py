@@ -27,6 +27,8 @@ def test_an_object_that_goes_is_told_by_what_finds_it() -> None:
     credential = {"name": "n", "organization": "o", "credential_type": "t", "inputs": {"key": "secret"}}
     assert module_options("credential", credential, "absent") == {"name": "n", "organization": "o", "credential_type": "t", "state": "absent"}
     assert module_options("execution_environment", {"name": "n", "organization": "o", "image": "i"}, "absent") == {"name": "n", "state": "absent"}
+    role = {"role": "execute", "teams": ["t"], "workflows": ["w"], "lookup_organization": "o"}
+    assert module_options("role", role, "absent") == {**role, "state": "absent"}
 
 
 @pytest.mark.parametrize(
