@@ -245,6 +245,7 @@ def main() -> None:
             return manage(module)
         except Incomplete as error:
             module.fail_json(msg=str(error), code=error.code, **of_one_key(result_of(error.outcome)))
+        raise AssertionError("fail_json does not return")
 
     run(module, work)
 
