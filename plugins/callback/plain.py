@@ -12,8 +12,9 @@ type: stdout
 short_description: Prints only what a playbook has to say
 version_added: 2.0.0
 description:
-  - Prints the messages of C(ansible.builtin.debug) tasks, texts as they are and data as JSON, to standard output. The names
+  - Prints the messages and variables of C(ansible.builtin.debug) tasks, texts as they are and data as JSON, to standard output. The names
     of plays, the names of tasks that take long, and failures go to standard error. Everything else is left out.
+  - Of a task with C(no_log) that fails only the name is printed.
   - Made for the playbooks of this collection that answer a question, such as C(list) and C(report).
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
@@ -48,6 +49,7 @@ class CallbackModule(CallbackBase):
         super().__init__()
         self._timer: threading.Timer | None = None
         self._told: float | None = None
+        self._items_failed = False
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         name = play.get_name().strip()
@@ -56,6 +58,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         self._finish()
+        self._items_failed = False
         name = task.get_name().split(" : ", 1)[-1].strip()
         started = time.monotonic()
 
@@ -71,20 +74,22 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result: Any) -> None:
         self._finish()
-        if result._task.action in ("debug", "ansible.builtin.debug") and not result._result.get("_ansible_no_log"):
-            self._say(result._result)
+        if not result._task.loop:  # the items of a loop have been said
+            self._say(result)
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
-        self.v2_runner_on_ok(result)
+        self._finish()
+        self._say(result)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         self._finish()
-        if ignore_errors or result._result.get("_ansible_no_log"):
-            return
-        self._display.display(f"FAILED: {result._result.get('msg') or result._task.get_name()}", color="red", stderr=True)
+        if not ignore_errors and not self._items_failed:
+            self._blame(result)
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
-        self.v2_runner_on_failed(result)
+        self._finish()
+        self._items_failed = True
+        self._blame(result)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         self.v2_runner_on_failed(result)
@@ -105,9 +110,18 @@ class CallbackModule(CallbackBase):
         """What goes beside the answer: to standard error, so that the answer can be piped."""
         self._display.display(text, stderr=True)
 
-    def _say(self, result: dict[str, Any]) -> None:
+    def _blame(self, result: Any) -> None:
+        """What failed, and why, unless that is hidden."""
+        name, told = result._task.get_name(), result._result
+        what = f"{name} (its output is hidden by no_log)" if "censored" in told else told.get("msg") or name
+        self._display.display(f"FAILED: {what}", color="red", stderr=True)
+
+    def _say(self, result: Any) -> None:
         """The answer: text as it is, data as JSON."""
-        message = result.get("msg")
+        task, told = result._task, result._result
+        if task.action not in ("debug", "ansible.builtin.debug") or "censored" in told:
+            return
+        message = told.get("msg", told.get(task.args.get("var")))
         if isinstance(message, list) and all(isinstance(line, str) for line in message):
             self._display.display("\n".join(message))
         elif isinstance(message, str):
