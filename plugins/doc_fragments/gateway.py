@@ -54,9 +54,10 @@ options:
     default: 30
   retries:
     description:
-      - How often to try again when an exchange failed for a reason that may pass, such as a refused connection,
-        a timeout, an overload or an error of the server.
-      - Only exchanges that are harmless to repeat are tried again.
+      - How often to try again when an exchange failed for a reason that may pass. That is a refused or broken connection, a
+        timeout, an overload (HTTP 429), a database that the gateway has lost, and an error of a server before the gateway
+        (HTTP 5xx that is no JSON).
+      - Only exchanges that are harmless to repeat are tried again. Calls of models, which cost, are not.
     type: int
     default: 3
   retry_delay:

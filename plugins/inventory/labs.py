@@ -84,7 +84,7 @@ from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import errors
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import GATEWAY_SPEC
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import GATEWAY_SPEC, connection_of
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.client import (
     REQUESTS_ERROR,
     Client,
@@ -117,26 +117,27 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     # -------------------------------------------------------------------------------------------------------- reading
     def _labs(self, key: str, cache: bool) -> Sequence[LabSummary]:
-        """From the cache, when it is used and holds this gateway's; else from the gateway."""
+        """From the cache, when it is used and holds this gateway's, told apart in the same way; else from the gateway."""
         use = self.get_option("cache")
         connection = self._connection()
+        of = {"url": connection.base, "user_base": self.get_option("user_base")}
         if use and cache:
             kept = self._cache.get(key)
-            if isinstance(kept, Mapping) and kept.get("url") == connection.base:
+            if isinstance(kept, Mapping) and {name: kept.get(name) for name in of} == of:
                 try:
                     return [LabSummary.from_plain(lab) for lab in kept["labs"]]
                 except (KeyError, TypeError):
                     pass  # another release of this collection wrote it
         labs = self._read(connection)
         if use:
-            self._cache[key] = {"url": connection.base, "labs": [lab.to_plain() for lab in labs]}
+            self._cache[key] = {**of, "labs": [lab.to_plain() for lab in labs]}
         return labs
 
     def _connection(self) -> Connection:
         if REQUESTS_ERROR is not None:
             raise AnsibleParserError(f"labs: the Python library requests is missing ({REQUESTS_ERROR}); install it for {sys.executable}.")
         try:
-            return Connection(**{name: self.get_option(name) for name in GATEWAY_SPEC})
+            return connection_of({name: self.get_option(name) for name in GATEWAY_SPEC})
         except ValueError as error:
             raise AnsibleParserError(f"labs: {error}") from None
 

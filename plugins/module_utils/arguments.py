@@ -43,16 +43,20 @@ GATEWAY_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
+def connection_of(arguments: Mapping[str, Any]) -> Connection:
+    """How to reach the gateway that `arguments` (names of `GATEWAY_SPEC`) name. Raises ValueError when they name none."""
+    for name in ("ca_path", "client_cert", "client_key"):
+        if arguments[name] and not os.access(arguments[name], os.R_OK):
+            raise ValueError(f"{name} is {arguments[name]}, which cannot be read; give a readable file.")
+    return Connection(**{name: arguments[name] for name in GATEWAY_SPEC})
+
+
 def open_gateway(module: AnsibleModule, arguments: Mapping[str, Any] | None = None) -> Gateway:
     """The gateway that the module's arguments, or `arguments`, name. Fails the module when they name none."""
     if REQUESTS_ERROR is not None:
         module.fail_json(msg=missing_required_lib("requests"), exception=str(REQUESTS_ERROR), code="missing_library")
-    params = module.params if arguments is None else arguments
-    for name in ("ca_path", "client_cert", "client_key"):
-        if params[name] and not os.access(params[name], os.R_OK):
-            module.fail_json(msg=f"{name} is {params[name]}, which cannot be read; give a readable file.", code="bad_input")
     try:
-        connection = Connection(**{name: params[name] for name in GATEWAY_SPEC})
+        connection = connection_of(module.params if arguments is None else arguments)
     except ValueError as error:
         module.fail_json(msg=str(error), code="bad_input")
     return Gateway(Client(connection))
@@ -75,7 +79,7 @@ def take_known_values(module: AnsibleModule) -> dict[str, str]:
     tree = module.params["known_values"]
     values = known_values(tree)
     module.params["known_values"] = None
-    secrets = {module.params[name] for name in ("api_key", "secret") if module.params.get(name)}
+    secrets = {params[name] for params in (module.params, module.params.get("target") or {}) for name in ("api_key", "secret") if params.get(name)}
     module.no_log_values.difference_update(set(texts(tree)) - secrets)
     if not module.no_log:
         module.no_log_values.update(values.values())

@@ -4,9 +4,10 @@
 
 """HTTP to a LiteLLM gateway: one pooled session, bounded retries, answers as data or as one of our errors.
 
-Every call is tried again when the connection fails, when the gateway is busy (429) or when it says that its database is
-away.  That is harmless because the collection only makes calls that may arrive twice: a key is minted with the
-caller's own value, updates set absolute values, deletions name what goes.  What LiteLLM answers was measured on 1.102.4.
+Every call but that of a model, which costs, is tried again when the connection fails, when the gateway is busy (429), when
+it says that its database is away and when something before it fails (5xx that is no JSON).  That is harmless because these
+calls may arrive twice: a key is minted with the caller's own value, updates set absolute values, deletions name what goes.
+What LiteLLM answers was measured on 1.102.4.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from . import errors
+from .address import gateway_address
 
 try:
     import requests
@@ -83,10 +84,7 @@ class Connection:
     parallel_calls: int = 8
 
     def __post_init__(self) -> None:
-        if any(mark in self.url for mark in "@?#"):  # not shown: there may be a secret in it
-            raise ValueError("url holds a user name, a query or a fragment; give the plain address, and the key in api_key.")
-        if not _is_address(self.url):
-            raise ValueError(f"url is {self.url!r}, which is not the address of a gateway; give one such as https://litellm.example.com.")
+        gateway_address(self.url)
         if not _VISIBLE.fullmatch(self.api_key):
             raise ValueError("api_key is empty or holds a blank, a line break or a letter that no key has; give the gateway's master key.")
         for name, low, high in (
@@ -101,16 +99,7 @@ class Connection:
     @property
     def base(self) -> str:
         """The address without a slash, or `/v1`, at its end."""
-        return self.url.rstrip("/").removesuffix("/v1").rstrip("/")
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return known and url.isprintable() and " " not in url
+        return gateway_address(self.url)
 
 
 class _Bearer:
@@ -177,11 +166,11 @@ class Client:
         raise self._error(answer, "GET /models")
 
     def post_as(self, key_value: str, path: str, body: Mapping[str, Any]) -> Answer:
-        """What the gateway says to the holder of `key_value`, over a connection of its own. Raises Unreachable or TlsFailed."""
+        """What the gateway says to the holder of `key_value`, asked once over a connection of its own. Raises Unreachable or TlsFailed."""
         with requests.Session() as session:
             session.auth = _Bearer(key_value)
             started = time.monotonic()
-            answer = self._try(lambda: self._send(session, "POST", path, None, body), f"POST {path}")
+            answer = self._try(lambda: self._send(session, "POST", path, None, body), f"POST {path}", tries=1)
         words = "" if _succeeded(answer) else errors.redact(_words(answer).replace(key_value, "***") or _kind(answer))[:300]
         return Answer(answer.status_code, words, time.monotonic() - started)
 
@@ -205,9 +194,9 @@ class Client:
                 status=answer.status_code,
             ) from None
 
-    def _try(self, send: Callable[[], Any], what: str) -> Any:
-        """`send` until it has an answer that is not worth another try. Returns the last answer, or raises."""
-        tries = self.connection.retries + 1
+    def _try(self, send: Callable[[], Any], what: str, tries: int = 0) -> Any:
+        """`send` until it has an answer that is not worth another try. Returns the last answer, or raises. `tries`: other than the connection's."""
+        tries = tries or self.connection.retries + 1
         for number in range(1, tries + 1):
             wait = min(LONGEST_WAIT, self.connection.retry_delay * 2 ** (number - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads callers, hides nothing
             try:
@@ -224,7 +213,8 @@ class Client:
             except requests.exceptions.RequestException as error:
                 if number == tries:
                     raise errors.Unreachable(
-                        f"no answer from {self.connection.base} to {what} after {tries} tries: {_cause(error)}; check the address and that the gateway runs."
+                        f"no answer from {self.connection.base} to {what} after {tries} {'tries' if tries > 1 else 'try'}: {_cause(error)};"
+                        " check the address and that the gateway runs."
                     ) from None
             self._sleep(wait)
         raise AssertionError("unreachable")

@@ -31,8 +31,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import urlsplit
 
+from . import address
 from .printable import printable
 
 KEY_ITSELF = None
@@ -63,17 +63,11 @@ _KEY = re.compile(r"[!-~]+")
 
 
 def gateway_address(url: str) -> str:
-    """`url` without a slash or `/v1` at its end. Raises ValueError for what is not the plain address of a gateway."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        parts, host = urlsplit(""), None
-    if parts.scheme not in ("http", "https") or not host or not _KEY.fullmatch(url):
-        raise ValueError(f"url is {printable(url, 100)!r}, which is not the address of a gateway; give one such as https://litellm.example.com.")
-    if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("url holds a user name, a query or a fragment; give the plain address of the gateway.")
-    return url.rstrip("/").removesuffix("/v1").rstrip("/")
+    """The gateway's address as any SDK can read it. Raises ValueError for what is not plain, or not ASCII."""
+    base = address.gateway_address(url)
+    if not base.isascii():
+        raise ValueError(f"url is {printable(url, 100)!r}, which not every SDK can read; give the host's name as in the DNS, such as xn--bcher-kva.example.")
+    return base
 
 
 def variables(url: str, key: str, vendors: Iterable[str] | None = None, paths: Mapping[str, str] | None = None) -> dict[str, str]:

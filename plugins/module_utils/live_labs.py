@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import naming
+from .address import is_address, without_secrets
 from .errors import Refused
 from .printable import printable
 from .private_file import Owner, replace
@@ -62,17 +63,14 @@ class Source:
             raise ValueError(f"live_max_shrink is {self.max_shrink:g}; give a percentage from 0 to 100.")
         if self.command is not None and not self.command:
             raise ValueError("live_command is empty; give the program and its arguments.")
-        if self.url is not None:
-            parts = urlsplit(self.url)
-            if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-                raise ValueError("live_url is not a plain http or https address; give secrets in live_headers.")
+        if self.url is not None and (not is_address(self.url) or "@" in urlsplit(self.url).netloc):
+            raise ValueError("live_url is not a plain http or https address; give secrets in live_headers.")
 
     @property
     def name(self) -> str:
-        """What to call it in messages; what follows the path of an address may be a secret."""
+        """What to call it in messages."""
         if self.url is not None:
-            parts = urlsplit(self.url)
-            return f"{parts.scheme}://{parts.netloc}{parts.path}"
+            return without_secrets(self.url)
         if self.file is not None:
             return self.file
         return f"the command {self.command[0]}" if self.command else "live_labs"

@@ -10,11 +10,11 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import env_fallback
 
 from .. import arguments
+from ..address import is_address
 from ..errors import Incomplete
 from ..key import RECORD
 from ..limits import secret_of
@@ -259,14 +259,9 @@ def _check_url(option: str, url: str | None) -> None:
     """Raises ValueError for what is no address, or has a secret in it."""
     if url is None:
         return
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
     if "@" in url:
         raise ValueError(f"{option} holds a user name or password; give the plain address, and the key in provider_key.")
-    if not good or not url.isprintable() or " " in url:
+    if not is_address(url):
         raise ValueError(f"{option} is {url!r}, which is no address; give one such as https://api.example.com/v1.")
 
 

@@ -97,6 +97,7 @@ def test_only_its_own_files(inventory: Inventory) -> None:
         ("sk-an-unknown-key-0001", "", "does not know the API key"),
         ("sk-an-internal-user-01", "", "not authorized to check another user's keys"),
         (MASTER_KEY, "url: localhost\n", "is not the address of a gateway"),
+        (MASTER_KEY, "ca_path: /nowhere/ca.pem\n", "ca_path is /nowhere/ca.pem, which cannot be read"),
         (MASTER_KEY, "compose: {x: nothing_like_it}\nstrict: true\n", "nothing_like_it"),
     ],
 )
@@ -119,6 +120,8 @@ def test_the_cache_holds_no_secret_and_is_of_one_gateway(inventory: Inventory, s
     text = file.read_text()
     assert MASTER_KEY not in text and "sk-" not in text
     assert not any(token in text for token in served.model.rows)
+    inventory(config + "user_base: member\n")
+    assert len(served.requests) > asked, "labs are told apart in another way"
     inventory.url = "http://127.0.0.1:9"
     assert inventory.run(config + "retries: 0\n").returncode != 0, "another gateway's labs are not taken for this one's"
 

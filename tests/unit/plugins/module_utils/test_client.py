@@ -426,6 +426,20 @@ def test_accepts(reply: Reply, accepted: bool) -> None:
         assert client_of(gateway.url).accepts("sk-a-users-value-01") is accepted
 
 
+@pytest.mark.parametrize("reply", [said("slow down", status=429), Reply(status=503, text="<html>")])
+def test_a_call_that_costs_is_made_once(reply: Reply, waits: list[float]) -> None:
+    with ScriptedGateway(Exchange("POST", "/v1/chat/completions", headers={"Authorization": "Bearer sk-a-users"}, reply=reply)) as gateway:
+        assert client_of(gateway.url, waits).post_as("sk-a-users", "/v1/chat/completions", {"model": "m"}).status == reply.status
+    assert waits == []
+
+
+def test_a_call_that_costs_is_not_made_again_when_its_answer_is_lost(waits: list[float]) -> None:
+    with ScriptedGateway(Exchange("POST", "/v1/embeddings", reply=Reply(json={"data": []}, cut=True))) as gateway:
+        with pytest.raises(errors.Unreachable, match="to POST /v1/embeddings after 1 try: "):
+            client_of(gateway.url, waits).post_as("sk-a-users", "/v1/embeddings", {"model": "m"})
+    assert waits == []
+
+
 def test_a_key_over_its_budget_is_accepted_all_the_same() -> None:
     spent = said("Budget has been exceeded!", "budget_exceeded", 429)
     with ScriptedGateway(Exchange("GET", "/models", reply=spent)) as gateway:

@@ -128,6 +128,8 @@ def test_another_path() -> None:
         "https://x y",
         "https://x\n",
         "https://[::1",
+        "https://h:99999",
+        "https://h:port",
         "https://ü.example",
     ],
 )

@@ -1,0 +1,36 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Addresses of HTTP services, as people give them."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from .printable import printable
+
+
+def is_address(url: str) -> bool:
+    """Whether `url` is an address of http or https that can be called."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return known and url.isprintable() and " " not in url
+
+
+def gateway_address(url: str) -> str:
+    """`url` without a slash or `/v1` at its end. Raises ValueError for what is not the plain address of a gateway."""
+    if any(mark in url for mark in "@?#"):  # not shown: there may be a secret in it
+        raise ValueError("url holds a user name, a query or a fragment; give the plain address of the gateway.")
+    if not is_address(url):
+        raise ValueError(f"url is {printable(url, 100)!r}, which is not the address of a gateway; give one such as https://litellm.example.com.")
+    return url.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def without_secrets(url: str) -> str:
+    """An address without what may be secret in it: a user's name and password, and all that follows the path."""
+    return re.sub(r"//[^/]*@", "//", re.split(r"[?#]", url, maxsplit=1)[0])
