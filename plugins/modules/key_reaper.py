@@ -16,6 +16,7 @@ description:
     with O(stage=block) blocked, and with O(stage=delete) deleted when they have stayed blocked for O(grace).
     No run blocks and deletes the same key. Keys of a lab that came back are unblocked, also by
     M(rhpds.litellm_virtual_keys.virtual_keys) when it gives the lab its keys again.
+  - The list comes from exactly one of O(live_labs), O(live_file), O(live_command) and O(live_url).
   - Only keys whose alias begins with C(virtkey-) are ever touched, and unless O(unmanaged=true) only those on which the GUID
     of their lab is noted.
   - Nothing is touched when the list of living labs cannot be believed. That is when it could not be loaded, is an error
@@ -55,12 +56,14 @@ options:
     description:
       - A program and its arguments, run without a shell, that prints the list in the form of O(live_file). It must end with
         status 0 within O(timeout).
+      - Ansible shows the arguments. Have the program read secrets from its environment or from a file.
     type: list
     elements: str
   live_url:
     description:
       - An address that answers with the list in the form of O(live_file), with HTTP status 200. Redirects are not followed,
         because a redirect usually leads to a login page.
+      - Give secrets in O(live_headers). An address with a user name is refused.
     type: str
   live_headers:
     description:
@@ -171,7 +174,7 @@ EXAMPLES = r"""
 RETURN = r"""
 labs:
   description: Every lab with a key that something is to be said of, as the run found it.
-  returned: success
+  returned: success, and when part of the work failed
   type: list
   elements: dict
   contains:
@@ -207,31 +210,31 @@ labs:
       type: str
 counts:
   description: How many keys have which verdict, as in RV(labs[].keys), and C(keep).
-  returned: success
+  returned: success, and when part of the work failed
   type: dict
 live:
   description: How many labs live, by the list.
-  returned: success
+  returned: success, and when part of the work failed
   type: int
 fleet:
   description: How many keys there were to judge.
-  returned: success
+  returned: success, and when part of the work failed
   type: int
 share:
   description: How many percent of them are orphans.
-  returned: success
+  returned: success, and when part of the work failed
   type: float
 blocked:
   description: How many keys were blocked, or would be in check mode.
-  returned: success
+  returned: success, and when part of the work failed
   type: int
 unblocked:
   description: How many keys were unblocked, or only lost the note because somebody else had blocked them.
-  returned: success
+  returned: success, and when part of the work failed
   type: int
 deleted:
-  description: How many keys were deleted.
-  returned: success
+  description: How many keys were deleted, or would be in check mode.
+  returned: success, and when part of the work failed
   type: int
 revocation:
   description: The proof of deletion, as M(rhpds.litellm_virtual_keys.virtual_keys) returns it.
@@ -239,7 +242,7 @@ revocation:
   type: dict
 calls:
   description: How many HTTP exchanges with the gateway it took.
-  returned: success
+  returned: success, and when part of the work failed
   type: int
 code:
   description:
@@ -250,10 +253,12 @@ code:
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import durations, errors, limits, naming
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.address import without_secrets
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
     GATEWAY_SPEC,
     open_gateway,
@@ -277,6 +282,15 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconci
 
 NOTHING = Outcome(Plan(keys=[]))
 
+
+@dataclass
+class Done:
+    """What was done, or in check mode would be."""
+
+    change: Outcome = field(default_factory=lambda: NOTHING)
+    deletion: Outcome = field(default_factory=lambda: NOTHING)
+
+
 LIVE_SPEC: dict[str, dict[str, Any]] = {
     "live_labs": {"type": "list", "elements": "str"},
     "live_file": {"type": "path"},
@@ -292,9 +306,11 @@ LIVE_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
-def source_of(params: Mapping[str, Any]) -> Source:
-    """Where the arguments say that the list is. Raises ValueError."""
+def take_source(params: dict[str, Any]) -> Source:
+    """Where the arguments say that the list is. What may be secret in its address is left in none of them. Raises ValueError."""
     given = {name.removeprefix("live_"): params[name] for name in LIVE_SPEC}
+    if params["live_url"]:
+        params["live_url"] = without_secrets(params["live_url"])
     return Source(**{**given, "headers": given["headers"] or {}}, timeout=params["timeout"])
 
 
@@ -311,10 +327,10 @@ def rules_of(params: Mapping[str, Any]) -> Rules:
 
 def reap(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    rules, source, stage = rules_of(params), source_of(params), Stage(params["stage"])
+    source, rules, stage = take_source(params), rules_of(params), Stage(params["stage"])
     secret = limits.secret_of(params)
-    guids = source.load()
     gateway = open_gateway(module)
+    guids = source.load()
     gateway.check_admin()
     rows = gateway.keys_like(naming.ALIAS_PREFIX, thorough=True)
     reaping = Reaping.of(rows, Living.of(guids), rules, gateway.client.now())
@@ -323,14 +339,32 @@ def reap(module: AnsibleModule) -> dict[str, Any]:
             reaping.check()
         except errors.GatewayError as error:
             module.warn(str(error))
-        outcomes = [NOTHING, NOTHING]
-    else:
-        reaping.check()
-        if not module.check_mode:
-            source.remember(guids)
-        reconciler = Reconciler(gateway, secret, check_mode=module.check_mode)
-        outcomes = [changed(reconciler, reaping), deleted(reconciler, reaping, stage, params["prove_revocation"])]
-    return result_of(module, reaping, outcomes, {"live": len(guids), "calls": gateway.client.calls})
+        return result_of(module, reaping, Done(), len(guids), gateway)
+    reaping.check()
+    if not module.check_mode:
+        source.remember(guids)
+    reconciler, done = Reconciler(gateway, secret, check_mode=module.check_mode), Done()
+    try:
+        work(reconciler, reaping, stage, params["prove_revocation"], done)
+    except errors.GatewayError as error:
+        if not (done.change.changed or done.deletion.changed):
+            raise
+        module.fail_json(msg=str(error), code=error.code, status=error.status, **result_of(module, reaping, done, len(guids), gateway))
+    return result_of(module, reaping, done, len(guids), gateway)
+
+
+def work(reconciler: Reconciler, reaping: Reaping, stage: Stage, prove: bool, done: Done) -> None:
+    """Do what the reaping says, and note in `done` what was done. Raises GatewayError."""
+    try:
+        done.change = changed(reconciler, reaping)
+    except errors.Incomplete as error:
+        done.change = error.outcome
+        raise
+    try:
+        done.deletion = deleted(reconciler, reaping, stage, prove)
+    except errors.Incomplete as error:
+        done.deletion = error.outcome
+        raise
 
 
 def changed(reconciler: Reconciler, reaping: Reaping) -> Outcome:
@@ -360,13 +394,13 @@ def as_they_are(gateway: Gateway, rows: Iterable[LiveKey], reaping: Reaping) -> 
     return list(found.values())
 
 
-def result_of(module: AnsibleModule, reaping: Reaping, outcomes: list[Outcome], further: dict[str, Any]) -> dict[str, Any]:
-    """What the module returns."""
-    change, deletion = outcomes
+def result_of(module: AnsibleModule, reaping: Reaping, done: Done, live: int, gateway: Gateway) -> dict[str, Any]:
+    """What the module returns. `live`: how many labs live."""
+    change, deletion = done.change, done.deletion
     written = [key for key in change.done if key.calls]
     blocked = sum(bool(key.after["metadata"].get(ORPHAN)) for key in written)
     result = {
-        "changed": bool(written or deletion.done),
+        "changed": change.changed or deletion.changed,
         "labs": reaping.report(),
         "counts": reaping.counts(),
         "fleet": reaping.fleet,
@@ -374,7 +408,8 @@ def result_of(module: AnsibleModule, reaping: Reaping, outcomes: list[Outcome], 
         "blocked": blocked,
         "unblocked": len(written) - blocked,
         "deleted": len(deletion.done),
-        **further,
+        "live": live,
+        "calls": gateway.client.calls,
     }
     if deletion.revocation is not None:
         result["revocation"] = deletion.revocation

@@ -1,0 +1,47 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""What the module key_reaper returns when something goes wrong. What it does to keys: tests/integration."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import arguments
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import LitellmModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.module_parts import Modules
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import Reply
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.served_model import Fault, ServedModel
+
+BROKEN = Reply(status=500, json={"error": {"message": "broken"}})
+
+
+@pytest.mark.parametrize(("path", "reply"), [("/key/delete", BROKEN), ("/key/delete", Reply(json={"deleted_keys": []})), ("/key/update", BROKEN)])
+def test_what_was_done_before_a_failure_is_told(path: str, reply: Reply) -> None:
+    """Of three labs one is an orphan that waits, and two become orphans."""
+    with ServedModel(LitellmModel()) as served:
+        modules = Modules(served)
+        for guid in ("old", "new1", "new2"):
+            modules.well("virtual_keys", guid=guid, keys=[{}], models=["granite"])
+        rules = {"min_age": "0s", "grace": "0s", "max_share": 100, "parallel_calls": 1}
+        modules.well("key_reaper", live_labs=["new1", "new2"], stage="block", **rules)
+        served.faults = [Fault(path, reply, skip=1 if path == "/key/update" else 0)]
+        result = modules("key_reaper", live_labs=["another"], stage="delete", **rules)
+    assert result["failed"] and result["changed"] and result["deleted"] == 0, result
+    assert result["blocked"] == (1 if path == "/key/update" else 2) and len(result["labs"]) == 3
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/labs?token=hunter2", "http://me:hunter2@127.0.0.1:9/labs"])
+def test_no_secret_of_an_address_is_seen(url: str) -> None:
+    with ServedModel(LitellmModel()) as served:
+        result = Modules(served)("key_reaper", live_url=url, _no_log=False)
+    assert result["failed"] and "hunter2" not in json.dumps(result)
+    assert result["invocation"]["module_args"]["live_url"] == "http://127.0.0.1:9/labs"
+
+
+def test_a_missing_library_is_told_before_the_list_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arguments, "REQUESTS_ERROR", ImportError("No module named 'requests'"))
+    with ServedModel(LitellmModel()) as served:
+        assert Modules(served)("key_reaper", live_url="http://127.0.0.1:9/labs")["code"] == "missing_library"
