@@ -82,7 +82,7 @@ class LabUnderTest:
         facts, play = self.folder / "facts.json", self.folder / "catalog_item.yml"
         play.write_text(CATALOG_ITEM.format(role=ROLE, facts=facts, become=str(become).lower()))
         given = {"guid": self.guid, "ACTION": action, **self.gateway.variables, **QUIET, **variables}
-        self.run = self.playbook(play, given)
+        self.run = self.playbook(play, {name: value for name, value in given.items() if value is not None})
         found: dict[str, Any] = json.loads(facts.read_text())
         return found
 
@@ -218,6 +218,9 @@ def test_each_tenant_has_an_alias_and_user_data_of_its_own(lab):
     assert sorted(lab.rows) == [f"virtkey-{lab.guid}-ann", f"virtkey-{lab.guid}-anna"]
     users = lab.user_data()["users"]
     assert users["ann"]["litellm_virtual_key"] != users["anna"]["litellm_virtual_key"]
+    lab.act("extend", ocp4_workload_tenant_keycloak_username="ann", output_dir=str(lab.folder), **loud, **{f"{P}extend_for": "60d"})
+    assert "valid until" in lab.user_data("extend")["users"]["ann"]["msg"]
+    assert not (lab.folder / "extend-user-info.yaml").exists()
     lab.act("destroy", ocp4_workload_tenant_keycloak_username="ann", num_users=5)
     assert sorted(lab.rows) == [f"virtkey-{lab.guid}-anna"]
     lab.act("destroy")
@@ -462,7 +465,7 @@ def test_agnosticd_action_wins(lab):
 def test_fault_08_destroy_by_key_id(lab):
     lab.act("provision", num_users=2)
     victim = lab.rows[f"virtkey-{lab.guid}-user2"]["token"]
-    facts = lab.catalog_item("destroy", guid="", **{f"{P}delete_method": "by_key_id", f"{P}key_id": victim})
+    facts = lab.catalog_item("destroy", guid=None, **{f"{P}delete_method": "by_key_id", f"{P}key_id": victim})
     assert facts["litellm_key_deleted"]
     assert sorted(lab.rows) == [f"virtkey-{lab.guid}-user1"]
 
@@ -607,6 +610,41 @@ def test_bad_input_is_refused_in_one_sentence_before_anything_is_written(refusal
     assert not [alias for alias in aliases if alias.startswith(f"virtkey-{guid}") and guid]
 
 
+def test_a_guid_that_nobody_gives_is_refused_in_one_sentence(playbook):
+    run = playbook("provision", {"litellm_url": "http://127.0.0.1:9", "litellm_master_key": "sk-none"}, check=False)
+    assert run.returncode != 0
+    assert set(re.findall(r'"msg": "((?:[^"\\]|\\.)*)"', run.output)) == {"guid is not set; give the GUID of the lab."}
+
+
+def test_only_what_makes_keys_asks_for_the_package_and_the_number_of_users(lab):
+    gone = {f"{P}subscription_package": "gold", "num_users": 1001}
+    lab.act("provision")
+    for action in ("extend", "rotate", "stop", "start", "adopt", "destroy"):
+        lab.catalog_item(action, **gone)
+    assert not lab.rows
+
+
+def test_a_receipt_belongs_to_its_lab(lab):
+    lab.act("provision")
+    lab.act("provision", guid=f"{lab.guid}-other")
+    play = lab.folder / "two_labs.yml"
+    roles = [{"role": ROLE, "vars": {"guid": lab.guid}}, {"role": ROLE, "vars": {"guid": f"{lab.guid}-other", f"{P}spend_receipt": False}}]
+    told = [{"ansible.builtin.debug": {"msg": "The receipt is {{ litellm_spend_receipt }}."}}]
+    play.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "vars": {"ACTION": "destroy"}, "roles": roles, "tasks": told}]))
+    run = lab.playbook(play, lab.gateway.variables)
+    assert f"The lab {lab.guid} has spent" in run.output
+    assert "The receipt is {}." in run.output
+    assert not lab.rows
+
+
+def test_check_mode_names_no_receipt_that_it_does_not_write(lab):
+    lab.act("provision")
+    for arguments, named in ((["--check"], False), ([], True)):
+        run = lab.act("destroy", *arguments, output_dir=str(lab.folder))
+        assert (f"{lab.guid}-spend-receipt.json" in run.output) == named
+        assert (lab.folder / f"{lab.guid}-spend-receipt.json").exists() == named
+
+
 @pytest.mark.parametrize("action", ["destroy", "extend", "rotate"])
 def test_fault_02_a_wrong_master_key_is_an_error_and_never_nothing_to_do(lab, action):
     lab.act("provision")
@@ -661,6 +699,19 @@ def test_fault_07_force_db_delete_removes_them_from_the_database_and_proves_it(l
     assert sorted(lab.rows) == [f"virtkey-{lab.guid}-other"]
     assert lab.gateway.chat(key).status_code == 401
     assert lab.gateway.database_url not in lab.run.output
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("postgresql://u:hush-hush@127.0.0.1:9/db", "Connection refused"), ("postgresql://u:hush-hush#1@127.0.0.1/db", "percent-encode")],
+)
+def test_force_db_delete_says_why_the_database_cannot_be_reached(lab, undeletable, url, said):
+    lab.act("provision")
+    run = lab.act("destroy", "-vvv", check=False, **{f"{P}force_db_delete": True, f"{P}database_url": url})
+    assert run.returncode != 0
+    assert re.search(f'"msg": ".*{said}', run.output)
+    assert "hush-hush" not in run.output
+    assert len(lab.rows) == 1
 
 
 def test_force_db_delete_in_the_pod_of_the_database(lab, undeletable, tmp_path):
