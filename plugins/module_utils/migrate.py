@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import errors, naming
-from .errors import HOPELESS, Refused
+from . import derive, errors, naming
+from .errors import HOPELESS, Incomplete, Refused
 from .gateway import Gateway, unserved
 from .key import LiveKey
 from .lab import Lab, searches
@@ -54,7 +54,7 @@ class Report:
 
 
 class Failed(errors.GatewayError):
-    """Some keys are not at the target as they should be. Running again does the rest."""
+    """Some keys are not at the target as they should be, or are still at the source. Running again does the rest."""
 
     code = "incomplete"
 
@@ -95,7 +95,7 @@ class Migration:
         return report
 
     def retire(self) -> Report:
-        """Delete at the source what is proven to be at the target, and nothing when one of the keys is not."""
+        """Delete at the source what is proven to be at the target, and nothing when one of the keys is not. Raises as `copy` does."""
         plan = self._plan()
         self._refuse(plan)
         behind = [move.alias for move in plan.moves if move.action is not Action.KEEP and not move.only_spend]
@@ -109,7 +109,15 @@ class Migration:
             self._write(report)
             self._verify(report)
         tokens = {move.row.token for move in plan.moves}
-        report.retired = self.reconciler.delete(lambda: [row for row in self.scope.rows(self.source) if row.token in tokens])
+        try:
+            report.retired = self.reconciler.delete(lambda: [row for row in self.scope.rows(self.source) if row.token in tokens])
+        except Incomplete as error:
+            report.retired = error.outcome
+            raise Failed(str(error), report) from None
+        except errors.GatewayError as error:
+            if not report.touched:
+                raise
+            raise Failed(f"the target was brought up to date, and nothing was deleted at the source: {error}", report) from None
         return report
 
     # ---------------------------------------------------------------------------------------------------- reading
@@ -215,12 +223,12 @@ _PAST = {Action.CREATE: "created", Action.UPDATE: "updated", Action.KEEP: "uncha
 
 
 def result_of(report: Report, *, reveal: bool, with_diff: bool) -> dict[str, Any]:
-    """What the module returns. Values are in it only with `reveal`."""
+    """What the module returns. Values are in it only with `reveal`, and only those that the target has."""
     keys = [_entry(move, report, reveal=reveal) for move in report.plan.moves if move.alias not in report.failures]
     retired = [] if report.retired is None else [key.alias for key in report.retired.done]
     counts = {word: sum(1 for key in keys if key["action"] == word) for word in _PAST.values()}
     result: dict[str, Any] = {
-        "changed": (report.plan.changed if not report.failures else report.touched) or bool(retired),
+        "changed": (report.plan.changed if not report.failures else report.touched) or (report.retired is not None and report.retired.changed),
         "virtual_keys": keys,
         "counts": {**counts, "left_out": len(report.plan.left_out), "retired": len(retired)},
         "left_out": [{"alias": each.row.alias, "key_id": each.row.token, "code": each.code, "msg": each.reason} for each in report.plan.left_out],
@@ -251,6 +259,6 @@ def _entry(move: Move, report: Report, *, reveal: bool) -> dict[str, Any]:
         "renewed": move.renewed,
         "differs": differences(move, there) if there else [],
     }
-    if reveal:
+    if reveal and derive.token(move.value) == move.token:
         entry["value"] = move.value
     return entry

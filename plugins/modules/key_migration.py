@@ -14,6 +14,7 @@ version_added: 2.0.0
 description:
   - Makes the keys of a lab, of a package, or all that this collection manages, at another gateway with the same values.
     Alias, end, limits, owner, metadata and what has been spent come along, so users change the address and nothing else.
+  - Exactly one of O(guid), O(package) and O(all_keys) says which keys.
   - Each key is proven afterwards. It is read again at the target, and the target is called with its value.
   - Nothing changes at the source until O(retire_source=true), which first proves the keys at the target once more.
   - Run it again after a failure, or to carry what was changed or spent at the source since. Keys that have been changed
@@ -36,7 +37,8 @@ attributes:
 options:
   target:
     description:
-      - The gateway that the keys move to. The options beside this one are those of the source.
+      - The gateway that the keys move to. The options beside this one are those of the source. O(timeout), O(retries),
+        O(retry_delay) and O(parallel_calls) hold for both.
     type: dict
     suboptions:
       url:
@@ -132,7 +134,7 @@ EXAMPLES = r"""
 RETURN = r"""
 virtual_keys:
   description: The keys as they are at the target.
-  returned: always
+  returned: success, and when part of the work failed
   type: list
   elements: dict
   contains:
@@ -143,7 +145,9 @@ virtual_keys:
       description: C(created), C(updated) or C(unchanged), at the target.
       type: str
     verified:
-      description: Whether the key was read at the target, and the target took its value. Always V(false) in check mode.
+      description:
+        - Whether the key was read at the target, and the target took its value. Keys that are blocked, or were rotated at the
+          target since, are only read. Always V(false) in check mode.
       type: bool
     renewed:
       description: Whether the value is another one than at the source.
@@ -153,10 +157,11 @@ virtual_keys:
       type: list
       elements: str
     value:
-      description: The key itself. Present only when the task has C(no_log=true).
+      description:
+        - The key itself. Present only when the task has C(no_log=true), and not for a key that was rotated at the target since.
       type: str
     key_id:
-      description: The SHA-256 of the value, by which LiteLLM knows the key.
+      description: The SHA-256 of the value that the key has at the target, by which LiteLLM knows it there.
       type: str
     expires:
       description: When the key ends, or null when it does not.
@@ -165,18 +170,18 @@ virtual_keys:
       description: What the key has spent at both gateways, in USD.
       type: float
 left_out:
-  description: The keys that stay at the source, each with its C(alias), a C(code) and the reason in C(msg).
-  returned: always
+  description: The keys that stay at the source, each with its C(alias), its C(key_id), a C(code) and the reason in C(msg).
+  returned: success, and when part of the work failed
   type: list
   elements: dict
 retired:
   description: The aliases of the keys that were deleted at the source.
-  returned: always
+  returned: success, and when part of the work failed
   type: list
   elements: str
 counts:
   description: How many keys were created, updated, unchanged, left out and retired.
-  returned: always
+  returned: success, and when part of the work failed
   type: dict
 failures:
   description: Why keys are not at the target as they should be, by alias.
@@ -186,6 +191,10 @@ revocation:
   description: The proof of deletion at the source, as M(rhpds.litellm_virtual_keys.virtual_keys) returns it.
   returned: when keys were deleted
   type: dict
+calls:
+  description: How many HTTP exchanges with both gateways it took.
+  returned: success, and when part of the work failed
+  type: int
 code:
   description: What went wrong, in one word that stays the same, for example C(conflict) or C(unknown_model).
   returned: failure
@@ -205,6 +214,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.argumen
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.migrate import (
     Failed,
     Migration,
+    Report,
     Scope,
     result_of,
 )
@@ -238,11 +248,15 @@ def migrate(module: AnsibleModule) -> dict[str, Any]:
             "the values of these keys are derived from the source's master key; from now on, give that key as secret (LITELLM_DERIVATION_SECRET)"
             " wherever the target's keys are managed."
         )
+
+    def result(report: Report) -> dict[str, Any]:
+        return {**result_of(report, reveal=module.no_log, with_diff=module._diff), "calls": source.client.calls + target.client.calls}
+
     try:
-        report = migration.retire() if params["retire_source"] else migration.copy()
+        return result(migration.retire() if params["retire_source"] else migration.copy())
     except Failed as failure:
-        module.fail_json(msg=str(failure), code=failure.code, **result_of(failure.report, reveal=module.no_log, with_diff=module._diff))
-    return {**result_of(report, reveal=module.no_log, with_diff=module._diff), "calls": source.client.calls + target.client.calls}
+        module.fail_json(msg=str(failure), code=failure.code, **result(failure.report))
+    raise AssertionError("fail_json does not return")
 
 
 def main() -> None:

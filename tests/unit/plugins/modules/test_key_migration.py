@@ -7,9 +7,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import MASTER_KEY, LitellmModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.module_parts import Modules
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import Reply
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.served_model import Fault, ServedModel
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -22,3 +28,45 @@ def test_known_values_do_not_bring_a_master_key_to_light() -> None:
     keys = {"master-of-the-source-0001", "master-of-the-target-0001"}
     result = migrate(url=NOWHERE, target={"url": f"{NOWHERE}9", "api_key": "master-of-the-target-0001"}, known_values=sorted(keys))
     assert result["code"] == "unreachable" and not [key for key in keys if key in json.dumps(result)]
+
+
+class Pair:
+    """A lab of two users at the source, and at the target after a first run."""
+
+    def __init__(self, source: ServedModel, target: ServedModel) -> None:
+        self.source, self.target = Modules(source), Modules(target)
+        target.model.pass_time(5)
+        self.lab(self.source)
+        assert self()["counts"]["created"] == 2
+
+    def lab(self, modules: Modules, **arguments: Any) -> None:
+        modules.well("virtual_keys", guid="abc", keys=[{"user": "user1"}, {"user": "user2"}], models=["granite"], **arguments)
+
+    def __call__(self, **arguments: Any) -> dict[str, Any]:
+        return self.source("key_migration", target={"url": self.target.served.url, "api_key": MASTER_KEY}, guid="abc", **arguments)
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    with ServedModel(LitellmModel()) as source, ServedModel(LitellmModel()) as target:
+        yield Pair(source, target)
+
+
+def test_a_deletion_that_fails_is_told_with_all_there_is_to_tell(pair: Pair) -> None:
+    pair.source.served.faults = [Fault("/key/delete", Reply(json={"deleted_keys": []}))]
+    result = pair(retire_source=True)
+    assert result["failed"] and (result["code"], result["changed"], result["retired"]) == ("incomplete", False, [])
+    assert [key["verified"] for key in result["virtual_keys"]] == [True, True] and result["calls"]
+
+    (row,) = pair.source.served.model.with_alias("virtkey-abc-user1")
+    row["spend"] = 2.0
+    pair.source.served.faults = [Fault("/key/delete", Reply(status=500, json={"error": {"message": "broken"}}))]
+    result = pair(retire_source=True)
+    assert result["failed"] and result["changed"] and result["counts"]["updated"] == 1, "what was spent was carried before"
+
+
+def test_a_value_is_told_of_the_key_that_it_belongs_to_only(pair: Pair) -> None:
+    pair.lab(pair.target, rotation="at the target")
+    told = pair()["virtual_keys"]
+    assert len(told) == 2 and not any("value" in key for key in told)
+    assert {key["key_id"] for key in told} == set(pair.target.served.model.rows)
