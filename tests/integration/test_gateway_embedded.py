@@ -232,6 +232,12 @@ def test_its_whole_life(own: dict[str, Any], playbook: Playbooks, tls_provider: 
     assert playbook("gateway", absent).changed == 0
 
 
+@pytest.mark.parametrize("command", ["init", "serve"])
+def test_check_mode_foresees_the_first_start(own: dict[str, Any], playbook: Playbooks, command: str) -> None:
+    assert playbook(command, own, "--check").changed > 0
+    assert not Path(own["litellm_gateway_dir"]).exists()
+
+
 def test_a_taken_port_is_named(own: dict[str, Any], playbook: Playbooks) -> None:
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as stranger:
         port = stranger.getsockname()[1]
