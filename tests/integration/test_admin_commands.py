@@ -95,6 +95,10 @@ def from_json(output: str) -> str:
         ("set_key", [], "Name the provider"),
         ("set_key", ["-e", "provider=opnai"], "did you mean openai"),
         ("keys_create", ["-e", "project=ÄÖ"], "a letter from a to z"),
+        ("keys_create", ["-e", "project=x", "-e", "duration=often"], "FAILED: duration"),
+        ("approve", [], "Name the request by its id in request_id"),
+        ("deny", ["-e", "reason=no"], "Name the request by its id in request_id"),
+        ("request", ["-e", "package=ai-developer"], "Give the address of the person who asks"),
         ("keys_revoke", ["-e", "project=My Project"], "in quotes twice"),
     ],
 )

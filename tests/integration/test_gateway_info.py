@@ -29,13 +29,13 @@ def test_a_key_that_sees_a_part_of_them_is_refused(live: Live) -> None:
 
 def test_a_policy_is_compared_with_them(live: Live, playbook: Playbooks) -> None:
     variables = {
-        **live.gateway.variables,
+        "litellm_url": live.gateway.url,
         "policy_check_rules": [{"name": "denylist", "config": {"list": ["grok/*"]}}, {"name": "email", "config": {"pattern": "*@example.com"}}],
         "policy_check_cases": [
             {"email": "user@example.com", "model": GRANITE, "decision": "APPROVE"},
             {"email": "user@example.com", "model": "openai/gpt-99", "decision": "DENY", "rule": "none"},
         ],
     }
-    done = playbook("policy_check", variables)
+    done = playbook("policy_check", variables, environment=live.gateway.environment)
     assert "the pattern 'grok/*' matches none of the" in done.output
     assert "2 cases agree with the chain" in done.output or done.output.count("\nok  ") == 2
