@@ -219,6 +219,12 @@ def doubts(found: Iterable[Load], trials: Iterable[Trial]) -> list[str]:
 
 
 # ------------------------------------------------------------------------------------------------------------- results
+def no_go(reasons: Sequence[Reason]) -> str:
+    """The first of these reasons in full, and how many more there are."""
+    more = len(reasons) - 1
+    return f"no-go: {reasons[0].msg}" + (f" And {more} more reason{'s' if more > 1 else ''}." if more else "")
+
+
 def times(trials: Iterable[Trial]) -> dict[str, dict[str, Any]]:
     """For each model how many calls went well, and how many seconds they took: median and longest."""
     by_model: dict[str, list[Answer]] = {}

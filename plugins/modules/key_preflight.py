@@ -14,6 +14,7 @@ version_added: 2.0.0
 description:
   - Makes one small call of every model with every key of a lab, as its user would, and looks whether the keys live until the
     class ends, have budget left, and together may not ask for more than the gateway bears.
+  - At least one of O(guid) and O(lab_alias) names the lab.
   - Says go, or fails with no-go and the reasons. Both results are for programs to read.
   - The calls are real. They ask for one token each, and cost and count as much. No key's value is returned.
 author:
@@ -26,7 +27,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - In check mode no model is called. All else is looked at.
+      - In check mode no model is called, which is told as a doubt. All else is looked at.
   diff_mode:
     support: N/A
     details:
@@ -244,16 +245,19 @@ def judge(module: AnsibleModule) -> dict[str, Any]:
     trials = [] if module.check_mode else tried(gateway, secret, [row for row in able if row.alias not in ready], of_key, served)
     found = preflight.loads(rows, of_key, served, needs)
     reasons += [*preflight.reasons_of_trials(trials), *preflight.reasons_of_loads(found)]
-    return {
+    result = {
         "changed": False,
         "go": not reasons,
         "reasons": preflight.plain(reasons),
-        "doubts": preflight.doubts(found, trials),
+        "doubts": [*(["no model was called, because this is check mode."] if module.check_mode else []), *preflight.doubts(found, trials)],
         "keys": len(rows),
         "models": preflight.times(trials),
         "loads": preflight.plain(found),
         "calls": gateway.client.calls,
     }
+    if reasons:
+        module.fail_json(msg=preflight.no_go(reasons), code="no_go", **result)
+    return result
 
 
 def main() -> None:
@@ -275,15 +279,7 @@ def main() -> None:
         required_one_of=[("guid", "lab_alias")],
         supports_check_mode=True,
     )
-
-    def verdict() -> dict[str, Any]:
-        result = judge(module)
-        if not result["go"]:
-            first, more = result["reasons"][0]["msg"], len(result["reasons"]) - 1
-            module.fail_json(msg=f"no-go: {first}{f' And {more} more reasons.' if more else ''}", code="no_go", **result)
-        return result
-
-    run(module, verdict)
+    run(module, lambda: judge(module))
 
 
 if __name__ == "__main__":

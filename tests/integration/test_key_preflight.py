@@ -26,7 +26,8 @@ def test_go(live: Live) -> None:
     assert {name: (told["tried"], told["well"]) for name, told in result["models"].items()} == {GRANITE: (2, 2), MISTRAL: (2, 2)}
     assert not any(value in json.dumps(result) for value in values)
     checked = live.well("key_preflight", _check=True, **asked)
-    assert checked["go"] and checked["models"] == {}, "check mode calls no model"
+    assert checked["go"] and checked["models"] == {}
+    assert checked["doubts"] == ["no model was called, because this is check mode."]
 
 
 def test_no_go_names_every_reason(live: Live) -> None:
@@ -49,6 +50,9 @@ def test_no_go_names_every_reason(live: Live) -> None:
         ("unrecoverable", live.alias("user9"), ""),
     ]
     assert "3 of 6 keys have no rpm_limit" in result["doubts"][0]
+    assert result["msg"].endswith(" And 7 more reasons.")
+    two = live("key_preflight", guid=live.name, models=[GRANITE], num_keys=7, _check=True)
+    assert [code for code, _alias, _model in codes(two)] == ["blocked", "budget", "too_few_keys", "unrecoverable"]
 
 
 def test_models_that_are_not_there(live: Live) -> None:

@@ -12,7 +12,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import Live, live_model
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.client import Answer
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.preflight import Load, Needs, Trial, models_of
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.preflight import Load, Needs, Reason, Trial, models_of
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.fleet_keys import NOW, key
 
 
@@ -106,6 +106,11 @@ def test_what_a_key_without_a_limit_is_counted_with() -> None:
     found = preflight.loads(rows, {row.alias: ["granite"] for row in rows}, SERVED, Needs(per_key={"rpm": 101}, capacity={"granite": {"rpm": 100}}))
     assert load_of(found, "granite", "rpm") == Load("granite", "rpm", 101, 100, 2, 0)
     assert [reason.code for reason in preflight.reasons_of_loads(found)] == ["capacity"]
+
+
+@pytest.mark.parametrize(("more", "end"), [(0, "the second."), (1, "the second. And 1 more reason."), (2, "the second. And 2 more reasons.")])
+def test_the_first_reason_is_told_and_the_others_are_counted(more: int, end: str) -> None:
+    assert preflight.no_go([Reason("budget", "the second."), *[Reason("blocked", "another.")] * more]) == f"no-go: {end}"
 
 
 def test_trials() -> None:
