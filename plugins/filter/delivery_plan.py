@@ -31,6 +31,7 @@ options:
   state:
     description: Whether to hand out, V(present), or to take back, V(absent).
     type: str
+    choices: [present, absent]
     default: present
   vendors:
     description: Whose SDKs' variables are handed out, as P(rhpds.litellm_virtual_keys.client_env#filter) knows them.

@@ -51,7 +51,7 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.loader import lookup_loader
 from ansible.plugins.lookup import LookupBase
 
-from ..plugin_utils import user_info
+from ..plugin_utils import options, user_info
 from ..plugin_utils.user_info import UserInfoError
 
 AGNOSTICD_OWN = ("agnosticd.core.agnosticd_user_data", "ansible.legacy.agnosticd_user_data")
@@ -65,9 +65,10 @@ class LookupModule(LookupBase):
             values: list[Any] = lookup.run(terms, variables=variables, user=user, **kwargs)
             return values
         try:
+            options.check_names(kwargs, ("user",))
             directory = user_info.directory(variables or {}, self._templar.template)
             data = user_info.Directory(directory).read_data() if directory else {}
-        except UserInfoError as error:
+        except (UserInfoError, ValueError) as error:
             raise AnsibleLookupError(str(error)) from None
         if user:
             data = (data.get("users") or {}).get(user) or {}

@@ -47,6 +47,7 @@ from typing import Any
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils import options
 
 SUFFIXES = (".crt", ".pem")
 PEM = re.compile(r"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.+?-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.DOTALL)
@@ -69,18 +70,27 @@ def certificates(path: Path) -> list[str]:
 def bundle(directory: Path) -> str:
     if not directory.is_dir():
         raise AnsibleLookupError(f"{directory} is no directory: name one on the controller that holds *.crt or *.pem")
-    files = sorted(path for path in directory.iterdir() if path.suffix.lower() in SUFFIXES)
+    try:
+        files = sorted(path for path in directory.iterdir() if path.suffix.lower() in SUFFIXES)
+    except OSError as error:
+        raise AnsibleLookupError(f"{directory} cannot be read ({error.strerror}): make it a directory that this user may read") from None
     if not files:
         raise AnsibleLookupError(f"{directory} holds neither *.crt nor *.pem: put the authorities' certificates there, or name no directory")
     found: dict[str, None] = {}
     for path in files:
         try:
             found.update(dict.fromkeys(certificates(path)))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise AnsibleLookupError(f"{path} cannot be read ({error.strerror}): make it a file that this user may read") from None
+        except ValueError as error:
             raise AnsibleLookupError(f"{path} {error}") from None
     return "\n".join(found) + "\n"
 
 
 class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
+        try:
+            options.check_names(kwargs)
+        except ValueError as error:
+            raise AnsibleLookupError(f"ca_certificates: {error}") from None
         return [bundle(Path(self._loader.path_dwim(term))) for term in terms]

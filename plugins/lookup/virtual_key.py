@@ -83,6 +83,7 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive, limits, naming
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils import options
 
 
 class LookupModule(LookupBase):
@@ -90,6 +91,7 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         guid = self.get_option("guid")
         try:
+            options.check_names(kwargs, ("guid", "generation", "secret", "api_key", "master_key"))
             secret = self._secret()
             if guid:
                 lab = naming.lab_alias(naming.check_guid(guid))

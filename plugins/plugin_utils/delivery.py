@@ -79,6 +79,8 @@ def plan(keys: Iterable[Mapping[str, Any]], settings: Settings) -> dict[str, Any
     unknown = [method for method in settings.methods if method not in METHODS]
     if unknown:
         raise ValueError(f"method {printable(str(unknown[0]), 40)!r} is not known; choose among {', '.join(METHODS)}.")
+    if settings.state not in ("present", "absent"):
+        raise ValueError(f"state is {printable(str(settings.state), 40)!r}, which is not known; choose present or absent.")
     present = settings.state == "present"
     wanted = [_checked(key) for key in keys if not key.get("retired_from") and not (present and key.get("action") == "deleted")]
     if present and wanted:

@@ -38,6 +38,12 @@ def test_nothing_saved_is_null(variables: dict[str, Any]) -> None:
     assert look_up(variables, "url", user="user1") == [None]
 
 
+def test_an_unknown_option_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "provision-user-data.yaml").write_text(CONTENT)
+    with pytest.raises(AnsibleError, match="there is no option usr; give user"):
+        look_up({"output_dir": str(tmp_path)}, "key", usr="user1")
+
+
 def test_broken_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "provision-user-data.yaml").write_text("a: }sk-broken-by-hand")
     with pytest.raises(AnsibleError, match="provision-user-data.yaml is not YAML in line 1") as caught:

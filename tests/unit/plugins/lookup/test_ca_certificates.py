@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleLookupError
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.lookup.ca_certificates import bundle
+from ansible.parsing.dataloader import DataLoader
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.lookup.ca_certificates import LookupModule, bundle
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -64,6 +65,7 @@ def test_der_is_taken_too(tmp_path: Path) -> None:
         (lambda folder: (folder / "a.pem").write_bytes(b"hello"), "a.pem is no certificate in PEM or DER"),
         (lambda folder: (folder / "a.pem").write_bytes(ONE.replace(b"MII", b"AAA", 1)), "a.pem is no certificate in PEM or DER"),
         (lambda folder: (folder / "a.pem").write_bytes(ONE + PRIVATE), "a.pem holds a private key"),
+        (lambda folder: (folder / "a.pem").mkdir(), r"a.pem cannot be read \(Is a directory\)"),
     ],
 )
 def test_what_is_no_certificate_is_named(tmp_path: Path, make: Callable[[Path], object], said: str) -> None:
@@ -72,3 +74,11 @@ def test_what_is_no_certificate_is_named(tmp_path: Path, make: Callable[[Path], 
     make(folder)
     with pytest.raises(AnsibleLookupError, match=said):
         bundle(folder)
+
+
+def test_an_unknown_option_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.crt").write_bytes(ONE)
+    lookup = LookupModule(loader=DataLoader())
+    assert names(lookup.run([str(tmp_path)])[0]) == ["one"]
+    with pytest.raises(AnsibleLookupError, match="there is no option suffix"):
+        lookup.run([str(tmp_path)], suffix=".cer")

@@ -69,6 +69,7 @@ def test_the_secret_comes_from_where_the_modules_take_it(monkeypatch: pytest.Mon
         (["a"], {"secret": SECRET, "guid": "../x"}, "guid is"),
         (["a/b"], {"secret": SECRET, "guid": "abc12"}, "user is 'a/b'"),
         (["a"], {"secret": SECRET, "generation": -1}, "generation -1"),
+        (["a"], {"secret": SECRET, "generaton": 1}, "there is no option generaton; choose among guid, generation"),
     ],
 )
 def test_bad_input(terms: list[str], options: dict[str, Any], message: str) -> None:

@@ -45,6 +45,11 @@ def values_in(contents: Any) -> set[str]:
 
 
 # -------------------------------------------------------------------------------------------------------------- plan
+def test_a_misspelt_state_takes_nothing_back() -> None:
+    with pytest.raises(AnsibleFilterError, match="state is 'presnt', which is not known; choose present or absent"):
+        plan(key(), state="presnt")
+
+
 def test_every_method_has_a_parcel_for_every_key_with_that_key_and_no_other() -> None:
     keys = [key("user1"), key("user2"), key("", alias="virtkey-abc12")]
     planned = plan(*keys)
