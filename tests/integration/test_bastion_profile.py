@@ -91,7 +91,7 @@ def test_life(bastion: Bastion) -> None:
     assert bastion.run(**FACTS, ACTION="create").changed == 0
     assert bastion.run("--check", **FACTS).changed == 0
 
-    for action in ("extend", "start", "stop"):
+    for action in ("extend", "start", "stop", "adopt"):
         assert bastion.run(ACTION=action).changed == 0
     rotated = bastion.run("--diff", **{**FACTS, "litellm_virtual_key": "sk-rotated"}, ACTION="rotate")
     assert bastion.values()[1] == "sk-rotated"
