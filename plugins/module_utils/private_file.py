@@ -78,6 +78,32 @@ def replace(path: Path, content: bytes, whose: Owner) -> None:
         raise
 
 
+def replace_locked(path: Path, content: bytes, scratch: Path) -> None:
+    """The same by way of the file `scratch`, for who holds a lock that lets nobody else use it. Raises OSError, and then nothing has changed."""
+    try:
+        with suppress(FileNotFoundError):  # of a writer that was killed
+            scratch.unlink()
+        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
+        with open(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+        scratch.rename(path)
+    except OSError:
+        with suppress(OSError):
+            scratch.unlink()
+        raise
+
+
+def flush(directory: Path) -> None:
+    """Let the names in `directory` survive a loss of power. Raises OSError, also where the file system cannot do that."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _sweep(path: Path) -> None:
     """Remove what writers left that were killed."""
     for left_over in path.parent.glob(f".{glob.escape(path.name)}.*.new"):

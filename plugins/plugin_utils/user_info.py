@@ -30,6 +30,7 @@ from typing import Any
 
 import yaml
 
+from ..module_utils import private_file
 from ..module_utils.file_lock import open_lock, taken
 
 LOCK = ".user-info.lock"
@@ -288,31 +289,12 @@ def _dump(content: object) -> str:
 
 def _replace(path: Path, text: str) -> None:
     """Put a new file in the place of the old one, in one step. Only with the lock held, as the scratch file has one name."""
-    scratch = path.with_name(f".{path.name}.new")
     try:
-        with suppress(FileNotFoundError):  # of a writer that was killed
-            scratch.unlink()
-        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with open(handle, "w", encoding="ascii", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(handle)
-        scratch.rename(path)
-        _flush(path.parent)
+        private_file.replace_locked(path, text.encode("ascii"), path.with_name(f".{path.name}.new"))
     except OSError as error:
-        with suppress(OSError):
-            scratch.unlink()
         raise UserInfoError(f"{path} cannot be written ({error.strerror}); it was left as it was, so correct this and run again.") from None
-
-
-def _flush(directory: Path) -> None:
-    """Let the new name survive a loss of power, where the file system can do that for directories."""
-    with suppress(OSError):
-        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    with suppress(OSError):  # of a file system that cannot flush directories
+        private_file.flush(path.parent)
 
 
 # ------------------------------------------------------------------------------------------------------- AgnosticD's own

@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
+from .. import private_file
 from ..file_lock import open_lock, taken
 from ..printable import printable
 from . import document
@@ -138,27 +139,17 @@ class DirectoryStore(Store):
                 raise Conflict(f"Request {record.id} was changed by somebody else.")
             try:
                 self._path(record.id).unlink()
-                self._flush_directory()
+                private_file.flush(self.directory)
             except OSError as error:
                 self._not_writable(error)
 
     def _write(self, record: Record) -> Record:
         """Only with the lock held."""
         content = (json.dumps(document.dump(record), indent=2, ensure_ascii=False) + "\n").encode()
-        scratch = self.directory / SCRATCH
         try:
-            with suppress(FileNotFoundError):  # of a writer that was killed
-                scratch.unlink()
-            handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            with open(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(handle)
-            scratch.rename(self._path(record.id))
-            self._flush_directory()
+            private_file.replace_locked(self._path(record.id), content, self.directory / SCRATCH)
+            private_file.flush(self.directory)
         except OSError as error:
-            with suppress(OSError):
-                scratch.unlink()
             self._not_writable(error)
         return document.load(document.dump(record), _version(content))
 
@@ -194,13 +185,6 @@ class DirectoryStore(Store):
                 f"{self.place} can be written by others than the user of this process, who could approve requests; "
                 "name one that is its own, or take the right away (chmod go-w)."
             )
-
-    def _flush_directory(self) -> None:
-        handle = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
     def _not_writable(self, error: OSError) -> NoReturn:
         raise NotWritable(f"{self.place} cannot be written: {error.strerror or error}; nothing was changed.") from None
