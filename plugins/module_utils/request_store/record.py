@@ -64,7 +64,7 @@ SHORTEST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(minutes=30)
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,198}[a-z0-9])?")
-_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _STEP_NAME = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}")
 _IDENTITIES = uuid.UUID("6d0f0b1e-53a7-5c0b-9a0e-0f5f1c1d2a37")
 _LITELLM_WORDS = frozenset(("all-proxy-models", "all-team-models", "no-default-models"))
@@ -244,7 +244,7 @@ def _check_wish(record: Record) -> None:
         raise ValueError(f"the request names {len(record.models)} models, and at most {MOST_MODELS} are allowed.")
     for model in record.models:
         _check_model(model)
-    if record.package and not _PACKAGE.fullmatch(record.package):
+    if record.package and not PACKAGE.fullmatch(record.package):
         raise ValueError(
             f"package is {printable(record.package, 80)!r}; it may hold up to 128 letters, digits, '.', '_' and '-', and begins with a letter or digit."
         )

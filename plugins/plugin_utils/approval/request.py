@@ -17,12 +17,9 @@ from ...module_utils import durations, email_address
 from ...module_utils.email_address import Address
 from ...module_utils.gateway import unserved
 from ...module_utils.printable import printable
-
-LONGEST_MODEL = 256
-MOST_MODELS = 200
+from ...module_utils.request_store.record import LONGEST_MODEL, MOST_MODELS, PACKAGE
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class InvalidRequest(ValueError):
@@ -126,7 +123,7 @@ def _request_id(value: object) -> str:
 def _package(value: object, packages: Mapping[str, Any] | None) -> str | None:
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or not _PACKAGE.fullmatch(value):
+    if not isinstance(value, str) or not PACKAGE.fullmatch(value):
         raise InvalidRequest(f"package is {printable(str(value), 80)!r}; it may hold up to 128 letters, digits, '.', '_' and '-'.")
     if packages is not None and value not in packages:
         raise InvalidRequest(f"package is {value!r}, which is not offered; choose one of {', '.join(sorted(packages)) or 'none'}.")

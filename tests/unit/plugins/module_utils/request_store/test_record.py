@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import durations
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import MODEL_WORDS
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.errors import Refused
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.record import (
@@ -206,7 +207,7 @@ def test_a_reviewer_is_noted_once() -> None:
         ({"package": "x"}, "both or none"),
         ({"models": ["*"]}, "more than one model"),
         ({"models": ["openai/*"]}, "more than one model"),
-        ({"models": ["all-proxy-models"]}, "more than one model"),
+        *(({"models": [word]}, "more than one model") for word in MODEL_WORDS),
         ({"models": ["a,b"]}, "model is"),
         ({"models": ["x" * 257]}, "model is"),
         ({"models": ["\x1b[31mred"]}, "model is"),
