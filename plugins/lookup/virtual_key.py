@@ -34,7 +34,7 @@ options:
     default: 0
   secret:
     description:
-      - What values are derived from, the same that the keys were made with. Falls back to O(api_key).
+      - What values are derived from, the same that the keys were made with. At least 16 characters. Falls back to O(api_key).
     type: str
     env:
       - name: LITELLM_DERIVATION_SECRET

@@ -83,7 +83,7 @@ options:
     default: false
   secret:
     description:
-      - What the values of the keys are derived from. The target needs the same from now on.
+      - What the values of the keys are derived from. The target needs the same from now on. At least 16 characters.
       - When not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and after it O(api_key).
     type: str
   known_values:
@@ -199,6 +199,10 @@ code:
   description: What went wrong, in one word that stays the same, for example C(conflict) or C(unknown_model).
   returned: failure
   type: str
+status:
+  description: The HTTP status behind the failure, if there was one.
+  returned: failure
+  type: int
 """
 
 from typing import Any

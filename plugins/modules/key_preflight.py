@@ -51,7 +51,7 @@ options:
     default: user
   secret:
     description:
-      - What the values of the keys are derived from, the same that they were made with.
+      - What the values of the keys are derived from, the same that they were made with. At least 16 characters.
       - When not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and after it O(api_key).
     type: str
   models:
@@ -159,6 +159,10 @@ code:
   description: What went wrong, in one word that stays the same; C(no_go) when the class cannot begin.
   returned: failure
   type: str
+status:
+  description: The HTTP status behind the failure, if there was one.
+  returned: failure
+  type: int
 """
 
 from collections.abc import Mapping, Sequence

@@ -135,7 +135,7 @@ options:
     default: user
   secret:
     description:
-      - What the values of keys are derived from, to prove that deleted values are refused.
+      - What the values of keys are derived from, to prove that deleted values are refused. At least 16 characters.
       - When not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and after it O(api_key).
     type: str
   prove_revocation:
@@ -250,6 +250,10 @@ code:
       C(live_labs_duplicate), C(live_labs_shrunk) or C(too_many_orphans).
   returned: failure
   type: str
+status:
+  description: The HTTP status behind the failure, if there was one.
+  returned: failure
+  type: int
 """
 
 from collections.abc import Iterable, Mapping
