@@ -50,11 +50,7 @@ options:
     type: str
     choices: [present, blocked, absent]
     default: present
-  prove_counts:
-  description: How many values were created, updated, rotated, unchanged and deleted.
-  returned: success, and when part of the work failed
-  type: dict
-revocation:
+  prove_revocation:
     description:
       - Whether to call the gateway with a deleted value until it refuses it, for at most 65 seconds.
     type: bool
