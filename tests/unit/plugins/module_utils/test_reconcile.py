@@ -513,10 +513,10 @@ def test_nothing_to_delete_is_only_said_by_who_can_know(served: ServedModel) -> 
 
 
 def test_many_keys_go_in_few_calls(served: ServedModel) -> None:
-    for number in range(1201):
+    for number in range(2201):
         served.model.handle("POST", "/key/generate", {}, {"key": f"sk-many-of-them-{number:05d}", "key_alias": f"virtkey-abc-user{number}"})
     destroy(served)
-    assert [len(request.body["keys"]) for request in served.asked("/key/delete")] == [500, 500, 201]
+    assert [len(request.body["keys"]) for request in served.asked("/key/delete")] == [1000, 1000, 201]
     assert not served.model.rows
 
 
@@ -529,12 +529,12 @@ def test_a_deletion_that_fails_at_once_changed_nothing(served: ServedModel) -> N
 
 
 def test_a_deletion_that_fails_in_the_middle(served: ServedModel) -> None:
-    for number in range(600):
+    for number in range(1100):
         served.model.handle("POST", "/key/generate", {}, {"key": f"sk-many-of-them-{number:05d}", "key_alias": f"virtkey-abc-user{number}"})
     served.faults = [Fault("/key/delete", BROKEN, skip=1)]
-    with pytest.raises(Incomplete, match="still lists 100 of 600 keys") as caught:
+    with pytest.raises(Incomplete, match="still lists 100 of 1100 keys") as caught:
         destroy(served)
-    assert caught.value.outcome.changed and len(caught.value.outcome.done) == 500
+    assert caught.value.outcome.changed and len(caught.value.outcome.done) == 1000
 
 
 def test_a_gateway_that_dies_in_the_deletion(served: ServedModel) -> None:
