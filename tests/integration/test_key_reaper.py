@@ -221,3 +221,26 @@ def test_the_playbook_takes_the_living_from_namespaces(fleet: Fleet, kube: Clust
     run = playbook("reap", {**variables, "stage": "block"}, check=False)
     assert run.returncode != 0 and "1 of 2 namespaces have no label" in " ".join(run.output.split())
     assert not fleet.blocked
+
+
+def test_an_api_without_namespaces_stops_the_playbook(playbook: Playbooks, tmp_path: Path) -> None:
+    groups = {"kind": "APIGroupList", "groups": []}
+    resources = {"kind": "APIResourceList", "groupVersion": "v1", "resources": []}
+    answers = {"/version": {"major": "1", "minor": "30"}, "/apis": groups, "/api/v1": resources}
+    with LoopbackServer(lambda request: Reply(json=answers.get(request.path.rstrip("/"), {"kind": "APIVersions", "versions": []}))) as server:
+        context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
+        cluster = {"name": "c", "cluster": {"server": server.url}}
+        kubeconfig = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "c",
+            "clusters": [cluster],
+            "contexts": [context],
+            "users": [{"name": "u", "user": {}}],
+        }
+        (tmp_path / "kubeconfig").write_text(json.dumps(kubeconfig))
+        run = playbook("reap", {"live_namespaces": "lab=true", "kubeconfig": str(tmp_path / "kubeconfig")}, check=False)
+    assert run.returncode != 0
+    assert 'Namespaces cannot be listed: Failed to find API for resource with apiVersion "v1" and kind "Namespace"' in " ".join(run.output.split()).replace(
+        "\\", ""
+    )
