@@ -182,6 +182,17 @@ def assert_is_hardened(pod: dict[str, Any]) -> None:
             {"litellm_gateway_models": [{"model_name": "m", "litellm_params": {"model": "openai/m", "api_key": "hush-hush-123"}}]},
             "would lie in a ConfigMap",
         ),
+        (
+            {
+                "litellm_gateway_models": [
+                    {"model_name": "m", "litellm_params": {"model": "bedrock/m", "api_key": "os.environ/KEY", "aws_secret_access_key": "hush-hush-123"}}
+                ]
+            },
+            "carries aws_secret_access_key, which would lie in a ConfigMap",
+        ),
+        ({"litellm_gateway_state": "stopped", "litellm_gateway_kubernetes_namespace": ""}, "litellm_gateway_kubernetes_namespace is empty"),
+        ({"litellm_gateway_state": "absent", "litellm_gateway_kubernetes_namespace": ""}, "litellm_gateway_kubernetes_namespace is empty"),
+        ({"litellm_gateway_kubernetes_connection": {"kubeconfig": "/nowhere", "api_key": "hush-hush-123"}}, '"msg": "Could not find or access'),
     ],
 )
 def test_bad_input_is_refused(kube: Cluster, namespace: str, wanted: dict[str, Any], playbook: Playbooks, bad: dict[str, Any], said: str) -> None:
