@@ -124,7 +124,7 @@ virtual_keys:
       description: A budget for each model. Empty without any.
       type: dict
     allowed_routes:
-      description: The routes of the gateway that it may call. Empty when it may call those of its kind.
+      description: The routes of the gateway that it may call. Empty without a limit.
       type: list
       elements: str
     user_id:
