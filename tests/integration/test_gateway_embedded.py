@@ -24,6 +24,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import yaml
 
 from gateway_fixtures import ANSIBLE_ENVIRONMENT, COLLECTION, GATEWAY_SOFTWARE, MOCK_MODELS, Gateway, GatewayHome, Playbooks, gatewayctl
 from tls_provider import TlsProvider
@@ -68,6 +69,20 @@ def own(gateway_home: Path, unique: str) -> Iterator[dict[str, Any]]:
 
 
 # ---------------------------------------------------------------------------------------------------- a running gateway
+def test_another_file_of_the_query_engine_is_other_software(playbook: Playbooks, tmp_path: Path) -> None:
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {"role_path": str(ROLE), "litellm_gateway_requirements_file": ""},
+        "vars_files": [str(ROLE / "vars" / "main.yml")],
+        "tasks": [{"ansible.builtin.debug": {"var": "__litellm_gateway_sources"}}],
+    }
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+    told = playbook(tmp_path / "play.yml").output
+    files = [path for path in (ROLE / "files" / "query-engine").rglob("*") if path.is_file()]
+    assert not [path for path in [*files, ROLE / "files" / "requirements.txt"] if f'"{path}"' not in told]
+
+
 def test_the_mock_models_answer(gateway: Gateway) -> None:
     assert sorted(model["id"] for model in gateway.get("/models")["data"]) == sorted(MOCK_MODELS)
     for model in MOCK_MODELS:
