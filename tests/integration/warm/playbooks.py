@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import sys
@@ -26,9 +27,8 @@ def run(request: Request) -> None:
 
 
 if __name__ == "__main__":
-    from ansible.cli import playbook  # noqa: F401 - to have it
-    from ansible.executor import module_common, task_executor  # noqa: F401
-
+    for name in ("ansible.cli.playbook", "ansible.executor.module_common", "ansible.executor.task_executor"):
+        importlib.import_module(name)
     own = settings(os.environ)
     serve(sys.argv[1], lambda request: settings(request.environment) == own, run)
     shutil.rmtree(Path(sys.argv[1]).parent, ignore_errors=True)
