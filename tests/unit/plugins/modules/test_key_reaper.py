@@ -38,7 +38,8 @@ def test_no_secret_of_an_address_is_seen(url: str) -> None:
     with ServedModel(LitellmModel()) as served:
         result = Modules(served)("key_reaper", live_url=url, _no_log=False)
     assert result["failed"] and "hunter2" not in json.dumps(result)
-    assert result["invocation"]["module_args"]["live_url"] == "http://127.0.0.1:9/labs"
+    if "invocation" in result:  # up to ansible-core 2.20
+        assert result["invocation"]["module_args"]["live_url"] == "http://127.0.0.1:9/labs"
 
 
 def test_a_missing_library_is_told_before_the_list_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
