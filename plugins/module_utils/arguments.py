@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ansible.module_utils.basic import env_fallback, missing_required_lib
@@ -70,6 +70,13 @@ def result_for(module: AnsibleModule, reconciler: Reconciler, outcome: Outcome, 
     return {**result, "calls": reconciler.gateway.client.calls}
 
 
+def refuse_empty(params: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Raises ValueError for an empty condition, which would otherwise be none and list everybody's keys."""
+    for name in names:
+        if params[name] == "":
+            raise ValueError(f"{name} is empty; name one, or leave it out.")
+
+
 def take_known_values(module: AnsibleModule) -> dict[str, str]:
     """The values of keys in the argument `known_values`, by their sha256.
 
@@ -86,12 +93,15 @@ def take_known_values(module: AnsibleModule) -> dict[str, str]:
     return values
 
 
-def run(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> NoReturn:
-    """Leave the module with the result of `work`, or with its error: `msg`, `code`, HTTP `status` when there was one."""
+def run(module: AnsibleModule, work: Callable[[], dict[str, Any]], shape: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> NoReturn:
+    """Leave the module with the result of `work`, or with its error: `msg`, `code`, HTTP `status` when there was one.
+
+    `shape` makes what the module returns of a result, also of that of work that was done in part.
+    """
     try:
-        module.exit_json(**work())
+        module.exit_json(**shape(work()))
     except errors.Incomplete as error:
-        module.fail_json(msg=str(error), code=error.code, **result_of(error.outcome))
+        module.fail_json(msg=str(error), code=error.code, **shape(result_of(error.outcome)))
     except errors.GatewayError as error:
         module.fail_json(msg=str(error), code=error.code, status=error.status, changed=False)
     except ValueError as error:

@@ -13,6 +13,7 @@ What LiteLLM answers was measured on 1.102.4.
 from __future__ import annotations
 
 import email.utils
+import functools
 import json
 import random
 import re
@@ -96,7 +97,7 @@ class Connection:
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} is {getattr(self, name)}; give a number from {low} to {high}.")
 
-    @property
+    @functools.cached_property
     def base(self) -> str:
         """The address without a slash, or `/v1`, at its end."""
         return gateway_address(self.url)

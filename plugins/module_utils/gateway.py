@@ -16,13 +16,11 @@ from typing import Any, TypeVar
 from . import errors
 from .client import Client
 from .key import LiveKey
+from .naming import MODEL_WORDS
 
 PAGE_SIZE = 100  # LiteLLM answers 422 to more
 DELETE_SIZE = 1000  # which takes LiteLLM 4 to 10 s
 LONG_PART = 8  # letters of an alias; with one letter less it still tells one from another, and a lab's alias has more
-
-# Names that LiteLLM understands in a key's list of models without serving a model of that name.
-MODEL_WORDS = ("all-proxy-models", "all-team-models", "no-default-models")
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

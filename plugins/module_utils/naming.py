@@ -15,6 +15,9 @@ import re
 ALIAS_PREFIX = "virtkey-"
 LONGEST_NAME = 128
 
+# Names that LiteLLM understands in a key's list of models without serving a model of that name.
+MODEL_WORDS = ("all-proxy-models", "all-team-models", "no-default-models")
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+:/-]*")
 

@@ -16,8 +16,8 @@ from typing import Any
 from . import durations
 from .catalogue.entry import Live
 from .client import Answer
-from .gateway import MODEL_WORDS
 from .key import LiveKey
+from .naming import MODEL_WORDS
 
 RATES = ("rpm", "tpm")
 _RATE_NAMES = {"rpm": "requests", "tpm": "tokens"}

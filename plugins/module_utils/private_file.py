@@ -64,6 +64,19 @@ def replace(path: Path, content: bytes, whose: Owner) -> None:
     """Put a file with `content` where `path` is. A link is replaced, not followed. Raises OSError, and then nothing has changed."""
     _sweep(path)
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")  # mode 0600
+    _fill_and_rename(handle, Path(scratch), path, content, whose)
+
+
+def replace_locked(path: Path, content: bytes, scratch: Path) -> None:
+    """The same by way of the file `scratch`, for who holds a lock that lets nobody else use it. Raises OSError, and then nothing has changed."""
+    with suppress(FileNotFoundError):  # of a writer that was killed
+        scratch.unlink()
+    handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
+    _fill_and_rename(handle, scratch, path, content, Owner())
+
+
+def _fill_and_rename(handle: int, scratch: Path, path: Path, content: bytes, whose: Owner) -> None:
+    """Write the new file `scratch`, open as `handle`, and put it in the place of `path`; nothing is left of it when that fails."""
     try:
         with open(handle, "wb") as file:
             if whose != Owner():
@@ -71,25 +84,8 @@ def replace(path: Path, content: bytes, whose: Owner) -> None:
             file.write(content)
             file.flush()
             os.fsync(handle)
-        os.replace(scratch, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(scratch)
-        raise
-
-
-def replace_locked(path: Path, content: bytes, scratch: Path) -> None:
-    """The same by way of the file `scratch`, for who holds a lock that lets nobody else use it. Raises OSError, and then nothing has changed."""
-    try:
-        with suppress(FileNotFoundError):  # of a writer that was killed
-            scratch.unlink()
-        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
-        with open(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(handle)
         scratch.rename(path)
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             scratch.unlink()
         raise

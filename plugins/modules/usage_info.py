@@ -204,6 +204,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
     GATEWAY_SPEC,
     open_gateway,
+    refuse_empty,
     run,
 )
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import Gateway
@@ -235,9 +236,7 @@ def condition_of(params: Mapping[str, Any], tokens: set[str] | None) -> Callable
 
 def look_up(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    for name in ("alias", "owner", "team_id", "package", "model"):
-        if params[name] == "":
-            raise ValueError(f"{name} is empty; name one, or leave it out.")
+    refuse_empty(params, ("alias", "owner", "team_id", "package", "model"))
     tables = usage.parse_tables(params["by"])
     if params["near_budget"] is not None and not 0 <= params["near_budget"] <= 1000:
         raise ValueError(f"near_budget is {params['near_budget']}; give a percentage from 0 to 1000.")

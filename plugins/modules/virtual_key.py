@@ -163,12 +163,11 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.argumen
     result_for,
     run,
 )
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.errors import Incomplete
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab, NoSuchLab
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import home
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import Reconciler, result_of
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import Reconciler
 
 
 def find(gateway: Gateway, params: dict[str, Any]) -> list[LiveKey]:
@@ -210,7 +209,7 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
         wanted = lab.wanted(wants, gateway.now)
         how = {"check_models": params["check_models"], "prove": params["prove_revocation"]}
         outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
-    return of_one_key(result_for(module, reconciler, outcome))
+    return result_for(module, reconciler, outcome)
 
 
 def of_one_key(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -235,15 +234,7 @@ def main() -> None:
         required_if=[("state", "present", ["alias"])],
         supports_check_mode=True,
     )
-
-    def work() -> dict[str, Any]:
-        try:
-            return manage(module)
-        except Incomplete as error:
-            module.fail_json(msg=str(error), code=error.code, **of_one_key(result_of(error.outcome)))
-        raise AssertionError("fail_json does not return")
-
-    run(module, work)
+    run(module, lambda: manage(module), of_one_key)
 
 
 if __name__ == "__main__":

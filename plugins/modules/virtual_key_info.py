@@ -178,6 +178,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
     GATEWAY_SPEC,
     open_gateway,
+    refuse_empty,
     run,
 )
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
@@ -223,9 +224,7 @@ def _owners(row: LiveKey) -> tuple[str, str]:
 
 def look_up(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    for name in ("alias", "owner", "team_id", "package", "expiring_within"):
-        if params[name] == "":
-            raise ValueError(f"{name} is empty; name one, or leave it out.")
+    refuse_empty(params, ("alias", "owner", "team_id", "package", "expiring_within"))
     lab = Lab.from_params(params) if params["guid"] is not None else None
     gateway = open_gateway(module)
     gateway.check_admin()

@@ -67,7 +67,6 @@ _ID = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,198}[a-z0-9])?")
 PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _STEP_NAME = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}")
 _IDENTITIES = uuid.UUID("6d0f0b1e-53a7-5c0b-9a0e-0f5f1c1d2a37")
-_LITELLM_WORDS = frozenset(("all-proxy-models", "all-team-models", "no-default-models"))
 
 
 @dataclass(frozen=True)
@@ -265,7 +264,7 @@ def _check_model(model: str) -> None:
     shown = printable(model, 80)
     if not model or len(model) > LONGEST_MODEL or printable(model, LONGEST_MODEL) != model or "," in model:
         raise ValueError(f"model is {shown!r}, which is not the name of a model; name one that the gateway serves.")
-    if "*" in model or model in _LITELLM_WORDS:
+    if "*" in model or model in naming.MODEL_WORDS:
         # LiteLLM would read it as many models, past every rule that denies one by its name.
         raise ValueError(f"model is {shown!r}, which means more than one model; name the models one by one, or a package.")
 

@@ -15,14 +15,8 @@ import importlib
 import os
 import runpy
 import sys
-from collections.abc import Mapping
 
-from process import Request, serve
-
-
-def settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of an environment Python itself reads when it starts."""
-    return {name: value for name, value in environment.items() if name.startswith(("PYTHON", "LC_")) or name in ("LANG", "LANGUAGE", "TZ")}
+from process import Request, of_python, serve
 
 
 def import_what_modules_import() -> None:
@@ -38,6 +32,6 @@ def run(request: Request) -> None:
 
 
 if __name__ == "__main__":
-    own = settings(os.environ)
+    own = of_python(os.environ)
     import_what_modules_import()
-    serve(sys.argv[1], lambda request: settings(request.environment) == own and request.arguments[0] == sys.executable, run)
+    serve(sys.argv[1], lambda request: of_python(request.environment) == own and request.arguments[0] == sys.executable, run)

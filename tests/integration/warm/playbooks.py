@@ -9,15 +9,9 @@ import importlib
 import os
 import shutil
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
-from process import Request, serve
-
-
-def settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of an environment is read while Ansible is imported."""
-    return {name: value for name, value in environment.items() if name.startswith(("ANSIBLE_", "PYTHON", "LC_")) or name in ("HOME", "LANG", "PATH", "TMPDIR")}
+from process import Request, of_ansible, serve
 
 
 def run(request: Request) -> None:
@@ -29,6 +23,6 @@ def run(request: Request) -> None:
 if __name__ == "__main__":
     for name in ("ansible.cli.playbook", "ansible.executor.module_common", "ansible.executor.task_executor"):
         importlib.import_module(name)
-    own = settings(os.environ)
-    serve(sys.argv[1], lambda request: settings(request.environment) == own, run)
+    own = of_ansible(os.environ)
+    serve(sys.argv[1], lambda request: of_ansible(request.environment) == own, run)
     shutil.rmtree(Path(sys.argv[1]).parent, ignore_errors=True)

@@ -27,6 +27,17 @@ UNFIT = b"unfit"
 HEADER_DIGITS = 8
 
 
+def of_python(environment: Mapping[str, str]) -> dict[str, str]:
+    """What of an environment Python itself reads when it starts."""
+    return {name: value for name, value in environment.items() if name.startswith(("PYTHON", "LC_")) or name in ("LANG", "LANGUAGE", "TZ")}
+
+
+def of_ansible(environment: Mapping[str, str]) -> dict[str, str]:
+    """The same, and what is read while Ansible is imported."""
+    own = {name: value for name, value in environment.items() if name.startswith("ANSIBLE_") or name in ("HOME", "PATH", "TMPDIR")}
+    return {**of_python(environment), **own}
+
+
 @dataclasses.dataclass(frozen=True)
 class Request:
     """A program's surroundings. site/sitecustomize.py writes them too, with nothing imported."""

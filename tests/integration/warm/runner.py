@@ -27,7 +27,6 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.warm impor
 HERE = Path(__file__).parent
 ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 START_SECONDS = 60
-INHERITED = ("HOME", "LANG", "LANGUAGE", "PATH", "TMPDIR", "TZ")
 
 
 def run(arguments: Sequence[str], usual: Mapping[str, str], own: Mapping[str, str], folder: Path, timeout: float) -> subprocess.CompletedProcess[str]:
@@ -77,8 +76,7 @@ class Warm:
         self.folder = Path(tempfile.mkdtemp(prefix="warm-ansible-"))
         (self.folder / "compiled").mkdir()
         # A test's own variables, secrets among them, are not for processes that outlive it.
-        kept = {name: value for name, value in environment.items() if name.startswith(("ANSIBLE_", "PYTHON", "LC_")) or name in INHERITED}
-        kept |= self.handing_over(environment)
+        kept = {**process.of_ansible(environment), **self.handing_over(environment)}
         self.processes = [
             subprocess.Popen([sys.executable, HERE / f"{name}.py", self.folder / name], env=kept, stdin=subprocess.PIPE, start_new_session=True)
             for name in ("playbooks", "modules")

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import durations
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import MODEL_WORDS
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.naming import MODEL_WORDS
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.errors import Refused
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.record import (
