@@ -90,6 +90,13 @@ def test_the_mock_models_answer(gateway: Gateway) -> None:
         assert "mock answer" in answer.json()["choices"][0]["message"]["content"]
 
 
+def test_its_database_client_describes_no_table_as_part_of_another(gateway: Gateway) -> None:
+    """What common/install.yml leaves out."""
+    described = re.findall(r"^class (?:FindMany)?(\w+)(?:Include|Args)From(\w+)\(", (software(gateway.dir) / "prisma" / "types.py").read_text(), re.MULTILINE)
+    assert ("LiteLLM_TeamTable", "LiteLLM_TeamTable") in described
+    assert {one for one, other in described if one != other} == set()
+
+
 def test_nobody_else_can_read_its_files(gateway: Gateway) -> None:
     inspected = 0
     for path in gateway.dir.rglob("*"):
@@ -254,15 +261,17 @@ def test_check_mode_foresees_the_first_start(own: dict[str, Any], playbook: Play
 
 
 def test_a_taken_port_is_named(own: dict[str, Any], playbook: Playbooks) -> None:
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as stranger:
-        port = stranger.getsockname()[1]
-        run = playbook("gateway", {**own, "litellm_gateway_port": port}, check=False)
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as stranger, contextlib.closing(socket.create_server(("127.0.0.1", 0))) as another:
+        ports = {"litellm_gateway_port": stranger.getsockname()[1], "litellm_gateway_database_port": another.getsockname()[1]}
+        run = playbook("gateway", {**own, **ports}, check=False)
         assert run.count("failed") == 1
-        assert f"LiteLLM cannot listen on 127.0.0.1:{port} because another program does" in run.output
-        assert "litellm_gateway_port" in run.output
-        run = playbook("gateway", {**own, "litellm_gateway_database_port": port}, check=False)
-        assert f"PostgreSQL cannot listen on 127.0.0.1:{port}" in run.output
+        assert f"PostgreSQL cannot listen on 127.0.0.1:{ports['litellm_gateway_database_port']} because another program does" in run.output
         assert "litellm_gateway_database_port" in run.output
+        another.close()
+        run = playbook("gateway", {**own, **ports}, check=False)
+        assert run.count("failed") == 1
+        assert f"LiteLLM cannot listen on 127.0.0.1:{ports['litellm_gateway_port']} because another program does" in run.output
+        assert "litellm_gateway_port" in run.output
 
 
 def test_a_start_that_takes_too_long_shows_the_log_without_secrets(own: dict[str, Any], playbook: Playbooks) -> None:
