@@ -71,7 +71,7 @@ def test_it_ends_and_prints_as_the_installed_one(tmp_path: Path, play: Path, giv
     usual, own = {**os.environ, **ANSIBLE_ENVIRONMENT}, {"SAID": "hello"}
     arguments = [str(play), "-e", f"given={given}"]
     warm = runner.run(arguments, usual, own, tmp_path, 60)
-    cold = runner.run(arguments, usual, {**own, "ANSIBLE_RETRY_FILES_ENABLED": "no"}, tmp_path, 60)
+    cold = runner.installed(arguments, usual, own, tmp_path, 60)
     assert (warm.args[0], Path(cold.args[0]).name) == ("warm", "ansible-playbook"), "one of each"
     assert f"hello {tmp_path} {given} 5" in warm.stdout
     assert warm.returncode == cold.returncode == (0 if given == "true" else 2)
@@ -83,8 +83,10 @@ def test_it_ends_and_prints_as_the_installed_one(tmp_path: Path, play: Path, giv
     assert [line for line in comparable(warm.stdout) if "fatal" not in line] == [line for line in comparable(cold.stdout) if "fatal" not in line]
 
 
-def test_settings_of_ansible_are_read(play: Path, playbook: Playbooks) -> None:
-    assert "true 17" in playbook(play, {"given": "true"}, environment={"ANSIBLE_FORKS": "17"}).output
+def test_settings_of_ansible_are_read_and_warm_when_they_come_again(play: Path, playbook: Playbooks) -> None:
+    runs = [runner.run([str(play), "-e", "given=true"], os.environ, {"ANSIBLE_FORKS": forks}, play.parent, 60) for forks in ("17", "16", "17", "17")]
+    assert [Path(run.args[0]).name for run in runs] == ["ansible-playbook", "ansible-playbook", "warm", "warm"]
+    assert [forks for run in runs for forks in ("true 16", "true 17") if forks in run.stdout] == ["true 17", "true 16", "true 17", "true 17"]
     (play.parent / "ansible.cfg").write_text("[defaults]\nforks = 18\n")
     assert "true 18" in playbook(play, {"given": "true"}, environment={"ANSIBLE_CONFIG": str(play.parent / "ansible.cfg")}).output
 
@@ -106,14 +108,14 @@ def probe(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("own", [{}, {"ANSIBLE_FORKS": "3"}, {"PYTHONUTF8": "1"}, {"TZ": "Asia/Tokyo"}])
+@pytest.mark.parametrize("own", [{}, {"ANSIBLE_FORKS": "3"}, {"ANSIBLE_PIPELINING": "false"}, {"PYTHONUTF8": "1"}, {"TZ": "Asia/Tokyo"}])
 def test_a_module_finds_its_surroundings(probe: Path, playbook: Playbooks, own: dict[str, str]) -> None:
     before = os.umask(0o027)
     try:
         output = playbook(probe, {"way": "tell"}, environment={"SAID": "hello", **own}).output
     finally:
         os.umask(before)
-    assert f"27 {probe.parent} hello 1 0 forked={own.keys() <= {'ANSIBLE_FORKS'}}" in output
+    assert f"27 {probe.parent} hello 1 0 forked={own.keys() <= {'ANSIBLE_FORKS', 'ANSIBLE_PIPELINING'}}" in output
 
 
 @pytest.mark.parametrize(("way", "said"), [("raise", "as asked"), ("die", '"rc": 137')])

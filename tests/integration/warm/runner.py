@@ -5,11 +5,12 @@
 
 `run` does what `subprocess.run(["ansible-playbook", ...])` does. Most of a short playbook's time goes into importing Ansible,
 packing modules, and starting a Python for each that imports the same again. Two processes have done all that, and their forks
-run the playbooks (playbooks.py) and the modules (modules.py), with their own arguments, environment, folder and output.
+run the playbooks (playbooks.py) and the modules (modules.py), with their own arguments, environment, folder and output. Ansible
+pipes modules into them (its setting ANSIBLE_PIPELINING), rather than write each into a folder that it makes and removes.
 
-Settings of Ansible (``ANSIBLE_*``) are read while it is imported, so a run that has others than the process was started with
-takes the installed ansible-playbook, and only its modules are forks. Nothing is warm in the tests of guides, of molecule's scenarios, of
-killed runs, in the drills, the hunt for leaks and the benchmark.
+Settings of Ansible (``ANSIBLE_*``) are read while it is imported, so the first run with other ones takes the installed
+ansible-playbook, and only its modules are forks; when they are asked for again, there is a process for them. Nothing is warm in
+the tests of guides, of molecule's scenarios, of killed runs, in the drills, the hunt for leaks and the benchmark.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.warm impor
 HERE = Path(__file__).parent
 ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 START_SECONDS = 60
+MARK = "LITELLM_VIRTUAL_KEYS_WARM"
+"""What sitecustomize.py finds the folder by."""
 
 
 def run(arguments: Sequence[str], usual: Mapping[str, str], own: Mapping[str, str], folder: Path, timeout: float) -> subprocess.CompletedProcess[str]:
@@ -61,7 +64,7 @@ def installed(arguments: Sequence[str], usual: Mapping[str, str], own: Mapping[s
 
 
 class Warm:
-    """The two processes. Each process of the tests has them once, and they end with it."""
+    """The processes. Each process of the tests has them once, and they end with it."""
 
     _only: Warm | None = None
 
@@ -75,32 +78,67 @@ class Warm:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="warm-ansible-"))
         (self.folder / "compiled").mkdir()
+        self.processes: list[subprocess.Popen[bytes]] = []
+        usual = {**environment, **self.handing_over(environment)}
+        self.doors: dict[Settings, Path | None] = {settings(usual): self.folder / "playbooks"}
+        """Where runs with these settings are taken; None where there was but one so far."""
+        for name in ("playbooks", "modules"):
+            self.start(name, self.folder / name, usual)
+        self.wait_for(self.folder / "playbooks", self.folder / "modules")
+
+    def start(self, program: str, door: Path, environment: Mapping[str, str]) -> None:
         # A test's own variables, secrets among them, are not for processes that outlive it.
-        kept = {**process.of_ansible(environment), **self.handing_over(environment)}
-        self.processes = [
-            subprocess.Popen([sys.executable, HERE / f"{name}.py", self.folder / name], env=kept, stdin=subprocess.PIPE, start_new_session=True)
-            for name in ("playbooks", "modules")
-        ]
+        kept = {**process.of_ansible(environment), MARK: str(self.folder)}
+        command = [sys.executable, HERE / f"{program}.py", door]
+        self.processes.append(subprocess.Popen(command, env=kept, stdin=subprocess.PIPE, start_new_session=True))
+
+    def wait_for(self, *doors: Path) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not all((self.folder / name).exists() for name in ("playbooks", "modules")):
+        while not all(door.exists() for door in doors):
             assert all(each.poll() is None for each in self.processes) and time.monotonic() < deadline, "Ansible could not be imported"
             time.sleep(0.02)
+
+    def door(self, environment: Mapping[str, str]) -> Path | None:
+        """Where a run with these settings is taken; None for the first that comes with them."""
+        wanted = settings(environment)
+        if wanted not in self.doors:
+            self.doors[wanted] = None
+        elif self.doors[wanted] is None:
+            door = self.folder / f"playbooks-{len(self.processes)}"
+            self.start("playbooks", door, environment)
+            self.wait_for(door)
+            self.doors[wanted] = door
+        return self.doors[wanted]
 
     def handing_over(self, environment: Mapping[str, str]) -> dict[str, str]:
         """What makes a module of a run a fork; see site/sitecustomize.py."""
         path = [environment["PYTHONPATH"]] if environment.get("PYTHONPATH") else []
-        return {"PYTHONPATH": os.pathsep.join([*path, str(HERE / "site")]), "LITELLM_VIRTUAL_KEYS_WARM": str(self.folder)}
+        return {
+            "ANSIBLE_PIPELINING": environment.get("ANSIBLE_PIPELINING", "true"),
+            "PYTHONPATH": os.pathsep.join([*path, str(HERE / "site")]),
+            MARK: str(self.folder),
+        }
 
     def playbook(self, request: process.Request, output: int, timeout: float) -> int | None:
-        """How the run ended, as os.waitpid tells it; None where it needs other settings than the process has."""
+        """How the run ended, as os.waitpid tells it; None where no process has its settings."""
+        door = self.door(request.environment)
+        if door is None:
+            return None
         nothing = os.open(os.devnull, os.O_RDONLY)
         try:
-            answer = process.ask(self.folder / "playbooks", request, (nothing, output, output), timeout)
+            answer = process.ask(door, request, (nothing, output, output), timeout)
         except TimeoutError:
             raise subprocess.TimeoutExpired(list(request.arguments), timeout) from None
         finally:
             os.close(nothing)
         return None if answer == process.UNFIT else int(answer)
+
+
+Settings = frozenset[tuple[str, str]]
+
+
+def settings(environment: Mapping[str, str]) -> Settings:
+    return frozenset(process.of_ansible(environment).items())
 
 
 def umask() -> int:

@@ -33,7 +33,8 @@ def hand_over() -> None:
     umask = os.umask(0o077)
     os.umask(umask)
     environment = [name + b"=" + value for name, value in os.environb.items()]
-    fields = [b"%d" % umask, os.getcwdb(), b"2", os.fsencode(sys.executable), os.fsencode(sys.orig_argv[1]), *environment]
+    arguments = [os.fsencode(argument) for argument in (sys.executable, *sys.orig_argv[1:])]
+    fields = [b"%d" % umask, os.getcwdb(), b"%d" % len(arguments), *arguments, *environment]
     told = b"\0".join(fields)
     files = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
     server.sendmsg([b"%08d" % len(told)], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)])
@@ -77,6 +78,7 @@ def compile_once() -> None:
 
 
 if FOLDER:
-    if len(sys.orig_argv) == 2 and os.path.basename(sys.orig_argv[1]).startswith("AnsiballZ_"):
+    # A module is a file of Ansible's, or, with pipelining, comes from standard input to a Python without arguments.
+    if [os.path.basename(argument).partition("_")[0] for argument in sys.orig_argv[1:]] in (["AnsiballZ"], []):
         hand_over()
     compile_once()
