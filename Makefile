@@ -1,7 +1,8 @@
 # One command for the job: make demo. One for the tests: make test. Each installs what it needs first, into the cache
 # that tests/tools/workshop.py describes, never into the checkout.
 
-PYTHON ?= python3
+# The one of the distribution where it will do: it is built with optimisation, and one of pyenv is a third slower.
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3.13 /usr/bin/python3.12 /usr/bin/python3.11) python3)
 # More arguments for the command of a target: make unit ARGS='-k durations -x'
 ARGS ?=
 

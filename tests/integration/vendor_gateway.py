@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway_fixtures import CACHE_TTL_SECONDS, GATEWAY_SOFTWARE, MOCK_MODELS, Gateway, Playbooks
+from gateway_fixtures import CACHE_TTL_SECONDS, GATEWAY_SOFTWARE, MOCK_MODELS, Gateway, Playbooks, gatewayctl
 from vendors import Vendors
 
 GUIDE = Path(__file__).parents[2] / "docs" / "docsite" / "rst" / "providers.rst"
@@ -81,9 +81,9 @@ def joined(one: Any, other: Any) -> Any:
     return one + other if isinstance(one, list) else other
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def vendor_gateway(gateway_home: Path, request: pytest.FixtureRequest) -> Iterator[VendorGateway]:
-    """Started once for all tests that need vendors, prices or delays: half a minute."""
+    """For the tests of a file that need vendors, prices or delays: half a minute. It looks after budgets all the time, so it ends with them."""
     vendors = Vendors()
     guide = guide_variables()
     text = yaml.safe_dump(joined(guide, FOR_LIMITS))
@@ -93,7 +93,7 @@ def vendor_gateway(gateway_home: Path, request: pytest.FixtureRequest) -> Iterat
     account = gateway_home / "vertex-ai.json"
     account.write_text(vendors.service_account(), encoding="utf-8")
     text = text.replace(SERVICE_ACCOUNT, str(account))
-    directory = gateway_home / "vendors"
+    directory = gateway_home / f"vendors-{request.path.stem}"
     variables = {
         **yaml.safe_load(text),
         **{f"vault_{name}_key": vendor.key for name, vendor in vendors.all.items()},
@@ -108,4 +108,5 @@ def vendor_gateway(gateway_home: Path, request: pytest.FixtureRequest) -> Iterat
         print("\nStarting a LiteLLM with stand-ins for vendors behind it (30 s) ...", file=sys.stderr, flush=True)
     Playbooks(gateway_home)("gateway", variables)
     yield VendorGateway(Gateway(directory), vendors, guide)
+    gatewayctl(directory, "stop")
     vendors.close()

@@ -32,7 +32,7 @@ class OnPath:
 
 
 def import_what_modules_import() -> None:
-    for name in ("ansible.module_utils.basic", "kubernetes.dynamic", "requests", "yaml"):
+    for name in ("ansible.module_utils.basic", "ansible.module_utils.facts.default_collectors", "kubernetes.dynamic", "requests", "yaml"):
         importlib.import_module(name)
     for name in ("ansible", "ansible.module_utils"):
         sys.modules[name].__path__ = OnPath(name)  # type: ignore[assignment]

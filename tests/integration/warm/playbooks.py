@@ -9,6 +9,7 @@ import importlib
 import os
 import shutil
 import sys
+import warnings
 from pathlib import Path
 
 from process import Request, of_ansible, serve
@@ -20,9 +21,31 @@ def run(request: Request) -> None:
     main(request.arguments)
 
 
-if __name__ == "__main__":
+def import_what_playbooks_import() -> None:
+    """Ansible, its plugins with what their documentation says of settings, and its table of names that have moved."""
     for name in ("ansible.cli.playbook", "ansible.executor.module_common", "ansible.executor.task_executor"):
         importlib.import_module(name)
+    loader = importlib.import_module("ansible.plugins.loader")
+    loader.init_plugin_loader()
+    warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")  # which each run does again
+    for kind in ("become", "connection", "shell", "callback", "inventory", "vars", "strategy", "action", "lookup"):
+        list(getattr(loader, f"{kind}_loader").all(class_only=True))
+    for kind in ("filter", "test"):
+        list(getattr(loader, f"{kind}_loader").all())
+    importlib.import_module("ansible_collections.ansible.builtin")
+
+
+def compile_templates_once() -> None:
+    """Each worker of Ansible would compile those of its task anew. They are still parsed anew, as some then say another thing."""
+    environment = importlib.import_module("jinja2").Environment
+    anew = environment._compile
+    remembered = importlib.import_module("sitecustomize").with_a_memory(lambda name, source: compile(source, name, "exec"))
+    environment._compile = lambda self, source, name: remembered(name, source.encode()) if name == "<template>" else anew(self, source, name)
+
+
+if __name__ == "__main__":
+    import_what_playbooks_import()
+    compile_templates_once()
     own = of_ansible(os.environ)
     serve(sys.argv[1], lambda request: of_ansible(request.environment) == own, run)
     shutil.rmtree(Path(sys.argv[1]).parent, ignore_errors=True)

@@ -15,6 +15,11 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+
 FOLDER = os.environ.get("LITELLM_VIRTUAL_KEYS_WARM", "")
 
 
@@ -49,22 +54,19 @@ def hand_over() -> None:
     os._exit(status)
 
 
-def compile_once() -> None:
-    """Give `zipimport`'s own compiler a memory, by the hash of the source."""
+def with_a_memory(compile_source: Callable[[str, bytes], CodeType]) -> Callable[[str, bytes], CodeType]:
+    """A compiler (name, source) that compiles the same source once for all processes."""
     import hashlib
     import marshal
-    import zipimport
 
-    compile_source = zipimport._compile_source
-
-    def compiled(pathname: str, source: bytes) -> object:
+    def compiled(name: str, source: bytes) -> CodeType:
         kept = f"{FOLDER}/compiled/{hashlib.sha256(source).hexdigest()}"
         try:
             with open(kept, "rb") as file:
                 return marshal.loads(file.read())  # ten times as fast as load
         except OSError:
             pass
-        code = compile_source(pathname, source)
+        code = compile_source(name, source)
         unfinished = f"{kept}.{os.getpid()}"
         try:
             with open(unfinished, "xb") as file:
@@ -74,7 +76,13 @@ def compile_once() -> None:
             pass  # another user may have no right to the folder
         return code
 
-    zipimport._compile_source = compiled
+    return compiled
+
+
+def compile_once() -> None:
+    import zipimport
+
+    zipimport._compile_source = with_a_memory(zipimport._compile_source)
 
 
 if FOLDER:
