@@ -39,13 +39,18 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="system units are root
 class Machine:
     """A place for one gateway, and the stand-in for systemctl. Below /var/lib, as the role refuses /tmp."""
 
-    def __init__(self, home: Path, python: str) -> None:
+    def __init__(self, home: Path, python: str, installed: Path) -> None:
         self.python = python
+        self.installed = installed
         self.directory, self.software = home / "gateway", home / "software"
         self.units, self.state, self.bin = home / "units", home / "state", home / "bin"
         for folder in (self.units, self.state, self.bin):
             folder.mkdir()
         self.state.chmod(0o711)
+        # What root has in a home of its own the service user could not reach, so its files get a second name here. Where it runs
+        # on a Python that is in a home too, the role installs it anew (half a minute).
+        if (installed / "venv/bin/python").resolve().is_relative_to("/usr"):
+            shutil.copytree(installed, self.software / installed.name, symlinks=True, copy_function=os.link)
         program = self.bin / "systemctl"
         settings = f"STAND_IN_UNITS={self.units} STAND_IN_STATE={self.state}"
         program.write_text(f'#!/bin/sh\n{settings} exec {sys.executable} {STAND_IN} "$@"\n')
@@ -53,7 +58,9 @@ class Machine:
 
     @property
     def variables(self) -> dict[str, Any]:
+        here = self.software / self.installed.name
         return {
+            **({"__litellm_gateway_software": str(here)} if here.exists() else {}),
             "litellm_gateway_mode": "systemd",
             "litellm_gateway_dir": str(self.directory),
             "litellm_gateway_software_dir": str(self.software),
@@ -81,15 +88,14 @@ class Machine:
 
 
 @pytest.fixture
-def machine() -> Iterator[Machine]:
-    """The software is installed anew (half a minute): the service user could not reach what lies in root's home, nor its Python."""
+def machine(gateway: Gateway) -> Iterator[Machine]:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     python = shutil.which(version, path="/usr/local/bin:/usr/bin")
     if python is None:
         pytest.skip(f"there is no {version} that another user could run")
     with tempfile.TemporaryDirectory(prefix="litellm-gateway-test-", dir="/var/lib") as home:
         Path(home).chmod(0o755)
-        machine = Machine(Path(home), python)
+        machine = Machine(Path(home), python, Path(json.loads((gateway.dir / "gateway.json").read_text())["software"]))
         try:
             yield machine
         finally:
