@@ -200,10 +200,15 @@ class Gateway:
 
     def keys(self, prefix: str) -> list[dict[str, Any]]:
         """All keys whose alias begins with the prefix, as LiteLLM keeps them."""
+        return [key for key in self.keys_with(prefix) if (key["key_alias"] or "").startswith(prefix)]
+
+    def keys_with(self, part: str) -> list[dict[str, Any]]:
+        """All keys whose alias contains this."""
+        search = {"key_alias": part, "substring_matching": "true"} if part else {}
         found, page = [], 1
         while True:
-            answer = self.get("/key/list", return_full_object="true", size=100, page=page)
-            found += [key for key in answer["keys"] if (key["key_alias"] or "").startswith(prefix)]
+            answer = self.get("/key/list", return_full_object="true", size=100, page=page, **search)
+            found += [key for key in answer["keys"] if part in (key["key_alias"] or "")]
             if page >= answer["total_pages"]:
                 return found
             page += 1

@@ -52,7 +52,7 @@ class Live:
     @property
     def rows(self) -> dict[str, dict[str, Any]]:
         """What LiteLLM has of the test's keys, by alias."""
-        found = [row for row in self.gateway.keys("") if self.name in (row["key_alias"] or "")]
+        found = self.gateway.keys_with(self.name)
         assert len({row["key_alias"] for row in found}) == len(found), "two rows share an alias"
         return {row["key_alias"]: row for row in found}
 
@@ -63,7 +63,7 @@ class Live:
         return answer.status_code != 401
 
     def clean(self) -> None:
-        tokens = [row["token"] for row in self.gateway.keys("") if self.name in (row["key_alias"] or "")]
+        tokens = [row["token"] for row in self.gateway.keys_with(self.name)]
         if tokens:
             self.gateway.request("POST", "/key/delete", json={"keys": tokens})
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.warm import runner
 
 from gateway_fixtures import ANSIBLE_ENVIRONMENT
 from request_desk import GRANITE, LLAMA, MISTRAL, Desk
@@ -109,15 +109,14 @@ def test_a_pass_that_is_killed_before_or_after_any_step_is_finished_by_the_next(
     desk.ask(f"rev-{unique}@company.com", model=MISTRAL)
     variables = desk.folder / "variables.json"
     variables.write_text(json.dumps(desk.variables))
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "rhpds.litellm_virtual_keys.process_requests", "-e", f"@{variables}"]
+    usual, arguments = {**os.environ, **ANSIBLE_ENVIRONMENT}, ["rhpds.litellm_virtual_keys.process_requests", "-e", f"@{variables}"]
     deadly = {"ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).with_name("callbacks")), "ANSIBLE_CALLBACKS_ENABLED": "die_at_event"}
     cuts = 0
     for event in range(1, 60):
-        environment = {**os.environ, **ANSIBLE_ENVIRONMENT, **deadly, "DIE_AT_EVENT": str(event)}
-        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, start_new_session=True, check=False)
+        run = runner.run(arguments, usual, {**deadly, "DIE_AT_EVENT": str(event)}, desk.folder, 300)
         if run.returncode == 0:
             break
-        assert run.returncode == -signal.SIGKILL, run.stdout + run.stderr
+        assert run.returncode == -signal.SIGKILL, run.stdout
         cuts += 1
     assert cuts >= 10
     desk.forget_the_wait()

@@ -19,7 +19,6 @@ import psycopg
 import pytest
 
 from browser import Browser
-from further_litellm import Further
 from gateway_fixtures import Gateway, Playbooks
 from live_modules import Live
 
@@ -155,12 +154,6 @@ def test_keys_near_their_budget(spent: Spent) -> None:
 def test_bad_input(live: Live, arguments: dict[str, Any], message: str) -> None:
     result = live("usage_info", **arguments)
     assert result["failed"] and result["code"] == "bad_input" and message in result["msg"]
-
-
-def test_a_gateway_without_a_database(live: Live, without_database: Further) -> None:
-    result = live("usage_info", url=without_database.url)
-    assert result["failed"] and result["code"] == "no_database"
-    assert "usage is kept in the gateway's database" in result["msg"] and "DATABASE_URL" in result["msg"]
 
 
 def test_a_user_of_the_gateway_does_not_see_everybodys_usage(live: Live) -> None:

@@ -10,7 +10,7 @@ pipes modules into them (its setting ANSIBLE_PIPELINING), rather than write each
 
 Settings of Ansible (``ANSIBLE_*``) are read while it is imported, so the first run with other ones takes the installed
 ansible-playbook, and only its modules are forks; when they are asked for again, there is a process for them. Nothing is warm in
-the tests of guides, of molecule's scenarios, of killed runs, in the drills, the hunt for leaks and the benchmark.
+the tests of guides, of molecule's scenarios, of killed modules, in the drills, the hunt for leaks and the benchmark.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ def installed(arguments: Sequence[str], usual: Mapping[str, str], own: Mapping[s
         stderr=subprocess.STDOUT,
         text=True,
         timeout=timeout,
+        start_new_session=True,
         check=False,
     )
 
