@@ -165,6 +165,11 @@ class Gateway:
         return str(self.connection["database_url"])
 
     @property
+    def software(self) -> Path:
+        """Where what it runs is installed."""
+        return Path(json.loads((self.dir / "gateway.json").read_text())["software"])
+
+    @property
     def variables(self) -> dict[str, str]:
         """What the playbooks want to know of the gateway."""
         return {"litellm_url": self.url, "litellm_master_key": self.master_key}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import json
 import os
 import pwd
 import re
@@ -51,10 +50,6 @@ def assert_hidden(secrets: list[str], text: str) -> None:
         assert secret not in text
 
 
-def software(directory: Path) -> Path:
-    return Path(json.loads((directory / "gateway.json").read_text())["software"])
-
-
 @pytest.fixture
 def own(gateway_home: Path, unique: str) -> Iterator[dict[str, Any]]:
     """Variables of a gateway of this test's own; stopped afterwards."""
@@ -92,7 +87,7 @@ def test_the_mock_models_answer(gateway: Gateway) -> None:
 
 def test_its_database_client_describes_no_table_as_part_of_another(gateway: Gateway) -> None:
     """What common/install.yml leaves out."""
-    described = re.findall(r"^class (?:FindMany)?(\w+)(?:Include|Args)From(\w+)\(", (software(gateway.dir) / "prisma" / "types.py").read_text(), re.MULTILINE)
+    described = re.findall(r"^class (?:FindMany)?(\w+)(?:Include|Args)From(\w+)\(", (gateway.software / "prisma" / "types.py").read_text(), re.MULTILINE)
     assert ("LiteLLM_TeamTable", "LiteLLM_TeamTable") in described
     assert {one for one, other in described if one != other} == set()
 
@@ -205,7 +200,7 @@ def test_its_whole_life(own: dict[str, Any], playbook: Playbooks, tls_provider: 
     assert "litellm_gateway_salt_key differs" in run.output
 
     # Started once more, from other software and with more workers: the same keys at the same place, and a backup of before.
-    installed, upgraded = software(directory), directory / "litellm-next"
+    installed, upgraded = gateway.software, directory / "litellm-next"
     upgraded.symlink_to(installed)
     own |= {"litellm_gateway_workers": 2, "__litellm_gateway_software": str(upgraded)}
     assert playbook("gateway", own, "--check").changed > 0

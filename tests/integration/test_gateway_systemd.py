@@ -10,7 +10,6 @@ lines, as their user and with their credentials. The units themselves are read b
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -41,7 +40,6 @@ class Machine:
 
     def __init__(self, home: Path, python: str, installed: Path) -> None:
         self.python = python
-        self.installed = installed
         self.directory, self.software = home / "gateway", home / "software"
         self.units, self.state, self.bin = home / "units", home / "state", home / "bin"
         for folder in (self.units, self.state, self.bin):
@@ -49,8 +47,10 @@ class Machine:
         self.state.chmod(0o711)
         # What root has in a home of its own the service user could not reach, so its files get a second name here. Where it runs
         # on a Python that is in a home too, the role installs it anew (half a minute).
+        self.at_hand: dict[str, str] = {}
         if (installed / "venv/bin/python").resolve().is_relative_to("/usr"):
-            shutil.copytree(installed, self.software / installed.name, symlinks=True, copy_function=os.link)
+            here = shutil.copytree(installed, self.software / installed.name, symlinks=True, copy_function=os.link)
+            self.at_hand["__litellm_gateway_software"] = str(here)
         program = self.bin / "systemctl"
         settings = f"STAND_IN_UNITS={self.units} STAND_IN_STATE={self.state}"
         program.write_text(f'#!/bin/sh\n{settings} exec {sys.executable} {STAND_IN} "$@"\n')
@@ -58,9 +58,8 @@ class Machine:
 
     @property
     def variables(self) -> dict[str, Any]:
-        here = self.software / self.installed.name
         return {
-            **({"__litellm_gateway_software": str(here)} if here.exists() else {}),
+            **self.at_hand,
             "litellm_gateway_mode": "systemd",
             "litellm_gateway_dir": str(self.directory),
             "litellm_gateway_software_dir": str(self.software),
@@ -95,7 +94,7 @@ def machine(gateway: Gateway) -> Iterator[Machine]:
         pytest.skip(f"there is no {version} that another user could run")
     with tempfile.TemporaryDirectory(prefix="litellm-gateway-test-", dir="/var/lib") as home:
         Path(home).chmod(0o755)
-        machine = Machine(Path(home), python, Path(json.loads((gateway.dir / "gateway.json").read_text())["software"]))
+        machine = Machine(Path(home), python, gateway.software)
         try:
             yield machine
         finally:
@@ -150,7 +149,7 @@ def test_its_whole_life(machine: Machine, playbook: Playbooks) -> None:
 
     # Other software: the unit writes a backup before it starts that.
     machine.systemctl("stop", UNITS[1])
-    installed = Path(json.loads((machine.directory / "gateway.json").read_text())["software"])
+    installed = gateway.software
     (machine.software / "litellm-next").symlink_to(installed)
     gateway_json = machine.directory / "gateway.json"
     gateway_json.write_text(gateway_json.read_text().replace(installed.name, "litellm-next"))

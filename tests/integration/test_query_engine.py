@@ -120,7 +120,7 @@ class Engine:
 
 @pytest.fixture(scope="module")
 def software(gateway: Gateway) -> Path:
-    return Path(json.loads((gateway.dir / "gateway.json").read_text())["software"])
+    return gateway.software
 
 
 @pytest.fixture

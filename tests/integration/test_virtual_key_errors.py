@@ -135,7 +135,6 @@ def test_a_gateway_without_a_database(lab: Live, job: Run, without_database: Fur
         ("model", {"name": "one-more", "upstream": "openai/gpt-4o"}),
         ("model", {"name": GRANITE, "state": "absent"}),
         ("credential", {"name": "one-more", "provider": "openai", "provider_key": "provider-key-0001"}),
-        ("usage_info", {}),
         ("key_reaper", {"live_labs": ["nobody"], "stage": "block"}),
     ],
 )
@@ -144,6 +143,14 @@ def test_what_else_needs_a_database(live: Live, without_database: Further, modul
     for check in (True, False):
         result = live(module, **arguments, _check=check)
         refused(result, "no_database", "DATABASE_URL")
+
+
+def test_usage_is_kept_in_the_database(live: Live, without_database: Further) -> None:
+    live.url = without_database.url
+    for check in (True, False):
+        result = live("usage_info", _check=check)
+        refused(result, "no_database", "DATABASE_URL")
+        assert "usage is kept in the gateway's database" in result["msg"]
 
 
 def test_a_gateway_that_has_lost_its_database(lab: Live, gateway: Gateway) -> None:
