@@ -128,7 +128,7 @@ def hunt(world: World, core: str) -> list[Any]:
             (folder / name).mkdir(mode=0o700)
         for run in story(f"leak{core.replace('.', '').replace('-', '')}", world.wrong):
             for mode in (["--check", "--diff"], ["--diff"]) if run.check else (["--diff"],):
-                with Watch(hidden) as watch:
+                with Watch(hidden, os.getpid()) as watch:
                     status, printed = play(
                         ansible_playbook, run, mode, {**world.variables, "key_file": str(key_file), **shared(folder), **run.variables}, Path(private), folder
                     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -58,20 +57,21 @@ LITELLM_S_OWN = frozenset({"master key", "provider's key"})
 
 
 class Watch(Sampler):
-    """Samples the arguments and environments of all processes that descend from this one while it is open.
+    """Samples the arguments and environments of all processes that descend from the given one while it is open.
 
     A LiteLLM that is being started is one of them, and has its own secrets in its environment.
     """
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: Secrets, ancestor: int) -> None:
         super().__init__()
+        self._ancestor = ancestor
         self.leaks: set[Leak] = set()
         self.samples = 0
         self._secrets = secrets
         self._seen: set[tuple[int, bytes]] = set()
 
     def sample(self) -> None:
-        for process in descendants(os.getpid()):
+        for process in descendants(self._ancestor):
             for what in ("cmdline", "environ"):
                 try:
                     content = Path(f"/proc/{process}/{what}").read_bytes()

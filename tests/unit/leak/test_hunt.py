@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -38,12 +39,27 @@ def test_secrets_are_found_as_they_are_and_in_base64(secrets: Secrets, content: 
     assert secrets.found_in(content.encode()) == names
 
 
+def leaks_of(secrets: Secrets, program: str, *arguments: str, environment: Mapping[str, str]) -> set[Leak]:
+    """What is found at a child of a process that waits until it is watched. Other tests have left processes behind, with keys of theirs."""
+    starter = "import subprocess, sys; sys.stdin.read(); subprocess.run([sys.executable, '-c', *sys.argv[1:]], check=True)"
+    with subprocess.Popen([sys.executable, "-c", starter, program, *arguments], env=environment, stdin=subprocess.PIPE) as ancestor:
+        with Watch(secrets, ancestor.pid) as watch:
+            ancestor.communicate()
+    assert ancestor.returncode == 0
+    return watch.leaks
+
+
 def test_arguments_and_environments_of_grandchildren_are_seen(secrets: Secrets) -> None:
     child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(0.5)', sys.argv[1]], env={'PASSWORD': sys.argv[2]})"
-    with Watch(secrets) as watch:
-        subprocess.run([sys.executable, "-c", child, MASTER, PASSWORD], check=True)
-    assert {leak.secret for leak in watch.leaks} == {"master key", "password"}
-    assert {leak.place.split(" of ")[0] for leak in watch.leaks} == {"the cmdline", "the environ"}
+    leaks = leaks_of(secrets, child, MASTER, PASSWORD, environment={})
+    assert {leak.secret for leak in leaks} == {"master key", "password"}
+    assert {leak.place.split(" of ")[0] for leak in leaks} == {"the cmdline", "the environ"}
+
+
+def test_processes_of_others_are_not_looked_at(secrets: Secrets) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()", KEY], stdin=subprocess.PIPE, text=True) as other:
+        assert leaks_of(secrets, "import time; time.sleep(0.2)", environment={}) == set()
+        other.communicate("\n")
 
 
 @pytest.mark.parametrize(
@@ -59,9 +75,8 @@ def test_litellm_has_its_own_secrets_in_its_environment_and_nowhere_else(
     secrets: Secrets, service: str, environment: str, arguments: str, leaks: set[str]
 ) -> None:
     told = {"LITELLM_GATEWAY_LOCK": f"/gateway/run/{service}.lock", "TOLD": environment}
-    with Watch(secrets) as watch:
-        subprocess.run([sys.executable, "-c", "import time; time.sleep(0.5)", arguments], env=told, check=True)
-    assert {leak.secret for leak in watch.leaks} == leaks
+    found = leaks_of(secrets, "import time; time.sleep(0.5)", arguments, environment=told)
+    assert {leak.secret for leak in found} == leaks
 
 
 def test_files_hold_only_what_they_are_meant_to_and_for_their_owner_only(secrets: Secrets, tmp_path: Path) -> None:
