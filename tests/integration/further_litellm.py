@@ -50,7 +50,8 @@ def further_litellm(gateway: Gateway, folder: Path, *, database: bool, settings:
         **told["litellm_environment"],
         **({"DATABASE_URL": gateway.database_url} if database else {"STORE_MODEL_IN_DB": "False"}),
     }
-    command = [str(Path(told["software"], "venv", "bin", "litellm")), "--config", str(configuration)]
+    command = [str(Path(told["software"], each)) for each in ("venv/bin/python", "bin/serve_litellm.py")]
+    command += ["--config", str(configuration)]
     command += ["--host", "127.0.0.1", "--port", str(port), "--num_workers", "1", "--telemetry", "False"]
     log = folder / "litellm.log"
     descriptor = os.open(log, os.O_CREAT | os.O_WRONLY, 0o600)

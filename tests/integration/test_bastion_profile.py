@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.warm.process import MOUNTS
 
 from gateway_fixtures import ANSIBLE_ENVIRONMENT, PlaybookRun, Playbooks
 
@@ -205,6 +206,13 @@ REAL_PROFILE = f"""
     ansible_python_interpreter: "{{{{ ansible_playbook_python }}}}"
     ansible_become_method: ansible.builtin.su
   tasks:
+    - name: Look whose folder it is
+      ansible.builtin.command: findmnt --noheadings --output FSTYPE /etc/profile.d
+      register: place
+      changed_when: false
+    - name: It is the test's own
+      ansible.builtin.assert:
+        that: place.stdout == "tmpfs"
     - name: Provision
       ansible.builtin.include_role: {{name: {ROLE}}}
     - name: Ask login shells
@@ -256,7 +264,7 @@ def _own_mounts() -> bool:
     ],
     ids=["student", "no such student", "group", "as 1.3.2"],
 )
-def test_real_login_shells(tmp_path: Path, variables: dict[str, Any], expected_file: str, who: dict[str, bool]) -> None:
+def test_real_login_shells(playbook: Playbooks, tmp_path: Path, variables: dict[str, Any], expected_file: str, who: dict[str, bool]) -> None:
     """With the machine's own /etc/profile, on an /etc/profile.d that only this test sees; become is really used."""
     assert pwd.getpwnam(STUDENT).pw_gid != pwd.getpwnam(OTHER).pw_gid
     book = tmp_path / "play.yml"
@@ -264,29 +272,12 @@ def test_real_login_shells(tmp_path: Path, variables: dict[str, Any], expected_f
     answers = tmp_path / "answers.json"
     asked = [(account, shell) for account in who for shell in ("sh", "bash")]
     shells = [LOGIN_SHELL.format(account=account, shell=shell) for account, shell in asked]
-    (tmp_path / "vars.yml").write_text(yaml.safe_dump({**FACTS, "answers": str(answers), "expected_file": expected_file, "login_shells": shells, **variables}))
-    program = str(Path(sys.executable).with_name("ansible-playbook"))
-    done = subprocess.run(
-        [
-            "unshare",
-            "--mount",
-            "sh",
-            "-c",
-            'mount -t tmpfs -o mode=755 none /etc/profile.d && exec "$@"',
-            "sh",
-            program,
-            str(book),
-            "-e",
-            f"@{tmp_path / 'vars.yml'}",
-        ],
-        env={**os.environ, **ANSIBLE_ENVIRONMENT},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
+    mine = "mount -t tmpfs -o mode=755 none /etc/profile.d && echo mine && exec cat"
+    with subprocess.Popen(["unshare", "--mount", "sh", "-c", mine], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as place:
+        assert place.stdout is not None and place.stdout.readline() == "mine\n"
+        given = {**FACTS, "answers": str(answers), "expected_file": expected_file, "login_shells": shells, **variables}
+        playbook(book, given, environment={MOUNTS: f"/proc/{place.pid}/ns/mnt"})
+        place.communicate()
     said = yaml.safe_load(answers.read_text())
     for (account, shell), environment in zip(asked, said, strict=True):
         assert (f"LITELLM_API_KEY={KEY}" in environment.splitlines()) is who[account], (account, shell)

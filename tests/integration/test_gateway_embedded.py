@@ -24,6 +24,7 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.warm import runner
 
 from gateway_fixtures import ANSIBLE_ENVIRONMENT, COLLECTION, GATEWAY_SOFTWARE, MOCK_MODELS, Gateway, GatewayHome, Playbooks, gatewayctl
 from tls_provider import TlsProvider
@@ -75,7 +76,7 @@ def test_another_file_of_the_query_engine_is_other_software(playbook: Playbooks,
     (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
     told = playbook(tmp_path / "play.yml").output
     files = [path for path in (ROLE / "files" / "query-engine").rglob("*") if path.is_file()]
-    assert not [path for path in [*files, ROLE / "files" / "requirements.txt"] if f'"{path}"' not in told]
+    assert not [path for path in [*files, ROLE / "files" / "requirements.txt", ROLE / "files" / "serve_litellm.py"] if f'"{path}"' not in told]
 
 
 def test_the_mock_models_answer(gateway: Gateway) -> None:
@@ -267,6 +268,7 @@ def test_a_taken_port_is_named(own: dict[str, Any], playbook: Playbooks) -> None
         assert run.count("failed") == 1
         assert f"LiteLLM cannot listen on 127.0.0.1:{ports['litellm_gateway_port']} because another program does" in run.output
         assert "litellm_gateway_port" in run.output
+    assert not Path(own["litellm_gateway_dir"], "postgres").exists()
 
 
 def test_a_start_that_takes_too_long_shows_the_log_without_secrets(own: dict[str, Any], playbook: Playbooks) -> None:
@@ -326,6 +328,7 @@ def test_a_normal_user_runs_it(gateway_home: Path, unique: str) -> None:
     home = gateway_home / f"user-{unique}"
     for folder, source in (
         (home / "ansible", None),
+        (home / "warm", runner.HERE),
         (home / "ansible_collections" / COLLECTION.replace(".", "/") / "roles" / "litellm_gateway", ROLE),
         (home / "ansible_collections" / COLLECTION.replace(".", "/") / "playbooks", ROLE.parents[1] / "playbooks"),
     ):
@@ -333,32 +336,22 @@ def test_a_normal_user_runs_it(gateway_home: Path, unique: str) -> None:
     for path in (home, *home.rglob("*")):
         os.chown(path, nobody.pw_uid, nobody.pw_gid)
 
+    environment = {
+        **{name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "NODE_", "npm_")) or name.lower().endswith("_proxy")},
+        **ANSIBLE_ENVIRONMENT,
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": str(home),
+        "ANSIBLE_REMOTE_TEMP": str(home / "tmp"),  # not in the home that the user database tells
+        "PYTHONPATH": str(home / "ansible"),
+        "ANSIBLE_COLLECTIONS_PATH": str(home),
+    }
+    warm = runner.Warm(environment, runner.Owner(nobody, python, home / "warm"))
+
     def run(*arguments: str) -> str:
-        done = subprocess.run(
-            [python, "-m", "ansible", "playbook", f"{COLLECTION}.gateway", *arguments],
-            env={
-                **{name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "NODE_", "npm_")) or name.lower().endswith("_proxy")},
-                **ANSIBLE_ENVIRONMENT,
-                "PATH": "/usr/local/bin:/usr/bin:/bin",
-                "LANG": "C.UTF-8",
-                "HOME": str(home),
-                "ANSIBLE_PIPELINING": "true",
-                "ANSIBLE_REMOTE_TEMP": str(home / "tmp"),  # not in the home that the user database tells
-                "PYTHONPATH": str(home / "ansible"),
-                "ANSIBLE_COLLECTIONS_PATH": str(home),
-            },
-            cwd=home,
-            user=nobody.pw_uid,
-            group=nobody.pw_gid,
-            extra_groups=[],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
+        command = ["ansible-playbook", f"{COLLECTION}.gateway", *arguments]
+        done = warm.run(command, {**environment, **warm.handing_over(environment)}, home, 900)
+        assert done is not None and done.returncode == 0, done and done.stdout
         return done.stdout
 
     directory = home / ".local" / "share" / "litellm-gateway"  # the default
@@ -375,6 +368,7 @@ def test_a_normal_user_runs_it(gateway_home: Path, unique: str) -> None:
     finally:
         if (directory / "gatewayctl.py").exists():
             gatewayctl(directory, "stop")
+        warm.close()
 
 
 def test_it_ends_with_nothing_left_of_a_killed_session(gateway_home: Path, playbook: Playbooks, unique: str) -> None:

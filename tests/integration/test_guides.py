@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import psycopg
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.warm import runner
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import run_module
 
 from gateway_fixtures import ANSIBLE_ENVIRONMENT, MOCK_MODELS, Gateway
@@ -95,6 +97,7 @@ class Reader:
             "LITELLM_MASTER_KEY": gateway.master_key,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
+        self.environment |= runner.Warm.of({**os.environ, **ANSIBLE_ENVIRONMENT}).handing_all_over(self.environment)
 
     def told(self, text: str) -> str:
         """What the page says, in this reader's world."""
@@ -115,6 +118,8 @@ class Reader:
 
     def type(self, command: str) -> tuple[str, int]:
         """Standard output (all output of what fails) and status. What is exported stays."""
+        if ".request " in command:
+            time.sleep(1 - time.time() % 1)  # lists tell them in the order of seconds, which a person's typing keeps
         kept = self.folder / "environment"
         script = f"set -o pipefail\n{command}\nstatus=$?; env -0 > '{kept}'; exit $status"
         done = subprocess.run(

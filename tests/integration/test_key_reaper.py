@@ -19,12 +19,12 @@ import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.orphan import ORPHAN
 from ansible_collections.rhpds.litellm_virtual_keys.tests.kube.cluster import Cluster
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import start_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import LoopbackServer, Reply
 
 from faulty_proxy import FaultyProxy, Harm
 from gateway_fixtures import Gateway, Playbooks
 from live_modules import GRANITE, SECRET, Live
+from module_process import ModuleProcess
 
 
 class Fleet:
@@ -167,12 +167,11 @@ def test_a_key_that_is_no_admins_stops_it(fleet: Fleet) -> None:
 def together(fleet: Fleet, folder: Path, **more: Any) -> list[dict[str, Any]]:
     """What two reapers return that run at the same time."""
     arguments = {**fleet.live.connection(secret=SECRET), **fleet.arguments(**more)}
-    started = [start_module("key_reaper", dict(arguments), folder) for _number in range(2)]
+    started = [ModuleProcess("key_reaper", arguments, folder) for _number in range(2)]
     results = []
     for process in started:
-        out, err = process.communicate(timeout=120)
-        results.append(json.loads(out))
-        assert not results[-1].get("failed"), f"{out} {err}"
+        results.append(json.loads(process.output(timeout=120)))
+        assert not results[-1].get("failed"), results[-1]
     return results
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.warm import runner
 from ansible_collections.rhpds.litellm_virtual_keys.tests.kube.cluster import Cluster
 
 from faulty_proxy import FaultyProxy, Harm
@@ -192,6 +193,7 @@ def test_a_pass_every_so_often_until_stopped(desk: Desk, tmp_path: Path, unique:
     stop, variables = tmp_path / "stop", tmp_path / "variables.json"
     variables.write_text(json.dumps({**desk.variables, "key_requests_stop_file": str(stop)}))
     environment = {**os.environ, **ANSIBLE_ENVIRONMENT, "APPROVAL_QUEUE_INTERVAL": "1s"}
+    environment |= runner.Warm.of(environment).handing_all_over(environment)
     with subprocess.Popen([PLAYBOOK, f"{COLLECTION}.process_requests", "-e", f"@{variables}"], env=environment, stdout=subprocess.PIPE, text=True) as run:
         ids: dict[str, str] = {}
         for name in ("early", "late"):

@@ -6,18 +6,17 @@
 from __future__ import annotations
 
 import random
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import start_module
 
 from faulty_proxy import FaultyProxy, Harm
 from gateway_fixtures import Gateway
 from live_modules import GRANITE, SECRET, Live
+from module_process import ModuleProcess
 
 PAGE = b"<html><body>502 Bad Gateway</body></html>"
 BUSY = {"error": {"message": "slow down", "type": "throttling_error", "param": None, "code": "429"}}
@@ -105,7 +104,7 @@ class Killer:
 
     def __init__(self, live: Live, proxy: FaultyProxy, folder: Path) -> None:
         self.live, self.proxy, self.folder = live, proxy, folder
-        self.process: subprocess.Popen[str] | None = None
+        self.process: ModuleProcess | None = None
 
     def __call__(self, arguments: dict[str, Any], *, at: int, answered: bool, to: str = "POST .*", **options: Any) -> bool:
         """Whether it was killed: it may have ended before its request number `at`, counted from 0."""
@@ -113,14 +112,13 @@ class Killer:
         def strike(after: bool) -> None:
             if after == answered and self.process is not None:
                 self.process.kill()
-                self.process.wait()
                 if not after:
                     raise ConnectionResetError  # the request never arrives
 
         self.proxy.harms = [Harm("call", to, skip=at, times=1, work=strike)]
         connection = self.live.connection(secret=SECRET, retries=0, **options)
-        self.process = start_module("virtual_keys", {**connection, "guid": self.live.name, **arguments}, self.folder)
-        printed, _errors = self.process.communicate(timeout=60)
+        self.process = ModuleProcess("virtual_keys", {**connection, "guid": self.live.name, **arguments}, self.folder)
+        printed = self.process.output(timeout=60)
         self.proxy.harms = []
         return printed == ""
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import start_module
 
 from gateway_fixtures import Gateway
 from live_modules import GRANITE, MISTRAL, SECRET, Live, token
+from module_process import ModuleProcess
 
 
 def values(result: dict[str, Any]) -> dict[str, str]:
@@ -190,9 +190,9 @@ def in_processes(live: Live, folder: Path, runs: list[dict[str, Any]]) -> list[d
     """The module in several processes at the same time."""
     import json
 
-    started = [start_module("virtual_keys", {**live.connection(secret=SECRET), "guid": live.name, **run}, folder) for run in runs]
+    started = [ModuleProcess("virtual_keys", {**live.connection(secret=SECRET), "guid": live.name, **run}, folder) for run in runs]
     with ThreadPoolExecutor(len(started)) as pool:
-        return [json.loads(printed[0]) for printed in pool.map(lambda process: process.communicate(timeout=120), started)]
+        return [json.loads(printed) for printed in pool.map(lambda process: process.output(timeout=120), started)]
 
 
 @pytest.mark.parametrize("round_", range(3))

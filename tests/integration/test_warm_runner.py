@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.warm import process, runner
 
 from gateway_fixtures import ANSIBLE_ENVIRONMENT, Playbooks
@@ -144,6 +147,45 @@ def test_a_module_ends_with_whoever_waits_for_it(tmp_path: Path, playbook: Playb
         time.sleep(0.05)
 
 
+def test_one_that_is_typed_is_a_fork_where_that_is_wanted(tmp_path: Path, play: Path) -> None:
+    environment = {**os.environ, **ANSIBLE_ENVIRONMENT, "SAID": "typed"}
+    environment |= runner.Warm.of(environment).handing_all_over(environment)
+
+    def typed() -> subprocess.CompletedProcess[str]:
+        command = [runner.ANSIBLE_PLAYBOOK, str(play), "-e", "given=false"]
+        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    run = typed()
+    assert run.returncode == 2 and f"typed {tmp_path} false 5" in run.stdout
+    environment[runner.PLAYBOOKS] = str(tmp_path / "nobody")
+    assert typed().returncode == 2, "where nobody takes it, it runs by itself"
+    (tmp_path / "play.yml").unlink()
+    with socket.socket(socket.AF_UNIX) as door, ThreadPoolExecutor(1) as pool:
+        door.bind(str(tmp_path / "nobody"))
+        door.listen()
+        told = pool.submit(typed)
+        caller, _address = door.accept()
+        with caller:
+            length, files, _flags, _sender = socket.recv_fds(caller, process.HEADER_DIGITS, 3)
+            request = process.Request.decode(caller.recv(int(length), socket.MSG_WAITALL))
+            for file in files:
+                os.close(file)
+            caller.sendall(b"%d" % (7 << 8))
+            assert told.result(60).returncode == 7
+    assert request.arguments[1:] == [str(play), "-e", "given=false"] and request.environment["SAID"] == "typed"
+
+
+def test_what_ansible_compiles_is_compiled_once(tmp_path: Path, playbook: Playbooks) -> None:
+    compiled = runner.Warm.of(os.environ).folder / "compiled"
+    tasks = [{"ansible.builtin.debug": {"msg": "{{ given | upper }}, at {{ 'x' | regex_replace('(x)', '\\1') }}"}, "when": "given != 'nothing'"}]
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    assert "ONE, at x" in playbook(tmp_path / "play.yml", {"given": "one"}).output
+    before = set(compiled.iterdir())
+    assert "TWO, at x" in playbook(tmp_path / "play.yml", {"given": "two"}).output
+    assert "skipped=1" in playbook(tmp_path / "play.yml", {"given": "nothing"}).output
+    assert set(compiled.iterdir()) == before
+
+
 def test_a_tests_secrets_do_not_stay_in_the_processes(tmp_path: Path) -> None:
     warm = runner.Warm({**os.environ, "LITELLM_API_KEY": "sk-of-one-test"})
     try:
@@ -151,6 +193,5 @@ def test_a_tests_secrets_do_not_stay_in_the_processes(tmp_path: Path) -> None:
             environment = Path(f"/proc/{each.pid}/environ").read_bytes()
             assert b"LITELLM_VIRTUAL_KEYS_WARM=" in environment and b"sk-of-one-test" not in environment
     finally:
-        for each in warm.processes:
-            each.communicate()
+        warm.close()
     assert not warm.folder.exists()

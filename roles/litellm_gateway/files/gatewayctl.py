@@ -607,7 +607,8 @@ class Gateway:
         return Service(
             title="LiteLLM",
             command=[
-                str(self.software / "venv" / "bin" / "litellm"),
+                str(self.software / "venv" / "bin" / "python"),
+                str(self.software / "bin" / "serve_litellm.py"),
                 *(word for option in options.items() for word in option),
                 "--use_v2_migration_resolver",
                 "--enforce_prisma_migration_check",  # better no gateway than one on half a schema
@@ -753,6 +754,9 @@ class Gateway:
                 end_left_overs(lock)  # of a service that was killed; they would keep its port
         self.make_folders()
         self.choose()
+        if not (self.database / "data").exists():
+            for service in self.services(None):
+                service.check_port()  # before there is a database that nobody can use
         if only != "litellm":
             self.prepare_postgres()
         changed = False

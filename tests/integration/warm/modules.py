@@ -11,6 +11,7 @@ Ansible and of others' libraries; each finds the collection's own part in what A
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import runpy
@@ -32,14 +33,20 @@ class OnPath:
 
 
 def import_what_modules_import() -> None:
-    for name in ("ansible.module_utils.basic", "ansible.module_utils.facts.default_collectors", "kubernetes.dynamic", "requests", "yaml"):
+    for name in ("ansible.module_utils.basic", "ansible.module_utils.facts.default_collectors"):
         importlib.import_module(name)
+    for name in ("kubernetes.dynamic", "requests", "yaml"):
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(name)
     for name in ("ansible", "ansible.module_utils"):
         sys.modules[name].__path__ = OnPath(name)  # type: ignore[assignment]
 
 
 def run(request: Request) -> None:
-    if request.arguments[1:]:
+    if request.arguments[1:2] == ["-m"]:
+        sys.argv = list(request.arguments[2:])
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    elif request.arguments[1:]:
         sys.argv = list(request.arguments[1:])
         runpy.run_path(sys.argv[0], run_name="__main__")
     else:

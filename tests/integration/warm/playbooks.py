@@ -12,6 +12,8 @@ import sys
 import warnings
 from pathlib import Path
 
+import local_modules
+import templates
 from process import Request, of_ansible, serve
 
 
@@ -35,17 +37,10 @@ def import_what_playbooks_import() -> None:
     importlib.import_module("ansible_collections.ansible.builtin")
 
 
-def compile_templates_once() -> None:
-    """Each worker of Ansible would compile those of its task anew. They are still parsed anew, as some then say another thing."""
-    environment = importlib.import_module("jinja2").Environment
-    anew = environment._compile
-    remembered = importlib.import_module("sitecustomize").with_a_memory(lambda name, source: compile(source, name, "exec"))
-    environment._compile = lambda self, source, name: remembered(name, source.encode()) if name == "<template>" else anew(self, source, name)
-
-
 if __name__ == "__main__":
     import_what_playbooks_import()
-    compile_templates_once()
+    templates.compile_once(importlib.import_module("sitecustomize").remembered)
+    local_modules.go_straight_to(Path(os.environ["LITELLM_VIRTUAL_KEYS_WARM"], "modules"))
     own = of_ansible(os.environ)
     serve(sys.argv[1], lambda request: of_ansible(request.environment) == own, run)
     shutil.rmtree(Path(sys.argv[1]).parent, ignore_errors=True)

@@ -10,18 +10,21 @@ pipes modules into them (its setting ANSIBLE_PIPELINING), rather than write each
 
 Settings of Ansible (``ANSIBLE_*``) are read while it is imported, so the first run with other ones takes the installed
 ansible-playbook, and only its modules are forks; when they are asked for again, there is a process for them. Nothing is warm in
-the tests of guides, of molecule's scenarios, of killed modules, in the drills, the hunt for leaks and the benchmark.
+one of molecule's scenarios, in the drills, the hunt for leaks and the benchmark.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import pwd
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.warm import process
 
@@ -30,6 +33,8 @@ ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 START_SECONDS = 60
 MARK = "LITELLM_VIRTUAL_KEYS_WARM"
 """What sitecustomize.py finds the folder by."""
+PLAYBOOKS = "LITELLM_VIRTUAL_KEYS_PLAYBOOKS"
+"""By what it finds who runs playbooks."""
 
 
 def run(arguments: Sequence[str], usual: Mapping[str, str], own: Mapping[str, str], folder: Path, timeout: float) -> subprocess.CompletedProcess[str]:
@@ -39,13 +44,7 @@ def run(arguments: Sequence[str], usual: Mapping[str, str], own: Mapping[str, st
     """
     warm = Warm.of(usual)
     environment = {**usual, **own, **warm.handing_over({**usual, **own})}
-    command = [ANSIBLE_PLAYBOOK, *arguments]
-    with tempfile.TemporaryFile("w+", errors="replace") as output:
-        status = warm.playbook(process.Request(umask(), str(folder), command, environment), output.fileno(), timeout)
-        if status is not None:
-            output.seek(0)
-            return subprocess.CompletedProcess(["warm", *arguments], os.waitstatus_to_exitcode(status), output.read())
-    return installed(arguments, environment, {}, folder, timeout)
+    return warm.run([ANSIBLE_PLAYBOOK, *arguments], environment, folder, timeout) or installed(arguments, environment, {}, folder, timeout)
 
 
 def installed(arguments: Sequence[str], usual: Mapping[str, str], own: Mapping[str, str], folder: Path, timeout: float) -> subprocess.CompletedProcess[str]:
@@ -64,8 +63,17 @@ def installed(arguments: Sequence[str], usual: Mapping[str, str], own: Mapping[s
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Owner:
+    """A user who has a Python and a copy of this folder that they can read."""
+
+    user: pwd.struct_passwd
+    python: str
+    sources: Path
+
+
 class Warm:
-    """The processes. Each process of the tests has them once, and they end with it."""
+    """The processes. Each process of the tests has them once, and they end with it, or when they are closed."""
 
     _only: Warm | None = None
 
@@ -76,9 +84,16 @@ class Warm:
             cls._only = cls(environment)
         return cls._only
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], owner: Owner | None = None) -> None:
+        """For the user who runs the tests, or another one."""
         self.folder = Path(tempfile.mkdtemp(prefix="warm-ansible-"))
         (self.folder / "compiled").mkdir()
+        self.sources, self.python = (owner.sources, owner.python) if owner else (HERE, sys.executable)
+        self.identity: dict[str, Any] = {}
+        if owner:
+            self.identity = {"user": owner.user.pw_uid, "group": owner.user.pw_gid, "extra_groups": []}
+            for folder in (self.folder, self.folder / "compiled"):
+                os.chown(folder, owner.user.pw_uid, owner.user.pw_gid)
         self.processes: list[subprocess.Popen[bytes]] = []
         usual = {**environment, **self.handing_over(environment)}
         self.doors: dict[Settings, Path | None] = {settings(usual): self.folder / "playbooks"}
@@ -90,8 +105,12 @@ class Warm:
     def start(self, program: str, door: Path, environment: Mapping[str, str]) -> None:
         # A test's own variables, secrets among them, are not for processes that outlive it.
         kept = {**process.of_ansible(environment), MARK: str(self.folder)}
-        command = [sys.executable, HERE / f"{program}.py", door]
-        self.processes.append(subprocess.Popen(command, env=kept, stdin=subprocess.PIPE, start_new_session=True))
+        command = [self.python, self.sources / f"{program}.py", door]
+        self.processes.append(subprocess.Popen(command, env=kept, cwd=self.folder, stdin=subprocess.PIPE, start_new_session=True, **self.identity))
+
+    def close(self) -> None:
+        for each in self.processes:
+            each.communicate()
 
     def wait_for(self, *doors: Path) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -116,23 +135,32 @@ class Warm:
         path = [environment["PYTHONPATH"]] if environment.get("PYTHONPATH") else []
         return {
             "ANSIBLE_PIPELINING": environment.get("ANSIBLE_PIPELINING", "true"),
-            "PYTHONPATH": os.pathsep.join([*path, str(HERE / "site")]),
+            "PYTHONPATH": os.pathsep.join([*path, str(self.sources / "site")]),
             MARK: str(self.folder),
         }
 
-    def playbook(self, request: process.Request, output: int, timeout: float) -> int | None:
-        """How the run ended, as os.waitpid tells it; None where no process has its settings."""
-        door = self.door(request.environment)
+    def handing_all_over(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """What makes a fork of ansible-playbook itself too, typed by whoever has this environment."""
+        modules = self.handing_over(environment)
+        wanted = {**environment, **modules}
+        door = self.door(wanted) or self.door(wanted)  # it will not be the only one with these settings
+        return {**modules, PLAYBOOKS: str(door)}
+
+    def run(self, command: Sequence[str], environment: Mapping[str, str], folder: Path, timeout: float) -> subprocess.CompletedProcess[str] | None:
+        """A command of Ansible's, with both outputs in `stdout`; None where no process has its settings. Raises subprocess.TimeoutExpired."""
+        door = self.door(environment)
         if door is None:
             return None
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        try:
-            answer = process.ask(door, request, (nothing, output, output), timeout)
-        except TimeoutError:
-            raise subprocess.TimeoutExpired(list(request.arguments), timeout) from None
-        finally:
-            os.close(nothing)
-        return None if answer == process.UNFIT else int(answer)
+        with tempfile.TemporaryFile("w+", errors="replace") as output, open(os.devnull) as nothing:
+            request = process.Request(process.umask(), str(folder), command, environment)
+            try:
+                answer = process.ask(door, request, (nothing.fileno(), output.fileno(), output.fileno()), timeout)
+            except TimeoutError:
+                raise subprocess.TimeoutExpired(list(command), timeout) from None
+            if answer == process.UNFIT:
+                return None
+            output.seek(0)
+            return subprocess.CompletedProcess(["warm", *command[1:]], os.waitstatus_to_exitcode(int(answer)), output.read())
 
 
 Settings = frozenset[tuple[str, str]]
@@ -140,10 +168,3 @@ Settings = frozenset[tuple[str, str]]
 
 def settings(environment: Mapping[str, str]) -> Settings:
     return frozenset(process.of_ansible(environment).items())
-
-
-def umask() -> int:
-    """Only to be had by setting it."""
-    current = os.umask(0o077)
-    os.umask(current)
-    return current

@@ -7,7 +7,8 @@ Python imports this when it starts, before anything else. A process that is to b
 modules.py and waits for it. There, and wherever a module has to start by itself, its sources are compiled once for all of a test
 session: Ansible sends each module as a zip of sources, which Python otherwise compiles anew for every task.
 
-The folder that ``LITELLM_VIRTUAL_KEYS_WARM`` names holds the socket and the compiled code.
+The folder that ``LITELLM_VIRTUAL_KEYS_WARM`` names holds the socket and the compiled code. Where ``LITELLM_VIRTUAL_KEYS_PLAYBOOKS``
+names the socket of a process of playbooks.py, ansible-playbook hands its work over too.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
     from types import CodeType
 
 FOLDER = os.environ.get("LITELLM_VIRTUAL_KEYS_WARM", "")
+PLAYBOOKS = os.environ.get("LITELLM_VIRTUAL_KEYS_PLAYBOOKS", "")
 
 
-def hand_over() -> None:
-    """Be the module's stand-in: its files, its end. Returns when the module has to start by itself."""
+def hand_over(address: str, program: list[str]) -> None:
+    """Be the stand-in of a program: its files, its end. Returns when it has to start by itself."""
     import _socket
 
-    address = f"{FOLDER}/modules"
     try:
         if os.stat(address).st_uid != os.geteuid():
             return
@@ -38,7 +39,7 @@ def hand_over() -> None:
     umask = os.umask(0o077)
     os.umask(umask)
     environment = [name + b"=" + value for name, value in os.environb.items()]
-    arguments = [os.fsencode(argument) for argument in (sys.executable, *sys.orig_argv[1:])]
+    arguments = [os.fsencode(argument) for argument in program]
     fields = [b"%d" % umask, os.getcwdb(), b"%d" % len(arguments), *arguments, *environment]
     told = b"\0".join(fields)
     files = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
@@ -54,39 +55,40 @@ def hand_over() -> None:
     os._exit(status)
 
 
-def with_a_memory(compile_source: Callable[[str, bytes], CodeType]) -> Callable[[str, bytes], CodeType]:
-    """A compiler (name, source) that compiles the same source once for all processes."""
+def remembered(told: bytes, make: Callable[[], CodeType]) -> CodeType:
+    """The code that is made of what is told, made once for all processes."""
     import hashlib
     import marshal
 
-    def compiled(name: str, source: bytes) -> CodeType:
-        kept = f"{FOLDER}/compiled/{hashlib.sha256(source).hexdigest()}"
-        try:
-            with open(kept, "rb") as file:
-                return marshal.loads(file.read())  # ten times as fast as load
-        except OSError:
-            pass
-        code = compile_source(name, source)
-        unfinished = f"{kept}.{os.getpid()}"
-        try:
-            with open(unfinished, "xb") as file:
-                marshal.dump(code, file)
-            os.replace(unfinished, kept)
-        except OSError:
-            pass  # another user may have no right to the folder
-        return code
-
-    return compiled
+    kept = f"{FOLDER}/compiled/{hashlib.sha256(told).hexdigest()}"
+    try:
+        with open(kept, "rb") as file:
+            return marshal.loads(file.read())  # ten times as fast as load
+    except OSError:
+        pass
+    code = make()
+    unfinished = f"{kept}.{os.getpid()}"
+    try:
+        with open(unfinished, "xb") as file:
+            marshal.dump(code, file)
+        os.replace(unfinished, kept)
+    except OSError:
+        pass  # another user may have no right to the folder
+    return code
 
 
 def compile_once() -> None:
     import zipimport
 
-    zipimport._compile_source = with_a_memory(zipimport._compile_source)
+    anew = zipimport._compile_source
+    zipimport._compile_source = lambda name, source: remembered(source, lambda: anew(name, source))
 
 
 if FOLDER:
+    programs = [os.path.basename(argument) for argument in sys.orig_argv[1:]]
     # A module is a file of Ansible's, or, with pipelining, comes from standard input to a Python without arguments.
-    if [os.path.basename(argument).partition("_")[0] for argument in sys.orig_argv[1:]] in (["AnsiballZ"], []):
-        hand_over()
+    if not programs or [program.partition("_")[0] for program in programs] == ["AnsiballZ"]:
+        hand_over(f"{FOLDER}/modules", [sys.executable, *sys.orig_argv[1:]])
+    elif PLAYBOOKS and programs[0] == "ansible-playbook":
+        hand_over(PLAYBOOKS, sys.orig_argv[1:])
     compile_once()

@@ -678,4 +678,4 @@ class LifeOfALab(RuleBasedStateMachine):
 
 
 TestLifeOfALab = LifeOfALab.TestCase
-TestLifeOfALab.settings = settings(max_examples=200, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+TestLifeOfALab.settings = settings(max_examples=100, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

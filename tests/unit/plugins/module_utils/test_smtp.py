@@ -100,7 +100,7 @@ def run(script: list[str], mails: int, retries: int) -> tuple[ScriptedServer, li
     return scripted, outcomes, pauses
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(STEPS), min_size=1, max_size=40), st.integers(0, 8), st.integers(0, 4))
 def test_sending_ends_within_its_bounds_and_tells_the_truth(script: list[str], mails: int, retries: int) -> None:
     scripted, outcomes, pauses = run(script, mails, retries)

@@ -211,7 +211,7 @@ def exactly(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("dumper", [yaml.CSafeDumper, yaml.SafeDumper])
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @example(data={"a": "\x00 \x1b \ufffe", "{{ b }}": "{{ c }}"})
 @given(data=st.dictionaries(NAMES, VALUES, max_size=5))
 def test_values_survive_yaml(monkeypatch: pytest.MonkeyPatch, dumper: Any, data: dict[str, Any]) -> None:

@@ -56,7 +56,7 @@ def test_there_is_more_than_one_shell() -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @example(url="'", key="$(touch ran)", models=["`touch ran`", "\n"])
 @example(url="a\n'\n", key="{{ nobody }} {% raw %}", models=["\\", "ü \U0001f600"])
 @example(url="['a']", key="{'a': 1}", models=["True"])

@@ -15,7 +15,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_records i
 from hypothesis import HealthCheck, given, settings
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(lives())
 def test_a_record_survives_being_written_and_read(record: Record) -> None:
     assert document.load(json.loads(json.dumps(document.dump(record)))) == record

@@ -42,7 +42,7 @@ def with_key() -> Record:
 
 
 # ------------------------------------------------------------------------------------------------------ properties
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(wishes(), st.lists(changes(), max_size=12))
 def test_no_sequence_of_changes_leads_to_an_illegal_state(wish: Record, sequence: list[Change]) -> None:
     record = wish
@@ -62,7 +62,7 @@ def test_no_sequence_of_changes_leads_to_an_illegal_state(wish: Record, sequence
         assert not record.progress.minted_at or record.state == APPROVED
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(lives(), changes())
 def test_a_change_that_is_made_again_after_a_lost_answer_does_no_harm(record: Record, change: Change) -> None:
     try:

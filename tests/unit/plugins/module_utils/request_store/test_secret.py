@@ -41,7 +41,7 @@ def stored(record: Record) -> dict[str, Any]:
     return secret.create(record, "llm-keys")
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(lives())
 def test_a_record_survives_being_made_as_a_secret_and_read(record: Record) -> None:
     made = json.loads(json.dumps(stored(record)))
