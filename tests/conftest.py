@@ -23,7 +23,7 @@ MOST_WORKERS = 4
 """Each has a LiteLLM, a PostgreSQL and a Kubernetes API, which is more than a gigabyte."""
 WAITING_WORKERS = 1
 """How many more there are than cores: tests wait, for servers to start and for clocks to go on. On two cores 95 % are in use with it."""
-SECONDS = {"vendor_gateway": 4.0, "playbook": 4.0, "lab": 4.0, "bastion": 4.0, "live": 1.0, "gateway": 1.0, "kube": 1.0}
+SECONDS = {"vendor_gateway": 4.0, "playbook": 4.0, "lab": 4.0, "bastion": 4.0, "live": 1.0, "gateway": 1.0, "kube": 1.0, "inventory": 1.0}
 """What a test that uses one of these fixtures takes, to put files into order; the greatest counts."""
 SCENARIO_SECONDS = 60.0
 SLOWEST_FILES = 10

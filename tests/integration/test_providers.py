@@ -246,3 +246,11 @@ def test_the_key_of_a_vendor_stays_hidden_when_the_vendor_refuses_it(vendor_gate
     assert calls and not answer.ok
     assert all(vendor_gateway.vendors.all[vendor].key in call.raw and people.values[1] not in call.raw for call in calls)
     assert vendor_gateway.vendors.all[vendor].key not in f"{answer.headers}{answer.text}"
+
+
+def test_the_gateway_asks_nobody_but_the_vendors(vendor_gateway: VendorGateway, people: Class) -> None:
+    """LiteLLM counts tokens itself where a vendor does not, and would fetch Llama's tokenizer from Hugging Face to do so."""
+    body = {"model": "meta-llama/Llama-3.3-70B-Instruct", "messages": SAY_HELLO, "stream": True}
+    answer = post(people, "/v1/chat/completions", body, {"Authorization": f"Bearer {people.values[1]}"})
+    assert answer.ok and "usage" not in answer.text, "the stand-in counts nothing while it streams"
+    assert "huggingface.co" not in (vendor_gateway.gateway.dir / "log" / "litellm.log").read_text()
