@@ -47,7 +47,8 @@ if way == "die":
 mask = os.umask(0)
 parent = open(f"/proc/{os.getppid()}/cmdline").read()
 module.exit_json(
-    told=f"{mask:o} {os.getcwd()} {os.environ['SAID']} {len(sys.argv)} {module.from_json(sys.stdin.read() or '0')}", forked="modules.py" in parent
+    told=f"{mask:o} {os.getcwd()} {os.environ['SAID']} {len(sys.argv)} {module.from_json(sys.stdin.read() or '0')} {os.environ['ODD']}",
+    forked="modules.py" in parent,
 )
 """
 MODULE_PLAY = """
@@ -56,6 +57,8 @@ MODULE_PLAY = """
   tasks:
     - probe:
         way: "{{ way }}"
+      environment:
+        ODD: "it's $HOME = 1 && x"
       register: probed
     - ansible.builtin.debug:
         msg: "{{ probed.told }} forked={{ probed.forked }}"
@@ -118,7 +121,7 @@ def test_a_module_finds_its_surroundings(probe: Path, playbook: Playbooks, own: 
         output = playbook(probe, {"way": "tell"}, environment={"SAID": "hello", **own}).output
     finally:
         os.umask(before)
-    assert f"27 {probe.parent} hello 1 0 forked={own.keys() <= {'ANSIBLE_FORKS', 'ANSIBLE_PIPELINING'}}" in output
+    assert f"27 {probe.parent} hello 1 0 it's $HOME = 1 && x forked={own.keys() <= {'ANSIBLE_FORKS', 'ANSIBLE_PIPELINING'}}" in output
 
 
 @pytest.mark.parametrize(("way", "said"), [("raise", "as asked"), ("die", '"rc": 137')])

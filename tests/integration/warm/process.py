@@ -4,8 +4,7 @@
 """A process that has imported what many runs need, and forks for each of them: playbooks.py and modules.py are two.
 
 Who wants a run connects to the process's socket, sends a `Request` and the run's three standard files, and reads how it
-ended, in the words of os.waitpid, or `UNFIT`. Whoever closes the connection before that, or their side of
-it, kills the run.
+ended, in the words of os.waitpid, or `UNFIT`. Whoever closes the connection before that, or their side of it, kills the run.
 """
 
 from __future__ import annotations
@@ -126,8 +125,9 @@ class Server:
         """Kill the run of a caller that has gone, or has closed its side."""
         self._events.unregister(caller)
         del self._runs[caller]
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+        for kill in (os.killpg, os.kill):  # it may not lead its group yet
+            with contextlib.suppress(ProcessLookupError):
+                kill(pid, signal.SIGKILL)
 
     def _tell(self, pid: int, pidfd: int, caller: socket.socket) -> None:
         """Tell the caller how its run ended."""
@@ -162,24 +162,12 @@ def serve(address: str, fits: Callable[[Request], bool], run: Callable[[Request]
 
 def _become(request: Request, files: Sequence[int], run: Callable[[Request], None]) -> NoReturn:
     """The program that was asked for."""
-    gc.disable()  # it ends before there is much
-    atexit._clear()  # what the waiting process wants done at its end is not for its forks to do
-    os.setsid()
-    os.umask(request.umask)
-    os.environ.clear()
-    os.environ.update(request.environment)
-    if mounts := request.environment.get(MOUNTS):
-        with open(mounts) as namespace:
-            if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNS):
-                os.write(files[2], f"{mounts} cannot be entered: {os.strerror(ctypes.get_errno())}\n".encode())
-                os._exit(1)
-    os.chdir(request.folder)
-    tempfile.tempdir = None
-    for source, target in zip(files, range(3), strict=True):
-        os.dup2(source, target)
-        os.close(source)
     code: object = 1
     try:
+        for source, target in zip(files, range(3), strict=True):
+            os.dup2(source, target)
+            os.close(source)
+        _settle(request)
         run(request)
         code = 0
     except SystemExit as end:
@@ -192,6 +180,22 @@ def _become(request: Request, files: Sequence[int], run: Callable[[Request], Non
             with contextlib.suppress(OSError):
                 stream.flush()
         os._exit(code if isinstance(code, int) else 1 if code else 0)
+
+
+def _settle(request: Request) -> None:
+    """Take over the surroundings of the caller."""
+    gc.disable()  # it ends before there is much
+    atexit._clear()  # what the waiting process wants done at its end is not for its forks to do
+    os.setsid()
+    os.umask(request.umask)
+    os.environ.clear()
+    os.environ.update(request.environment)
+    if mounts := request.environment.get(MOUNTS):
+        with open(mounts) as namespace:
+            if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNS):
+                raise OSError(ctypes.get_errno(), f"{mounts} cannot be entered")
+    os.chdir(request.folder)
+    tempfile.tempdir = None
 
 
 def send(caller: socket.socket, address: Path, request: Request, files: tuple[int, int, int]) -> None:

@@ -39,7 +39,7 @@ def compile_once(remembered: Callable[[bytes, Callable[[], CodeType]], CodeType]
         return repr([kind, source, syntax, sorted(self.extensions), bool(compiling and compiling.escape_backslashes)]).encode()
 
     def compile_template(self: Any, source: Any, *further: Any, **named: Any) -> Any:
-        if type(self) is environment and isinstance(source, str) and not further and not named:
+        if isinstance(source, str) and not further and not named:
             return remembered(told(self, "template", str(source)), lambda: compile_anew(self, source))
         code = compile_anew(self, source, *further, **named)
         made[:] = [code]
