@@ -23,11 +23,11 @@ from gateway_fixtures import ANSIBLE_ENVIRONMENT
 class ModuleProcess:
     """A module that has been started."""
 
-    def __init__(self, name: str, arguments: Mapping[str, Any], folder: Path, *, no_log: bool = True) -> None:
+    def __init__(self, name: str, arguments: Mapping[str, Any], folder: Path) -> None:
         """The arguments travel in a private file below the folder, as they do with Ansible."""
         handle, file = tempfile.mkstemp(dir=folder, suffix=".json")
         with os.fdopen(handle, "w") as told:
-            told.write(payload(arguments, check=False, diff=False, no_log=no_log))
+            told.write(payload(arguments, check=False, diff=False, no_log=True))
         usual = {**os.environ, **ANSIBLE_ENVIRONMENT}
         warm = runner.Warm.of(usual)
         environment = {**usual, **warm.handing_over(usual)}

@@ -39,8 +39,9 @@ def import_what_playbooks_import() -> None:
 
 if __name__ == "__main__":
     import_what_playbooks_import()
-    templates.compile_once(importlib.import_module("sitecustomize").remembered)
-    local_modules.go_straight_to(Path(os.environ["LITELLM_VIRTUAL_KEYS_WARM"], "modules"))
+    memory = importlib.import_module("sitecustomize")
+    templates.compile_once(memory.remembered)
+    local_modules.go_straight_to(Path(memory.FOLDER, "modules"))
     own = of_ansible(os.environ)
     serve(sys.argv[1], lambda request: of_ansible(request.environment) == own, run)
     shutil.rmtree(Path(sys.argv[1]).parent, ignore_errors=True)
