@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils.printable import printable
+from ..module_utils.common.printable import printable
 from ..plugin_utils.approval import context as contexts
 from ..plugin_utils.approval import loader
 from ..plugin_utils.approval.chain import Chain, Outcome

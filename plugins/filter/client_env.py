@@ -69,7 +69,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.client_env import variables
+
+from ..module_utils.delivery.client_env import variables
 
 
 def client_env(value: str, url: str, vendors: Sequence[str] | None = None, paths: Mapping[str, str] | None = None) -> dict[str, str]:

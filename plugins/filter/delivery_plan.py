@@ -84,7 +84,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils import delivery
+
+from ..plugin_utils import delivery
 
 
 def delivery_plan(keys: Sequence[Mapping[str, Any]], **settings: Any) -> dict[str, Any]:

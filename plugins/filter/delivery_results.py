@@ -52,7 +52,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils import delivery
+
+from ..plugin_utils import delivery
 
 
 def delivery_results(parcels: Sequence[Mapping[str, Any]], method: str, outcome: Mapping[str, Any], done: str = delivery.DELIVERED) -> list[dict[str, Any]]:

@@ -119,7 +119,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils import request_pass as steps
+
+from ..plugin_utils import request_pass as steps
 
 STEPS: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "keys": lambda requests, *, packages, lifetime: steps.keys(requests, packages, lifetime),

@@ -49,7 +49,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.client_env import env_file
+
+from ..module_utils.delivery.client_env import env_file
 
 
 def to_env_file(variables: Mapping[str, str], comments: Sequence[str] = ()) -> str:

@@ -65,7 +65,8 @@ from datetime import date
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.usage_chart import columns
+
+from ..plugin_utils.usage_chart import columns
 
 
 def usage_chart(rows: Sequence[Mapping[str, Any]], since: str, until: str, series: str = "model", measure: str = "cost") -> dict[str, Any]:

@@ -49,7 +49,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.usage import KeyNotes, Sums
+
+from ..module_utils.usage.tables import KeyNotes, Sums
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

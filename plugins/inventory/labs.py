@@ -83,15 +83,12 @@ from ansible.errors import AnsibleParserError
 from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import errors
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import GATEWAY_SPEC, connection_of
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.client import (
-    REQUESTS_ERROR,
-    Client,
-    Connection,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet import LabSummary, summaries
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import Gateway
+
+from ..module_utils.fleet.labs import LabSummary, summaries
+from ..module_utils.keys.api import Gateway
+from ..module_utils.litellm import errors
+from ..module_utils.litellm.client import REQUESTS_ERROR, Client, Connection
+from ..module_utils.litellm.options import GATEWAY_SPEC, connection_of
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):

@@ -47,7 +47,8 @@ from typing import Any
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils import options
+
+from ..plugin_utils import options
 
 SUFFIXES = (".crt", ".pem")
 PEM = re.compile(r"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.+?-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.DOTALL)

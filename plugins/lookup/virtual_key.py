@@ -82,8 +82,10 @@ from typing import Any
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive, limits, naming
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils import options
+
+from ..module_utils.common import names
+from ..module_utils.keys import derive, limits
+from ..plugin_utils import options
 
 
 class LookupModule(LookupBase):
@@ -94,10 +96,10 @@ class LookupModule(LookupBase):
             options.check_names(kwargs, ("guid", "generation", "secret", "api_key", "master_key"))
             secret = self._secret()
             if guid:
-                lab = naming.lab_alias(naming.check_guid(guid))
-                aliases = [naming.user_alias(lab, naming.check_user(str(user))) for user in terms] or [lab]
+                lab = names.lab_alias(names.check_guid(guid))
+                aliases = [names.user_alias(lab, names.check_user(str(user))) for user in terms] or [lab]
             else:
-                aliases = [naming.check_alias(str(alias)) for alias in terms]
+                aliases = [names.check_alias(str(alias)) for alias in terms]
             if not aliases:
                 raise ValueError("neither an alias nor guid is given; name the keys whose values are wanted.")
             return [derive.value(secret, alias, self.get_option("generation")) for alias in aliases]

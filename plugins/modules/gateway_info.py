@@ -60,11 +60,8 @@ status:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
-    GATEWAY_SPEC,
-    open_gateway,
-    run,
-)
+
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, run
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:

@@ -110,18 +110,13 @@ from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import limits
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
-    GATEWAY_SPEC,
-    open_gateway,
-    result_for,
-    run,
-    take_known_values,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey, WantedKey
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import derivable
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import Reconciler
+
+from ..module_utils.keys import limits
+from ..module_utils.keys.key import LiveKey, WantedKey
+from ..module_utils.keys.lab import Lab
+from ..module_utils.keys.plan import derivable
+from ..module_utils.keys.reconcile import Reconciler
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, result_for, run, take_known_values
 
 
 def adopt(module: AnsibleModule) -> dict[str, Any]:

@@ -130,7 +130,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import client_env, private_file
+
+from ..module_utils.common import private_file
+from ..module_utils.delivery import client_env
 
 
 def content(file: Mapping[str, Any], params: Mapping[str, Any]) -> bytes:

@@ -301,8 +301,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import email_address, mail, smtp
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.printable import printable
+
+from ..module_utils.common import email_address
+from ..module_utils.common.printable import printable
+from ..module_utils.delivery import mail, smtp
 
 _STATUSES = (smtp.SENT, smtp.REFUSED, smtp.FAILED, "planned")
 _LARGEST_TEMPLATE = 1_000_000

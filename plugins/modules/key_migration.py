@@ -208,21 +208,11 @@ status:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import limits
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
-    GATEWAY_SPEC,
-    open_gateway,
-    run,
-    take_known_values,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.migrate import (
-    Failed,
-    Migration,
-    Report,
-    Scope,
-    result_of,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import Reconciler
+
+from ..module_utils.keys import limits
+from ..module_utils.keys.reconcile import Reconciler
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, run, take_known_values
+from ..module_utils.migration.reconcile import Failed, Migration, Report, Scope, result_of
 
 TARGET_SPEC: dict[str, dict[str, Any]] = {
     **{name: GATEWAY_SPEC[name] for name in ("validate_certs", "ca_path", "client_cert", "client_key")},

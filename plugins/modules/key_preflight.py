@@ -169,18 +169,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive, durations, errors, limits, preflight
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
-    GATEWAY_SPEC,
-    open_gateway,
-    run,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.gateway import Catalogue
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import Gateway
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import derivable
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.preflight import Model, Needs, Reason, Trial
+
+from ..module_utils.catalogue.api import Catalogue
+from ..module_utils.common import durations
+from ..module_utils.fleet import preflight
+from ..module_utils.fleet.preflight import Model, Needs, Reason, Trial
+from ..module_utils.keys import derive, limits
+from ..module_utils.keys.api import Gateway
+from ..module_utils.keys.key import LiveKey
+from ..module_utils.keys.lab import Lab
+from ..module_utils.keys.plan import derivable
+from ..module_utils.litellm import errors
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, run
 
 
 def needs_of(params: Mapping[str, Any]) -> Needs:

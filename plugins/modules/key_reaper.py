@@ -261,28 +261,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import durations, errors, limits, naming
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.address import without_secrets
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
-    GATEWAY_SPEC,
-    open_gateway,
-    run,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet import by_lab
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import PAGE_SIZE, Gateway
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import searches
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.live_labs import Source
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.orphan import ORPHAN
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import Plan
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reaper import (
-    Living,
-    Reaping,
-    Rules,
-    Stage,
-    Verdict,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import Outcome, Reconciler, diff_of
+
+from ..module_utils.common import durations, names
+from ..module_utils.common.address import without_secrets
+from ..module_utils.fleet.labs import by_lab
+from ..module_utils.fleet.live_labs import Source
+from ..module_utils.fleet.verdicts import Living, Reaping, Rules, Stage, Verdict
+from ..module_utils.keys import limits
+from ..module_utils.keys.api import PAGE_SIZE, Gateway
+from ..module_utils.keys.key import LiveKey
+from ..module_utils.keys.lab import searches
+from ..module_utils.keys.orphan import ORPHAN
+from ..module_utils.keys.plan import Plan
+from ..module_utils.keys.reconcile import Outcome, Reconciler, diff_of
+from ..module_utils.litellm import errors
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, run
 
 NOTHING = Outcome(Plan(keys=[]))
 
@@ -336,7 +329,7 @@ def reap(module: AnsibleModule) -> dict[str, Any]:
     gateway = open_gateway(module)
     guids = source.load()
     gateway.check_admin()
-    rows = gateway.keys_like(naming.ALIAS_PREFIX, thorough=True)
+    rows = gateway.keys_like(names.ALIAS_PREFIX, thorough=True)
     reaping = Reaping.of(rows, Living.of(guids), rules, gateway.client.now())
     if stage is Stage.REPORT:
         try:
@@ -389,7 +382,7 @@ def as_they_are(gateway: Gateway, rows: Iterable[LiveKey], reaping: Reaping) -> 
     """The keys of the labs of `rows`, read again: lab by lab, or all at once when that takes fewer calls. Raises GatewayError."""
     parts = [part for keys in by_lab(rows, reaping.rules.user_base).values() for part in searches({row.alias for row in keys})]
     if len(parts) * PAGE_SIZE > reaping.fleet:
-        return gateway.keys_like(naming.ALIAS_PREFIX, thorough=True)
+        return gateway.keys_like(names.ALIAS_PREFIX, thorough=True)
     found: dict[str, LiveKey] = {}
     for result in gateway.each(lambda part: gateway.keys_like(part, thorough=True), parts):
         if isinstance(result, errors.GatewayError):

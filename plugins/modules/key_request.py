@@ -242,12 +242,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.request_store import document
-from ..module_utils.request_store import record as records
-from ..module_utils.request_store.arguments import STORE_SPEC, acting_user, difference, now, open_store, run
-from ..module_utils.request_store.base import Store, Transition
-from ..module_utils.request_store.errors import Missing
-from ..module_utils.request_store.record import APPROVED, DENIED, Record
+from ..module_utils.key_requests import document
+from ..module_utils.key_requests import record as records
+from ..module_utils.key_requests.base import Store, Transition
+from ..module_utils.key_requests.errors import Missing
+from ..module_utils.key_requests.options import STORE_SPEC, acting_user, difference, now, open_store, run
+from ..module_utils.key_requests.record import APPROVED, DENIED, Record
 
 WISH = ("email", "package", "guid", "user", "purpose", "duration")
 

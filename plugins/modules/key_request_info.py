@@ -84,13 +84,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import email_address
-from ..module_utils.request_store import document
-from ..module_utils.request_store import record as records
-from ..module_utils.request_store.arguments import STORE_SPEC, now, open_store, run
-from ..module_utils.request_store.base import Listing, SetAside, Store
-from ..module_utils.request_store.errors import Broken, Missing
-from ..module_utils.request_store.record import Record
+from ..module_utils.common import email_address
+from ..module_utils.key_requests import document
+from ..module_utils.key_requests import record as records
+from ..module_utils.key_requests.base import Listing, SetAside, Store
+from ..module_utils.key_requests.errors import Broken, Missing
+from ..module_utils.key_requests.options import STORE_SPEC, now, open_store, run
+from ..module_utils.key_requests.record import Record
 
 STATE_OF = {"pending": records.PENDING, "review": records.IN_REVIEW, "approved": records.APPROVED, "denied": records.DENIED}
 

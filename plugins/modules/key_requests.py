@@ -147,13 +147,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import durations
-from ..module_utils.request_store import document
-from ..module_utils.request_store import record as records
-from ..module_utils.request_store.arguments import STORE_SPEC, difference, now, open_store, run
-from ..module_utils.request_store.base import Outcome, Store
-from ..module_utils.request_store.errors import Broken, Missing, Refused
-from ..module_utils.request_store.record import APPROVED, DENIED, IN_REVIEW, PENDING, Change, Record
+from ..module_utils.common import durations
+from ..module_utils.key_requests import document
+from ..module_utils.key_requests import record as records
+from ..module_utils.key_requests.base import Outcome, Store
+from ..module_utils.key_requests.errors import Broken, Missing, Refused
+from ..module_utils.key_requests.options import STORE_SPEC, difference, now, open_store, run
+from ..module_utils.key_requests.record import APPROVED, DENIED, IN_REVIEW, PENDING, Change, Record
 
 DECISIONS = {"approve": APPROVED, "deny": DENIED, "review": IN_REVIEW}
 ONE_BY_ONE = 5  # up to so many requests are read alone, more than that with one listing

@@ -160,26 +160,27 @@ status:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import GATEWAY_SPEC, run
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue import arguments, plan
+
+from ..module_utils.catalogue import options, plan
+from ..module_utils.litellm.options import GATEWAY_SPEC, run
 
 
 def manage(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     scope = plan.Scope(params["set_name"])
     if params["state"] == "absent":
-        unwanted = [arguments.unwanted_model(params)]
-        return arguments.apply(module, [], lambda _prints: lambda live: plan.plan_deletion(unwanted, live, scope))
-    wanted = arguments.wanted_model(params, scope.set_name)
-    return arguments.apply(module, [wanted], lambda prints: lambda live: plan.make_plan([wanted], live, prints, scope))
+        unwanted = [options.unwanted_model(params)]
+        return options.apply(module, [], lambda _prints: lambda live: plan.plan_deletion(unwanted, live, scope))
+    wanted = options.wanted_model(params, scope.set_name)
+    return options.apply(module, [wanted], lambda prints: lambda live: plan.make_plan([wanted], live, prints, scope))
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **GATEWAY_SPEC,
-            **arguments.SET_SPEC,
-            **arguments.MODEL_SPEC,
+            **options.SET_SPEC,
+            **options.MODEL_SPEC,
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },

@@ -115,9 +115,10 @@ calls:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import GATEWAY_SPEC, open_gateway, run
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.gateway import Catalogue
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.reconcile import describe
+
+from ..module_utils.catalogue.api import Catalogue
+from ..module_utils.catalogue.reconcile import describe
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, run
 
 
 def look_up(module: AnsibleModule) -> dict[str, Any]:

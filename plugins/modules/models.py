@@ -184,22 +184,23 @@ status:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import GATEWAY_SPEC, run
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue import arguments, plan
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import Kind, Wanted
+
+from ..module_utils.catalogue import options, plan
+from ..module_utils.catalogue.entry import Kind, Wanted
+from ..module_utils.litellm.options import GATEWAY_SPEC, run
 
 
 def wanted_of(params: dict[str, Any]) -> list[Wanted]:
-    models = [arguments.wanted_model(model, params["set_name"]) for model in params["models"] or []]
-    return [arguments.wanted_credential(credential, params["set_name"]) for credential in params["credentials"] or []] + models
+    models = [options.wanted_model(model, params["set_name"]) for model in params["models"] or []]
+    return [options.wanted_credential(credential, params["set_name"]) for credential in params["credentials"] or []] + models
 
 
 def unwanted_of(params: dict[str, Any]) -> list[plan.Unwanted] | None:
     """None for everything of the set."""
     if params["models"] is None and params["credentials"] is None:
         return None
-    models = [arguments.unwanted_model(model) for model in params["models"] or []]
-    return models + [arguments.unwanted_credential(credential) for credential in params["credentials"] or []]
+    models = [options.unwanted_model(model) for model in params["models"] or []]
+    return models + [options.unwanted_credential(credential) for credential in params["credentials"] or []]
 
 
 def manage(module: AnsibleModule) -> dict[str, Any]:
@@ -207,12 +208,12 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
     given = frozenset(kind for kind in Kind if params[f"{kind}s"] is not None)
     if params["state"] == "absent":
         scope, unwanted = plan.Scope(params["set_name"]), unwanted_of(params)
-        return arguments.apply(module, [], lambda _prints: lambda live: plan.plan_deletion(unwanted, live, scope))
+        return options.apply(module, [], lambda _prints: lambda live: plan.plan_deletion(unwanted, live, scope))
     if not given:
         raise ValueError("neither models nor credentials is given; give one of them.")
     wanted = wanted_of(params)
     scope = plan.Scope(params["set_name"], exact=given if params["state"] == "exact" else frozenset())
-    return arguments.apply(module, wanted, lambda prints: lambda live: plan.make_plan(wanted, live, prints, scope))
+    return options.apply(module, wanted, lambda prints: lambda live: plan.make_plan(wanted, live, prints, scope))
 
 
 def main() -> None:
@@ -220,9 +221,9 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **GATEWAY_SPEC,
-            **arguments.SET_SPEC,
-            "models": {"type": "list", "elements": "dict", "options": {**name, **arguments.MODEL_SPEC}},
-            "credentials": {"type": "list", "elements": "dict", "no_log": False, "options": {**name, **arguments.CREDENTIAL_SPEC}},
+            **options.SET_SPEC,
+            "models": {"type": "list", "elements": "dict", "options": {**name, **options.MODEL_SPEC}},
+            "credentials": {"type": "list", "elements": "dict", "no_log": False, "options": {**name, **options.CREDENTIAL_SPEC}},
             "state": {"type": "str", "choices": ["present", "exact", "absent"], "default": "present"},
         },
         supports_check_mode=True,

@@ -118,14 +118,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import private_file
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import receipt as receipts
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
-    GATEWAY_SPEC,
-    open_gateway,
-    run,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab
+
+from ..module_utils.common import private_file
+from ..module_utils.keys.lab import Lab
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, run
+from ..module_utils.usage import receipt as receipts
 
 
 def leave(module: AnsibleModule) -> dict[str, Any]:

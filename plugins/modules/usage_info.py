@@ -200,22 +200,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import errors, usage
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
-    GATEWAY_SPEC,
-    open_gateway,
-    refuse_empty,
-    run,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import Gateway
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.usage import KeyNotes
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.usage_reader import (
-    read_book,
-    read_notes,
-    rows_of_lab,
-)
+
+from ..module_utils.keys.api import Gateway
+from ..module_utils.keys.key import LiveKey
+from ..module_utils.keys.lab import Lab
+from ..module_utils.litellm import errors
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, refuse_empty, run
+from ..module_utils.usage import tables
+from ..module_utils.usage.api import read_book, read_notes, rows_of_lab
+from ..module_utils.usage.tables import KeyNotes
 
 
 def condition_of(params: Mapping[str, Any], tokens: set[str] | None) -> Callable[[KeyNotes], bool]:
@@ -237,13 +230,13 @@ def condition_of(params: Mapping[str, Any], tokens: set[str] | None) -> Callable
 def look_up(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     refuse_empty(params, ("alias", "owner", "team_id", "package", "model"))
-    tables = usage.parse_tables(params["by"])
+    groupings = tables.parse_tables(params["by"])
     if params["near_budget"] is not None and not 0 <= params["near_budget"] <= 1000:
         raise ValueError(f"near_budget is {params['near_budget']}; give a percentage from 0 to 1000.")
     lab = Lab.from_params(params) if params["guid"] is not None else None
     gateway = open_gateway(module)
     try:
-        return report(gateway, params, tables, lab)
+        return report(gateway, params, groupings, lab)
     except errors.NoDatabase as error:
         raise errors.NoDatabase(
             f"usage is kept in the gateway's database, and the gateway at {gateway.client.connection.base} has none that works;"
@@ -253,12 +246,12 @@ def look_up(module: AnsibleModule) -> dict[str, Any]:
         ) from None
 
 
-def report(gateway: Gateway, params: Mapping[str, Any], tables: Mapping[str, Sequence[str]], lab: Lab | None) -> dict[str, Any]:
+def report(gateway: Gateway, params: Mapping[str, Any], groupings: Mapping[str, Sequence[str]], lab: Lab | None) -> dict[str, Any]:
     """Read and group. Raises GatewayError, ValueError."""
     gateway.check_admin()
     percent = params["near_budget"]
     now = gateway.client.now()
-    days = usage.days(params["since"], params["until"] or "", now)
+    days = tables.days(params["since"], params["until"] or "", now)
 
     living: list[LiveKey] = []
     known: list[KeyNotes] = []
@@ -280,14 +273,14 @@ def report(gateway: Gateway, params: Mapping[str, Any], tables: Mapping[str, Seq
 
     result = {
         "changed": False,
-        "usage": {name: usage.table(book, notes, by, keeps) for name, by in tables.items()},
-        "total": usage.total(book, notes, keeps).to_result(),
+        "usage": {name: tables.table(book, notes, by, keeps) for name, by in groupings.items()},
+        "total": tables.total(book, notes, keeps).to_result(),
         "since": days.first.isoformat(),
         "until": days.last.isoformat(),
     }
     if percent is not None:
         wanted = [row for row in living if matches(KeyNotes.of_row(row, deleted=False))]
-        result["near_budget"] = usage.near_budget(wanted, percent, now)
+        result["near_budget"] = tables.near_budget(wanted, percent, now)
     return {**result, "calls": gateway.client.calls}
 
 

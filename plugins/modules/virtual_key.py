@@ -156,18 +156,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import limits, naming
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
-    GATEWAY_SPEC,
-    open_gateway,
-    result_for,
-    run,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import Gateway
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab, NoSuchLab
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import home
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import Reconciler
+
+from ..module_utils.common import names
+from ..module_utils.keys import limits
+from ..module_utils.keys.api import Gateway
+from ..module_utils.keys.key import LiveKey
+from ..module_utils.keys.lab import Lab, NoSuchLab
+from ..module_utils.keys.plan import home
+from ..module_utils.keys.reconcile import Reconciler
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, result_for, run
 
 
 def find(gateway: Gateway, params: dict[str, Any]) -> list[LiveKey]:
@@ -180,7 +177,7 @@ def find(gateway: Gateway, params: dict[str, Any]) -> list[LiveKey]:
 def check_names(params: dict[str, Any]) -> None:
     """Raises ValueError unless alias or key id names one key: to LiteLLM an empty name means every key."""
     if params["alias"] is not None:
-        naming.check_alias(params["alias"])
+        names.check_alias(params["alias"])
     elif not re.fullmatch("[0-9a-f]{64}", params["key_id"]):
         raise ValueError("key_id is not the SHA-256 of a key, 64 hexadecimal digits; look it up with virtual_key_info.")
 

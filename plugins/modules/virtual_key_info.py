@@ -174,16 +174,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import durations
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
-    GATEWAY_SPEC,
-    open_gateway,
-    refuse_empty,
-    run,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import describe
+
+from ..module_utils.common import durations
+from ..module_utils.keys.key import LiveKey
+from ..module_utils.keys.lab import Lab
+from ..module_utils.keys.reconcile import describe
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, refuse_empty, run
 
 
 def filters_of(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -313,16 +313,11 @@ status:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import lab as labs
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import limits
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.arguments import (
-    GATEWAY_SPEC,
-    open_gateway,
-    result_for,
-    run,
-    take_known_values,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import Reconciler
+
+from ..module_utils.keys import lab as labs
+from ..module_utils.keys import limits
+from ..module_utils.keys.reconcile import Reconciler
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, result_for, run, take_known_values
 
 
 def manage(module: AnsibleModule) -> dict[str, Any]:

@@ -19,10 +19,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..module_utils import client_env, derive
-from ..module_utils.errors import redact
-from ..module_utils.mail import KINDS, LANGUAGES, Notice
-from ..module_utils.printable import printable
+from ..module_utils.common.printable import printable
+from ..module_utils.delivery import client_env
+from ..module_utils.delivery.mail import KINDS, LANGUAGES, Notice
+from ..module_utils.keys import derive
+from ..module_utils.litellm.errors import redact
 
 KUBERNETES_SECRET, MAIL, ENV_FILE, AGNOSTICD = METHODS = ("kubernetes_secret", "mail", "env_file", "agnosticd")
 REMOVABLE = (KUBERNETES_SECRET, ENV_FILE)

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils import durations, email_address
+from ..module_utils.common import durations, email_address
 
 Data = Mapping[str, Any]
 Change = dict[str, Any]

@@ -30,8 +30,8 @@ from typing import Any
 
 import yaml
 
-from ..module_utils import private_file
-from ..module_utils.file_lock import open_lock, taken
+from ..module_utils.common import private_file
+from ..module_utils.common.file_lock import open_lock, taken
 
 LOCK = ".user-info.lock"
 LOCK_SECONDS = 60

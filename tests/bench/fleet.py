@@ -8,7 +8,8 @@ from __future__ import annotations
 import random
 
 import psycopg
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive, naming
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import names
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
 
 from . import stock
 from .bench import Bench
@@ -37,7 +38,7 @@ _ORPHANED = """
 """
 
 
-def names(labs: int) -> list[str]:
+def guids_of_fleet(labs: int) -> list[str]:
     """So many GUIDs, such as real ones are: of five letters and digits, and the same each time."""
     dice = random.Random(1)
     found: dict[str, None] = {}
@@ -48,20 +49,20 @@ def names(labs: int) -> list[str]:
 
 def fill(bench: Bench, labs: int, users: int) -> list[str]:
     """Have `labs` labs of `users` users in the gateway, and no other. The GUIDs. The ends of their keys lie in the next 30 days."""
-    stock.remove(bench.gateway.database_url, naming.ALIAS_PREFIX)
+    stock.remove(bench.gateway.database_url, names.ALIAS_PREFIX)
     bench.play("provision", {"guid": PATTERN, "num_users": 1, "output_dir": str(bench.directory / PATTERN)})
-    guids, secret = names(labs), bench.gateway.master_key
+    guids, secret = guids_of_fleet(labs), bench.gateway.master_key
     with psycopg.connect(bench.gateway.database_url, autocommit=True) as database:
         database.execute(_ROWS)
         with database.cursor().copy("COPY made_key FROM STDIN") as copy:
             for number, guid in enumerate(guids):
-                lab = naming.lab_alias(guid)
+                lab = names.lab_alias(guid)
                 for user in [f"user{each}" for each in range(1, users + 1)] if users > 1 else [""]:
-                    alias = naming.user_alias(lab, user)
+                    alias = names.user_alias(lab, user)
                     copy.write_row((derive.token(derive.value(secret, alias)), alias, guid, lab, user, number % 720 + 1))
-        database.execute(_COPY, (naming.lab_alias(PATTERN),))
+        database.execute(_COPY, (names.lab_alias(PATTERN),))
         database.execute('VACUUM ANALYZE "LiteLLM_VerificationToken"')
-    stock.remove(bench.gateway.database_url, naming.lab_alias(PATTERN))
+    stock.remove(bench.gateway.database_url, names.lab_alias(PATTERN))
     return guids
 
 
@@ -72,4 +73,4 @@ def orphan(bench: Bench, guids: list[str]) -> None:
 
 
 def remove(bench: Bench) -> None:
-    stock.remove(bench.gateway.database_url, naming.ALIAS_PREFIX)
+    stock.remove(bench.gateway.database_url, names.ALIAS_PREFIX)

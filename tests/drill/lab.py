@@ -17,7 +17,7 @@ from typing import Any
 
 import requests
 import yaml
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import ANSIBLE_ENVIRONMENT, COLLECTION, MOCK_MODELS, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import run_module
 

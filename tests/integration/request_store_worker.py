@@ -23,10 +23,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.base import Store
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.directory import DirectoryStore
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.record import APPROVED, Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Store
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import APPROVED, Record
 
 AT = "2026-11-21T04:00:00Z"
 CALLS = ("open", "fsync", "rename", "unlink", "mkdir", "close")
@@ -40,10 +40,7 @@ def wish(number: int, **more: Any) -> Record:
 def open_store(access: dict[str, Any]) -> Store:
     if "directory" in access:
         return DirectoryStore(access["directory"])
-    from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.kubernetes_secrets import (
-        Access,
-        KubernetesStore,
-    )
+    from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.kubernetes_secrets import Access, KubernetesStore
 
     return KubernetesStore(Access(**access))
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.warm import runner
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import run_module
 

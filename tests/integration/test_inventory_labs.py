@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.orphan import ORPHAN
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.orphan import ORPHAN
 
 from gateway_fixtures import Gateway, Playbooks
 from live_modules import GRANITE, Live

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import requests
 import yaml
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
 from ansible_collections.rhpds.litellm_virtual_keys.tests.kube.cluster import Account, Cluster
 
 from gateway_fixtures import MOCK_MODELS, Gateway, PlaybookRun, Playbooks

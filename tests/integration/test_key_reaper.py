@@ -16,8 +16,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.orphan import ORPHAN
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.orphan import ORPHAN
 from ansible_collections.rhpds.litellm_virtual_keys.tests.kube.cluster import Cluster
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import LoopbackServer, Reply
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
 
 from gateway_fixtures import Playbooks
 from live_modules import GRANITE, MISTRAL, SECRET, Live

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.api import Catalogue, NotServed
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import Kind, model_id
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.gateway import Catalogue, NotServed
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.plan import Action, Step
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.client import Client, Connection
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.client import Client, Connection
 
 from gateway_fixtures import MOCK_MODELS, Gateway, Playbooks
 from live_modules import Live

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.directory import DirectoryStore
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration import request_store_worker as worker
 
 
@@ -100,9 +100,9 @@ def in_a_small_file_system(tmp_path: Path, options: str, script: str) -> dict[st
 
 PRELUDE = """
 import json, os, subprocess, sys
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.directory import DirectoryStore
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.errors import StoreError
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.request_store_worker import AT, wish
 store = DirectoryStore(sys.argv[1] + "/requests")
 def attempt(act):

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import kubernetes_secrets, secret
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.errors import (
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import kubernetes_secrets, secret
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import (
     Broken,
     Conflict,
     Forbidden,
@@ -30,8 +30,8 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request
     Unauthorized,
     Unreachable,
 )
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.kubernetes_secrets import Access, KubernetesStore
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.record import APPROVED, DENIED, PENDING, Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.kubernetes_secrets import Access, KubernetesStore
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import APPROVED, DENIED, PENDING, Record
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration import request_store_worker as worker
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.request_store_worker import AT, wish
 from ansible_collections.rhpds.litellm_virtual_keys.tests.kube.cluster import Account, Cluster

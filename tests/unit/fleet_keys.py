@@ -9,21 +9,22 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive, naming
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import RECORD, LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import names
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import RECORD, LiveKey
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 
 
 def key(guid: str = "abc12", user: str = "", *, ends: float | None = 240, age: float = 100, notes: bool = True, **row: Any) -> LiveKey:
     """A key that ends in `ends` hours (None: never) and was made `age` hours ago. `package`, `lab` and `retired` go into its notes."""
-    lab = row.pop("lab", naming.lab_alias(guid))
-    alias = naming.user_alias(lab, user)
+    lab = row.pop("lab", names.lab_alias(guid))
+    alias = names.user_alias(lab, user)
     token = derive.token(derive.value("a secret for tests", alias))
     record = {"format": 1, "generation": 0, "guid": guid, "lab": lab, "user": user, "package": row.pop("package", "")}
     if row.pop("retired", False):
         token = token[::-1]
-        record["retired_from"], alias = alias, naming.retired_alias(alias, token)
+        record["retired_from"], alias = alias, names.retired_alias(alias, token)
     metadata = {**(row.pop("metadata", None) or {}), **({RECORD: {name: value for name, value in record.items() if value != ""}} if notes else {})}
     return LiveKey.from_row(
         {

@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import durations
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.errors import Refused
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.record import Change, Record
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.text import clip
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Refused
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import Change, Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.text import clip
 from hypothesis import strategies as st
 
 AT = "2026-11-21T04:00:00Z"

@@ -4,6 +4,6 @@
 
 """The gateway's catalogue: which models it serves, and with which credentials of their providers.
 
-`entry` says what a model and a credential are, `fingerprint` and `compare` whether one is as wanted, `plan` what has to
-happen (all pure), `gateway` talks to LiteLLM, `reconcile` carries plans out, `arguments` is what the modules share.
+`entry` says what a model and a credential are, `fingerprint` and `compare` whether one is as wanted, `plan` decides (all
+pure); `api` talks to LiteLLM, `reconcile` carries plans out, `options` is what modules accept.
 """

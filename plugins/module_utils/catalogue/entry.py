@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from ..key import RECORD
+from ..keys.key import RECORD
 
 RECORD_FORMAT = 1
 PRICES = ("input_cost_per_token", "output_cost_per_token")

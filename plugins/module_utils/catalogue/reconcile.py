@@ -17,11 +17,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import errors
-from ..errors import HOPELESS, Incomplete, Refused
+from ..litellm import errors
+from ..litellm.errors import HOPELESS, Incomplete, Refused
+from .api import Catalogue
 from .compare import without_secrets
 from .entry import PRICES, Kind, Live
-from .gateway import Catalogue
 from .plan import Action, Plan, Step
 
 # LiteLLM's workers read the database every 30 seconds.

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...module_utils.printable import printable
+from ...module_utils.common.printable import printable
 from .decision import NO_RULES, NOTHING_APPROVED, USUAL_REASONS, Decision, Verdict
 from .loader import Link
 from .request import InvalidRequest, Request, growth

@@ -16,8 +16,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from jinja2 import Environment, TemplateSyntaxError
 
-from ...module_utils import durations
-from ...module_utils.printable import printable
+from ...module_utils.common import durations
+from ...module_utils.common.printable import printable
 from .rule import Context
 from .tally import check_usage
 

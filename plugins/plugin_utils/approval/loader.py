@@ -18,8 +18,8 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 
-from ...module_utils import email_address
-from ...module_utils.printable import printable
+from ...module_utils.common import email_address
+from ...module_utils.common.printable import printable
 from .decision import Decision
 from .rule import ApprovalRule, Context, OptionError
 

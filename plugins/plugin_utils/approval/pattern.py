@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
 
-from ...module_utils.email_address import ascii_domain, ascii_lower
+from ...module_utils.common.email_address import ascii_domain, ascii_lower
 
 # Stands for a letter that no pattern names: the hardest to match of all that a wildcard stands for.
 _OTHER = ""

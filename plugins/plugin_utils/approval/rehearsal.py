@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 
-from ...module_utils import durations
-from ...module_utils.printable import printable
+from ...module_utils.common import durations
+from ...module_utils.common.printable import printable
 from .chain import Chain, Outcome
 from .decision import Decision, Verdict
 from .loader import ALIASES, Link

@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...module_utils import durations, email_address
-from ...module_utils.email_address import Address
-from ...module_utils.gateway import unserved
-from ...module_utils.printable import printable
-from ...module_utils.request_store.record import LONGEST_MODEL, MOST_MODELS, PACKAGE
+from ...module_utils.common import durations, email_address
+from ...module_utils.common.email_address import Address
+from ...module_utils.common.printable import printable
+from ...module_utils.key_requests.record import LONGEST_MODEL, MOST_MODELS, PACKAGE
+from ...module_utils.keys.api import unserved
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 

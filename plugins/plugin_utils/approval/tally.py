@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...module_utils import email_address
+from ...module_utils.common import email_address
 from .request import Request
 
 PERSON, DOMAIN, PACKAGE = "person", "domain", "package"

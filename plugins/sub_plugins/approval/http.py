@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from ...module_utils.printable import printable
+from ...module_utils.common.printable import printable
 from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Request, RuleUnavailable, Verdict
 
 try:

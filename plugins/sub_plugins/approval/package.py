@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...module_utils import durations
+from ...module_utils.common import durations
 from ...plugin_utils.approval.pattern import domain_pattern
 from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Request, Verdict, checked_patterns, first_match, matches
 

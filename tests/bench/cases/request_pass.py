@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import durations
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.base import Store
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.directory import DirectoryStore
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Store
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import MOCK_MODELS
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.smtp_fixtures import Server, mail_servers
 
@@ -90,7 +90,7 @@ def _directory(path: Path) -> Queue:
 
 
 def _namespace(cluster: Any) -> Queue:
-    from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.kubernetes_secrets import Access, KubernetesStore
+    from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.kubernetes_secrets import Access, KubernetesStore
 
     namespace = cluster.namespace()
     kubeconfig = str(cluster.account(namespace, ["get", "list", "create", "patch"]).kubeconfig)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.filter.usage_csv import usage_csv
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.usage import Sums
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.usage.tables import Sums
 
 SUMS = Sums(3, 2, 1, 10, 20, 0.25).to_result()
 

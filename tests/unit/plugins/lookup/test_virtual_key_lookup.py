@@ -13,7 +13,7 @@ from ansible import constants
 from ansible.errors import AnsibleLookupError
 from ansible.parsing.plugin_docs import read_docstring
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.lookup import virtual_key
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
 
 SECRET = "a secret of 16 or more"
 MASTER = "sk-master-0123456789"

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import errors
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.client import LONGEST_WAIT, Client, Connection
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import errors
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.client import LONGEST_WAIT, Client, Connection
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import Exchange, Reply, ScriptedGateway
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import client_env
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery import client_env
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

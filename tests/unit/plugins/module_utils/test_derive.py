@@ -8,7 +8,7 @@ import hashlib
 import re
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import durations
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.email_address import ascii_domain, parse
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_domain, parse
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive, errors
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import errors
 from hypothesis import given
 from hypothesis import strategies as st
 

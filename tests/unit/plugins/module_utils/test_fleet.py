@@ -8,9 +8,9 @@ import json
 from datetime import timedelta
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet import LabSummary, summaries
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.orphan import ORPHAN
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet.labs import LabSummary, summaries
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.orphan import ORPHAN
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.fleet_keys import NOW, key
 
 

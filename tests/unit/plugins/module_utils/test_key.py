@@ -8,13 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import (
-    FIELDS,
-    RECORD,
-    LiveKey,
-    Record,
-    normal,
-)
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import FIELDS, RECORD, LiveKey, Record, normal
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -9,8 +9,8 @@ import base64
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.known_values import known_values, texts
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.known_values import known_values, texts
 
 ONE, TWO = "sk-Zr4BQ1Yk7T0x-hY_2cZLsw", derive.value("a secret of sixteen", "virtkey-abc")
 

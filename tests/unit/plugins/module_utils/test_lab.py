@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import errors
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.client import Client, Connection
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import Gateway
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import RECORD, LiveKey, Record
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab, NoSuchLab, searches
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.api import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import RECORD, LiveKey, Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.lab import Lab, NoSuchLab, searches
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import errors
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.client import Client, Connection
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import MASTER_KEY, START
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.served_model import ServedModel
 from hypothesis import given

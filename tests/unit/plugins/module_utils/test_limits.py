@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import limits
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import Record, WantedKey
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import OnUnrecoverable, Policy
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import limits
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import Record, WantedKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import OnUnrecoverable, Policy
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import START
 
 VALUES = {"on_unrecoverable": "fail", "rotation_grace": "0s"}

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.errors import Refused
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.live_labs import Source
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet.live_labs import Source
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.errors import Refused
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import LoopbackServer, Reply
 
 

@@ -17,9 +17,10 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import email_address, mail
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.mail import Notice, Template
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.mail_words import WORDS
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import email_address
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery import mail
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mail import Notice, Template
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.words import WORDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

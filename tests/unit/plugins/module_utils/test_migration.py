@@ -10,17 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import RECORD, LiveKey, Record
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.migration import (
-    NOTE,
-    Move,
-    MovePlan,
-    SameGateway,
-    differences,
-    plan_moves,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import Action
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import RECORD, LiveKey, Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import Action
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.migration.plan import NOTE, Move, MovePlan, SameGateway, differences, plan_moves
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

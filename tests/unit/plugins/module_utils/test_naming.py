@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import naming
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import names
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,13 +44,13 @@ BAD = (
 
 @pytest.mark.parametrize("guid", GOOD)
 def test_good_guids(guid: str) -> None:
-    assert naming.check_guid(guid) == guid
+    assert names.check_guid(guid) == guid
 
 
 @pytest.mark.parametrize("guid", BAD)
 def test_bad_guids_are_refused_in_one_sentence(guid: str) -> None:
     with pytest.raises(ValueError, match="^guid ") as caught:
-        naming.check_guid(guid)
+        names.check_guid(guid)
     message = str(caught.value)
     assert message.endswith(".")
     assert message.isprintable(), "a control character must not reach the terminal"
@@ -59,34 +59,34 @@ def test_bad_guids_are_refused_in_one_sentence(guid: str) -> None:
 @pytest.mark.parametrize("user", BAD)
 def test_users_follow_the_rule_of_guids(user: str) -> None:
     with pytest.raises(ValueError, match="^user "):
-        naming.check_user(user)
+        names.check_user(user)
 
 
 @pytest.mark.parametrize("alias", ["virtkey-abc", "user-a@b.example-gpt-4o", "team/blue", "a:b+c", "a" * 255])
 def test_good_aliases(alias: str) -> None:
-    assert naming.check_alias(alias) == alias
+    assert names.check_alias(alias) == alias
 
 
 @pytest.mark.parametrize("alias", ["", "../x", "a/..", "a b", "a\n", "a\x00", "/a", "@a", "a" * 256, 'a"', "{{ a }}"])
 def test_bad_aliases(alias: str) -> None:
     with pytest.raises(ValueError, match="^alias "):
-        naming.check_alias(alias)
+        names.check_alias(alias)
 
 
 def test_aliases_of_the_contract() -> None:
-    assert naming.lab_alias("abc12") == "virtkey-abc12"
-    assert naming.user_alias("virtkey-abc12", None) == "virtkey-abc12"
-    assert naming.user_alias("virtkey-abc12", "user3") == "virtkey-abc12-user3"
+    assert names.lab_alias("abc12") == "virtkey-abc12"
+    assert names.user_alias("virtkey-abc12", None) == "virtkey-abc12"
+    assert names.user_alias("virtkey-abc12", "user3") == "virtkey-abc12-user3"
 
 
 def test_a_retired_alias_is_nobody_elses() -> None:
-    one, other = (naming.retired_alias("virtkey-abc12", digit * 64) for digit in "ab")
+    one, other = (names.retired_alias("virtkey-abc12", digit * 64) for digit in "ab")
     assert one != other
-    assert naming.served_alias(one, "a" * 64) == "virtkey-abc12"
-    assert naming.served_alias(one, "b" * 64) == one
-    assert naming.served_alias("virtkey-abc12", "a" * 64) == "virtkey-abc12"
-    assert naming.check_alias(one) == one
-    assert naming.user_of_legacy_alias(one, "virtkey-abc12", "user") is None
+    assert names.served_alias(one, "a" * 64) == "virtkey-abc12"
+    assert names.served_alias(one, "b" * 64) == one
+    assert names.served_alias("virtkey-abc12", "a" * 64) == "virtkey-abc12"
+    assert names.check_alias(one) == one
+    assert names.user_of_legacy_alias(one, "virtkey-abc12", "user") is None
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,9 @@ def test_a_retired_alias_is_nobody_elses() -> None:
     ],
 )
 def test_users_of_legacy_aliases(alias: str, user: str | None) -> None:
-    assert naming.user_of_legacy_alias(alias, "virtkey-abc", "user") == user
+    assert names.user_of_legacy_alias(alias, "virtkey-abc", "user") == user
     if alias == "virtkey-aXc-user1":
-        assert naming.user_of_legacy_alias(alias, "virtkey-a.c", "user") is None, "a dot is a dot"
+        assert names.user_of_legacy_alias(alias, "virtkey-a.c", "user") is None, "a dot is a dot"
 
 
 NAME = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True)
@@ -115,13 +115,13 @@ NAME = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True)
 
 @given(NAME, NAME, st.integers(0, 500))
 def test_a_legacy_user_is_found_again(guid: str, base: str, number: int) -> None:
-    lab = naming.lab_alias(guid)
-    assert naming.user_of_legacy_alias(naming.user_alias(lab, f"{base}{number}"), lab, base) == f"{base}{number}"
+    lab = names.lab_alias(guid)
+    assert names.user_of_legacy_alias(names.user_alias(lab, f"{base}{number}"), lab, base) == f"{base}{number}"
 
 
 def test_labs_by_alias() -> None:
-    assert naming.lab_of_alias("virtkey-a-b-user12") == ("virtkey-a-b", "user12")
-    assert naming.lab_of_alias("virtkey-a-b") == ("virtkey-a-b", "")
-    assert naming.lab_of_alias("virtkey-user1") == ("virtkey-user1", ""), "a lab whose guid looks like a user"
-    assert naming.lab_of_alias("virtkey-x-s1", "s") == ("virtkey-x", "s1")
-    assert naming.lab_of_alias("a-user1") == ("", "")
+    assert names.lab_of_alias("virtkey-a-b-user12") == ("virtkey-a-b", "user12")
+    assert names.lab_of_alias("virtkey-a-b") == ("virtkey-a-b", "")
+    assert names.lab_of_alias("virtkey-user1") == ("virtkey-user1", ""), "a lab whose guid looks like a user"
+    assert names.lab_of_alias("virtkey-x-s1", "s") == ("virtkey-x", "s1")
+    assert names.lab_of_alias("a-user1") == ("", "")

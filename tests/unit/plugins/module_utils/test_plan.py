@@ -13,17 +13,12 @@ from functools import cache
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive, durations, naming
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import (
-    RECORD,
-    LiveKey,
-    Record,
-    WantedKey,
-    normal,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.orphan import ORPHAN, Mark
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import (
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations, names
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import RECORD, LiveKey, Record, WantedKey, normal
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.lab import Lab
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.orphan import ORPHAN, Mark
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import (
     EXPIRY_TOLERANCE,
     Action,
     OnUnrecoverable,
@@ -63,7 +58,7 @@ def row_of(model: LitellmModel, alias: str) -> LiveKey:
 def want(user: str = "", **options: Any) -> WantedKey:
     """A wanted key of the lab."""
     record = Record(lab=LAB.alias, guid=LAB.guid, user=user, package=options.pop("package", ""))
-    return WantedKey(alias=naming.user_alias(LAB.alias, user), record=record, **options)
+    return WantedKey(alias=names.user_alias(LAB.alias, user), record=record, **options)
 
 
 def plan_for(
@@ -421,12 +416,12 @@ def test_a_rotation_killed_between_any_two_calls_is_finished_by_the_next_run(gra
     through = dict(zip((key.alias for key in plan.keys), cuts, strict=True))
     carry_out(model, plan, cut=through.__getitem__, delete=False)
     for user in users:  # at no time is a user without a key that works
-        alias = naming.user_alias(LAB.alias, user)
+        alias = names.user_alias(LAB.alias, user)
         assert model.works(value_of(alias, 0)) or model.works(value_of(alias, 1))
 
     converge(model, rotate if then == "same" else [want(user) for user in users], Policy(grace=grace))
     for user, cut in zip(users, cuts, strict=True):
-        alias = naming.user_alias(LAB.alias, user)
+        alias = names.user_alias(LAB.alias, user)
         row = row_of(model, alias)
         assert row.generation == (1 if then == "same" or cut else 0)
         assert model.works(value_of(alias, row.generation))
@@ -434,7 +429,7 @@ def test_a_rotation_killed_between_any_two_calls_is_finished_by_the_next_run(gra
         assert row.expires == START + timedelta(seconds=DAY)
     model.pass_time(grace)
     converge(model, [want(user) for user in users])
-    assert sorted(row.alias for row in rows_of(model)) == [naming.user_alias(LAB.alias, user) for user in users]
+    assert sorted(row.alias for row in rows_of(model)) == [names.user_alias(LAB.alias, user) for user in users]
 
 
 def test_a_retired_row_is_known_by_its_alias_too() -> None:
@@ -607,7 +602,7 @@ class LifeOfALab(RuleBasedStateMachine):
         wanted = [want(user, expires_by=until, **options) for user in sorted(users)]
         before = self._ends()
         if cuts is not None:
-            through = {naming.user_alias(LAB.alias, user): count for user, count in cuts.items()}
+            through = {names.user_alias(LAB.alias, user): count for user, count in cuts.items()}
             carry_out(self.model, plan_for(self.model, wanted, policy), cut=lambda alias: through.get(alias, 0), delete=False)
         converge(self.model, wanted, policy)
         after = self._ends()
@@ -639,7 +634,7 @@ class LifeOfALab(RuleBasedStateMachine):
 
     @rule(user=st.sampled_from(USERS), legacy=st.booleans())
     def somebody_makes_a_key(self, user: str, legacy: bool) -> None:
-        alias = naming.user_alias(LAB.alias, user)
+        alias = names.user_alias(LAB.alias, user)
         if not self.model.with_alias(alias):
             make(self.model, alias, metadata={"guid": "abc"} if legacy else {}, duration="1d")
 

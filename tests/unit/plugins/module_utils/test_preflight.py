@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import preflight
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import Live, live_model
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.client import Answer
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.preflight import Load, Needs, Reason, Trial, models_of
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet import preflight
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet.preflight import Load, Needs, Reason, Trial, models_of
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.client import Answer
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.fleet_keys import NOW, key
 
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 from __future__ import annotations
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.printable import printable
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.printable import printable
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -9,11 +9,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.errors import Refused
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.orphan import ORPHAN
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import plan_update
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reaper import Living, Reaping, Rules, Verdict, verdict_of
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet.verdicts import Living, Reaping, Rules, Verdict, verdict_of
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.orphan import ORPHAN
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import plan_update
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.errors import Refused
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.fleet_keys import NOW, key
 
 RULES = Rules(grace=72 * 3600, min_age=3600, max_share=20)

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive, errors, naming
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.client import Client, Connection
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.gateway import Gateway
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey, Record, WantedKey
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.lab import Lab
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.plan import OnUnrecoverable, Policy
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconcile import (
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import names
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.api import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey, Record, WantedKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.lab import Lab
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import OnUnrecoverable, Policy
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.reconcile import (
     PROBES,
     REVOCATION_SECONDS,
     Incomplete,
@@ -24,6 +24,8 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.reconci
     Refused,
     result_of,
 )
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import errors
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.client import Client, Connection
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import MASTER_KEY, LitellmModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import Reply, Request
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.served_model import Fault, ServedModel
@@ -44,7 +46,7 @@ def served() -> Iterator[ServedModel]:
 
 
 def of_alias(*users: str) -> Any:
-    aliases = {naming.user_alias(LAB.alias, user) for user in users}
+    aliases = {names.user_alias(LAB.alias, user) for user in users}
     return lambda request: request.body.get("key_alias") in aliases
 
 
@@ -66,7 +68,7 @@ def reconciler(served: ServedModel, *, check_mode: bool = False, key: str = MAST
 
 def want(*users: str, **options: Any) -> list[WantedKey]:
     options.setdefault("fields", {"models": ["granite"]})
-    return [WantedKey(naming.user_alias(LAB.alias, user), Record(lab=LAB.alias, guid=LAB.guid, user=user), **options) for user in users]
+    return [WantedKey(names.user_alias(LAB.alias, user), Record(lab=LAB.alias, guid=LAB.guid, user=user), **options) for user in users]
 
 
 def apply(served: ServedModel, wanted: Sequence[WantedKey], policy: Policy = PRESENT, **options: Any) -> Outcome:
@@ -91,7 +93,7 @@ def users(count: int) -> list[str]:
 
 
 def works(served: ServedModel, user: str, generation: int = 0) -> bool:
-    return served.model.works(derive.value(SECRET, naming.user_alias(LAB.alias, user), generation))
+    return served.model.works(derive.value(SECRET, names.user_alias(LAB.alias, user), generation))
 
 
 # ------------------------------------------------------------------------------------------------------------- reading

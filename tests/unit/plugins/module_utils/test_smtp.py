@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import smtp
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.mail import Mail
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery import smtp
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mail import Mail
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import LiveKey
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.usage import (
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.usage.tables import (
     MASTER_KEY,
     Book,
     Days,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import private_file
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import private_file
 
 from run_module import run_module
 
@@ -120,7 +120,7 @@ def test_many_writers_at_once_leave_one_whole_file(tmp_path: Path) -> None:
     file = tmp_path / "x.env"
     script = (
         "import sys, pathlib\n"
-        "from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import private_file as p\n"
+        "from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import private_file as p\n"
         "[p.replace(pathlib.Path(sys.argv[1]), sys.argv[2].encode() * 50000, p.Owner()) for _ in range(50)]\n"
     )
     writers = [subprocess.Popen([sys.executable, "-c", script, str(file), letter]) for letter in "abc"]

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.mail import Notice
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mail import Notice
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.modules import key_mail
 
 from run_module import run_module

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import arguments
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import options
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import LitellmModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.module_parts import Modules
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import Reply
@@ -43,6 +43,6 @@ def test_no_secret_of_an_address_is_seen(url: str) -> None:
 
 
 def test_a_missing_library_is_told_before_the_list_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arguments, "REQUESTS_ERROR", ImportError("No module named 'requests'"))
+    monkeypatch.setattr(options, "REQUESTS_ERROR", ImportError("No module named 'requests'"))
     with ServedModel(LitellmModel()) as served:
         assert Modules(served)("key_reaper", live_url="http://127.0.0.1:9/labs")["code"] == "missing_library"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import LitellmModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.module_parts import SECRET, Modules
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import Reply

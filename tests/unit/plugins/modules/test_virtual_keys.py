@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import arguments, durations
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.limits import VALUE_SPEC
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.limits import VALUE_SPEC
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import options
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import MASTER_KEY, LitellmModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.module_parts import SECRET, Modules
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import run_module
@@ -68,7 +69,7 @@ def test_secrets_never_come_back(modules: Modules, no_log: bool) -> None:
 
 
 def test_every_secret_argument_is_marked() -> None:
-    specs = {**arguments.GATEWAY_SPEC, **VALUE_SPEC}
+    specs = {**options.GATEWAY_SPEC, **VALUE_SPEC}
     assert {name for name, spec in specs.items() if spec.get("no_log")} == {"api_key", "secret"}
 
 
@@ -148,7 +149,7 @@ def test_an_end_that_has_passed_by_the_gateways_clock_is_refused_before_a_write(
 
 
 def test_without_requests_the_module_says_so(modules: Modules, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arguments, "REQUESTS_ERROR", ImportError("no module"))
+    monkeypatch.setattr(options, "REQUESTS_ERROR", ImportError("no module"))
     result = modules("virtual_keys", **CLASS)
     assert result["code"] == "missing_library" and "requests" in result["msg"]
 

@@ -16,7 +16,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.filter.delivery_plan import FilterModule as PlanFilter
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.filter.delivery_results import FilterModule as ResultsFilter
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.delivery import METHODS, label, slug
 from hypothesis import given
 from hypothesis import strategies as st

@@ -7,7 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.arguments import (
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import Wanted
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.options import (
     CREDENTIAL_SPEC,
     MODEL_SPEC,
     check_secret,
@@ -16,7 +17,6 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalog
     wanted_credential,
     wanted_model,
 )
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import Wanted
 
 
 def model(**params: Any) -> Wanted:

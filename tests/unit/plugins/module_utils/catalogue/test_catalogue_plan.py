@@ -9,24 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.compare import (
-    fits_mask,
-    is_secret_name,
-    same,
-    secret_path,
-    without_secrets,
-)
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.compare import fits_mask, is_secret_name, same, secret_path, without_secrets
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import Kind, Live, Record, Wanted, live_model, model_id
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.fingerprint import Fingerprints
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.plan import (
-    Action,
-    Plan,
-    Scope,
-    Unwanted,
-    make_plan,
-    plan_deletion,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key import RECORD
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.plan import Action, Plan, Scope, Unwanted, make_plan, plan_deletion
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import RECORD
 
 PRINTS = Fingerprints("the secret of the unit tests")
 SET = "default"

@@ -11,17 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import directory as directories
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.directory import DirectoryStore
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.errors import (
-    Broken,
-    Busy,
-    Missing,
-    NotReadable,
-    Refused,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.record import APPROVED, DENIED, IN_REVIEW, Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import directory as directories
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Broken, Busy, Missing, NotReadable, Refused
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import APPROVED, DENIED, IN_REVIEW, Record
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_records import AT
 
 LATER = "2026-11-21T05:00:00Z"

@@ -8,9 +8,9 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import document
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.record import Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import document
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import Record
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_records import AT, lives
 from hypothesis import HealthCheck, given, settings
 

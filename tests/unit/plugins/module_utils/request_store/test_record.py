@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils import durations
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.naming import MODEL_WORDS
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.errors import Refused
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.record import (
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.names import MODEL_WORDS
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Refused
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import (
     APPROVED,
     DENIED,
     IN_REVIEW,

@@ -10,9 +10,9 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import record as records
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store import secret
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.record import APPROVED, DENIED, PENDING, Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import secret
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import APPROVED, DENIED, PENDING, Record
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_records import AT, lives
 from hypothesis import HealthCheck, given, settings
 

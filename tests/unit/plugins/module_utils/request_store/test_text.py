@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.request_store.text import check_text, clip, is_plain
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.text import check_text, clip, is_plain
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,0 +1,180 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""LiteLLM's catalogue in the words of this collection: one call for each list, and the calls that write an entry.
+
+What LiteLLM 1.102 does: a change merges, and null removes prices only; the same id again is HTTP 500 ("Failed to add model
+to db"), the same credential again too ("Unique constraint failed"); a model that it cannot serve is kept in the database
+all the same, unseen ("not live"); other workers know of a change within 30 seconds. Notes of a credential that is changed
+are replaced in the database and merged in memory, so they are always written whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from ..keys.key import RECORD
+from ..litellm import errors
+from ..litellm.client import Client
+from .entry import Kind, Live, live_credential, live_model
+from .plan import Action, Step
+
+PAGE_SIZE = 1000
+
+Row = TypeVar("Row")
+
+
+class NotServed(errors.GatewayError):
+    """LiteLLM cannot serve the model as it was given."""
+
+    code = "not_served"
+
+
+class StoreOff(errors.GatewayError):
+    """The gateway takes no models at run time."""
+
+    code = "store_model_in_db_off"
+
+
+class Catalogue:
+    """The models and credentials of one gateway."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def models(self) -> list[Live]:
+        """Every model that the gateway serves, from the database and from its configuration file."""
+        found: list[Live] = []
+        page = 1
+        while True:
+            answer = self.client.get("/v2/model/info", {"size": PAGE_SIZE, "page": page})
+            found += self._rows(answer, "data", live_model, "GET /v2/model/info")
+            if page >= int(answer.get("total_pages") or 0):
+                return found
+            page += 1
+
+    def credentials(self) -> list[Live]:
+        """Every credential. Refused to all but admins."""
+        return self._rows(self.client.get("/credentials"), "credentials", live_credential, "GET /credentials")
+
+    def providers(self) -> list[str] | None:
+        """The providers that this LiteLLM knows, by their prefix; None when it is too old to tell."""
+        try:
+            answer = self.client.get("/public/providers")
+        except errors.NotFound:
+            return None
+        return [str(name) for name in answer] if isinstance(answer, list) else None
+
+    def write(self, step: Step) -> None:
+        """Carry one step out. Each may arrive twice. Raises GatewayError."""
+        try:
+            if step.kind is Kind.CREDENTIAL:
+                self._write_credential(step)
+            else:
+                self._write_model(step)
+        except errors.EnterpriseOnly as error:
+            way = "a model that belongs to a team: give the team the model in its list of models, or through access_groups"
+            raise error.with_free_way(way) from None
+        except errors.ServerFailed as error:
+            if "STORE_MODEL_IN_DB" not in error.detail:
+                raise
+            raise StoreOff(
+                f"the gateway at {self.client.connection.base} takes no models at run time; set STORE_MODEL_IN_DB to True in its environment.",
+                status=error.status,
+            ) from None
+
+    def _write_model(self, step: Step) -> None:
+        if step.action in (Action.DELETE, Action.REPLACE):
+            self._delete_model(step.id)
+        if step.action is Action.DELETE:
+            return
+        body = _model_body(step)
+        if step.action is Action.UPDATE:
+            self._update_model(step, body)
+            return
+        try:
+            self.client.post("/model/new", body)
+        except errors.ServerFailed as error:
+            if "failed to add model" in error.detail.lower():  # it is there: another run's, another worker's, or one that is not served
+                self._update_model(step, body)
+                return
+            if "not live" not in error.detail:
+                raise
+            self._delete_model(step.id)  # or it would stay in the database, where nobody sees it
+            raise NotServed(
+                f"LiteLLM cannot serve the model {step.label}, so it was not added; check its provider and parameters, and see the gateway's log.",
+                status=error.status,
+            ) from None
+        if step.blocked:
+            self._update_model(step, {"blocked": True})
+
+    def _update_model(self, step: Step, body: Mapping[str, Any]) -> None:
+        changes = {**body, **({} if step.blocked is None else {"blocked": step.blocked})}
+        try:
+            self.client.patch(f"/model/{quote(step.id, safe='')}/update", changes)
+        except errors.ServerFailed as error:
+            if "not live" not in error.detail:
+                raise
+            raise NotServed(
+                f"LiteLLM has stored the change of the model {step.label} and cannot serve it so; check its provider and parameters, and run again.",
+                status=error.status,
+            ) from None
+
+    def _delete_model(self, model: str) -> None:
+        try:
+            self.client.post("/model/delete", {"id": model})
+        except errors.Rejected as error:
+            if "not found in db" not in error.detail:
+                raise  # otherwise gone already: a repeated call, or somebody else's
+
+    def _write_credential(self, step: Step) -> None:
+        path = f"/credentials/{quote(step.name, safe='')}"
+        if step.action in (Action.DELETE, Action.REPLACE):
+            try:
+                self.client.delete(path)
+            except errors.NotFound:
+                pass  # gone already, or from the configuration file: the list tells afterwards
+        if step.action is Action.DELETE:
+            return
+        body = {
+            "credential_name": step.name,
+            "credential_values": {**step.params, **step.secrets},
+            "credential_info": {**(step.live.info if step.live else {}), **step.info, RECORD: step.record.to_info() if step.record else None},
+        }
+        if step.action is not Action.UPDATE:
+            try:
+                self.client.post("/credentials", body)
+                return
+            except errors.ServerFailed as error:
+                if "unique constraint" not in error.detail.lower():
+                    raise
+        try:
+            self.client.patch(path, body)
+        except errors.NotFound:
+            raise errors.Rejected(
+                f"the credential {step.name} is not in the gateway's database; if its configuration file has it, change it there, else run again."
+            ) from None
+
+    def _rows(self, answer: Any, name: str, read: Callable[[Mapping[str, Any]], Row], what: str) -> list[Row]:
+        try:
+            return [read(row) for row in answer[name]]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise errors.NotLitellm(
+                f"{self.client.connection.base} answered {what} with something that is not LiteLLM's list ({type(error).__name__});"
+                " check that url is the address of a LiteLLM gateway."
+            ) from None
+
+
+def _model_body(step: Step) -> dict[str, Any]:
+    """What /model/new takes, and the change of a model too."""
+    body: dict[str, Any] = {"model_info": {"id": step.id, **step.info}}
+    if step.record is not None:
+        body["model_info"][RECORD] = step.record.to_info()
+    if step.params or step.secrets:
+        body["litellm_params"] = {**step.params, **step.secrets}
+    if step.action is not Action.UPDATE:
+        body["model_name"] = step.name
+    return body

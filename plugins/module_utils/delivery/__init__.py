@@ -1,0 +1,8 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Handing a key to its user: mail and environment files. Knows nothing of LiteLLM.
+
+`mail` composes messages from `words`, `smtp` sends them, `client_env` names the variables that LLM clients read.
+"""

@@ -1,0 +1,258 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Mails to an SMTP server: one connection for all, tried again within a bound, an outcome for each.
+
+Delivery is at least once. When a connection breaks between a mail and the server's answer, the mail goes out again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import smtplib
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..common.printable import printable
+from ..litellm.errors import redact
+from .mail import Mail
+
+STARTTLS, IMPLICIT, NONE = "starttls", "implicit", "none"
+SENT, REFUSED, FAILED = "sent", "refused", "failed"
+LONGEST_WAIT = 30.0
+_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+_IMPLICIT_PORT, _SUBMISSION_PORT = 465, 587
+_CLOSING = 421  # the server says so and hangs up, RFC 5321 section 3.8
+
+
+@dataclass(frozen=True)
+class Server:
+    """How to reach a server. Times in seconds; `retries` counts further tries. Raises ValueError for what cannot work."""
+
+    host: str
+    port: int
+    tls: str
+    user: str = ""
+    password: str = ""
+    validate_certs: bool = True
+    ca_path: str | None = None
+    timeout: float = 30.0
+    retries: int = 3
+    retry_delay: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not self.host or not self.host.isprintable() or not self.host.isascii() or any(c in self.host for c in " /@"):
+            raise ValueError(f"host is {printable(self.host, 80)!r}, which is no name of a host; give one such as smtp.example.com.")
+        for name, low, high in (("port", 1, 65535), ("timeout", 0.1, 600), ("retries", 0, 20), ("retry_delay", 0, 60)):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} is {getattr(self, name)}; give a number from {low} to {high}.")
+        if bool(self.user) != bool(self.password):
+            raise ValueError("only one of user and password is given; give both, or none for a server that asks for neither.")
+        for name in ("user", "password"):
+            if not getattr(self, name).isascii() or not getattr(self, name).isprintable():
+                raise ValueError(f"{name} holds a letter that the login of SMTP cannot carry; use ASCII.")
+        if self.ca_path and not os.access(self.ca_path, os.R_OK):
+            raise ValueError(f"ca_path is {printable(self.ca_path, 200)}, which cannot be read; give a readable file in PEM format.")
+
+    @property
+    def name(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def tls_and_port(use_tls: str, port: int | None) -> tuple[str, int]:
+    """From `use_tls` (a word, or yes or no as in SMTP_USE_TLS) and the port, if given. Raises ValueError."""
+    word = use_tls.strip().lower()
+    if word in _YES:
+        word = IMPLICIT if port == _IMPLICIT_PORT else STARTTLS
+    elif word in _NO:
+        word = NONE
+    if word not in (STARTTLS, IMPLICIT, NONE):
+        raise ValueError(f"use_tls is {printable(use_tls, 40)!r}; give starttls, implicit or none.")
+    return word, port if port is not None else _IMPLICIT_PORT if word == IMPLICIT else _SUBMISSION_PORT
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a mail. `reason` is in the server's words where there are any, `code` its SMTP code."""
+
+    status: str
+    reason: str = ""
+    code: int | None = None
+    temporary: bool = False
+    """Whether a later try may succeed."""
+    attempts: int = 0
+
+
+class _SessionError(Exception):
+    """No more can be done over this connection."""
+
+    def __init__(self, reason: str, *, code: int | None = None, temporary: bool) -> None:
+        super().__init__(reason)
+        self.outcome = Outcome(FAILED, reason, code, temporary)
+
+
+def deliver(server: Server, mails: Sequence[Mail], *, sleep: Callable[[float], None] = time.sleep) -> list[Outcome]:
+    """Hand the mails over, each to its one recipient, and say what became of each, in order.
+
+    A mail that the server puts off (4xx) is tried again with all others of its kind after a pause, so that one slow
+    recipient delays nobody. A server that cannot be reached is tried `retries` times in all, not for each mail.
+    """
+    ways = [_Way(mail) for mail in mails]
+    waiting, fruitless, pauses = list(ways), 0, 0
+    while waiting:
+        before, fault = len(waiting), None
+        try:
+            with _session(server) as session:
+                waiting, fault = _round(server, session, waiting)
+        except _SessionError as error:
+            fault = error
+        if fault is not None and not fault.outcome.temporary:
+            for way in waiting:
+                way.end(fault.outcome)
+            break
+        settled = len(waiting) < before
+        fruitless = 0 if settled else fruitless + 1
+        if fruitless > server.retries:
+            for way in waiting:
+                way.end(way.put_off if fault is None else fault.outcome)
+            break
+        if waiting and not (fault and settled):
+            sleep(min(LONGEST_WAIT, server.retry_delay * 2**pauses) * random.uniform(0.5, 1.0))  # noqa: S311 - no secret, only apart from each other
+            pauses += 1
+    return [way.outcome for way in ways]
+
+
+class _Way:
+    """A mail on its way."""
+
+    def __init__(self, mail: Mail) -> None:
+        self.mail = mail
+        self.attempts = 0
+        self.put_off = Outcome(FAILED, "it was not tried", temporary=True)
+        self.outcome = self.put_off
+
+    def end(self, outcome: Outcome) -> None:
+        self.outcome = Outcome(outcome.status, outcome.reason, outcome.code, outcome.temporary, self.attempts)
+
+
+def _round(server: Server, session: smtplib.SMTP, ways: Sequence[_Way]) -> tuple[list[_Way], _SessionError | None]:
+    """Try each mail once. Returns those to be tried again, and what ended the connection before its time, if something did."""
+    again: list[_Way] = []
+    for number, way in enumerate(ways, 1):
+        way.attempts += 1
+        fault = None
+        try:
+            outcome = _hand_over(session, way.mail)
+        except _SessionError as error:
+            fault, outcome = error, error.outcome
+            if outcome.code == _CLOSING and number - 1 > len(again):
+                way.attempts -= 1  # the server has had enough of this connection, not of this mail
+        if outcome.temporary and way.attempts <= server.retries:
+            way.put_off = outcome
+            again.append(way)
+        else:
+            way.end(outcome)
+        if fault is not None:
+            return [*ways[number:], *again], fault
+    return again, None
+
+
+def _hand_over(session: smtplib.SMTP, mail: Mail) -> Outcome:
+    try:
+        session.sendmail(mail.sender, [mail.recipient], mail.data)
+        return Outcome(SENT)
+    except smtplib.SMTPRecipientsRefused as error:
+        code: int
+        words: bytes | str
+        code, words = error.recipients[mail.recipient]
+    except smtplib.SMTPResponseException as error:  # the sender or the content
+        code, words = error.smtp_code, error.smtp_error
+    except OSError as error:  # smtplib's own errors, SMTPServerDisconnected among them, are OSErrors too
+        raise _SessionError(f"the connection broke: {_cause(error)}", temporary=True) from None
+    reason = f"the server answered {_said(code, words)}"
+    if code == _CLOSING or code < 400:
+        raise _SessionError(reason, code=code, temporary=True)
+    if code < 500:
+        return Outcome(FAILED, reason, code, temporary=True)
+    return Outcome(REFUSED, reason, code)
+
+
+# -------------------------------------------------------------------------------------------------------- connection
+@contextlib.contextmanager
+def _session(server: Server) -> Iterator[smtplib.SMTP]:
+    """A connection, encrypted and logged in as the server's settings say. Never less than they say. Raises _SessionError."""
+    session = _connect(server)
+    try:
+        yield session
+    finally:
+        with contextlib.suppress(OSError):
+            session.quit()
+        session.close()
+
+
+def _connect(server: Server) -> smtplib.SMTP:
+    session: smtplib.SMTP | None = None
+    try:
+        if server.tls == IMPLICIT:
+            session = smtplib.SMTP_SSL(server.host, server.port, timeout=server.timeout, context=_context(server))
+        else:
+            session = smtplib.SMTP(server.host, server.port, timeout=server.timeout)
+        if server.tls == STARTTLS:
+            session.starttls(context=_context(server))
+        if server.user:
+            session.login(server.user, server.password)
+        return session
+    except OSError as error:
+        if session is not None:
+            session.close()
+        raise _fault(server, error) from None
+
+
+def _context(server: Server) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=server.ca_path)
+    if not server.validate_certs:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _fault(server: Server, error: OSError) -> _SessionError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _SessionError(
+            f"the certificate of {server.name} is not accepted: {error.verify_message}; give its authority in ca_path, or have it renewed",
+            temporary=False,
+        )
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        said = _said(error.smtp_code, error.smtp_error)
+        return _SessionError(f"{server.name} does not let the user in: {said}", code=error.smtp_code, temporary=error.smtp_code < 500)
+    if isinstance(error, smtplib.SMTPResponseException):
+        said = _said(error.smtp_code, error.smtp_error)
+        return _SessionError(f"{server.name} answered {said}", code=error.smtp_code, temporary=error.smtp_code < 500)
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        missing = "STARTTLS, so nothing was sent; set use_tls to implicit if the server speaks TLS from the start"
+        if "STARTTLS" not in str(error):
+            missing = "a login; leave user and password out, or name another port"
+        return _SessionError(f"{server.name} does not offer {missing}", temporary=False)
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        return _SessionError(f"{server.name} hung up: {_cause(error)}", temporary=True)
+    if isinstance(error, smtplib.SMTPException):  # no login method that both sides know
+        return _SessionError(f"{server.name} cannot be used: {_cause(error)}", temporary=False)
+    if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        return _SessionError(f"no TLS with {server.name}: {_cause(error)}; check port and use_tls", temporary=False)
+    return _SessionError(f"{server.name} cannot be reached: {_cause(error)}", temporary=True)
+
+
+def _said(code: int, words: bytes | str) -> str:
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    return printable(redact(f"{code} {text}"), 300)
+
+
+def _cause(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return printable(redact(error.strerror or str(error) or type(error).__name__), 200)

@@ -1,0 +1,182 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Which keys outlived their lab, and what happens to them. Pure, no I/O.
+
+A key whose lab is not among the living is blocked, with the time noted on it. When it has stayed so for the grace period
+it is deleted. No run does both to one key. A key whose lab came back is as it was before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from ..common import durations, names
+from ..keys.key import LiveKey, Record, WantedKey
+from ..keys.orphan import ORPHAN, Mark
+from ..keys.plan import home
+from ..litellm.errors import Refused
+from .labs import LabSummary, by_lab, is_ours
+
+
+class Stage(StrEnum):
+    """How far a run goes."""
+
+    REPORT = "report"
+    BLOCK = "block"
+    DELETE = "delete"
+
+
+class Verdict(StrEnum):
+    """What a key has coming."""
+
+    KEEP = "keep"  # its lab lives
+    UNBLOCK = "unblock"  # its lab lives again
+    YOUNG = "young"  # its lab may just be coming to life
+    BLOCK = "block"
+    WAIT = "wait"  # blocked, and the grace period goes on
+    DELETE = "delete"
+    UNMANAGED = "unmanaged"  # of the pattern, but without notes that tell its lab
+
+
+ORPHANED = (Verdict.BLOCK, Verdict.WAIT, Verdict.DELETE)
+NOTEWORTHY = (*ORPHANED, Verdict.UNBLOCK, Verdict.YOUNG, Verdict.UNMANAGED)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """`grace` and `min_age` in seconds, `max_share` in percent of the keys that may be orphans. `unmanaged`: whether keys without notes are judged, too."""
+
+    grace: int
+    min_age: int
+    max_share: float
+    unmanaged: bool = False
+    user_base: str = "user"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_share <= 100:
+            raise ValueError(f"max_share is {self.max_share:g}; give a percentage from 0 to 100.")
+
+
+@dataclass(frozen=True)
+class Living:
+    """The labs that live. Case does not matter, for a doubt speaks for life."""
+
+    guids: frozenset[str]
+
+    @classmethod
+    def of(cls, guids: Collection[str]) -> Living:
+        return cls(frozenset(guid.casefold() for guid in guids))
+
+    def has(self, row: LiveKey) -> bool:
+        """Whether the lab of a key lives. Without notes, any living lab that the alias could be of speaks for it."""
+        if row.guid:
+            return row.guid.casefold() in self.guids
+        rest = home(row).removeprefix(names.ALIAS_PREFIX).casefold()
+        parts = rest.split("-")
+        return any("-".join(parts[:number]) in self.guids for number in range(1, len(parts) + 1))
+
+
+def verdict_of(row: LiveKey, living: Living, rules: Rules, now: datetime) -> Verdict:
+    """What becomes of a key of the pattern."""
+    mark = Mark.of(row)
+    if living.has(row):
+        return Verdict.UNBLOCK if mark else Verdict.KEEP
+    if not row.guid and not rules.unmanaged:
+        return Verdict.UNMANAGED
+    if row.created_at is not None and row.created_at > now - timedelta(seconds=rules.min_age):
+        return Verdict.YOUNG
+    if mark is None or not row.fields["blocked"]:
+        return Verdict.BLOCK
+    over = durations.parse_time(mark.since) + timedelta(seconds=rules.grace) <= now
+    return Verdict.DELETE if over else Verdict.WAIT
+
+
+@dataclass(frozen=True)
+class Reaping:
+    """A verdict for each key of the pattern."""
+
+    verdicts: Sequence[tuple[LiveKey, Verdict]]
+    rules: Rules
+    now: datetime
+    living: Living
+
+    @classmethod
+    def of(cls, rows: Iterable[LiveKey], living: Living, rules: Rules, now: datetime) -> Reaping:
+        ours = [row for row in rows if is_ours(row)]
+        return cls([(row, verdict_of(row, living, rules, now)) for row in ours], rules, now, living)
+
+    def rows(self, *verdicts: Verdict) -> list[LiveKey]:
+        """The keys with one of these verdicts."""
+        return [row for row, verdict in self.verdicts if verdict in verdicts]
+
+    @property
+    def fleet(self) -> int:
+        """How many keys there are to judge."""
+        return sum(verdict is not Verdict.UNMANAGED for _row, verdict in self.verdicts)
+
+    @property
+    def share(self) -> float:
+        """The percentage of the fleet that is taken for orphans, those that wait for their deletion among them."""
+        return 100 * len(self.rows(*ORPHANED)) / self.fleet if self.fleet else 0.0
+
+    def check(self) -> None:
+        """Raises Refused when more of the fleet would be orphans than is likely."""
+        if self.share > self.rules.max_share:
+            raise Refused(
+                f"{len(self.rows(*ORPHANED))} of {self.fleet} keys ({self.share:.1f} %) would be of labs that live no more, and max_share is"
+                f" {self.rules.max_share:g} %; look at the report and at the list of living labs, and raise max_share if both are right.",
+                "too_many_orphans",
+            )
+
+    def change(self, row: LiveKey) -> WantedKey:
+        """What is wanted of a key that is to be blocked or unblocked, however it is by now: what another reaper did already is left."""
+        mark = Mark.of(row)
+        record = row.record or Record(guid=row.guid)
+        fields: dict[str, Any] = {}
+        if self.living.has(row):
+            note: Any = None
+            fields |= mark.lifted() if mark else {}
+        else:
+            blocked = bool(row.fields["blocked"])
+            note = row.metadata[ORPHAN] if mark and blocked else Mark(durations.iso(self.now), stopped=blocked).to_metadata()
+            fields["blocked"] = True
+        return WantedKey(alias=home(row), record=record, fields=fields, metadata={ORPHAN: note})
+
+    def still(self, rows: Iterable[LiveKey]) -> list[LiveKey]:
+        """Those of `rows`, as they are by now, that are to be deleted still, and were so from the start."""
+        tokens = {row.token for row in self.rows(Verdict.DELETE)}
+        return [row for row in rows if row.token in tokens and verdict_of(row, self.living, self.rules, self.now) is Verdict.DELETE]
+
+    # -------------------------------------------------------------------------------------------------------- results
+    def counts(self) -> dict[str, int]:
+        """How many keys have each verdict."""
+        counted = Counter(verdict for _row, verdict in self.verdicts)
+        return {verdict.value: counted[verdict] for verdict in Verdict}
+
+    def report(self) -> list[dict[str, Any]]:
+        """Every lab with a key that something is to be said of, with how many of its keys have each verdict."""
+        verdicts = {row.token: verdict for row, verdict in self.verdicts}
+        labs = by_lab((row for row, verdict in self.verdicts if verdict in NOTEWORTHY), self.rules.user_base)
+        return [self._entry(LabSummary.of(name, rows), Counter(verdicts[row.token] for row in rows)) for name, rows in sorted(labs.items())]
+
+    def _entry(self, lab: LabSummary, counted: Counter[Verdict]) -> dict[str, Any]:
+        since = lab.orphaned_at
+        until = durations.parse_time(since) + timedelta(seconds=self.rules.grace) if since else None
+        return {
+            "lab_alias": lab.alias,
+            "guid": lab.guid,
+            "keys": {verdict.value: count for verdict, count in sorted(counted.items())},
+            "aliases": list(lab.aliases),
+            "owner": lab.owner,
+            "package": lab.packages[0] if lab.packages else "",
+            "spend": lab.spend,
+            "orphaned_at": since or None,
+            "deleted_from": durations.iso(until) if until else None,
+        }

@@ -1,0 +1,202 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Requests as files in a directory: `<id>.json`, mode 0600, in a directory of mode 0700.
+
+A file is written beside its place, flushed to the disk and then renamed, so a reader sees the old record or the new
+one, whatever happens to the writer. Writers take turns by a lock on the directory; the system frees it when its holder
+dies. The version of a record is a hash of its file: an edit by hand is a change like any other.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NoReturn
+
+from ..common import private_file
+from ..common.file_lock import open_lock, taken
+from ..common.printable import printable
+from . import document
+from .base import Listing, SetAside, Store, oldest_first
+from .errors import Broken, Busy, Conflict, Exists, Missing, NotReadable, NotWritable
+from .record import Record, check_id
+
+SUFFIX = ".json"
+LOCK = ".lock"
+SCRATCH = ".scratch"
+LOCK_SECONDS = 30
+LARGEST = 1 << 20  # bytes
+
+_THIS_FILE_ONLY = frozenset((errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO))
+
+
+def default_directory() -> str:
+    """Where requests are kept when nothing else is said: `$XDG_STATE_HOME`, or `~/.local/state`."""
+    home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return str(Path(home) / "rhpds-litellm-virtual-keys" / "requests")
+
+
+class DirectoryStore(Store):
+    """See above. The directory is made when the first request is submitted."""
+
+    def __init__(self, directory: str, *, check_mode: bool = False) -> None:
+        super().__init__(check_mode=check_mode)
+        self.directory = Path(directory)
+
+    @property
+    def place(self) -> str:
+        return f"the directory {self.directory}"
+
+    def listing(self, states: Sequence[str] | None = None, *, only_open: bool = False) -> Listing:
+        found: list[Record] = []
+        broken: list[SetAside] = []
+        for name in self._names():
+            try:
+                record = self._read(name.removesuffix(SUFFIX))
+            except Broken as error:
+                broken.append(SetAside(printable(name), str(error)))
+                continue
+            if record is not None and (states is None or record.state in states) and (record.open or not only_open):
+                found.append(record)
+        return Listing(oldest_first(found), tuple(broken))
+
+    def _names(self) -> list[str]:
+        try:
+            self._check_directory()
+            return sorted(name for name in os.listdir(self.directory) if name.endswith(SUFFIX) and not name.startswith("."))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise NotReadable(f"{self.place} cannot be read: {error.strerror}.") from None
+
+    def _path(self, request_id: str) -> Path:
+        return self.directory / f"{request_id}{SUFFIX}"
+
+    def _read(self, request_id: str) -> Record | None:
+        content = self._content(request_id)
+        if content is None:
+            return None
+        path = self._path(request_id)
+        try:
+            check_id(request_id)
+            record = document.load(json.loads(content, parse_constant=_no_constant), _version(content))
+            if record.id != request_id:
+                raise ValueError(f"its id is {record.id}, which is not the name of the file.")
+        except (ValueError, OverflowError, RecursionError) as error:
+            no_json = isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError))
+            why = "it is not JSON" if no_json else str(error)
+            raise _aside(path, f"{printable(why).rstrip('.')}; correct or remove the file.") from None
+        return record
+
+    def _content(self, request_id: str) -> bytes | None:
+        path = self._path(request_id)
+        try:
+            self._check_directory()
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                about = os.fstat(handle)
+                if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
+                    raise _aside(path, f"it is not a file or larger than {LARGEST} bytes; remove it.")
+                return os.read(handle, LARGEST + 1)
+            finally:
+                os.close(handle)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno in _THIS_FILE_ONLY:
+                raise _aside(path, f"it cannot be read: {error.strerror}.") from None
+            raise NotReadable(f"{self.place} cannot be read: {error.strerror}.") from None
+
+    def _create(self, record: Record) -> Record:
+        with self._locked():
+            if os.path.lexists(self._path(record.id)):
+                raise Exists(f"Request {record.id} is in {self.place} already.")
+            return self._write(record)
+
+    def _replace(self, record: Record) -> Record:
+        with self._locked():
+            content = self._content(record.id)
+            if content is None:
+                raise Missing(f"Request {record.id} was removed from {self.place} by somebody else.")
+            if _version(content) != record.version:
+                raise Conflict(f"Request {record.id} was changed by somebody else.")
+            return self._write(record)
+
+    def _remove(self, record: Record) -> None:
+        with self._locked():
+            content = self._content(record.id)
+            if content is None:
+                return
+            if _version(content) != record.version:
+                raise Conflict(f"Request {record.id} was changed by somebody else.")
+            try:
+                self._path(record.id).unlink()
+                private_file.flush(self.directory)
+            except OSError as error:
+                self._not_writable(error)
+
+    def _write(self, record: Record) -> Record:
+        """Only with the lock held."""
+        content = (json.dumps(document.dump(record), indent=2, ensure_ascii=False) + "\n").encode()
+        try:
+            private_file.replace_locked(self._path(record.id), content, self.directory / SCRATCH)
+            private_file.flush(self.directory)
+        except OSError as error:
+            self._not_writable(error)
+        return document.load(document.dump(record), _version(content))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One writer at a time."""
+        try:
+            self._make_directory()
+            handle = open_lock(self.directory / LOCK)
+        except OSError as error:
+            self._not_writable(error)
+        try:
+            if not taken(handle, LOCK_SECONDS):
+                raise Busy(f"{self.place} was locked by another program for {LOCK_SECONDS} s; try again.")
+            yield
+        finally:
+            os.close(handle)
+
+    def _make_directory(self) -> None:
+        if not self.directory.is_dir():
+            self.directory.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                self.directory.mkdir(mode=0o700)
+        self._check_directory()
+
+    def _check_directory(self) -> None:
+        """Whoever may write here may approve requests, so it must be ours alone."""
+        about = self.directory.stat()
+        if not stat.S_ISDIR(about.st_mode):
+            raise NotReadable(f"{self.directory} is not a directory; name one.")
+        if about.st_mode & 0o022 or about.st_uid not in (os.geteuid(), 0):
+            raise NotReadable(
+                f"{self.place} can be written by others than the user of this process, who could approve requests; "
+                "name one that is its own, or take the right away (chmod go-w)."
+            )
+
+    def _not_writable(self, error: OSError) -> NoReturn:
+        raise NotWritable(f"{self.place} cannot be written: {error.strerror or error}; nothing was changed.") from None
+
+
+def _aside(path: Path, why: str) -> Broken:
+    return Broken(f"{printable(str(path))} is set aside, because {why}")
+
+
+def _version(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:20]
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise ValueError(f"it holds {text}, which is no number.")

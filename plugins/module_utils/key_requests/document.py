@@ -1,0 +1,209 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""A record as JSON: what a file holds, and what modules return.
+
+Reading is strict, for people edit these by hand: an unknown field, a wrong type or a value that cannot be is a
+ValueError that names it, and the record is set aside. One edit is understood: another `state` than the last one of the
+history is a decision by hand.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ..common.printable import printable
+from . import record as records
+from .record import Failure, Progress, Record, Step
+
+_TEXTS = ("id", "email", "package", "purpose", "duration", "guid", "user", "state", "reason", "created_at", "updated_at")
+_FIELDS = frozenset((*_TEXTS, "models", "max_budget", "cancelled", "granted", "trace", "progress", "history"))
+_PROGRESS_TEXTS = ("minted_at", "key_alias", "expires", "finished_at", "ended_at")
+_PROGRESS_FIELDS = frozenset((*_PROGRESS_TEXTS, "delivered", "notified", "failure"))
+_STEP_FIELDS = frozenset(("at", "by", "from", "to", "reason"))
+_FAILURE_FIELDS = frozenset(("step", "reason", "attempts", "next_attempt_at"))
+
+
+def dump(record: Record) -> dict[str, Any]:
+    """The document of `record`, without what is empty."""
+    document: dict[str, Any] = {
+        "id": record.id,
+        "email": record.email,
+        "models": list(record.models),
+        "package": record.package,
+        "purpose": record.purpose,
+        "duration": record.duration,
+        "max_budget": record.max_budget,
+        "guid": record.guid,
+        "user": record.user,
+        "state": record.state,
+        "reason": record.reason,
+        "cancelled": record.cancelled,
+        "granted": dict(record.granted),
+        "trace": [dict(entry) for entry in record.trace],
+        "progress": _dump_progress(record.progress),
+        "created_at": record.created_at,
+        "updated_at": record.updated_at,
+        "history": [_dump_step(step) for step in record.history],
+    }
+    return {name: value for name, value in document.items() if value or name == "state" or (name == "max_budget" and value is not None)}
+
+
+def public(record: Record) -> dict[str, Any]:
+    """What modules return: every field, also the empty ones, and under the names that the approval chain reads."""
+    progress = record.progress
+    failure = progress.failure
+    return {
+        "request_id": record.id,
+        "version": record.version,
+        "email": record.email,
+        "model": record.models[0] if len(record.models) == 1 else None,
+        "models": list(record.models),
+        "package": record.package or None,
+        "purpose": record.purpose,
+        "duration": record.duration or None,
+        "max_budget": record.max_budget,
+        "guid": record.guid or None,
+        "user": record.user or None,
+        "state": record.state,
+        "reason": record.reason,
+        "cancelled": record.cancelled,
+        "granted": dict(record.granted),
+        "trace": [dict(entry) for entry in record.trace],
+        "open": record.open,
+        "progress": {
+            "status": progress.status,
+            "minted_at": progress.minted_at or None,
+            "key_alias": progress.key_alias or None,
+            "expires": progress.expires or None,
+            "delivered": dict(progress.delivered),
+            "finished_at": progress.finished_at or None,
+            "ended_at": progress.ended_at or None,
+            "notified": dict(progress.notified),
+            "failure": dataclasses.asdict(failure) if failure else None,
+        },
+        "created_at": record.created_at,
+        "updated_at": record.updated_at,
+        "history": [{"at": s.at, "by": s.by, "from": s.was or None, "to": s.now, "reason": s.reason} for s in record.history],
+    }
+
+
+def load(document: object, version: str = "") -> Record:
+    """The record in `document`. Raises ValueError."""
+    fields = _mapping(document, "the document", _FIELDS)
+    texts = {name: _text(fields, name) for name in _TEXTS}
+    wished = texts.pop("state")
+    history = tuple(_step(entry) for entry in _list(fields, "history"))
+    record = Record(
+        **texts,
+        state=history[-1].now if history else wished,
+        models=tuple(_texts(fields, "models")),
+        max_budget=_number(fields, "max_budget"),
+        cancelled=_bool(fields, "cancelled"),
+        granted=_mapping(fields.get("granted", {}), "granted"),
+        trace=tuple(_mapping(entry, "an entry of the trace") for entry in _list(fields, "trace")),
+        progress=_progress(fields.get("progress", {})),
+        history=history,
+        version=version,
+    )
+    records.check(record)
+    if wished != record.state:
+        return records.set_by_hand(record, wished, by="by hand", at=record.updated_at)
+    return record
+
+
+def _dump_progress(progress: Progress) -> dict[str, Any]:
+    fields = {
+        "minted_at": progress.minted_at,
+        "key_alias": progress.key_alias,
+        "expires": progress.expires,
+        "delivered": dict(progress.delivered),
+        "finished_at": progress.finished_at,
+        "ended_at": progress.ended_at,
+        "notified": dict(progress.notified),
+        "failure": dataclasses.asdict(progress.failure) if progress.failure else None,
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _dump_step(step: Step) -> dict[str, str]:
+    fields = {"at": step.at, "by": step.by, "from": step.was, "to": step.now, "reason": step.reason}
+    return {name: value for name, value in fields.items() if value}
+
+
+def _progress(raw: object) -> Progress:
+    fields = _mapping(raw, "progress", _PROGRESS_FIELDS)
+    failure = fields.get("failure")
+    return Progress(
+        **{name: _text(fields, name) for name in _PROGRESS_TEXTS},
+        delivered=_text_mapping(fields, "delivered"),
+        notified=_text_mapping(fields, "notified"),
+        failure=None if failure is None else _failure(failure),
+    )
+
+
+def _failure(raw: object) -> Failure:
+    fields = _mapping(raw, "failure", _FAILURE_FIELDS)
+    attempts = fields.get("attempts")
+    if not isinstance(attempts, int) or isinstance(attempts, bool):
+        raise ValueError("attempts is not a whole number.")
+    return Failure(_text(fields, "step"), _text(fields, "reason"), attempts, _text(fields, "next_attempt_at"))
+
+
+def _step(raw: object) -> Step:
+    fields = _mapping(raw, "an entry of the history", _STEP_FIELDS)
+    return Step(_text(fields, "at"), _text(fields, "by"), _text(fields, "from"), _text(fields, "to"), _text(fields, "reason"))
+
+
+def _mapping(raw: object, name: str, known: frozenset[str] | None = None) -> dict[str, Any]:
+    if not isinstance(raw, Mapping) or not all(isinstance(key, str) for key in raw):
+        raise ValueError(f"{name} is not a mapping.")
+    unknown = sorted(set(raw) - known) if known is not None else []
+    if unknown:
+        raise ValueError(f"{name} has a field {printable(unknown[0], 40)!r} that does not exist.")
+    return dict(raw)
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name, "")
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is not a text.")
+    return value
+
+
+def _bool(fields: Mapping[str, Any], name: str) -> bool:
+    value = fields.get(name, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} is neither true nor false.")
+    return value
+
+
+def _number(fields: Mapping[str, Any], name: str) -> float | None:
+    value = fields.get(name)
+    if value is not None and (not isinstance(value, (int, float)) or isinstance(value, bool)):
+        raise ValueError(f"{name} is not a number.")
+    return value
+
+
+def _list(fields: Mapping[str, Any], name: str) -> list[Any]:
+    value = fields.get(name, [])
+    if not isinstance(value, list):
+        raise ValueError(f"{name} is not a list.")
+    return value
+
+
+def _texts(fields: Mapping[str, Any], name: str) -> list[str]:
+    value = _list(fields, name)
+    if not all(isinstance(entry, str) for entry in value):
+        raise ValueError(f"{name} is not a list of texts.")
+    return value
+
+
+def _text_mapping(fields: Mapping[str, Any], name: str) -> dict[str, str]:
+    value = _mapping(fields.get(name, {}), name)
+    if not all(isinstance(entry, str) for entry in value.values()):
+        raise ValueError(f"{name} holds something that is not a text.")
+    return value

@@ -1,0 +1,290 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Requests as Secrets in a namespace of Kubernetes. `secret` says how they are laid out.
+
+The account needs the verbs get, list, create and patch on secrets in the namespace, and delete to remove requests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..common import email_address
+from . import secret
+from .base import Listing, SetAside, Store, oldest_first
+from .errors import Broken, Conflict, Exists, Forbidden, Missing, NoAccess, NoNamespace, Rejected, StoreError, TlsFailed, Unauthorized, Unreachable
+from .record import Record, same_wish
+from .text import clip
+
+try:
+    import kubernetes
+    import urllib3
+    import yaml
+
+    KUBERNETES_ERROR: ImportError | None = None
+except ImportError as error:
+    KUBERNETES_ERROR = error
+
+PAGE = 250
+RETRIES = 3
+FIRST_RETRY_SECONDS = 0.2
+SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+GONE = 410
+
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to reach the API. What is not given comes from the kubeconfig, or from the pod's service account."""
+
+    namespace: str | None = None
+    kubeconfig: str | None = None
+    context: str | None = None
+    host: str | None = None
+    api_key: str | None = None
+    ca_cert: str | None = None
+    validate_certs: bool | None = None
+    timeout: float = 30
+    """Seconds that one exchange may take."""
+
+
+class KubernetesStore(Store):
+    """See above."""
+
+    parallel = 8
+
+    def __init__(self, access: Access, *, check_mode: bool = False) -> None:
+        super().__init__(check_mode=check_mode)
+        configuration, namespace = _configure(access)
+        configuration.connection_pool_maxsize = self.parallel
+        # Every call of this store is harmless to repeat: a second create finds the first, and a second patch names a
+        # version that is gone and is then looked at again.
+        configuration.retries = urllib3.Retry(
+            total=RETRIES,
+            backoff_factor=FIRST_RETRY_SECONDS,
+            status_forcelist=(429, 500, 502, 503, 504),
+            allowed_methods=None,
+            raise_on_status=False,
+        )
+        self.namespace = namespace
+        self.host = str(configuration.host)
+        self.timeout = access.timeout
+        self._api = kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(configuration))
+
+    @property
+    def place(self) -> str:
+        return f"the namespace {self.namespace}"
+
+    def listing(self, states: Sequence[str] | None = None, *, only_open: bool = False) -> Listing:
+        if only_open:
+            selectors: Sequence[str] = secret.OPEN
+        else:
+            selectors = (secret.ALL,) if states is None else (secret.in_states(tuple(states)),)
+        found: dict[str, Record] = {}
+        broken: dict[str, SetAside] = {}
+        for selector in selectors:
+            for item in self._list(selector):
+                name = item["metadata"]["name"]
+                try:
+                    record = self._load(item)
+                except Broken as error:
+                    broken[name] = SetAside(name, str(error))
+                    continue
+                if (states is None or record.state in states) and (record.open or not only_open):
+                    found[name] = record
+        if not found and not broken:
+            self._check_namespace()
+        return Listing(oldest_first(found.values()), tuple(broken[name] for name in sorted(broken)))
+
+    def find(self, wish: Record) -> Record | None:
+        found = super().find(wish)
+        if found is not None:
+            return found
+        # The requestor itself draws ids at random. Few clusters have such requests, so this list is short.
+        for item in self._list(secret.FOREIGN):
+            try:
+                record = self._load(item)
+            except Broken:
+                if _email_of(item) == email_address.ascii_lower(wish.email):
+                    raise  # it may be for the same, and then there would be two
+                continue
+            if same_wish(record, wish):
+                return record
+        return None
+
+    def _read(self, request_id: str) -> Record | None:
+        try:
+            return self._load(self._call("get", self._api.read_namespaced_secret, secret.name_of(request_id), self.namespace))
+        except Missing:
+            return None
+
+    def _create(self, record: Record) -> Record:
+        body = secret.create(record, self.namespace)
+        make = self._api.create_namespaced_secret
+        return self._load(self._call("create", make, self.namespace, body, field_manager=secret.MANAGED_BY_VALUE))
+
+    def _replace(self, record: Record) -> Record:
+        name, body = secret.name_of(record.id), secret.change(record)
+        patch = self._api.patch_namespaced_secret
+        return self._load(self._call("patch", patch, name, self.namespace, body, field_manager=secret.MANAGED_BY_VALUE))
+
+    def _remove(self, record: Record) -> None:
+        options = kubernetes.client.V1DeleteOptions(preconditions=kubernetes.client.V1Preconditions(resource_version=record.version))
+        with suppress(Missing):
+            self._call("delete", self._api.delete_namespaced_secret, secret.name_of(record.id), self.namespace, body=options)
+
+    def _load(self, item: Mapping[str, Any]) -> Record:
+        try:
+            return secret.load(item)
+        except (ValueError, OverflowError, RecursionError) as error:
+            name = item["metadata"]["name"]
+            raise Broken(f"Secret {name} in {self.place} is set aside, because {clip(str(error), 500)}") from None
+
+    def _list(self, selector: str) -> list[dict[str, Any]]:
+        for last_try in (False, True):
+            items: list[dict[str, Any]] = []
+            more = None
+            while True:
+                # Without pages the second time: the API forgets where a listing was after some minutes.
+                paging = {} if last_try else {"limit": PAGE, **({"_continue": more} if more else {})}
+                try:
+                    page = self._call("list", self._api.list_namespaced_secret, self.namespace, label_selector=selector, **paging)
+                except _Expired:
+                    break
+                items += page["items"]
+                more = page["metadata"].get("continue")
+                if not more:
+                    return items
+        raise Unreachable(f"The Kubernetes API at {self.host} lost its place in the listing; try again.")
+
+    def _check_namespace(self) -> None:
+        """To the API a namespace that does not exist is an empty one. Whoever may look gets told."""
+        try:
+            self._call("get", self._api.read_namespace, self.namespace)
+        except Missing:
+            raise self._no_namespace() from None
+        except Forbidden:
+            pass
+
+    def _call(self, verb: str, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """One exchange. Its answer as JSON, or the error that fits."""
+        try:
+            response = method(*arguments, **options, _preload_content=False, _request_timeout=(self.timeout, self.timeout))
+            status, body = response.status, response.data
+        except kubernetes.client.ApiException as error:
+            if not error.status:
+                raise self._unreachable(error.reason or error) from None
+            status, body = error.status, error.body or b""
+        except urllib3.exceptions.HTTPError as error:
+            raise self._unreachable(getattr(error, "reason", None) or error) from None
+        except (kubernetes.config.ConfigException, OSError) as error:
+            raise NoAccess(f"The credentials for the Kubernetes API cannot be read: {clip(str(error), 300)}.") from None
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        if not 200 <= status < 300:
+            raise self._error(verb, status, answer if isinstance(answer, dict) else {})
+        if not isinstance(answer, dict):
+            raise Unreachable(f"{self.host} gave an answer that is not the Kubernetes API's; check the address.")
+        return answer
+
+    def _error(self, verb: str, status: int, answer: Mapping[str, Any]) -> StoreError:
+        words = clip(str(answer.get("message", "")), 300) or f"HTTP status {status}"
+        reason = answer.get("reason")
+        kind = (answer.get("details") or {}).get("kind")
+        if status == 401:
+            return Unauthorized(f"The Kubernetes API at {self.host} does not accept the token or certificate, which may have expired; give a new one.")
+        if status == 403 and f"cannot {verb} resource" in words:
+            return Forbidden(f"The account may not {verb} secrets in {self.place}; give its Role the verb {verb} on secrets. ({words})")
+        if status == 404:
+            return self._no_namespace() if kind == "namespaces" and verb != "get" else Missing(f"{self.place} has no such request.")
+        if status == 409:
+            return Exists(words) if reason == "AlreadyExists" else Conflict(words)
+        if status == GONE:
+            return _Expired(words)
+        if status == 429 or status >= 500:
+            return Unreachable(f"The Kubernetes API at {self.host} cannot serve at the moment ({words}); try again later.")
+        return Rejected(f"The Kubernetes API refuses to {verb} the request in {self.place}: {words}")
+
+    def _unreachable(self, cause: object) -> StoreError:
+        text = clip(str(cause), 200)
+        if "certificate" in text.lower() or "ssl" in type(cause).__name__.lower():
+            return TlsFailed(f"The certificate of the Kubernetes API at {self.host} is not accepted ({text}); name its authority in ca_cert.")
+        return Unreachable(f"The Kubernetes API at {self.host} does not answer ({text}); check the address, or try again later.")
+
+    def _no_namespace(self) -> StoreError:
+        return NoNamespace(f"There is no namespace {self.namespace} at {self.host}; create it, or name another one.")
+
+
+class _Expired(StoreError):
+    """The place in a listing is forgotten (HTTP 410)."""
+
+
+def _email_of(item: Mapping[str, Any]) -> str:
+    return email_address.ascii_lower(str((item["metadata"].get("annotations") or {}).get("email", "")))
+
+
+def _configure(access: Access) -> tuple[Any, str]:
+    """The library's configuration, and the namespace."""
+    configuration = kubernetes.client.Configuration()
+    from_config: str | None = None
+    if access.host:
+        configuration.host = access.host
+    else:
+        from_config = _load_config(access, configuration)
+    if access.api_key:
+        configuration.api_key = {"authorization": f"Bearer {access.api_key}"}
+        configuration.refresh_api_key_hook = None  # it would bring the kubeconfig's token back
+    if access.ca_cert:
+        configuration.ssl_ca_cert = access.ca_cert
+    if access.validate_certs is not None:
+        configuration.verify_ssl = access.validate_certs
+    return configuration, _namespace(access.namespace, from_config)
+
+
+def _load_config(access: Access, configuration: Any) -> str | None:
+    """Fill `configuration` from a kubeconfig, or in a pod from its service account; the namespace of the kubeconfig's context."""
+    config: Any = kubernetes.config
+    try:
+        config.load_kube_config(config_file=access.kubeconfig, context=access.context, client_configuration=configuration)
+        contexts, active = config.list_kube_config_contexts(config_file=access.kubeconfig)
+        chosen = next((entry for entry in contexts if entry["name"] == access.context), active)
+        namespace: str | None = chosen["context"].get("namespace")
+        return namespace
+    except (config.ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, KeyError) as error:
+        problem = clip(str(error), 300).rstrip(".")
+        if access.kubeconfig or access.context or os.environ.get("KUBECONFIG"):
+            raise NoAccess(f"The kubeconfig cannot be used: {problem}.") from None
+    try:
+        config.load_incluster_config(client_configuration=configuration)
+    except config.ConfigException:
+        raise NoAccess(
+            f"There is no way to the Kubernetes API: no kubeconfig can be used ({problem}), and this is no pod with a "
+            "service account; give kubeconfig, or host and api_key."
+        ) from None
+    return None
+
+
+def _namespace(given: str | None, from_config: str | None) -> str:
+    name = given or os.environ.get("KUBERNETES_NAMESPACE") or from_config or _of_service_account() or "default"
+    if not _NAMESPACE.fullmatch(name):
+        raise ValueError(f"namespace is {clip(name, 80)!r}; a namespace has up to 63 small letters, digits and hyphens.")
+    return name
+
+
+def _of_service_account() -> str:
+    try:
+        return SERVICE_ACCOUNT_NAMESPACE.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -1,0 +1,86 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The arguments of modules that read or write requests, and the way from them to a store. The doc fragment is `request_store`."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ansible.module_utils.basic import env_fallback, missing_required_lib
+
+from ..common import durations
+from . import document
+from .base import Store, Transition
+from .directory import DirectoryStore, default_directory
+from .errors import StoreError
+from .record import Record
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+STORE_SPEC: dict[str, dict[str, Any]] = {
+    "store": {"type": "str", "choices": ["file", "kubernetes"], "default": "file"},
+    "directory": {"type": "path", "fallback": (env_fallback, ["LITELLM_KEY_REQUESTS_DIR"])},
+    "namespace": {"type": "str"},
+    "kubeconfig": {"type": "path", "fallback": (env_fallback, ["K8S_AUTH_KUBECONFIG"])},
+    "context": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_CONTEXT"])},
+    "host": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_HOST"])},
+    "api_key": {"type": "str", "no_log": True, "fallback": (env_fallback, ["K8S_AUTH_API_KEY"])},
+    "ca_cert": {"type": "path", "fallback": (env_fallback, ["K8S_AUTH_SSL_CA_CERT"])},
+    "validate_certs": {"type": "bool", "fallback": (env_fallback, ["K8S_AUTH_VERIFY_SSL"])},
+    "timeout": {"type": "float", "default": 30},
+}
+
+
+def open_store(module: AnsibleModule) -> Store:
+    """The store that the module's arguments name. Fails the module when a library is missing."""
+    params = module.params
+    if params["store"] == "file":
+        return DirectoryStore(params["directory"] or default_directory(), check_mode=module.check_mode)
+    from .kubernetes_secrets import KUBERNETES_ERROR, Access, KubernetesStore  # only now: it takes its time
+
+    if KUBERNETES_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("kubernetes"), exception=str(KUBERNETES_ERROR), code="missing_library")
+    if params["timeout"] <= 0:
+        raise ValueError(f"timeout is {params['timeout']}; give a number of seconds above 0.")
+    names = ("namespace", "kubeconfig", "context", "host", "api_key", "ca_cert", "validate_certs", "timeout")
+    return KubernetesStore(Access(**{name: params[name] for name in names}), check_mode=module.check_mode)
+
+
+def now() -> str:
+    """The present time as records have it."""
+    return durations.iso(datetime.now(UTC))
+
+
+def acting_user() -> str:
+    """Who runs the module, as far as the system knows."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def difference(transition: Transition) -> dict[str, Any]:
+    """A diff for Ansible: the request before and after, an empty one where there is none."""
+    return {"before": _shown(transition.before), "after": _shown(transition.after)}
+
+
+def _shown(record: Record | None) -> dict[str, Any]:
+    return {} if record is None else document.dump(record)
+
+
+def run(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> NoReturn:
+    """Leave the module with the result of `work`, or with its error: `msg` and `code`."""
+    try:
+        module.exit_json(**work())
+    except StoreError as error:
+        module.fail_json(msg=str(error), code=error.code)
+    except ValueError as error:
+        module.fail_json(msg=str(error), code="bad_input", changed=False)
+    raise AssertionError("exit_json and fail_json do not return")

@@ -1,0 +1,37 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Free text in a record: purposes, reasons, names of people. It is data, and stays data wherever it is shown."""
+
+from __future__ import annotations
+
+import re
+
+from ..common.printable import printable
+
+# Characters that steer a terminal or the direction of writing, or that cannot be encoded.
+_STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_KEY = re.compile(r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{20,}")
+
+
+def check_text(text: str, name: str, longest: int, *, lines: bool = False) -> str:
+    """`text` without blanks around it, or ValueError that begins with `name`. Line breaks only where `lines` says so."""
+    clean = text.replace("\r\n", "\n").strip()
+    if len(clean) > longest:
+        raise ValueError(f"{name} has {len(clean)} characters, and at most {longest} are allowed; shorten it.")
+    if _KEY.search(clean):
+        raise ValueError(f"{name} holds what looks like a key; never write a key into a request.")
+    if not is_plain(clean.replace("\n", "") if lines else clean):
+        raise ValueError(f"{name} holds control or direction characters ({printable(clean, 60)!r}); write it as plain text.")
+    return clean
+
+
+def is_plain(text: str) -> bool:
+    """`text` is on one line and steers nothing."""
+    return _STEERING.search(text) is None
+
+
+def clip(text: str, longest: int) -> str:
+    """`text` of a machine, such as another program's error, made fit for `check_text`: on one line, keys hidden, cut."""
+    return printable(_STEERING.sub(" ", _KEY.sub("sk-***", text)), longest)

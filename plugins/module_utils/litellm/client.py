@@ -1,0 +1,394 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""HTTP to a LiteLLM gateway: one pooled session, bounded retries, answers as data or as one of our errors.
+
+Every call but that of a model, which costs, is tried again when the connection fails, when the gateway is busy (429), when
+it says that its database is away and when something before it fails (5xx that is no JSON).  That is harmless because these
+calls may arrive twice: a key is minted with the caller's own value, updates set absolute values, deletions name what goes.
+What LiteLLM answers was measured on 1.102.4.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import functools
+import json
+import random
+import re
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..common.address import gateway_address
+from . import errors
+
+try:
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    REQUESTS_ERROR: ImportError | None = None
+except ImportError as error:
+    REQUESTS_ERROR = error
+
+LONGEST_WAIT = 30.0
+_DATABASE_AWAY = (
+    "can't reach database server",
+    "database is temporarily unreachable",
+    "all connection attempts failed",
+    "server has closed the connection",
+)
+_NO_DATABASE = ("no connected db", "database not connected", "db not connected")
+_NOT_ADMIN = (
+    "only proxy admin",
+    "not allowed to call this route",
+    "not authorized to access this endpoint",
+    "not allowed to access this route",
+    "not authorized to check another user",
+    "only admin users",
+)
+_VISIBLE = re.compile(r"[!-~]+")  # ASCII without blanks and control characters
+_ENTERPRISE = ("enterprise user", "enterprise license", "enterprise feature")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the gateway said to a user of it: the HTTP status, LiteLLM's words if it refused, and how many seconds it took."""
+
+    status: int
+    words: str
+    seconds: float
+
+    @property
+    def well(self) -> bool:
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach a gateway. Times in seconds; `retries` counts further tries; see doc fragment `gateway`."""
+
+    url: str
+    api_key: str
+    validate_certs: bool = True
+    ca_path: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    timeout: float = 30.0
+    retries: int = 3
+    retry_delay: float = 1.0
+    parallel_calls: int = 8
+
+    def __post_init__(self) -> None:
+        gateway_address(self.url)
+        if not _VISIBLE.fullmatch(self.api_key):
+            raise ValueError("api_key is empty or holds a blank, a line break or a letter that no key has; give the gateway's master key.")
+        for name, low, high in (
+            ("timeout", 0.1, 3600),
+            ("retries", 0, 20),
+            ("retry_delay", 0, 60),
+            ("parallel_calls", 1, 64),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} is {getattr(self, name)}; give a number from {low} to {high}.")
+
+    @functools.cached_property
+    def base(self) -> str:
+        """The address without a slash, or `/v1`, at its end."""
+        return gateway_address(self.url)
+
+
+class _Bearer:
+    """Authorization that neither a netrc file nor a redirect can replace."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: Any) -> Any:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
+class Client:
+    """One gateway, one pooled session. Safe to use from several threads."""
+
+    def __init__(self, connection: Connection, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.connection = connection
+        self.calls = 0
+        self._sleep = sleep
+        self._clock_offset = timedelta(0)
+        self._hidden: list[str] = [connection.api_key]
+        self._lock = threading.Lock()
+        self._session = requests.Session()
+        self._session.auth = _Bearer(connection.api_key)
+        self._session.headers["User-Agent"] = "rhpds.litellm_virtual_keys"
+        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connection.parallel_calls)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """The JSON of a GET. Raises GatewayError."""
+        return self._call("GET", path, params=params)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON of a POST that may arrive twice. Raises GatewayError."""
+        return self._call("POST", path, body=body)
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON of a PATCH that may arrive twice. Raises GatewayError."""
+        return self._call("PATCH", path, body=body)
+
+    def delete(self, path: str) -> Any:
+        """The JSON of a DELETE. Raises GatewayError; NotFound also when it is gone already."""
+        return self._call("DELETE", path)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Keep these out of every message: LiteLLM repeats a request that it finds wrong, with all that was in it."""
+        found = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]) if len(form) > 2}
+        self._hidden = sorted({*self._hidden, *found}, key=len, reverse=True)
+
+    def accepts(self, key_value: str) -> bool:
+        """Whether the gateway takes `key_value` for a call, asked over a connection of its own.
+
+        Several workers or replicas remember a key for up to a minute; a new connection may meet another one.
+        """
+        with requests.Session() as session:
+            session.auth = _Bearer(key_value)
+            answer = self._try(lambda: self._send(session, "GET", "/models", None, None), "GET /models")
+        if answer.status_code == 401:
+            return False
+        if _succeeded(answer) or answer.status_code in (403, 429):
+            return True  # 403, 429: known, though not for this route or not at this moment
+        raise self._error(answer, "GET /models")
+
+    def post_as(self, key_value: str, path: str, body: Mapping[str, Any]) -> Answer:
+        """What the gateway says to the holder of `key_value`, asked once over a connection of its own. Raises Unreachable or TlsFailed."""
+        with requests.Session() as session:
+            session.auth = _Bearer(key_value)
+            started = time.monotonic()
+            answer = self._try(lambda: self._send(session, "POST", path, None, body), f"POST {path}", tries=1)
+        words = "" if _succeeded(answer) else errors.redact(_words(answer).replace(key_value, "***") or _kind(answer))[:300]
+        return Answer(answer.status_code, words, time.monotonic() - started)
+
+    def now(self) -> datetime:
+        """The gateway's time, by the Date header of its last answer."""
+        return datetime.now(UTC) + self._clock_offset
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _call(self, method: str, path: str, params: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> Any:
+        what = f"{method} {path}"
+        answer = self._try(lambda: self._send(self._session, method, path, params, body), what)
+        if not _succeeded(answer):
+            raise self._error(answer, what)
+        try:
+            return _body(answer)
+        except ValueError:
+            raise errors.NotLitellm(
+                f"{self.connection.base} answered {what} with {_kind(answer)} instead of JSON; check that url is the address of a LiteLLM gateway.",
+                status=answer.status_code,
+            ) from None
+
+    def _try(self, send: Callable[[], Any], what: str, tries: int = 0) -> Any:
+        """`send` until it has an answer that is not worth another try. Returns the last answer, or raises. `tries`: other than the connection's."""
+        tries = tries or self.connection.retries + 1
+        for number in range(1, tries + 1):
+            wait = min(LONGEST_WAIT, self.connection.retry_delay * 2 ** (number - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads callers, hides nothing
+            try:
+                answer = send()
+                if number == tries or not _worth_another_try(answer):
+                    return answer
+                wait = max(wait, _retry_after(answer))
+                if wait > LONGEST_WAIT:
+                    return answer
+            except requests.exceptions.SSLError as error:
+                raise errors.TlsFailed(
+                    f"no TLS connection to {self.connection.base}: {_cause(error)}; give the certificate of its authority in ca_path."
+                ) from None
+            except requests.exceptions.RequestException as error:
+                if number == tries:
+                    raise errors.Unreachable(
+                        f"no answer from {self.connection.base} to {what} after {tries} {'tries' if tries > 1 else 'try'}: {_cause(error)};"
+                        " check the address and that the gateway runs."
+                    ) from None
+            self._sleep(wait)
+        raise AssertionError("unreachable")
+
+    def _send(self, session: Any, method: str, path: str, params: Mapping[str, Any] | None, body: Mapping[str, Any] | None) -> Any:
+        connection = self.connection
+        with self._lock:
+            self.calls += 1
+        sent = datetime.now(UTC)
+        answer = session.request(
+            method,
+            connection.base + path,
+            params=params,
+            json=body,
+            timeout=(min(10.0, connection.timeout), connection.timeout),
+            verify=(connection.ca_path or True) if connection.validate_certs else False,
+            cert=((connection.client_cert, connection.client_key) if connection.client_key else connection.client_cert),
+            allow_redirects=False,
+        )
+        self._read_clock(answer, sent)
+        if _succeeded(answer) and "json" in answer.headers.get("Content-Type", "") and not _is_json(answer):
+            raise requests.exceptions.ChunkedEncodingError("the answer was cut off")
+        return answer
+
+    def _read_clock(self, answer: Any, sent: datetime) -> None:
+        try:
+            date = email.utils.parsedate_to_datetime(answer.headers["Date"])
+        except (KeyError, ValueError):
+            return
+        # The header names a second, the answer took a moment: the middle of both is the best guess.
+        middle = sent + (datetime.now(UTC) - sent) / 2
+        offset = date.replace(tzinfo=date.tzinfo or UTC) + timedelta(seconds=0.5) - middle
+        self._clock_offset = offset if abs(offset) > timedelta(seconds=2) else timedelta(0)
+
+    def _without_secrets(self, words: str) -> str:
+        for secret in self._hidden:
+            words = words.replace(secret, "***")
+        return words
+
+    def _error(self, answer: Any, what: str) -> errors.GatewayError:
+        """The error that an answer stands for."""
+        base, status = self.connection.base, answer.status_code
+        low = _words(answer).lower()
+        text = errors.redact(self._without_secrets(_words(answer)))[:300]
+
+        def make(kind: type[errors.GatewayError], message: str) -> errors.GatewayError:
+            return kind(message, status=status, detail=text)
+
+        if 300 <= status < 400:
+            return make(
+                errors.NotLitellm,
+                f"{base} redirects {what} to {answer.headers.get('Location', 'nowhere')}; give the final address in url.",
+            )
+        if _database_away(answer) or any(words in low for words in _NO_DATABASE):
+            return make(
+                errors.NoDatabase,
+                f"the gateway at {base} has no working database ({what}: {text}); see to its DATABASE_URL and to PostgreSQL.",
+            )
+        if "custom api key values are disabled" in low:
+            return make(
+                errors.OwnValuesForbidden,
+                f"the gateway at {base} takes no key values of the caller's choice; switch disable_custom_api_keys off in its UI settings.",
+            )
+        if any(words in low for words in _ENTERPRISE):
+            return make(errors.EnterpriseOnly, f"{what} needs LiteLLM's enterprise licence: {text}")
+        if any(words in low for words in _NOT_ADMIN):
+            return make(
+                errors.NotAdmin,
+                f"the API key may not manage keys on {base} ({what}: {text}); give the master key or an admin's key.",
+            )
+        if status == 401:
+            return make(
+                errors.Unauthorized,
+                f"the gateway at {base} does not know the API key ({what}: HTTP 401); check litellm_master_key or api_key.",
+            )
+        if status == 403:
+            return make(
+                errors.NotAdmin,
+                f"the API key may not do {what} on {base}: {text}; give the master key or an admin's key.",
+            )
+        if not _is_json(answer):
+            return make(
+                errors.NotLitellm if status < 500 else errors.ServerFailed,
+                f"{base} answered {what} with HTTP {status} and {_kind(answer)} instead of JSON;"
+                " check that url is the address of a LiteLLM gateway and that it runs.",
+            )
+        if status == 404:
+            return make(errors.NotFound, f"{base} does not have what {what} asks for: {text}")
+        if status == 429:
+            return make(
+                errors.RateLimited,
+                f"the gateway at {base} is too busy for {what}: {text}; run again later, or with fewer parallel_calls.",
+            )
+        if status == 400 and "already exists" in low and "alias" in low:
+            return make(errors.AliasTaken, f"{what}: {text}")
+        if status < 500:
+            return make(errors.Rejected, f"the gateway at {base} rejects {what} (HTTP {status}): {text}")
+        return make(
+            errors.ServerFailed,
+            f"the gateway at {base} failed at {what} (HTTP {status}): {text}; see its log, then run again.",
+        )
+
+
+def _worth_another_try(answer: Any) -> bool:
+    if answer.status_code == 429:
+        return "budget" not in _words(answer).lower()  # what is spent stays spent
+    if answer.status_code < 400:
+        return False
+    return _database_away(answer) or (answer.status_code >= 500 and not _is_json(answer))
+
+
+def _succeeded(answer: Any) -> bool:
+    """Whether there is an answer to read; to `requests` a redirect is one too."""
+    return bool(200 <= answer.status_code < 300)
+
+
+def _database_away(answer: Any) -> bool:
+    low = _words(answer).lower()
+    return any(words in low for words in _DATABASE_AWAY)
+
+
+def _retry_after(answer: Any) -> float:
+    """The seconds that a busy gateway asks for; 0 when it does not, or not in seconds."""
+    try:
+        return max(0.0, float(answer.headers.get("Retry-After", 0)))
+    except ValueError:
+        return 0.0
+
+
+def _body(answer: Any) -> Any:
+    """The answer's JSON, parsed once, for it may be tens of megabytes. Raises ValueError."""
+    if not hasattr(answer, "parsed"):
+        answer.parsed = answer.json()
+    return answer.parsed
+
+
+def _is_json(answer: Any) -> bool:
+    try:
+        _body(answer)
+    except ValueError:
+        return False
+    return True
+
+
+def _kind(answer: Any) -> str:
+    name = answer.headers.get("Content-Type", "").split(";")[0]
+    return "an HTML page" if name == "text/html" else f"content of type {name or 'unknown'}"
+
+
+def _words(answer: Any) -> str:
+    """LiteLLM's own message, from the shapes it uses: `{"error": {"message": ...}}` and `{"detail": ...}`."""
+    try:
+        body = _body(answer)
+    except ValueError:
+        return ""
+    if not isinstance(body, dict):
+        return ""
+    found = body.get("error", body.get("detail", ""))
+    while isinstance(found, dict):
+        found = found.get("message", found.get("error", json.dumps(found)))
+    return found if isinstance(found, str) else json.dumps(found)
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason of a requests error, without addresses of objects."""
+    seen: BaseException = error
+    while True:
+        inner = getattr(seen, "reason", None) or seen.__cause__ or seen.__context__
+        if not isinstance(inner, BaseException) or inner is seen:
+            break
+        seen = inner
+    if isinstance(seen, ssl.SSLError):
+        return f"{getattr(seen, 'verify_message', '') or seen.reason or seen}"
+    if isinstance(seen, OSError) and seen.strerror:
+        return seen.strerror
+    return errors.redact(str(seen) or type(seen).__name__)

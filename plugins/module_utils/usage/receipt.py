@@ -1,0 +1,81 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""What a lab has spent, read in two calls, so that a lab can leave a receipt whenever it is destroyed.
+
+LiteLLM lists a lab's keys with what each has spent, and tells requests, tokens and models only of one key at a time or of all
+keys of the gateway. So a lab that has always had one key gets these too, and a lab of many gets the spend of each key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..common import durations
+from ..keys.api import Gateway
+from ..keys.key import LiveKey
+from ..keys.lab import Lab
+from .api import read_book, rows_of_lab
+from .tables import Book, Days, KeyNotes, table, total
+
+DELAY = "LiteLLM writes what a request cost some seconds after it, about ten by default: requests of the last moments may be missing."
+RESET = "Some keys have a budget that is set back from time to time. Their spend is that since the last time, and the total is too small by what was before."
+FORMER = "Without former keys, if there were any that were deleted past LiteLLM."
+SHORT = "Requests, tokens and models of a lab of several keys: ansible-playbook rhpds.litellm_virtual_keys.report, also after the deletion."
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What was read of a lab. `book` is None when there was no asking for it."""
+
+    living: Sequence[LiveKey]
+    deleted: Sequence[LiveKey]
+    book: Book | None = None
+
+
+def read(gateway: Gateway, lab: Lab) -> Spent:
+    """At most two calls, and one for each further hundred keys. Raises GatewayError."""
+    living = rows_of_lab(gateway, lab, deleted=False, thorough=False)
+    if len(living) == 1 and _always_alone(living[0]):
+        (row,) = living
+        now = gateway.client.now()
+        days = Days((row.created_at or now).date(), now.date())
+        return Spent(living, [], read_book(gateway, days, {row.token}))
+    return Spent(living, rows_of_lab(gateway, lab, deleted=True))
+
+
+def _always_alone(row: LiveKey) -> bool:
+    """Whether a lab's key has neither siblings nor predecessors."""
+    return row.record is not None and not row.record.user and row.generation == 0 and not row.record.retired_from
+
+
+def receipt(lab: Lab, spent: Spent, now: datetime) -> dict[str, Any]:
+    """The receipt, in USD and UTC."""
+    keys = [_key(row, deleted) for rows, deleted in ((spent.living, False), (spent.deleted, True)) for row in rows]
+    keys.sort(key=lambda key: (key["deleted"], key["key"]))
+    whole: dict[str, Any] = {"cost": round(sum(key["spend"] for key in keys), 10)}
+    remarks = [DELAY]
+    by_model = None
+    if spent.book is not None:
+        notes = {row.token: KeyNotes.of_row(row, deleted=False) for row in spent.living}
+        notes[""] = KeyNotes("")
+        whole = total(spent.book, notes, lambda _key, _model: True).to_result()
+        by_model = table(spent.book, notes, ["model"], lambda _key, _model: True)
+    else:
+        remarks += [SHORT, *([RESET] if any(key["budget_duration"] for key in keys) else []), FORMER]
+    return {"guid": lab.guid, "lab": lab.alias, "made": durations.iso(now), "total": whole, "keys": keys, "models": by_model, "remarks": remarks}
+
+
+def _key(row: LiveKey, deleted: bool) -> dict[str, Any]:
+    return {
+        **KeyNotes.of_row(row, deleted=deleted).to_result(),
+        "spend": row.spend,
+        "max_budget": row.fields.get("max_budget"),
+        "budget_duration": row.fields.get("budget_duration"),
+        "created_at": durations.iso(row.created_at) if row.created_at else None,
+        "expires": durations.iso(row.expires) if row.expires else None,
+    }
