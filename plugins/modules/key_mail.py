@@ -375,7 +375,7 @@ def send(module: AnsibleModule) -> dict[str, Any]:
         password=params["password"] or "",
         **{name: params[name] for name in ("validate_certs", "ca_path", "timeout", "retries", "retry_delay")},
     )
-    sender = email_address.parse(params["sender"], "sender")
+    sender = email_address.parse_address(params["sender"], "sender")
     templates = [template(given) for given in params["templates"]]
     if tls == smtp.NONE and server.host not in ("localhost", "127.0.0.1", "::1"):
         module.warn(f"Mails go to {server.name} without encryption; everybody on the way reads the keys in them.")

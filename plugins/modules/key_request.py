@@ -242,56 +242,33 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.key_requests import document
-from ..module_utils.key_requests import record as records
-from ..module_utils.key_requests.base import Store, Transition
-from ..module_utils.key_requests.errors import Missing
-from ..module_utils.key_requests.options import STORE_SPEC, acting_user, difference, now, open_store, run
-from ..module_utils.key_requests.record import APPROVED, DENIED, Record
-
-WISH = ("email", "package", "guid", "user", "purpose", "duration")
+from ..module_utils.key_requests.base import Transition
+from ..module_utils.key_requests.desk import Desk, Wish
+from ..module_utils.key_requests.options import STORE_SPEC, acting_user, exit_with, open_store
+from ..module_utils.key_requests.results import transition_result
 
 
-def wish_of(params: dict[str, Any], at: str) -> Record:
-    """The request that the arguments describe."""
-    texts = {name: params[name] or "" for name in WISH}
-    models = [model for model in params["models"] or () if model]  # a survey leaves an empty text
-    return records.new(**texts, models=models, max_budget=params["max_budget"], by=params["actor"] or "", at=at)
+def wish_of(params: dict[str, Any]) -> Wish:
+    """Return what the options ask for."""
+    texts = {name: params[name] or "" for name in ("email", "package", "guid", "user", "purpose", "duration")}
+    models = tuple(model for model in params["models"] or () if model)  # a survey leaves an empty text
+    return Wish(**texts, models=models, max_budget=params["max_budget"])
 
 
-def named_request(store: Store, params: dict[str, Any], at: str) -> Record:
-    """The existing request that the arguments name."""
-    if params["request_id"]:
-        return store.get(params["request_id"])
-    wish = wish_of({**params, "purpose": None, "duration": None, "max_budget": None}, at)
-    found = store.find(wish)
-    if found is None:
-        raise Missing(f"{wish.email} has no such request in {store.place}; key_request_info lists those that there are.")
-    return found
-
-
-def perform(store: Store, params: dict[str, Any], at: str) -> Transition:
-    """Do what the arguments ask for."""
-    state, reason = params["state"], params["reason"] or ""
+def carry_out(desk: Desk, params: dict[str, Any]) -> Transition:
+    """Bring the request to the wanted state."""
+    state, actor, reason = params["state"], params["actor"] or "", params["reason"] or ""
     if state == "submitted":
-        return store.submit(wish_of(params, at), again=params["again"])
+        return desk.ask(wish_of(params), by=actor, again=params["again"])
+    name = params["request_id"] or wish_of(params)
     if state == "absent":
-        return forget(store, params, at)
-    found = named_request(store, params, at)
+        return desk.forget(name)
     if state == "cancelled":
-        by = params["actor"] or found.email
-        return store.transition(found, lambda record: records.cancelled(record, by=by, at=at, reason=reason))
-    by = params["actor"] or acting_user()
-    granted = {name: params[name] for name in ("duration", "max_budget") if params[name] is not None} if state == "approved" else {}
-    goal = APPROVED if state == "approved" else DENIED
-    return store.transition(found, lambda record: records.decided(record, goal, by=by, at=at, reason=reason, granted=granted))
-
-
-def forget(store: Store, params: dict[str, Any], at: str) -> Transition:
-    try:
-        return store.delete(named_request(store, params, at).id)
-    except Missing:
-        return Transition(None, None)
+        return desk.cancel(name, by=actor, reason=reason)
+    if state == "denied":
+        return desk.deny(name, by=actor or acting_user(), reason=reason)
+    granted = {limit: params[limit] for limit in ("duration", "max_budget") if params[limit] is not None}
+    return desk.approve(name, by=actor or acting_user(), reason=reason, granted=granted)
 
 
 def main() -> None:
@@ -319,16 +296,9 @@ def main() -> None:
     )
 
     def work() -> dict[str, Any]:
-        store = open_store(module)
-        transition = perform(store, module.params, now())
-        result: dict[str, Any] = {"changed": transition.changed}
-        if module._diff:
-            result["diff"] = difference(transition)
-        if transition.after is not None:
-            result["request"] = document.public(transition.after)
-        return result
+        return transition_result(carry_out(Desk(open_store(module)), module.params), with_diff=module._diff)
 
-    run(module, work)
+    exit_with(module, work)
 
 
 if __name__ == "__main__":

@@ -84,51 +84,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.common import email_address
-from ..module_utils.key_requests import document
-from ..module_utils.key_requests import record as records
-from ..module_utils.key_requests.base import Listing, SetAside, Store
-from ..module_utils.key_requests.errors import Broken, Missing
-from ..module_utils.key_requests.options import STORE_SPEC, now, open_store, run
-from ..module_utils.key_requests.record import Record
-
-STATE_OF = {"pending": records.PENDING, "review": records.IN_REVIEW, "approved": records.APPROVED, "denied": records.DENIED}
-
-
-def listing_of(store: Store, params: dict[str, Any]) -> Listing:
-    """What the store holds, as far as the arguments ask for it."""
-    wanted, request_id = params["filter"], params["request_id"]
-    if request_id:
-        return one(store, request_id)
-    if wanted in ("open", "due"):
-        return store.listing(only_open=True)
-    return store.listing((STATE_OF[wanted],) if wanted in STATE_OF else None)
-
-
-def one(store: Store, request_id: str) -> Listing:
-    try:
-        return Listing((store.get(request_id),))
-    except Missing:
-        return Listing(())
-    except Broken as error:
-        return Listing((), (SetAside(request_id, str(error)),))
-
-
-def matches(record: Record, params: dict[str, Any], at: str) -> bool:
-    wanted = params["filter"]
-    return (
-        (wanted not in STATE_OF or record.state == STATE_OF[wanted])
-        and (wanted != "open" or record.open)
-        and (wanted != "due" or records.due(record, at))
-        and (not params["email"] or email_address.ascii_lower(record.email) == params["email"])
-    )
+from ..module_utils.key_requests.desk import FILTERS, Desk
+from ..module_utils.key_requests.options import STORE_SPEC, exit_with, open_store
+from ..module_utils.key_requests.results import listing_result
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **STORE_SPEC,
-            "filter": {"type": "str", "choices": ["all", *STATE_OF, "open", "due"], "default": "all"},
+            "filter": {"type": "str", "choices": list(FILTERS), "default": "all"},
             "request_id": {"type": "str", "aliases": ["id"]},
             "email": {"type": "str"},
         },
@@ -137,17 +102,12 @@ def main() -> None:
     )
 
     def work() -> dict[str, Any]:
-        params = dict(module.params)
-        if params["email"]:
-            params["email"] = email_address.ascii_lower(str(email_address.parse(params["email"])))
-        listing, at = listing_of(open_store(module), params), now()
-        return {
-            "changed": False,
-            "requests": [document.public(record) for record in listing.records if matches(record, params, at)],
-            "set_aside": [{"name": entry.name, "reason": entry.reason} for entry in listing.set_aside],
-        }
+        desk, params = Desk(open_store(module)), module.params
+        if params["request_id"]:
+            return listing_result(desk.look_up_request(params["request_id"], params["filter"]))
+        return listing_result(desk.list_requests(params["filter"], email=params["email"] or ""))
 
-    run(module, work)
+    exit_with(module, work)
 
 
 if __name__ == "__main__":

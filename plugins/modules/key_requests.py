@@ -140,117 +140,14 @@ code:
   type: str
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.common import durations
-from ..module_utils.key_requests import document
-from ..module_utils.key_requests import record as records
-from ..module_utils.key_requests.base import Outcome, Store
-from ..module_utils.key_requests.errors import Broken, Missing, Refused
-from ..module_utils.key_requests.options import STORE_SPEC, difference, now, open_store, run
-from ..module_utils.key_requests.record import APPROVED, DENIED, IN_REVIEW, PENDING, Change, Record
-
-DECISIONS = {"approve": APPROVED, "deny": DENIED, "review": IN_REVIEW}
-ONE_BY_ONE = 5  # up to so many requests are read alone, more than that with one listing
-
-
-def change_of(item: Mapping[str, Any], by: str, at: str) -> Change:
-    """The function that makes one change. Raises ValueError."""
-    action = item["action"]
-    if action in DECISIONS:
-        return partial(
-            records.decided,
-            state=DECISIONS[action],
-            by=by,
-            at=at,
-            reason=item.get("reason") or "",
-            granted=item.get("granted"),
-            trace=item.get("trace") or (),
-            only_from=(PENDING,),
-        )
-    if action == "minted":
-        expires = item.get("expires")
-        ends = durations.iso(durations.parse_time(expires, "expires")) if expires else ""
-        return partial(records.minted, at=at, key_alias=item["key_alias"], expires=ends)
-    if action == "delivered":
-        return partial(records.delivered, at=at, via=item["via"])
-    if action == "failed":
-        return partial(records.failed, at=at, step=item["step"], reason=item["reason"])
-    if action == "notified":
-        return partial(records.notified, at=at, whom=item["whom"])
-    return partial({"finished": records.finished, "ended": records.ended}[action], at=at)
-
-
-def read(store: Store, ids: Sequence[str]) -> dict[str, Record | Missing | Broken]:
-    """The requests, or why one cannot be had."""
-    known: dict[str, Record | Missing | Broken] = {}
-    if len(ids) > ONE_BY_ONE:
-        known.update((record.id, record) for record in store.listing(only_open=True).records)
-    for request_id in ids:
-        if request_id not in known:
-            try:
-                known[request_id] = store.get(request_id)
-            except (Missing, Broken) as error:
-                known[request_id] = error
-    return known
-
-
-def rehearse(known: Mapping[str, Record | Missing | Broken], changes: Sequence[tuple[str, Change]]) -> None:
-    """Raise ValueError for input that cannot be recorded, before anything is."""
-    latest = dict(known)
-    for request_id, change in changes:
-        record = latest[request_id]
-        if isinstance(record, Record):
-            with suppress(Refused):
-                latest[request_id] = records.check(change(record))
-
-
-def perform(store: Store, items: Sequence[Mapping[str, Any]], by: str, at: str) -> list[Outcome]:
-    """All changes; those to the same request one after the other."""
-    changes = [(item["request_id"], change_of(item, by, at)) for item in items]
-    known = read(store, list(dict.fromkeys(request_id for request_id, _change in changes)))
-    rehearse(known, changes)
-    outcomes: list[Outcome | None] = [None] * len(changes)
-    waiting = list(range(len(changes)))
-    while waiting:
-        now_ids: dict[str, int] = {}
-        for index in waiting:
-            now_ids.setdefault(changes[index][0], index)
-        batch: list[tuple[int, Record, Change]] = []
-        for request_id, index in now_ids.items():
-            record = known[request_id]
-            if isinstance(record, Record):
-                batch.append((index, record, changes[index][1]))
-            else:
-                outcomes[index] = Outcome(request_id, error=record)
-        for (index, record, _change), outcome in zip(batch, store.transition_all([entry[1:] for entry in batch]), strict=True):
-            outcomes[index] = outcome
-            if outcome.transition is not None and outcome.transition.after is not None:
-                known[record.id] = outcome.transition.after
-        waiting = [index for index in waiting if outcomes[index] is None]
-    return [outcome for outcome in outcomes if outcome is not None]
-
-
-def result_of(items: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], *, with_diff: bool) -> dict[str, Any]:
-    """What the module returns."""
-    done = [outcome.transition for outcome in outcomes if outcome.transition is not None]
-    latest = {transition.after.id: transition.after for transition in done if transition.after is not None}
-    changed = [transition for transition in done if transition.changed]
-    return {
-        "changed": bool(changed),
-        "requests": [document.public(record) for record in latest.values()],
-        "refused": [
-            {"request_id": outcome.id, "action": item["action"], "code": outcome.error.code, "msg": str(outcome.error)}
-            for item, outcome in zip(items, outcomes, strict=True)
-            if outcome.error is not None
-        ],
-        **({"diff": [difference(transition) for transition in changed]} if with_diff else {}),
-    }
+from ..module_utils.key_requests.changes import ACTIONS, record_changes
+from ..module_utils.key_requests.desk import now
+from ..module_utils.key_requests.options import STORE_SPEC, exit_with, open_store
+from ..module_utils.key_requests.results import changes_result
 
 
 def main() -> None:
@@ -263,11 +160,7 @@ def main() -> None:
                 "required": True,
                 "options": {
                     "request_id": {"type": "str", "required": True},
-                    "action": {
-                        "type": "str",
-                        "required": True,
-                        "choices": [*DECISIONS, "minted", "delivered", "finished", "failed", "notified", "ended"],
-                    },
+                    "action": {"type": "str", "required": True, "choices": list(ACTIONS)},
                     "reason": {"type": "str"},
                     "trace": {"type": "list", "elements": "dict"},
                     "granted": {"type": "dict"},
@@ -292,10 +185,10 @@ def main() -> None:
 
     def work() -> dict[str, Any]:
         items = module.params["changes"]
-        outcomes = perform(open_store(module), items, module.params["actor"], now())
-        return result_of(items, outcomes, with_diff=module._diff)
+        outcomes = record_changes(open_store(module), items, by=module.params["actor"], at=now())
+        return changes_result(items, outcomes, with_diff=module._diff)
 
-    run(module, work)
+    exit_with(module, work)
 
 
 if __name__ == "__main__":

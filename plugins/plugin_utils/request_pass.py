@@ -339,7 +339,7 @@ def _owner(key: Data) -> str | None:
     """The first of owner and user that is an e-mail address."""
     for name in ((key.get("metadata") or {}).get("owner"), key.get("user_id")):
         try:
-            return str(email_address.parse(name))
+            return str(email_address.parse_address(name))
         except ValueError:
             continue
     return None

@@ -31,7 +31,7 @@ from typing import Any
 import yaml
 
 from ..module_utils.common import private_file
-from ..module_utils.common.file_lock import open_lock, taken
+from ..module_utils.common.file_lock import open_lock, take_lock
 
 LOCK = ".user-info.lock"
 LOCK_SECONDS = 60
@@ -249,7 +249,7 @@ class Directory:
         except OSError as error:
             raise UserInfoError(f"output_dir {self.directory} cannot be written ({error.strerror}); name a directory that can.") from None
         try:
-            if not taken(handle, LOCK_SECONDS):
+            if not take_lock(handle, LOCK_SECONDS):
                 raise UserInfoError(f"{self.directory / LOCK} has been locked by another program for {LOCK_SECONDS} s; end that program and run again.")
             yield
         finally:

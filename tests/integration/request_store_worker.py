@@ -24,6 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Store
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import APPROVED, Record
@@ -51,7 +52,7 @@ def submit(store: Store, count: int) -> int:
 
 def fail(store: Store, count: int) -> int:
     for _turn in range(count):
-        store.transition(store.get(wish(0).id), lambda record: records.failed(record, at=AT, step="mail", reason="no"))
+        store.transition(store.get(wish(0).id), lambda record: transitions.mark_failed(record, at=AT, step="mail", reason="no"))
     return count
 
 
@@ -70,7 +71,7 @@ def die(store: Store, count: int) -> int:
 
     for name in CALLS:
         setattr(os, name, deadly(getattr(os, name)))
-    store.transition(record, lambda r: records.decided(r, APPROVED, by="admin", at=AT))
+    store.transition(record, lambda r: transitions.decide(r, APPROVED, by="admin", at=AT))
     return count - left[0]
 
 

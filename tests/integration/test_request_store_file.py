@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration import request_store_worker as worker
 
@@ -74,7 +75,7 @@ def test_kill_9_before_every_call_leaves_the_old_record_or_the_new_one(store: Di
         seen.add((store.get(worker.wish(0).id).state, process.returncode))
         # and whoever comes next is not held up, and finishes the job
         left = store.get(worker.wish(0).id)
-        after = store.transition(left, lambda r: records.decided(r, records.APPROVED, by="next", at=worker.AT)).after
+        after = store.transition(left, lambda r: transitions.decide(r, records.APPROVED, by="next", at=worker.AT)).after
         assert after is not None
         assert after.state == records.APPROVED
         assert not list(store.directory.glob(".scratch")), "the next writer clears up"
@@ -101,6 +102,7 @@ def in_a_small_file_system(tmp_path: Path, options: str, script: str) -> dict[st
 PRELUDE = """
 import json, os, subprocess, sys
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.request_store_worker import AT, wish
@@ -125,7 +127,7 @@ except OSError:
     pass
 errors = [
     attempt(lambda: store.submit(wish(1))),
-    attempt(lambda: store.transition(store.get(wish(0).id), lambda r: records.decided(r, "approved", by="a" * 200, at=AT))),
+    attempt(lambda: store.transition(store.get(wish(0).id), lambda r: transitions.decide(r, "approved", by="a" * 200, at=AT))),
 ]
 full = [record.state for record in store.listing().records]
 os.truncate(sys.argv[1] + "/filler", 0)
@@ -147,7 +149,7 @@ def test_a_read_only_directory_is_read_and_not_written(tmp_path: Path) -> None:
 subprocess.run(["mount", "-o", "remount,ro", sys.argv[1]], check=True)
 errors = [
     attempt(lambda: store.submit(wish(1))),
-    attempt(lambda: store.transition(store.get(wish(0).id), lambda r: records.decided(r, "approved", by="admin", at=AT))),
+    attempt(lambda: store.transition(store.get(wish(0).id), lambda r: transitions.decide(r, "approved", by="admin", at=AT))),
     attempt(lambda: store.delete(wish(0).id)),
 ]
 print(json.dumps({"errors": errors, "again": attempt(lambda: store.submit(wish(0))), "states": [r.state for r in store.listing().records]}))

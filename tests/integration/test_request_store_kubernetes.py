@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import kubernetes_secrets, secret
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import kubernetes_secrets, secret, transitions
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import (
     Broken,
@@ -24,11 +24,11 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
     Missing,
     NoAccess,
     NoNamespace,
-    Refused,
-    Rejected,
-    TlsFailed,
-    Unauthorized,
-    Unreachable,
+    RequestRefused,
+    StoreRejected,
+    StoreTlsFailed,
+    StoreUnauthorized,
+    StoreUnreachable,
 )
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.kubernetes_secrets import Access, KubernetesStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import APPROVED, DENIED, PENDING, Record
@@ -59,7 +59,7 @@ def submitted(store: KubernetesStore, number: int = 0, **more: Any) -> Record:
 
 
 def approve(record: Record) -> Record:
-    return records.decided(record, APPROVED, by="admin", at=LATER)
+    return transitions.decide(record, APPROVED, by="admin", at=LATER)
 
 
 def whole_life(store: KubernetesStore) -> Record:
@@ -69,9 +69,9 @@ def whole_life(store: KubernetesStore) -> Record:
     store.transition(record, approve)
     (record,) = store.listing(only_open=True).records
     for change in (
-        lambda r: records.minted(r, at=LATER, key_alias="k"),
-        lambda r: records.delivered(r, at=LATER, via="mail"),
-        lambda r: records.finished(r, at=LATER),
+        lambda r: transitions.mark_minted(r, at=LATER, key_alias="k"),
+        lambda r: transitions.mark_delivered(r, at=LATER, via="mail"),
+        lambda r: transitions.mark_finished(r, at=LATER),
     ):
         store.transition(store.get(record.id), change)
     assert store.listing(only_open=True).records == ()
@@ -114,7 +114,7 @@ def test_the_documented_manual_approval_counts(kube: Cluster, store: KubernetesS
     kube.kubectl("annotate", "secret", name, "state=approved", "--overwrite", account=account)
     (approved,) = store.listing(only_open=True).records
     assert (approved.state, approved.history[-1].by) == (APPROVED, "by hand (kubectl-annotate)")
-    minted = store.transition(approved, lambda r: records.minted(r, at=LATER, key_alias="k")).after
+    minted = store.transition(approved, lambda r: transitions.mark_minted(r, at=LATER, key_alias="k")).after
     assert minted is not None
     assert store.get(record.id) == minted
     described = kube.kubectl("describe", "secret", name, account=account)
@@ -127,14 +127,14 @@ def test_a_decision_by_hand_is_not_overruled_by_a_pass_that_read_before(kube: Cl
     name = secret.name_of(read.id)
     kube.kubectl("label", "secret", name, "request-state=approved", "--overwrite", account=account)
     kube.kubectl("annotate", "secret", name, "state=approved", "--overwrite", account=account)
-    with pytest.raises(Refused, match="approved by now"):
-        store.transition(read, lambda r: records.decided(r, DENIED, by="chain", at=LATER, only_from=(PENDING,)))
+    with pytest.raises(RequestRefused, match="approved by now"):
+        store.transition(read, lambda r: transitions.decide(r, DENIED, by="chain", at=LATER, only_from=(PENDING,)))
     assert store.get(read.id).state == APPROVED
 
 
 def test_a_finished_request_that_is_reopened_by_hand_is_found_again(kube: Cluster, store: KubernetesStore, account: Account) -> None:
     record = submitted(store)
-    store.transition(record, lambda r: records.finished(records.decided(r, DENIED, by="chain", at=AT, reason="no"), at=AT))
+    store.transition(record, lambda r: transitions.mark_finished(transitions.decide(r, DENIED, by="chain", at=AT, reason="no"), at=AT))
     assert store.listing(only_open=True).records == ()
     name = secret.name_of(record.id)
     kube.kubectl("label", "secret", name, "request-state=approved", "--overwrite", account=account)
@@ -193,12 +193,12 @@ def test_no_change_of_two_at_the_same_time_is_lost(store: KubernetesStore, accou
 def test_many_at_once_and_what_is_refused_stops_only_itself(store: KubernetesStore) -> None:
     read = [submitted(store, number) for number in range(20)]
     store.delete(read[3].id)
-    store.transition(read[4], lambda r: records.decided(r, DENIED, by="admin", at=AT, reason="no"))
-    outcomes = store.transition_all([(r, lambda r: records.decided(r, APPROVED, by="chain", at=AT, only_from=(PENDING,))) for r in read])
+    store.transition(read[4], lambda r: transitions.decide(r, DENIED, by="admin", at=AT, reason="no"))
+    outcomes = store.transition_all([(r, lambda r: transitions.decide(r, APPROVED, by="chain", at=AT, only_from=(PENDING,))) for r in read])
     assert [outcome.id for outcome in outcomes] == [record.id for record in read], "in order"
     assert {index for index, outcome in enumerate(outcomes) if outcome.error} == {3, 4}
     assert isinstance(outcomes[3].error, Missing)
-    assert isinstance(outcomes[4].error, Refused)
+    assert isinstance(outcomes[4].error, RequestRefused)
     assert len(store.listing((APPROVED,)).records) == 18
 
 
@@ -217,7 +217,7 @@ def test_what_people_write_stays_data(kube: Cluster, store: KubernetesStore) -> 
     record = submitted(store, email="o'brien+{x}=$y`z`@example.com", models=["日本語/<b>:{{x}}", "a b"], purpose=purpose)
     assert store.get(record.id) == record
     assert record.purpose == purpose
-    denied = store.transition(record, lambda r: records.decided(r, DENIED, by="<admin>", at=AT, reason="x" * 1000, trace=[{"a": "<b>"}])).after
+    denied = store.transition(record, lambda r: transitions.decide(r, DENIED, by="<admin>", at=AT, reason="x" * 1000, trace=[{"a": "<b>"}])).after
     assert denied is not None
     assert store.get(record.id) == denied
     raw = kube.call("GET", f"/api/v1/namespaces/{store.namespace}/secrets/{secret.name_of(record.id)}")
@@ -230,7 +230,7 @@ def test_the_largest_request_that_is_allowed_fits(store: KubernetesStore) -> Non
     record = submitted(store, email="x" * 64 + "@" + "y" * 60 + "." + "z" * 60 + ".example", models=models, purpose="\u6771" * 2000)
 
     def deny(record: Record) -> Record:
-        return records.decided(record, DENIED, by="\u6771" * 254, at=AT, reason="\u6771" * 1000)
+        return transitions.decide(record, DENIED, by="\u6771" * 254, at=AT, reason="\u6771" * 1000)
 
     for number in range(60):
         after = store.transition(record, approve if number % 2 else deny).after
@@ -242,7 +242,7 @@ def test_the_largest_request_that_is_allowed_fits(store: KubernetesStore) -> Non
 
 def test_a_request_of_the_requestor_itself_is_the_persons_request(kube: Cluster, store: KubernetesStore, account: Account) -> None:
     uid = "7b0cf6f7-5c52-4f5e-9d55-0a3d6b6f1c11"
-    theirs = secret.create(replace(wish(0), id=uid), store.namespace)
+    theirs = secret.new_secret(replace(wish(0), id=uid), store.namespace)
     del theirs["data"]["details"], theirs["metadata"]["labels"][secret.MANAGED_BY]
     kube.call("POST", f"/api/v1/namespaces/{store.namespace}/secrets", theirs)
     found = store.submit(wish(0, email="PERSON0@example.com"))
@@ -314,7 +314,7 @@ def test_a_token_that_is_no_longer_good(kube: Cluster, store: KubernetesStore, a
             store.listing()
             time.sleep(0.5)
 
-    with pytest.raises(Unauthorized, match="may have expired"):
+    with pytest.raises(StoreUnauthorized, match="may have expired"):
         list_for(30)  # the API itself goes on believing in a token for some seconds
 
 
@@ -322,14 +322,14 @@ def test_the_api_is_down_and_comes_back(kube: Cluster, store: KubernetesStore) -
     record = submitted(store)
     with kube.api_down():
         for act in (store.listing, lambda: store.transition(record, approve), lambda: store.submit(wish(1))):
-            with pytest.raises(Unreachable, match="does not answer"):
+            with pytest.raises(StoreUnreachable, match="does not answer"):
                 act()
     assert store.transition(record, approve).changed, "the same objects go on working"
 
 
 def test_a_certificate_of_nobody_we_know(kube: Cluster, account: Account) -> None:
     stranger = KubernetesStore(Access(host=kube.server, api_key=account.token, namespace=account.namespace))
-    with pytest.raises(TlsFailed, match="ca_cert"):
+    with pytest.raises(StoreTlsFailed, match="ca_cert"):
         stranger.listing()
     known = KubernetesStore(Access(host=kube.server, api_key=account.token, namespace=account.namespace, ca_cert=str(kube.ca_file)))
     assert known.listing().records == ()
@@ -337,7 +337,7 @@ def test_a_certificate_of_nobody_we_know(kube: Cluster, account: Account) -> Non
 
 def test_a_server_that_is_not_kubernetes(kube: Cluster) -> None:
     store = KubernetesStore(Access(host=f"{kube.server}/healthz/ping?", api_key=kube.admin_token, ca_cert=str(kube.ca_file), namespace="x"))
-    with pytest.raises(Unreachable, match="not the Kubernetes API's"):
+    with pytest.raises(StoreUnreachable, match="not the Kubernetes API's"):
         store.listing()
 
 
@@ -357,7 +357,7 @@ def test_what_the_api_refuses_is_told_in_its_words(kube: Cluster, store: Kuberne
         {"status": {"hard": {"count/secrets": "0"}, "used": {"count/secrets": "0"}}},
         kind="application/merge-patch+json",
     )
-    with pytest.raises(Rejected, match="exceeded quota"):
+    with pytest.raises(StoreRejected, match="exceeded quota"):
         store.submit(wish(0))
 
 

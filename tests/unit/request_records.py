@@ -11,9 +11,11 @@ from typing import Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Refused
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import Change, Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import RequestRefused
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import Record
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.text import clip
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.transitions import Change
 from hypothesis import strategies as st
 
 AT = "2026-11-21T04:00:00Z"
@@ -84,35 +86,35 @@ def changes(draw: st.DrawFn) -> Change:
     if kind == "decide":
         goal, reason, terms, trace = draw(st.sampled_from(records.STATES[1:])), draw(texts), draw(granted), draw(traces)
         only_from = draw(st.sampled_from([records.STATES, (records.PENDING,)]))
-        return lambda r: records.decided(r, goal, by=by, at=at, reason=reason, granted=terms, trace=trace, only_from=only_from)
+        return lambda r: transitions.decide(r, goal, by=by, at=at, reason=reason, granted=terms, trace=trace, only_from=only_from)
     if kind == "cancel":
         reason = draw(texts)
-        return lambda r: records.cancelled(r, by=by, at=at, reason=reason)
+        return lambda r: transitions.cancel(r, by=by, at=at, reason=reason)
     if kind == "again":
         wish, again = draw(wishes()), draw(st.booleans())
-        return lambda r: records.asked_again(r, wish, again=again)
+        return lambda r: transitions.resubmit(r, wish, again=again)
     if kind == "minted":
         alias, expires = draw(texts), draw(st.just("") | times)
-        return lambda r: records.minted(r, at=at, key_alias=alias, expires=expires)
+        return lambda r: transitions.mark_minted(r, at=at, key_alias=alias, expires=expires)
     if kind == "failed":
         step, reason = draw(step_names), draw(hostile)
-        return lambda r: records.failed(r, at=at, step=step, reason=reason)
+        return lambda r: transitions.mark_failed(r, at=at, step=step, reason=reason)
     if kind == "by hand":
         goal = draw(st.sampled_from(records.STATES))
 
         def by_hand(r: Record) -> Record:
             try:
-                return records.set_by_hand(r, goal, by=by, at=at)
+                return transitions.set_by_hand(r, goal, by=by, at=at)
             except ValueError as error:
-                raise Refused(str(error)) from None
+                raise RequestRefused(str(error)) from None
 
         return by_hand
     name = draw(step_names)
     if kind == "delivered":
-        return lambda r: records.delivered(r, at=at, via=name)
+        return lambda r: transitions.mark_delivered(r, at=at, via=name)
     if kind == "notified":
-        return lambda r: records.notified(r, at=at, whom=name)
-    return (lambda r: records.finished(r, at=at)) if kind == "finished" else (lambda r: records.ended(r, at=at))
+        return lambda r: transitions.mark_notified(r, at=at, whom=name)
+    return (lambda r: transitions.mark_finished(r, at=at)) if kind == "finished" else (lambda r: transitions.mark_ended(r, at=at))
 
 
 @st.composite
@@ -122,6 +124,6 @@ def lives(draw: st.DrawFn) -> Record:
     for change in draw(st.lists(changes(), max_size=8)):
         try:
             record = change(record)
-        except Refused:
+        except RequestRefused:
             continue
     return record

@@ -68,7 +68,7 @@ class Address:
         return f"{ascii_lower(self.local).partition('+')[0]}@{self.domain}"
 
 
-def parse(text: object, name: str = "email") -> Address:
+def parse_address(text: object, name: str = "email") -> Address:
     """The address in `text`. Raises ValueError, one sentence that begins with `name` and shows at most 80 characters of it."""
     if not isinstance(text, str) or not text:
         raise ValueError(f"{name} is missing; give an address such as user@example.com.")

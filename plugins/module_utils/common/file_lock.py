@@ -19,7 +19,7 @@ def open_lock(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
-def taken(handle: int, patience: float) -> bool:
+def take_lock(handle: int, patience: float) -> bool:
     """Take the lock. False when another program has held it for `patience` seconds."""
     deadline = time.monotonic() + patience
     while True:

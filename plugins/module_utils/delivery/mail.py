@@ -210,7 +210,7 @@ def message_id(notice: Notice, sender: Address) -> str:
 
 def checked(notice: Notice) -> tuple[Address, Notice]:
     """The recipient, and the notice with texts that steer nothing. Raises ValueError."""
-    recipient = email_address.parse(notice.to, "to")
+    recipient = email_address.parse_address(notice.to, "to")
     if "=?" in recipient.local:  # a mail reader takes that for an encoded word, and shows or answers another address
         raise ValueError(f"to is {printable(notice.to, 80)!r}, which mail readers would decode to another address; give a plain one.")
     if notice.kind not in KINDS:

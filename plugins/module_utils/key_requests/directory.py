@@ -4,9 +4,9 @@
 
 """Requests as files in a directory: `<id>.json`, mode 0600, in a directory of mode 0700.
 
-A file is written beside its place, flushed to the disk and then renamed, so a reader sees the old record or the new
-one, whatever happens to the writer. Writers take turns by a lock on the directory; the system frees it when its holder
-dies. The version of a record is a hash of its file: an edit by hand is a change like any other.
+A new record is written to a scratch file, flushed to the disk and then renamed, so a reader sees the old record or the
+new one, whatever happens to the writer. Writers take turns by a lock on the directory, which the system releases when
+its holder dies. The version of a record is a hash of its file, so a manual edit counts as any other change.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..common import private_file
-from ..common.file_lock import open_lock, taken
+from ..common.file_lock import open_lock, take_lock
 from ..common.printable import printable
-from . import document
 from .base import Listing, SetAside, Store, oldest_first
+from .document import parse_document, render_document
 from .errors import Broken, Busy, Conflict, Exists, Missing, NotReadable, NotWritable
 from .record import Record, check_id
 
@@ -39,13 +39,13 @@ _THIS_FILE_ONLY = frozenset((errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAME
 
 
 def default_directory() -> str:
-    """Where requests are kept when nothing else is said: `$XDG_STATE_HOME`, or `~/.local/state`."""
+    """Return the directory used when none is given, below `$XDG_STATE_HOME` or `~/.local/state`."""
     home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return str(Path(home) / "rhpds-litellm-virtual-keys" / "requests")
 
 
 class DirectoryStore(Store):
-    """See above. The directory is made when the first request is submitted."""
+    """A store in a directory, which is created when the first request is submitted."""
 
     def __init__(self, directory: str, *, check_mode: bool = False) -> None:
         super().__init__(check_mode=check_mode)
@@ -87,13 +87,13 @@ class DirectoryStore(Store):
         path = self._path(request_id)
         try:
             check_id(request_id)
-            record = document.load(json.loads(content, parse_constant=_no_constant), _version(content))
+            record = parse_document(json.loads(content, parse_constant=_refuse_constant), _version(content))
             if record.id != request_id:
                 raise ValueError(f"its id is {record.id}, which is not the name of the file.")
         except (ValueError, OverflowError, RecursionError) as error:
             no_json = isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError))
             why = "it is not JSON" if no_json else str(error)
-            raise _aside(path, f"{printable(why).rstrip('.')}; correct or remove the file.") from None
+            raise _broken(path, f"{printable(why).rstrip('.')}; correct or remove the file.") from None
         return record
 
     def _content(self, request_id: str) -> bytes | None:
@@ -104,7 +104,7 @@ class DirectoryStore(Store):
             try:
                 about = os.fstat(handle)
                 if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
-                    raise _aside(path, f"it is not a file or larger than {LARGEST} bytes; remove it.")
+                    raise _broken(path, f"it is not a file or larger than {LARGEST} bytes; remove it.")
                 return os.read(handle, LARGEST + 1)
             finally:
                 os.close(handle)
@@ -112,7 +112,7 @@ class DirectoryStore(Store):
             return None
         except OSError as error:
             if error.errno in _THIS_FILE_ONLY:
-                raise _aside(path, f"it cannot be read: {error.strerror}.") from None
+                raise _broken(path, f"it cannot be read: {error.strerror}.") from None
             raise NotReadable(f"{self.place} cannot be read: {error.strerror}.") from None
 
     def _create(self, record: Record) -> Record:
@@ -144,25 +144,25 @@ class DirectoryStore(Store):
                 self._not_writable(error)
 
     def _write(self, record: Record) -> Record:
-        """Only with the lock held."""
-        content = (json.dumps(document.dump(record), indent=2, ensure_ascii=False) + "\n").encode()
+        """Write the record. The caller holds the lock."""
+        content = (json.dumps(render_document(record), indent=2, ensure_ascii=False) + "\n").encode()
         try:
             private_file.replace_locked(self._path(record.id), content, self.directory / SCRATCH)
             private_file.flush(self.directory)
         except OSError as error:
             self._not_writable(error)
-        return document.load(document.dump(record), _version(content))
+        return parse_document(render_document(record), _version(content))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One writer at a time."""
+        """Let one writer in at a time."""
         try:
             self._make_directory()
             handle = open_lock(self.directory / LOCK)
         except OSError as error:
             self._not_writable(error)
         try:
-            if not taken(handle, LOCK_SECONDS):
+            if not take_lock(handle, LOCK_SECONDS):
                 raise Busy(f"{self.place} was locked by another program for {LOCK_SECONDS} s; try again.")
             yield
         finally:
@@ -176,7 +176,7 @@ class DirectoryStore(Store):
         self._check_directory()
 
     def _check_directory(self) -> None:
-        """Whoever may write here may approve requests, so it must be ours alone."""
+        """Raise NotReadable if others may write to the directory, because whoever can write there can approve requests."""
         about = self.directory.stat()
         if not stat.S_ISDIR(about.st_mode):
             raise NotReadable(f"{self.directory} is not a directory; name one.")
@@ -190,7 +190,7 @@ class DirectoryStore(Store):
         raise NotWritable(f"{self.place} cannot be written: {error.strerror or error}; nothing was changed.") from None
 
 
-def _aside(path: Path, why: str) -> Broken:
+def _broken(path: Path, why: str) -> Broken:
     return Broken(f"{printable(str(path))} is set aside, because {why}")
 
 
@@ -198,5 +198,5 @@ def _version(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:20]
 
 
-def _no_constant(text: str) -> NoReturn:
+def _refuse_constant(text: str) -> NoReturn:
     raise ValueError(f"it holds {text}, which is no number.")

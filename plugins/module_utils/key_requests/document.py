@@ -2,11 +2,11 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""A record as JSON: what a file holds, and what modules return.
+"""A record as JSON, as a file holds it and as modules return it.
 
-Reading is strict, for people edit these by hand: an unknown field, a wrong type or a value that cannot be is a
-ValueError that names it, and the record is set aside. One edit is understood: another `state` than the last one of the
-history is a decision by hand.
+Reading is strict, because people edit these files: an unknown field, a wrong type or an impossible value is a ValueError
+that names it, and the record is set aside. One edit has a meaning: a `state` other than the last one of the history is
+a decision made by hand.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..common.printable import printable
-from . import record as records
-from .record import Failure, Progress, Record, Step
+from .record import Failure, HistoryEntry, Progress, Record, check
+from .transitions import set_by_hand
 
 _TEXTS = ("id", "email", "package", "purpose", "duration", "guid", "user", "state", "reason", "created_at", "updated_at")
 _FIELDS = frozenset((*_TEXTS, "models", "max_budget", "cancelled", "granted", "trace", "progress", "history"))
 _PROGRESS_TEXTS = ("minted_at", "key_alias", "expires", "finished_at", "ended_at")
 _PROGRESS_FIELDS = frozenset((*_PROGRESS_TEXTS, "delivered", "notified", "failure"))
-_STEP_FIELDS = frozenset(("at", "by", "from", "to", "reason"))
+_ENTRY_FIELDS = frozenset(("at", "by", "from", "to", "reason"))
 _FAILURE_FIELDS = frozenset(("step", "reason", "attempts", "next_attempt_at"))
 
 
-def dump(record: Record) -> dict[str, Any]:
-    """The document of `record`, without what is empty."""
+def render_document(record: Record) -> dict[str, Any]:
+    """Return `record` as a document without its empty fields."""
     document: dict[str, Any] = {
         "id": record.id,
         "email": record.email,
@@ -44,16 +44,16 @@ def dump(record: Record) -> dict[str, Any]:
         "cancelled": record.cancelled,
         "granted": dict(record.granted),
         "trace": [dict(entry) for entry in record.trace],
-        "progress": _dump_progress(record.progress),
+        "progress": _render_progress(record.progress),
         "created_at": record.created_at,
         "updated_at": record.updated_at,
-        "history": [_dump_step(step) for step in record.history],
+        "history": [_render_entry(entry) for entry in record.history],
     }
     return {name: value for name, value in document.items() if value or name == "state" or (name == "max_budget" and value is not None)}
 
 
 def public(record: Record) -> dict[str, Any]:
-    """What modules return: every field, also the empty ones, and under the names that the approval chain reads."""
+    """Return `record` as modules return it: with its empty fields, under the names that the approval chain reads."""
     progress = record.progress
     failure = progress.failure
     return {
@@ -87,16 +87,16 @@ def public(record: Record) -> dict[str, Any]:
         },
         "created_at": record.created_at,
         "updated_at": record.updated_at,
-        "history": [{"at": s.at, "by": s.by, "from": s.was or None, "to": s.now, "reason": s.reason} for s in record.history],
+        "history": [{"at": entry.at, "by": entry.by, "from": entry.was or None, "to": entry.now, "reason": entry.reason} for entry in record.history],
     }
 
 
-def load(document: object, version: str = "") -> Record:
-    """The record in `document`. Raises ValueError."""
+def parse_document(document: object, version: str = "") -> Record:
+    """Return the record in `document`. Raises ValueError."""
     fields = _mapping(document, "the document", _FIELDS)
     texts = {name: _text(fields, name) for name in _TEXTS}
     wished = texts.pop("state")
-    history = tuple(_step(entry) for entry in _list(fields, "history"))
+    history = tuple(_parse_entry(entry) for entry in _list(fields, "history"))
     record = Record(
         **texts,
         state=history[-1].now if history else wished,
@@ -105,17 +105,17 @@ def load(document: object, version: str = "") -> Record:
         cancelled=_bool(fields, "cancelled"),
         granted=_mapping(fields.get("granted", {}), "granted"),
         trace=tuple(_mapping(entry, "an entry of the trace") for entry in _list(fields, "trace")),
-        progress=_progress(fields.get("progress", {})),
+        progress=_parse_progress(fields.get("progress", {})),
         history=history,
         version=version,
     )
-    records.check(record)
+    check(record)
     if wished != record.state:
-        return records.set_by_hand(record, wished, by="by hand", at=record.updated_at)
+        return set_by_hand(record, wished, by="by hand", at=record.updated_at)
     return record
 
 
-def _dump_progress(progress: Progress) -> dict[str, Any]:
+def _render_progress(progress: Progress) -> dict[str, Any]:
     fields = {
         "minted_at": progress.minted_at,
         "key_alias": progress.key_alias,
@@ -129,23 +129,23 @@ def _dump_progress(progress: Progress) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _dump_step(step: Step) -> dict[str, str]:
-    fields = {"at": step.at, "by": step.by, "from": step.was, "to": step.now, "reason": step.reason}
+def _render_entry(entry: HistoryEntry) -> dict[str, str]:
+    fields = {"at": entry.at, "by": entry.by, "from": entry.was, "to": entry.now, "reason": entry.reason}
     return {name: value for name, value in fields.items() if value}
 
 
-def _progress(raw: object) -> Progress:
+def _parse_progress(raw: object) -> Progress:
     fields = _mapping(raw, "progress", _PROGRESS_FIELDS)
     failure = fields.get("failure")
     return Progress(
         **{name: _text(fields, name) for name in _PROGRESS_TEXTS},
         delivered=_text_mapping(fields, "delivered"),
         notified=_text_mapping(fields, "notified"),
-        failure=None if failure is None else _failure(failure),
+        failure=None if failure is None else _parse_failure(failure),
     )
 
 
-def _failure(raw: object) -> Failure:
+def _parse_failure(raw: object) -> Failure:
     fields = _mapping(raw, "failure", _FAILURE_FIELDS)
     attempts = fields.get("attempts")
     if not isinstance(attempts, int) or isinstance(attempts, bool):
@@ -153,9 +153,9 @@ def _failure(raw: object) -> Failure:
     return Failure(_text(fields, "step"), _text(fields, "reason"), attempts, _text(fields, "next_attempt_at"))
 
 
-def _step(raw: object) -> Step:
-    fields = _mapping(raw, "an entry of the history", _STEP_FIELDS)
-    return Step(_text(fields, "at"), _text(fields, "by"), _text(fields, "from"), _text(fields, "to"), _text(fields, "reason"))
+def _parse_entry(raw: object) -> HistoryEntry:
+    fields = _mapping(raw, "an entry of the history", _ENTRY_FIELDS)
+    return HistoryEntry(_text(fields, "at"), _text(fields, "by"), _text(fields, "from"), _text(fields, "to"), _text(fields, "reason"))
 
 
 def _mapping(raw: object, name: str, known: frozenset[str] | None = None) -> dict[str, Any]:

@@ -2,49 +2,49 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What can go wrong with a store. Each message is one sentence for people; `code` is stable, for tests and playbooks."""
+"""The errors of a store. Each message is one sentence for people; `code` is stable, for tests and playbooks."""
 
 from __future__ import annotations
 
 
 class StoreError(Exception):
-    """Base of all."""
+    """The base of all errors of this wing."""
 
     code = "store_error"
 
 
-class Refused(StoreError):
-    """The record is in a state from which this is not possible."""
+class RequestRefused(StoreError):
+    """The request is in a state that does not allow the change."""
 
     code = "refused"
 
 
 class Missing(StoreError):
-    """There is no such request."""
+    """The request does not exist."""
 
     code = "missing"
 
 
 class Broken(StoreError):
-    """A record that cannot be read, usually edited by hand. It is set aside: never changed, never taken for something else."""
+    """The record cannot be read, usually after a manual edit. It is set aside and never changed."""
 
     code = "broken"
 
 
 class Exists(StoreError):
-    """A record with this id is there already."""
+    """A record with this id already exists."""
 
     code = "exists"
 
 
 class Conflict(StoreError):
-    """Somebody else changed the record since it was read."""
+    """Somebody else changed the record after it was read."""
 
     code = "conflict"
 
 
 class Busy(StoreError):
-    """Others kept changing or locking what was wanted, for all tries."""
+    """Others kept changing or locking the record during all tries."""
 
     code = "busy"
 
@@ -61,14 +61,14 @@ class NotWritable(StoreError):
     code = "not_writable"
 
 
-class Unreachable(StoreError):
-    """No answer from the Kubernetes API, or one that says it cannot serve now. May pass."""
+class StoreUnreachable(StoreError):
+    """The Kubernetes API does not answer, or answers that it cannot serve now. A later try may succeed."""
 
     code = "unreachable"
 
 
-class Unauthorized(StoreError):
-    """The Kubernetes API does not know the caller: the token is wrong or has expired."""
+class StoreUnauthorized(StoreError):
+    """The Kubernetes API does not accept the caller: the token is wrong or has expired."""
 
     code = "unauthorized"
 
@@ -79,7 +79,7 @@ class Forbidden(StoreError):
     code = "forbidden"
 
 
-class TlsFailed(StoreError):
+class StoreTlsFailed(StoreError):
     """The certificate of the Kubernetes API was not accepted."""
 
     code = "tls_failed"
@@ -92,12 +92,12 @@ class NoNamespace(StoreError):
 
 
 class NoAccess(StoreError):
-    """No kubeconfig, no service account, or a kubeconfig that cannot be used."""
+    """There is no kubeconfig and no service account, or the kubeconfig cannot be used."""
 
     code = "no_access"
 
 
-class Rejected(StoreError):
+class StoreRejected(StoreError):
     """The Kubernetes API refuses the object as it is."""
 
     code = "rejected"

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Requests as Secrets in a namespace of Kubernetes. `secret` says how they are laid out.
+"""Requests as Secrets in a namespace of Kubernetes, with the layout that `secret` defines.
 
 The account needs the verbs get, list, create and patch on secrets in the namespace, and delete to remove requests.
 """
@@ -21,7 +21,20 @@ from typing import Any
 from ..common import email_address
 from . import secret
 from .base import Listing, SetAside, Store, oldest_first
-from .errors import Broken, Conflict, Exists, Forbidden, Missing, NoAccess, NoNamespace, Rejected, StoreError, TlsFailed, Unauthorized, Unreachable
+from .errors import (
+    Broken,
+    Conflict,
+    Exists,
+    Forbidden,
+    Missing,
+    NoAccess,
+    NoNamespace,
+    StoreError,
+    StoreRejected,
+    StoreTlsFailed,
+    StoreUnauthorized,
+    StoreUnreachable,
+)
 from .record import Record, same_wish
 from .text import clip
 
@@ -38,14 +51,14 @@ PAGE = 250
 RETRIES = 3
 FIRST_RETRY_SECONDS = 0.2
 SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-GONE = 410
+GONE = 410  # HTTP status
 
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
 class Access:
-    """How to reach the API. What is not given comes from the kubeconfig, or from the pod's service account."""
+    """How to reach the API. Settings that are None come from the kubeconfig, or from the pod's service account."""
 
     namespace: str | None = None
     kubeconfig: str | None = None
@@ -59,7 +72,7 @@ class Access:
 
 
 class KubernetesStore(Store):
-    """See above."""
+    """A store in a namespace of Kubernetes."""
 
     parallel = 8
 
@@ -67,8 +80,8 @@ class KubernetesStore(Store):
         super().__init__(check_mode=check_mode)
         configuration, namespace = _configure(access)
         configuration.connection_pool_maxsize = self.parallel
-        # Every call of this store is harmless to repeat: a second create finds the first, and a second patch names a
-        # version that is gone and is then looked at again.
+        # Every call of this store is safe to repeat: a second create finds the first, and a second patch names a version
+        # that no longer exists, whereupon the record is read again.
         configuration.retries = urllib3.Retry(
             total=RETRIES,
             backoff_factor=FIRST_RETRY_SECONDS,
@@ -110,13 +123,13 @@ class KubernetesStore(Store):
         found = super().find(wish)
         if found is not None:
             return found
-        # The requestor itself draws ids at random. Few clusters have such requests, so this list is short.
+        # The LLM Key Requestor draws ids at random. Few clusters have such requests, so this list is short.
         for item in self._list(secret.FOREIGN):
             try:
                 record = self._load(item)
             except Broken:
                 if _email_of(item) == email_address.ascii_lower(wish.email):
-                    raise  # it may be for the same, and then there would be two
+                    raise  # it may ask for the same, and a second request would be a second key
                 continue
             if same_wish(record, wish):
                 return record
@@ -129,12 +142,12 @@ class KubernetesStore(Store):
             return None
 
     def _create(self, record: Record) -> Record:
-        body = secret.create(record, self.namespace)
+        body = secret.new_secret(record, self.namespace)
         make = self._api.create_namespaced_secret
         return self._load(self._call("create", make, self.namespace, body, field_manager=secret.MANAGED_BY_VALUE))
 
     def _replace(self, record: Record) -> Record:
-        name, body = secret.name_of(record.id), secret.change(record)
+        name, body = secret.name_of(record.id), secret.secret_patch(record)
         patch = self._api.patch_namespaced_secret
         return self._load(self._call("patch", patch, name, self.namespace, body, field_manager=secret.MANAGED_BY_VALUE))
 
@@ -145,7 +158,7 @@ class KubernetesStore(Store):
 
     def _load(self, item: Mapping[str, Any]) -> Record:
         try:
-            return secret.load(item)
+            return secret.parse_secret(item)
         except (ValueError, OverflowError, RecursionError) as error:
             name = item["metadata"]["name"]
             raise Broken(f"Secret {name} in {self.place} is set aside, because {clip(str(error), 500)}") from None
@@ -155,7 +168,7 @@ class KubernetesStore(Store):
             items: list[dict[str, Any]] = []
             more = None
             while True:
-                # Without pages the second time: the API forgets where a listing was after some minutes.
+                # Without pages the second time, because the API drops the position in a listing after some minutes.
                 paging = {} if last_try else {"limit": PAGE, **({"_continue": more} if more else {})}
                 try:
                     page = self._call("list", self._api.list_namespaced_secret, self.namespace, label_selector=selector, **paging)
@@ -165,10 +178,10 @@ class KubernetesStore(Store):
                 more = page["metadata"].get("continue")
                 if not more:
                     return items
-        raise Unreachable(f"The Kubernetes API at {self.host} lost its place in the listing; try again.")
+        raise StoreUnreachable(f"The Kubernetes API at {self.host} lost its place in the listing; try again.")
 
     def _check_namespace(self) -> None:
-        """To the API a namespace that does not exist is an empty one. Whoever may look gets told."""
+        """Raise NoNamespace if the namespace is missing and the account may see that; the API lists it as an empty one."""
         try:
             self._call("get", self._api.read_namespace, self.namespace)
         except Missing:
@@ -177,7 +190,7 @@ class KubernetesStore(Store):
             pass
 
     def _call(self, verb: str, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """One exchange. Its answer as JSON, or the error that fits."""
+        """Make one call and return its answer as JSON. Raises the StoreError that fits."""
         try:
             response = method(*arguments, **options, _preload_content=False, _request_timeout=(self.timeout, self.timeout))
             status, body = response.status, response.data
@@ -196,7 +209,7 @@ class KubernetesStore(Store):
         if not 200 <= status < 300:
             raise self._error(verb, status, answer if isinstance(answer, dict) else {})
         if not isinstance(answer, dict):
-            raise Unreachable(f"{self.host} gave an answer that is not the Kubernetes API's; check the address.")
+            raise StoreUnreachable(f"{self.host} gave an answer that is not the Kubernetes API's; check the address.")
         return answer
 
     def _error(self, verb: str, status: int, answer: Mapping[str, Any]) -> StoreError:
@@ -204,7 +217,7 @@ class KubernetesStore(Store):
         reason = answer.get("reason")
         kind = (answer.get("details") or {}).get("kind")
         if status == 401:
-            return Unauthorized(f"The Kubernetes API at {self.host} does not accept the token or certificate, which may have expired; give a new one.")
+            return StoreUnauthorized(f"The Kubernetes API at {self.host} does not accept the token or certificate, which may have expired; give a new one.")
         if status == 403 and f"cannot {verb} resource" in words:
             return Forbidden(f"The account may not {verb} secrets in {self.place}; give its Role the verb {verb} on secrets. ({words})")
         if status == 404:
@@ -214,21 +227,21 @@ class KubernetesStore(Store):
         if status == GONE:
             return _Expired(words)
         if status == 429 or status >= 500:
-            return Unreachable(f"The Kubernetes API at {self.host} cannot serve at the moment ({words}); try again later.")
-        return Rejected(f"The Kubernetes API refuses to {verb} the request in {self.place}: {words}")
+            return StoreUnreachable(f"The Kubernetes API at {self.host} cannot serve at the moment ({words}); try again later.")
+        return StoreRejected(f"The Kubernetes API refuses to {verb} the request in {self.place}: {words}")
 
     def _unreachable(self, cause: object) -> StoreError:
         text = clip(str(cause), 200)
         if "certificate" in text.lower() or "ssl" in type(cause).__name__.lower():
-            return TlsFailed(f"The certificate of the Kubernetes API at {self.host} is not accepted ({text}); name its authority in ca_cert.")
-        return Unreachable(f"The Kubernetes API at {self.host} does not answer ({text}); check the address, or try again later.")
+            return StoreTlsFailed(f"The certificate of the Kubernetes API at {self.host} is not accepted ({text}); name its authority in ca_cert.")
+        return StoreUnreachable(f"The Kubernetes API at {self.host} does not answer ({text}); check the address, or try again later.")
 
     def _no_namespace(self) -> StoreError:
         return NoNamespace(f"There is no namespace {self.namespace} at {self.host}; create it, or name another one.")
 
 
 class _Expired(StoreError):
-    """The place in a listing is forgotten (HTTP 410)."""
+    """The API dropped the position in a listing (HTTP 410)."""
 
 
 def _email_of(item: Mapping[str, Any]) -> str:
@@ -236,7 +249,7 @@ def _email_of(item: Mapping[str, Any]) -> str:
 
 
 def _configure(access: Access) -> tuple[Any, str]:
-    """The library's configuration, and the namespace."""
+    """Return the library's configuration and the namespace."""
     configuration = kubernetes.client.Configuration()
     from_config: str | None = None
     if access.host:
@@ -245,7 +258,7 @@ def _configure(access: Access) -> tuple[Any, str]:
         from_config = _load_config(access, configuration)
     if access.api_key:
         configuration.api_key = {"authorization": f"Bearer {access.api_key}"}
-        configuration.refresh_api_key_hook = None  # it would bring the kubeconfig's token back
+        configuration.refresh_api_key_hook = None  # it would restore the kubeconfig's token
     if access.ca_cert:
         configuration.ssl_ca_cert = access.ca_cert
     if access.validate_certs is not None:
@@ -254,7 +267,7 @@ def _configure(access: Access) -> tuple[Any, str]:
 
 
 def _load_config(access: Access, configuration: Any) -> str | None:
-    """Fill `configuration` from a kubeconfig, or in a pod from its service account; the namespace of the kubeconfig's context."""
+    """Fill `configuration` from a kubeconfig or a pod's service account, and return the namespace of the kubeconfig's context."""
     config: Any = kubernetes.config
     try:
         config.load_kube_config(config_file=access.kubeconfig, context=access.context, client_configuration=configuration)

@@ -2,24 +2,20 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The arguments of modules that read or write requests, and the way from them to a store. The doc fragment is `request_store`."""
+"""The options of modules that read or write requests (doc fragment `request_store`), and the store that they name."""
 
 from __future__ import annotations
 
 import getpass
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ansible.module_utils.basic import env_fallback, missing_required_lib
 
-from ..common import durations
-from . import document
-from .base import Store, Transition
+from .base import Store
 from .directory import DirectoryStore, default_directory
 from .errors import StoreError
-from .record import Record
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -39,11 +35,11 @@ STORE_SPEC: dict[str, dict[str, Any]] = {
 
 
 def open_store(module: AnsibleModule) -> Store:
-    """The store that the module's arguments name. Fails the module when a library is missing."""
+    """Return the store that the module's options name. Fails the module if a library is missing."""
     params = module.params
     if params["store"] == "file":
         return DirectoryStore(params["directory"] or default_directory(), check_mode=module.check_mode)
-    from .kubernetes_secrets import KUBERNETES_ERROR, Access, KubernetesStore  # only now: it takes its time
+    from .kubernetes_secrets import KUBERNETES_ERROR, Access, KubernetesStore  # here, because the library loads slowly
 
     if KUBERNETES_ERROR is not None:
         module.fail_json(msg=missing_required_lib("kubernetes"), exception=str(KUBERNETES_ERROR), code="missing_library")
@@ -53,30 +49,16 @@ def open_store(module: AnsibleModule) -> Store:
     return KubernetesStore(Access(**{name: params[name] for name in names}), check_mode=module.check_mode)
 
 
-def now() -> str:
-    """The present time as records have it."""
-    return durations.iso(datetime.now(UTC))
-
-
 def acting_user() -> str:
-    """Who runs the module, as far as the system knows."""
+    """Return the name of the user who runs the module, or the number if the system has no name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"uid {os.getuid()}"
 
 
-def difference(transition: Transition) -> dict[str, Any]:
-    """A diff for Ansible: the request before and after, an empty one where there is none."""
-    return {"before": _shown(transition.before), "after": _shown(transition.after)}
-
-
-def _shown(record: Record | None) -> dict[str, Any]:
-    return {} if record is None else document.dump(record)
-
-
-def run(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> NoReturn:
-    """Leave the module with the result of `work`, or with its error: `msg` and `code`."""
+def exit_with(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> NoReturn:
+    """End the module with the result of `work`, or with `msg` and `code` of its error."""
     try:
         module.exit_json(**work())
     except StoreError as error:

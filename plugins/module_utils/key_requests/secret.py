@@ -2,15 +2,15 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""A record as a Kubernetes Secret, laid out as the LLM Key Requestor does it. Pure.
+"""A record as a Kubernetes Secret with the layout of the LLM Key Requestor. No network.
 
-The state stands in three places. The label `request-state` is there to select by, the annotation `state` to read, and
-the datum `state` says what a program wrote last. `kubectl label` and `kubectl annotate` change the first two: when they
-agree with each other and not with the datum, somebody decided by hand. When they do not agree, nobody can know what
-was meant, and the record is set aside.
+The state stands in three places: the label `request-state` to select by, the annotation `state` to read, and the datum
+`state`, which the last program wrote. `kubectl label` and `kubectl annotate` change the first two. If these agree with
+each other but not with the datum, somebody decided by hand. If they disagree, the intent is unknown, and the record is
+set aside.
 
-Everything that the requestor has no place for is JSON in the datum `details`. Its datum `api_key` is never written, as
-the value of a key is derived when it is needed; what another program put there is not read either, only noticed.
+Fields that the requestor does not have are JSON in the datum `details`. Its datum `api_key` is never written, because
+the value of a key is derived when it is needed. A value that another program put there is noticed but not used.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from typing import Any, NoReturn
 
 from ..common import durations, email_address
 from ..common.printable import printable
-from . import document
-from . import record as records
-from .record import APPROVED, DENIED, Record
+from .document import parse_document, render_document
+from .record import APPROVED, DENIED, STATES, Record
 from .text import clip
+from .transitions import mark_finished, mark_minted, set_by_hand
 
 PREFIX = "llm-key-request-"
 COMPONENT = "app.kubernetes.io/component"
@@ -34,15 +34,15 @@ NAME = "app.kubernetes.io/name"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 STATE_LABEL = "request-state"
 FINISHED_LABEL = "request-finished"
-"""Names the state whose answer was delivered, so that a pass need not read what is over. A state that was set by hand
-afterwards differs from it, and is seen."""
+"""Names the state whose answer was delivered, which lets a pass skip finished requests. A state that was set by hand
+afterwards differs from it and is found."""
 COMPONENT_VALUE = "llm-key-request"
 NAME_VALUE = "llm-key-requestor"
 MANAGED_BY_VALUE = "rhpds.litellm_virtual_keys"
 
 ALL = f"{COMPONENT}={COMPONENT_VALUE}"
 FOREIGN = f"{ALL},{MANAGED_BY}!={MANAGED_BY_VALUE}"
-# Together: everything that is not finished, nonsense included, and nothing twice.
+# Together these select every request that is not finished, once, including those with an unknown state.
 OPEN = (
     f"{ALL},{STATE_LABEL} notin ({APPROVED},{DENIED})",
     f"{ALL},{STATE_LABEL}={APPROVED},{FINISHED_LABEL}!={APPROVED}",
@@ -50,22 +50,22 @@ OPEN = (
 )
 
 _DATA = frozenset(("request_id", "email", "model", "state", "package", "details", "api_key"))
-_ELSEWHERE = frozenset(("id", "email", "models", "package", "state", "created_at", "updated_at"))
+_OUTSIDE_DETAILS = frozenset(("id", "email", "models", "package", "state", "created_at", "updated_at"))
 
 
 def in_states(states: tuple[str, ...]) -> str:
-    """The selector for requests in one of `states`."""
+    """Return the label selector for requests in one of `states`."""
     return f"{ALL},{STATE_LABEL} in ({','.join(states)})"
 
 
 def name_of(request_id: str) -> str:
-    """The name of the Secret."""
+    """Return the name of the Secret."""
     return PREFIX + request_id
 
 
-def create(record: Record, namespace: str) -> dict[str, Any]:
-    """The body that makes the Secret of a new request."""
-    body = change(record)
+def new_secret(record: Record, namespace: str) -> dict[str, Any]:
+    """Return the Secret of a new request."""
+    body = secret_patch(record)
     metadata = body["metadata"]
     del metadata["resourceVersion"]
     metadata.update(name=name_of(record.id), namespace=namespace)
@@ -79,9 +79,9 @@ def create(record: Record, namespace: str) -> dict[str, Any]:
     }
 
 
-def change(record: Record) -> dict[str, Any]:
-    """The merge patch that brings the Secret to `record`, if it is still at the version that was read. None removes."""
-    details = {name: value for name, value in document.dump(record).items() if name not in _ELSEWHERE}
+def secret_patch(record: Record) -> dict[str, Any]:
+    """Return the merge patch that makes the Secret hold `record` if its version is unchanged. None removes an entry."""
+    details = {name: value for name, value in render_document(record).items() if name not in _OUTSIDE_DETAILS}
     data = {
         "request_id": record.id,
         "email": record.email,
@@ -111,23 +111,23 @@ def change(record: Record) -> dict[str, Any]:
     }
 
 
-def load(secret: Mapping[str, Any]) -> Record:
-    """The record in a Secret as the API returns it. Raises ValueError, which says what is wrong with it."""
+def parse_secret(secret: Mapping[str, Any]) -> Record:
+    """Return the record in a Secret that the API returned. Raises ValueError that says what is wrong with it."""
     metadata = secret.get("metadata") or {}
     annotations = metadata.get("annotations") or {}
     data = {name: _decode(name, value) for name, value in (secret.get("data") or {}).items() if name in _DATA}
     request_id = str(metadata.get("name", "")).removeprefix(PREFIX)
     if data.get("request_id", request_id) != request_id:
         raise ValueError("the datum request_id is not the one in the name of the Secret.")
-    email = str(email_address.parse(data.get("email", "")))
-    if "email" in annotations and str(email_address.parse(annotations["email"], "the annotation email")) != email:
+    email = str(email_address.parse_address(data.get("email", "")))
+    if "email" in annotations and str(email_address.parse_address(annotations["email"], "the annotation email")) != email:
         raise ValueError("the annotation email and the datum email name different people.")
     details = _details(data.get("details", "{}"))
     created_at = _time(annotations, "created_at", metadata.get("creationTimestamp") or "")
     written = data.get("state", "")
     if details.get("history") and _last_state(details) != written:
         raise ValueError(f"the datum state is {printable(written, 40)!r}, and the history ends otherwise.")
-    record = document.load(
+    record = parse_document(
         {
             **details,
             "id": request_id,
@@ -141,7 +141,7 @@ def load(secret: Mapping[str, Any]) -> Record:
         str(metadata.get("resourceVersion", "")),
     )
     if "details" not in data and data.get("api_key") and record.state == APPROVED:
-        record = _minted_elsewhere(record)
+        record = _served_by_requestor(record)
     return _decided_by_hand(record, metadata)
 
 
@@ -153,16 +153,16 @@ def _decided_by_hand(record: Record, metadata: Mapping[str, Any]) -> Record:
             f"the label {STATE_LABEL} is {_shown(label)} and the annotation state is {_shown(note)}; "
             "set both to the same state with kubectl label and kubectl annotate."
         )
-    if label not in records.STATES:
-        raise ValueError(f"the state is {_shown(label)}; it must be one of {', '.join(records.STATES)}.")
+    if label not in STATES:
+        raise ValueError(f"the state is {_shown(label)}; it must be one of {', '.join(STATES)}.")
     if label == record.state:
         return record
     who, when = _last_editor(metadata)
-    return records.set_by_hand(record, str(label), by=who, at=when or record.updated_at)
+    return set_by_hand(record, str(label), by=who, at=when or record.updated_at)
 
 
 def _last_editor(metadata: Mapping[str, Any]) -> tuple[str, str]:
-    """Which program changed the Secret last, and when, as far as the API noted it."""
+    """Return the program that last changed the Secret and the time, as far as the API noted them."""
     latest = ("", "")
     for entry in metadata.get("managedFields") or []:
         at, manager = str(entry.get("time", "")), str(entry.get("manager", ""))
@@ -174,19 +174,19 @@ def _last_editor(metadata: Mapping[str, Any]) -> tuple[str, str]:
         return "by hand", ""
 
 
-def _minted_elsewhere(record: Record) -> Record:
-    """The requestor approved it and delivered the key: nothing is left to do, and no second key is to be made."""
+def _served_by_requestor(record: Record) -> Record:
+    """Return `record` as finished: the requestor delivered its key, and a second key must not be made."""
     at = record.updated_at
     alias = clip(f"user-{record.email}-{','.join(record.models)}", 255)
-    return records.finished(records.minted(record, at=at, key_alias=alias), at=at)
+    return mark_finished(mark_minted(record, at=at, key_alias=alias), at=at)
 
 
 def _details(text: str) -> dict[str, Any]:
     try:
-        details = json.loads(text, parse_constant=_no_constant)
+        details = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise ValueError("the datum details is not JSON.") from None
-    if not isinstance(details, dict) or _ELSEWHERE & set(details):
+    if not isinstance(details, dict) or _OUTSIDE_DETAILS & set(details):
         raise ValueError("the datum details is not a mapping of what stands nowhere else.")
     return details
 
@@ -205,7 +205,7 @@ def _decode(name: str, value: object) -> str:
 
 
 def _time(annotations: Mapping[str, Any], name: str, otherwise: str) -> str:
-    """The requestor writes times with fractions and sometimes without a zone, which then is UTC."""
+    """Return a time of the requestor, which writes fractions of seconds and sometimes no zone (then it is UTC)."""
     return durations.iso(durations.parse_time(str(annotations.get(name) or otherwise)[:40], f"the annotation {name}"))
 
 
@@ -213,5 +213,5 @@ def _shown(value: object) -> str:
     return "missing" if value is None else repr(printable(str(value), 40))
 
 
-def _no_constant(text: str) -> NoReturn:
+def _refuse_constant(text: str) -> NoReturn:
     raise ValueError(text)

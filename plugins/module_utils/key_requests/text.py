@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Free text in a record: purposes, reasons, names of people. It is data, and stays data wherever it is shown."""
+"""Checks of the free text in a record (purposes, reasons, names of people), which makes it safe to show anywhere."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import re
 
 from ..common.printable import printable
 
-# Characters that steer a terminal or the direction of writing, or that cannot be encoded.
-_STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+# Characters that control a terminal or the direction of writing, or that cannot be encoded.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _KEY = re.compile(r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{20,}")
 
 
 def check_text(text: str, name: str, longest: int, *, lines: bool = False) -> str:
-    """`text` without blanks around it, or ValueError that begins with `name`. Line breaks only where `lines` says so."""
+    """Return `text` without surrounding blanks. Raises ValueError that begins with `name`. `lines` allows line breaks."""
     clean = text.replace("\r\n", "\n").strip()
     if len(clean) > longest:
         raise ValueError(f"{name} has {len(clean)} characters, and at most {longest} are allowed; shorten it.")
@@ -28,10 +28,10 @@ def check_text(text: str, name: str, longest: int, *, lines: bool = False) -> st
 
 
 def is_plain(text: str) -> bool:
-    """`text` is on one line and steers nothing."""
-    return _STEERING.search(text) is None
+    """Return whether `text` is on one line and has no control or direction characters."""
+    return _CONTROL.search(text) is None
 
 
 def clip(text: str, longest: int) -> str:
-    """`text` of a machine, such as another program's error, made fit for `check_text`: on one line, keys hidden, cut."""
-    return printable(_STEERING.sub(" ", _KEY.sub("sk-***", text)), longest)
+    """Return another program's text on one line, shortened, with keys hidden, so that it passes `check_text`."""
+    return printable(_CONTROL.sub(" ", _KEY.sub("sk-***", text)), longest)

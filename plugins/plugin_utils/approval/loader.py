@@ -140,7 +140,7 @@ def _reviewers(place: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
     if not isinstance(reviewers, (list, tuple)):
         raise ChainError(f"{place} has reviewers that are {type(reviewers).__name__} and must be a list of e-mail addresses.")
     try:
-        return tuple(str(email_address.parse(reviewer, "an address in reviewers")) for reviewer in reviewers)
+        return tuple(str(email_address.parse_address(reviewer, "an address in reviewers")) for reviewer in reviewers)
     except ValueError as error:
         raise ChainError(f"{place}: {error}") from None
 

@@ -73,7 +73,7 @@ def parse(raw: object, packages: Mapping[str, Mapping[str, Any]] | None = None, 
     if not isinstance(raw, Mapping):
         raise InvalidRequest("the request is not a mapping with an email and a model or package.")
     try:
-        address = email_address.parse(raw.get("email"))
+        address = email_address.parse_address(raw.get("email"))
         package = _package(raw.get("package"), packages)
         offer = (packages or {}).get(package or "", {})
         models = _models(raw, offer, served)

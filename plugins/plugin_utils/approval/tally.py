@@ -88,7 +88,7 @@ def check_usage(row: object) -> str | None:
 def _usage_keys(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     owner, domain, package = (row.get(name) or "" for name in ("owner", "domain", "package"))
     try:
-        address = email_address.parse(owner)
+        address = email_address.parse_address(owner)
         person, domain = address.person, domain or address.domain
     except ValueError:  # keys of labs and services have owners that are no addresses
         person = email_address.ascii_lower(owner)

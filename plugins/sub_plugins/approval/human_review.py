@@ -28,7 +28,7 @@ class Rule(ApprovalRule):
         if not options["email"]:
             raise OptionError("email", "is an empty list, so nobody would be told; give the reviewer's address")
         try:
-            self._reviewers = tuple(str(email_address.parse(reviewer, "it")) for reviewer in options["email"])
+            self._reviewers = tuple(str(email_address.parse_address(reviewer, "it")) for reviewer in options["email"])
         except ValueError as error:
             raise OptionError("email", f"cannot be used: {str(error).rstrip('.')}") from None
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_domain, parse
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_domain, parse_address
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
     ],
 )
 def test_addresses_in_one_form(text: str, form: str) -> None:
-    assert str(parse(text)) == form
+    assert str(parse_address(text)) == form
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_addresses_in_one_form(text: str, form: str) -> None:
 )
 def test_what_is_no_address(text: object) -> None:
     with pytest.raises(ValueError, match="^email is") as raised:
-        parse(text)
+        parse_address(text)
     words = str(raised.value)
     assert len(words) < 400
     assert words.isprintable()
@@ -75,15 +75,15 @@ def test_a_look_alike_is_another_domain(domain: str) -> None:
 @given(st.text(max_size=60))
 def test_any_text_is_an_address_or_a_clear_error(text: str) -> None:
     try:
-        form = str(parse(text))
+        form = str(parse_address(text))
     except ValueError as error:
         form = str(error)
     else:
         assert form.isascii()
-        assert str(parse(form)) == form
+        assert str(parse_address(form)) == form
     assert form.isprintable()
 
 
 def test_tags_and_case_are_one_person() -> None:
-    assert parse("Alice+1@Example.com").person == parse("alice+2@example.com").person == "alice@example.com"
-    assert parse("alice@example.com").person != parse("alicia@example.com").person
+    assert parse_address("Alice+1@Example.com").person == parse_address("alice+2@example.com").person == "alice@example.com"
+    assert parse_address("alice@example.com").person != parse_address("alicia@example.com").person

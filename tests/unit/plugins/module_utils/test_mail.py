@@ -25,7 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 KEY = "sk-stoEN1JAQJQCe8fmu0i5L_wwnqvuGMVYok3FbyaTj8s"
-SENDER = email_address.parse("keys@example.com")
+SENDER = email_address.parse_address("keys@example.com")
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 HEADERS = {"From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "Content-Language", "MIME-Version", "Content-Type"}
 ENDS = "2026-12-31T18:00:00Z"

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import directory as directories
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Broken, Busy, Missing, NotReadable, Refused
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Broken, Busy, Missing, NotReadable, RequestRefused
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import APPROVED, DENIED, IN_REVIEW, Record
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_records import AT
 
@@ -31,7 +32,7 @@ def wish(person: str = "ada", **more: object) -> Record:
 
 
 def approve(record: Record) -> Record:
-    return records.decided(record, APPROVED, by="admin", at=LATER)
+    return transitions.decide(record, APPROVED, by="admin", at=LATER)
 
 
 def file_of(store: DirectoryStore, record: Record) -> Path:
@@ -84,13 +85,13 @@ def test_check_mode_predicts_and_writes_nothing(store: DirectoryStore) -> None:
 def test_a_lost_race_is_retried_on_what_the_record_is_by_then(store: DirectoryStore) -> None:
     stale = store.submit(wish()).after
     assert stale is not None
-    store.transition(stale, lambda record: records.notified(record, at=LATER, whom="review"))
+    store.transition(stale, lambda record: transitions.mark_notified(record, at=LATER, whom="review"))
     after = store.transition(stale, approve).after
     assert after is not None
     assert after.state == APPROVED
     assert after.history[-1].was == "pending"
-    with pytest.raises(Refused, match="by now"):
-        store.transition(stale, lambda record: records.decided(record, DENIED, by="chain", at=LATER, only_from=("pending",)))
+    with pytest.raises(RequestRefused, match="by now"):
+        store.transition(stale, lambda record: transitions.decide(record, DENIED, by="chain", at=LATER, only_from=("pending",)))
     assert store.get(stale.id).state == APPROVED
 
 
@@ -99,8 +100,8 @@ def test_an_edit_by_hand_counts_as_a_change(store: DirectoryStore) -> None:
     assert stale is not None
     path = file_of(store, stale)
     path.write_text(path.read_text().replace('"state": "pending"', '"state": "denied"'))
-    with pytest.raises(Refused, match="is denied by now"):
-        store.transition(stale, lambda record: records.decided(record, APPROVED, by="chain", at=LATER, only_from=("pending",)))
+    with pytest.raises(RequestRefused, match="is denied by now"):
+        store.transition(stale, lambda record: transitions.decide(record, APPROVED, by="chain", at=LATER, only_from=("pending",)))
     assert store.get(stale.id).history[-1].by == "by hand"
 
 
@@ -110,7 +111,7 @@ def test_someone_who_always_wins_the_race_makes_us_give_up(store: DirectoryStore
     other = DirectoryStore(str(store.directory))
 
     def change(mine: Record) -> Record:
-        other.transition(other.get(mine.id), lambda theirs: records.failed(theirs, at=LATER, step="mail", reason="x"))
+        other.transition(other.get(mine.id), lambda theirs: transitions.mark_failed(theirs, at=LATER, step="mail", reason="x"))
         return approve(mine)
 
     with pytest.raises(Busy, match="12 times in a row"):
@@ -135,9 +136,9 @@ def test_listings(store: DirectoryStore) -> None:
         record = store.submit(wish(person, at=f"2026-11-2{9 - number}T00:00:00Z")).after
         assert record is not None
         if goal != "pending":
-            store.transition(record, lambda r, goal=goal: records.decided(r, goal, by="admin", at=LATER, reason="so"))  # type: ignore[misc]
+            store.transition(record, lambda r, goal=goal: transitions.decide(r, goal, by="admin", at=LATER, reason="so"))  # type: ignore[misc]
     cleo = store.get(wish("cleo").id)
-    store.transition(cleo, lambda record: records.finished(record, at=LATER))
+    store.transition(cleo, lambda record: transitions.mark_finished(record, at=LATER))
 
     def people(**how: object) -> list[str]:
         return [record.email.partition("@")[0] for record in store.listing(**how).records]  # type: ignore[arg-type]

@@ -18,17 +18,17 @@ from hypothesis import HealthCheck, given, settings
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(lives())
 def test_a_record_survives_being_written_and_read(record: Record) -> None:
-    assert document.load(json.loads(json.dumps(document.dump(record)))) == record
+    assert document.parse_document(json.loads(json.dumps(document.render_document(record)))) == record
     json.dumps(document.public(record), allow_nan=False)
 
 
 def written(**changes: Any) -> dict[str, Any]:
     record = records.new(email="ada@example.com", models=["gpt-4"], at=AT)
-    return {**document.dump(record), **changes}
+    return {**document.render_document(record), **changes}
 
 
 def test_another_state_than_the_last_of_the_history_is_a_decision_by_hand() -> None:
-    record = document.load(written(state="approved"))
+    record = document.parse_document(written(state="approved"))
     assert record.state == "approved"
     assert (record.history[-1].by, record.history[-1].was, record.history[-1].now) == ("by hand", "pending", "approved")
 
@@ -57,10 +57,10 @@ def test_another_state_than_the_last_of_the_history_is_a_decision_by_hand() -> N
 )
 def test_nonsense_is_named(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        document.load(written(**changes))
+        document.parse_document(written(**changes))
 
 
 @pytest.mark.parametrize("raw", [None, [], "text", 5, {}])
 def test_what_is_no_record_at_all_is_a_value_error(raw: object) -> None:
     with pytest.raises(ValueError, match=r"\.$"):
-        document.load(raw)
+        document.parse_document(raw)

@@ -11,17 +11,17 @@ import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.names import MODEL_WORDS
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Refused
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import RequestRefused
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import (
     APPROVED,
     DENIED,
     IN_REVIEW,
     PENDING,
     STATES,
-    TRANSITIONS,
-    Change,
     Record,
 )
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.transitions import TRANSITIONS, Change
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_records import AT, changes, lives, wishes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -34,11 +34,11 @@ def pending(**more: object) -> Record:
 
 
 def in_state(state: str) -> Record:
-    return pending() if state == PENDING else records.decided(pending(), state, by="admin", at=AT, reason="so")
+    return pending() if state == PENDING else transitions.decide(pending(), state, by="admin", at=AT, reason="so")
 
 
 def with_key() -> Record:
-    return records.minted(in_state(APPROVED), at=AT, key_alias="virtkey-ada")
+    return transitions.mark_minted(in_state(APPROVED), at=AT, key_alias="virtkey-ada")
 
 
 # ------------------------------------------------------------------------------------------------------ properties
@@ -50,7 +50,7 @@ def test_no_sequence_of_changes_leads_to_an_illegal_state(wish: Record, sequence
         before = record
         try:
             record = change(before)
-        except Refused:
+        except RequestRefused:
             record = before
         records.check(record)
         assert (record.id, record.email) == (wish.id, wish.email), "a request never becomes another one"
@@ -67,11 +67,11 @@ def test_no_sequence_of_changes_leads_to_an_illegal_state(wish: Record, sequence
 def test_a_change_that_is_made_again_after_a_lost_answer_does_no_harm(record: Record, change: Change) -> None:
     try:
         once = change(record)
-    except Refused:
+    except RequestRefused:
         return
     try:
         twice = change(once)
-    except Refused:
+    except RequestRefused:
         return
     assert twice.state == once.state or not once.open
     assert twice.progress.minted_at == once.progress.minted_at
@@ -101,48 +101,48 @@ def test_the_table(was: str, goal: str) -> None:
     }
     record = in_state(was)
     if goal == was:
-        assert records.decided(record, goal, by="admin", at=LATER) is record
+        assert transitions.decide(record, goal, by="admin", at=LATER) is record
     elif goal in allowed[was]:
-        moved = records.decided(record, goal, by="admin", at=LATER)
+        moved = transitions.decide(record, goal, by="admin", at=LATER)
         assert (moved.state, moved.updated_at, moved.history[-1].was, moved.history[-1].by) == (goal, LATER, was, "admin")
     else:
-        with pytest.raises(Refused, match=f"is {was}"):
-            records.decided(record, goal, by="admin", at=LATER)
+        with pytest.raises(RequestRefused, match=f"is {was}"):
+            transitions.decide(record, goal, by="admin", at=LATER)
 
 
 def test_a_request_whose_key_lives_cannot_be_denied_cancelled_or_asked_for_again() -> None:
     record = with_key()
-    with pytest.raises(Refused, match="delete the key instead"):
-        records.decided(record, DENIED, by="admin", at=LATER, reason="no")
-    with pytest.raises(Refused, match="delete the key instead"):
-        records.cancelled(record, by="ada@example.com", at=LATER)
-    assert records.asked_again(record, pending(at=LATER), again=True) is record
+    with pytest.raises(RequestRefused, match="delete the key instead"):
+        transitions.decide(record, DENIED, by="admin", at=LATER, reason="no")
+    with pytest.raises(RequestRefused, match="delete the key instead"):
+        transitions.cancel(record, by="ada@example.com", at=LATER)
+    assert transitions.resubmit(record, pending(at=LATER), again=True) is record
 
 
 def test_the_chain_does_not_overrule_an_administrator() -> None:
     for state in (IN_REVIEW, APPROVED, DENIED):
-        with pytest.raises(Refused, match="by now"):
-            records.decided(in_state(state), DENIED if state != DENIED else APPROVED, by="chain", at=LATER, only_from=(PENDING,))
+        with pytest.raises(RequestRefused, match="by now"):
+            transitions.decide(in_state(state), DENIED if state != DENIED else APPROVED, by="chain", at=LATER, only_from=(PENDING,))
     approved = in_state(APPROVED)
-    assert records.decided(approved, APPROVED, by="chain", at=LATER, reason="other words", only_from=(PENDING,)) is approved
+    assert transitions.decide(approved, APPROVED, by="chain", at=LATER, reason="other words", only_from=(PENDING,)) is approved
 
 
 def test_an_administrator_can_correct_the_reason_and_the_terms_but_not_once_there_is_a_key() -> None:
-    denied = records.decided(in_state(DENIED), DENIED, by="admin", at=LATER, reason="better words")
+    denied = transitions.decide(in_state(DENIED), DENIED, by="admin", at=LATER, reason="better words")
     assert (denied.reason, len(denied.history)) == ("better words", 3)
-    less = records.decided(in_state(APPROVED), APPROVED, by="admin", at=LATER, granted={"duration": "7d"})
+    less = transitions.decide(in_state(APPROVED), APPROVED, by="admin", at=LATER, granted={"duration": "7d"})
     assert less.granted == {"duration": "7d"}
-    with pytest.raises(Refused, match="change the key instead"):
-        records.decided(with_key(), APPROVED, by="admin", at=LATER, granted={"duration": "7d"})
+    with pytest.raises(RequestRefused, match="change the key instead"):
+        transitions.decide(with_key(), APPROVED, by="admin", at=LATER, granted={"duration": "7d"})
 
 
 def test_asking_again_begins_anew_only_when_the_former_request_is_over() -> None:
     wish = pending(purpose="another try", at=LATER)
     for state in STATES:
-        assert records.asked_again(in_state(state), wish) == in_state(state)
-    assert records.asked_again(in_state(DENIED), wish, again=True).state == PENDING
-    for over in (records.cancelled(pending(), by="ada", at=AT), records.ended(with_key(), at=AT)):
-        fresh = records.asked_again(over, wish)
+        assert transitions.resubmit(in_state(state), wish) == in_state(state)
+    assert transitions.resubmit(in_state(DENIED), wish, again=True).state == PENDING
+    for over in (transitions.cancel(pending(), by="ada", at=AT), transitions.mark_ended(with_key(), at=AT)):
+        fresh = transitions.resubmit(over, wish)
         assert (fresh.state, fresh.purpose, fresh.cancelled, fresh.progress, fresh.created_at) == (
             PENDING,
             "another try",
@@ -153,19 +153,19 @@ def test_asking_again_begins_anew_only_when_the_former_request_is_over() -> None
 
 
 def test_a_key_that_was_minted_for_a_request_no_longer_approved_is_refused_by_name() -> None:
-    denied = records.decided(in_state(APPROVED), DENIED, by="admin", at=LATER, reason="changed my mind")
-    with pytest.raises(Refused, match="virtkey-ada must be deleted"):
-        records.minted(denied, at=LATER, key_alias="virtkey-ada")
+    denied = transitions.decide(in_state(APPROVED), DENIED, by="admin", at=LATER, reason="changed my mind")
+    with pytest.raises(RequestRefused, match="virtkey-ada must be deleted"):
+        transitions.mark_minted(denied, at=LATER, key_alias="virtkey-ada")
 
 
 # --------------------------------------------------------------------------------------------------------- progress
 def test_an_answer_is_delivered_only_when_there_is_one() -> None:
     for state in (PENDING, IN_REVIEW):
-        with pytest.raises(Refused, match="no answer"):
-            records.delivered(in_state(state), at=LATER, via="mail")
-    with pytest.raises(Refused, match="not minted"):
-        records.finished(in_state(APPROVED), at=LATER)
-    done = records.finished(records.delivered(in_state(DENIED), at=LATER, via="mail"), at=LATER)
+        with pytest.raises(RequestRefused, match="no answer"):
+            transitions.mark_delivered(in_state(state), at=LATER, via="mail")
+    with pytest.raises(RequestRefused, match="not minted"):
+        transitions.mark_finished(in_state(APPROVED), at=LATER)
+    done = transitions.mark_finished(transitions.mark_delivered(in_state(DENIED), at=LATER, via="mail"), at=LATER)
     assert not done.open
     assert done.progress.status == "finished"
 
@@ -173,27 +173,27 @@ def test_an_answer_is_delivered_only_when_there_is_one() -> None:
 def test_failures_wait_longer_each_time_and_not_forever() -> None:
     record, waits = with_key(), []
     for _turn in range(8):
-        record = records.failed(record, at=AT, step="mail", reason="refused")
+        record = transitions.mark_failed(record, at=AT, step="mail", reason="refused")
         assert record.progress.failure is not None
         waits.append(durations.parse_time(record.progress.failure.next_attempt_at) - durations.parse_time(AT))
     assert [wait / timedelta(minutes=1) for wait in waits] == [1, 2, 4, 8, 16, 30, 30, 30]
     assert record.progress.status == "failed"
     assert record.open
-    assert records.delivered(record, at=LATER, via="mail").progress.failure is None, "success clears it"
-    assert records.delivered(record, at=LATER, via="kubernetes_secret").progress.failure is not None, "another step's does not"
+    assert transitions.mark_delivered(record, at=LATER, via="mail").progress.failure is None, "success clears it"
+    assert transitions.mark_delivered(record, at=LATER, via="kubernetes_secret").progress.failure is not None, "another step's does not"
 
 
 def test_a_failure_is_due_when_its_time_comes_and_when_the_clock_jumped() -> None:
-    record = records.failed(with_key(), at="2026-11-21T04:00:00Z", step="mail", reason="x")
-    assert not records.due(record, "2026-11-21T04:00:30Z")
-    assert records.due(record, "2026-11-21T04:01:00Z")
-    assert records.due(record, "2026-11-20T04:00:00Z"), "a day back: we never order to wait that long"
-    assert not records.due(records.finished(record, at=AT), "2030-01-01T00:00:00Z")
+    record = transitions.mark_failed(with_key(), at="2026-11-21T04:00:00Z", step="mail", reason="x")
+    assert not transitions.is_due(record, "2026-11-21T04:00:30Z")
+    assert transitions.is_due(record, "2026-11-21T04:01:00Z")
+    assert transitions.is_due(record, "2026-11-20T04:00:00Z"), "a day back: we never order to wait that long"
+    assert not transitions.is_due(transitions.mark_finished(record, at=AT), "2030-01-01T00:00:00Z")
 
 
 def test_a_reviewer_is_noted_once() -> None:
-    once = records.notified(in_state(IN_REVIEW), at=AT, whom="review")
-    assert records.notified(once, at=LATER, whom="review") is once
+    once = transitions.mark_notified(in_state(IN_REVIEW), at=AT, whom="review")
+    assert transitions.mark_notified(once, at=LATER, whom="review") is once
 
 
 # -------------------------------------------------------------------------------------------------------- bad input
@@ -241,12 +241,12 @@ def test_a_look_alike_domain_is_another_person() -> None:
 @pytest.mark.parametrize("terms", [{"duration": "1h30m"}, {"max_budget": -1}, {"models": []}, {"api_key": "x"}, {"rpm_limit": True}])
 def test_terms_that_cannot_be_are_refused(terms: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="granted"):
-        records.check(records.decided(pending(), APPROVED, by="admin", at=AT, granted=terms))
+        records.check(transitions.decide(pending(), APPROVED, by="admin", at=AT, granted=terms))
 
 
 def test_the_trace_is_kept_within_bounds_and_without_keys() -> None:
     trace = [{"rule": "http", "why": "sk-" + "a" * 40 + "\x1b[0m" + "x" * 900}] * 100
-    record = records.decided(pending(), APPROVED, by="chain", at=AT, trace=trace)
+    record = transitions.decide(pending(), APPROVED, by="chain", at=AT, trace=trace)
     records.check(record)
     assert 5 < len(record.trace) < 50
     assert record.trace[-1] == {"cut": 101 - len(record.trace)}

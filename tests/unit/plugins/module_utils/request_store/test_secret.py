@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import secret
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import secret, transitions
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import APPROVED, DENIED, PENDING, Record
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_records import AT, lives
 from hypothesis import HealthCheck, given, settings
@@ -38,14 +38,14 @@ def encoded(text: str) -> str:
 
 
 def stored(record: Record) -> dict[str, Any]:
-    return secret.create(record, "llm-keys")
+    return secret.new_secret(record, "llm-keys")
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(lives())
 def test_a_record_survives_being_made_as_a_secret_and_read(record: Record) -> None:
     made = json.loads(json.dumps(stored(record)))
-    assert secret.load(made) == record
+    assert secret.parse_secret(made) == record
     assert all(re.fullmatch(LABEL, value) for value in made["metadata"]["labels"].values())
     assert None not in made["data"].values()
 
@@ -56,10 +56,10 @@ def test_a_patch_brings_a_secret_from_any_record_to_any_other_and_leaves_what_is
     before = stored(old)
     before["metadata"]["labels"]["team"] = "physics"
     before["data"]["other"] = encoded("kept")
-    patch = secret.change(new)
+    patch = secret.secret_patch(new)
     patch["metadata"]["name"] = secret.name_of(new.id)  # two requests have two names; here one plays both
     after = merged(before, patch)
-    assert secret.load(after) == new
+    assert secret.parse_secret(after) == new
     assert after["metadata"]["labels"]["team"] == "physics"
     assert after["data"]["other"] == encoded("kept")
 
@@ -102,7 +102,7 @@ def of_the_requestor(label: str = PENDING, note: str = PENDING, datum: str = PEN
 
 
 def test_a_request_of_the_requestor_is_read() -> None:
-    record = secret.load(of_the_requestor())
+    record = secret.parse_secret(of_the_requestor())
     assert (record.email, record.models, record.state, record.created_at) == (
         "Ada@example.com",
         ("gpt-4",),
@@ -115,15 +115,15 @@ def test_a_request_of_the_requestor_is_read() -> None:
 
 def test_a_key_that_the_requestor_delivered_is_not_made_again_and_never_read() -> None:
     value = "sk-" + "x" * 30
-    record = secret.load(of_the_requestor(APPROVED, APPROVED, APPROVED, api_key=value))
+    record = secret.parse_secret(of_the_requestor(APPROVED, APPROVED, APPROVED, api_key=value))
     assert not record.open
     assert record.progress.key_alias == "user-Ada@example.com-gpt-4"
     assert value not in repr(record)
-    assert value not in json.dumps(secret.change(record))
+    assert value not in json.dumps(secret.secret_patch(record))
 
 
 def test_its_manual_approval_which_made_no_key_leads_to_one_here() -> None:
-    record = secret.load(of_the_requestor(APPROVED, APPROVED))
+    record = secret.parse_secret(of_the_requestor(APPROVED, APPROVED))
     assert (record.state, record.open, record.history[-1].by) == (APPROVED, True, "by hand (unknown)")
 
 
@@ -144,13 +144,13 @@ def by_kubectl(record: Record, label: str | None, note: str | None) -> dict[str,
 
 
 ASKED = records.new(email="ada@example.com", models=["gpt-4"], at=AT)
-REFUSED = records.finished(records.decided(ASKED, DENIED, by="chain", at=AT, reason="no"), at=AT)
-SERVED = records.finished(records.minted(records.decided(ASKED, APPROVED, by="chain", at=AT), at=AT, key_alias="k"), at=AT)
+REFUSED = transitions.mark_finished(transitions.decide(ASKED, DENIED, by="chain", at=AT, reason="no"), at=AT)
+SERVED = transitions.mark_finished(transitions.mark_minted(transitions.decide(ASKED, APPROVED, by="chain", at=AT), at=AT, key_alias="k"), at=AT)
 
 
 @pytest.mark.parametrize(("record", "goal"), [(ASKED, APPROVED), (ASKED, DENIED), (REFUSED, APPROVED), (REFUSED, PENDING)])
 def test_label_and_annotation_together_decide_by_hand(record: Record, goal: str) -> None:
-    decided = secret.load(by_kubectl(record, goal, goal))
+    decided = secret.parse_secret(by_kubectl(record, goal, goal))
     assert (decided.state, decided.open) == (goal, True)
     last = decided.history[-1]
     assert (last.was, last.now, last.by, last.at) == (record.state, goal, "by hand (kubectl-annotate)", "2026-11-21T05:00:01Z")
@@ -171,7 +171,7 @@ def test_label_and_annotation_together_decide_by_hand(record: Record, goal: str)
 )
 def test_what_nobody_can_have_meant_is_set_aside(record: Record, label: str | None, note: str | None, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        secret.load(by_kubectl(record, label, note))
+        secret.parse_secret(by_kubectl(record, label, note))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_data_that_was_edited_is_set_aside(name: str, value: str, words: str) ->
     made = stored(ASKED)
     made["data"][name] = value
     with pytest.raises(ValueError, match=words):
-        secret.load(made)
+        secret.parse_secret(made)
 
 
 def test_the_selectors_of_open_requests_miss_nothing_that_is_open() -> None:

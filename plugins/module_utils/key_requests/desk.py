@@ -1,0 +1,136 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The desk: what people do with requests. They ask, cancel and look at them; administrators approve, deny and remove them.
+
+Modules and the portal call these operations on any store. The desk has no rules of its own about who may do what: its
+caller knows who is asking, and says so in `by`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from ..common import durations, email_address
+from . import transitions
+from .base import Listing, SetAside, Store, Transition
+from .errors import Broken, Missing
+from .record import APPROVED, DENIED, IN_REVIEW, PENDING, Record, new
+
+STATE_OF_FILTER = {"pending": PENDING, "review": IN_REVIEW, "approved": APPROVED, "denied": DENIED}
+FILTERS = ("all", *STATE_OF_FILTER, "open", "due")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody asks for: a key for `models` or for `package`, and in a lab if `guid` is given. `max_budget` is in USD."""
+
+    email: str
+    models: tuple[str, ...] = ()
+    package: str = ""
+    guid: str = ""
+    user: str = ""
+    purpose: str = ""
+    duration: str = ""
+    max_budget: float | None = None
+
+    def record(self, *, by: str = "", at: str) -> Record:
+        """Return the wish as a new request, submitted by `by` (by default the requester). Raises ValueError."""
+        return new(**vars(self), by=by, at=at)
+
+
+RequestName: TypeAlias = "str | Wish"
+"""An existing request: its id, or what was asked for (`purpose`, `duration` and `max_budget` do not count)."""
+
+
+def now() -> str:
+    """Return the present time in the form that records use."""
+    return durations.iso(datetime.now(UTC))
+
+
+class Desk:
+    """The operations on one store. All of them raise StoreError, and ValueError for input that is not allowed.
+
+    In the check mode of the store they predict their result and write nothing.
+    """
+
+    def __init__(self, store: Store, *, clock: Callable[[], str] = now) -> None:
+        self.store = store
+        self._clock = clock
+
+    def ask(self, wish: Wish, *, by: str = "", again: bool = False) -> Transition:
+        """Submit a request. A person who asked for the same before gets that request back as it is.
+
+        A cancelled request and one whose key has ended start again, a denied one only with `again`.
+        """
+        return self.store.submit(wish.record(by=by, at=self._clock()), again=again)
+
+    def find(self, name: RequestName) -> Record:
+        """Return the named request. Raises Missing, or Broken if it cannot be read."""
+        if isinstance(name, str):
+            return self.store.get(name)
+        wish = replace(name, purpose="", duration="", max_budget=None).record(at=self._clock())
+        found = self.store.find(wish)
+        if found is None:
+            raise Missing(f"{wish.email} has no such request in {self.store.place}; key_request_info lists those that there are.")
+        return found
+
+    def approve(self, name: RequestName, *, by: str, reason: str = "", granted: Mapping[str, Any] | None = None) -> Transition:
+        """Approve a request. `granted` holds the terms that differ from those asked for, such as a shorter `duration`."""
+        return self._decide(name, APPROVED, by=by, reason=reason, granted=granted)
+
+    def deny(self, name: RequestName, *, by: str, reason: str) -> Transition:
+        """Deny a request. Raises RequestRefused if its key already exists."""
+        return self._decide(name, DENIED, by=by, reason=reason)
+
+    def cancel(self, name: RequestName, *, by: str = "", reason: str = "") -> Transition:
+        """Withdraw a request for its requester (`by` if given). It is kept as denied, and can be submitted again."""
+        found, at = self.find(name), self._clock()
+        return self.store.transition(found, lambda record: transitions.cancel(record, by=by or found.email, at=at, reason=reason))
+
+    def forget(self, name: RequestName) -> Transition:
+        """Remove a request with its history. Its key is not touched, and a missing request is not an error."""
+        try:
+            return self.store.delete(self.find(name).id)
+        except Missing:
+            return Transition(None, None)
+
+    def list_requests(self, which: str = "all", *, email: str = "") -> Listing:
+        """Return the requests that `which` (one of FILTERS) selects, oldest first, of one person if `email` is given."""
+        person = email_address.ascii_lower(str(email_address.parse_address(email))) if email else ""
+        if which in ("open", "due"):
+            listing = self.store.listing(only_open=True)
+        else:
+            listing = self.store.listing((STATE_OF_FILTER[which],) if which in STATE_OF_FILTER else None)
+        return self._selected(listing, which, person)
+
+    def look_up_request(self, request_id: str, which: str = "all") -> Listing:
+        """Return the request with this id as a listing: empty if it does not exist or `which` does not select it."""
+        try:
+            listing = Listing((self.store.get(request_id),))
+        except Missing:
+            listing = Listing(())
+        except Broken as error:
+            listing = Listing((), (SetAside(request_id, str(error)),))
+        return self._selected(listing, which)
+
+    def _selected(self, listing: Listing, which: str, person: str = "") -> Listing:
+        at = self._clock()
+        kept = (record for record in listing.records if _is_selected(record, which, at))
+        return replace(listing, records=tuple(record for record in kept if not person or email_address.ascii_lower(record.email) == person))
+
+    def _decide(self, name: RequestName, state: str, *, by: str, reason: str, granted: Mapping[str, Any] | None = None) -> Transition:
+        found, at = self.find(name), self._clock()
+        return self.store.transition(found, lambda record: transitions.decide(record, state, by=by, at=at, reason=reason, granted=granted))
+
+
+def _is_selected(record: Record, which: str, at: str) -> bool:
+    return (
+        (which not in STATE_OF_FILTER or record.state == STATE_OF_FILTER[which])
+        and (which != "open" or record.open)
+        and (which != "due" or transitions.is_due(record, at))
+    )

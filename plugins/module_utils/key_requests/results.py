@@ -1,0 +1,59 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""What modules return about requests, and what diff mode shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .base import ChangeOutcome, Listing, Transition
+from .document import public, render_document
+from .record import Record
+
+
+def transition_result(transition: Transition, *, with_diff: bool) -> dict[str, Any]:
+    """Return the result of a change to one request. A removed request is not in it."""
+    result: dict[str, Any] = {"changed": transition.changed}
+    if with_diff:
+        result["diff"] = transition_diff(transition)
+    if transition.after is not None:
+        result["request"] = public(transition.after)
+    return result
+
+
+def listing_result(listing: Listing) -> dict[str, Any]:
+    """Return the result of listing requests."""
+    return {
+        "changed": False,
+        "requests": [public(record) for record in listing.records],
+        "set_aside": [{"name": entry.name, "reason": entry.reason} for entry in listing.set_aside],
+    }
+
+
+def changes_result(items: Sequence[Mapping[str, Any]], outcomes: Sequence[ChangeOutcome], *, with_diff: bool) -> dict[str, Any]:
+    """Return the result of many changes: `outcomes` are those of `items`, in the same order."""
+    done = [outcome.transition for outcome in outcomes if outcome.transition is not None]
+    latest = {transition.after.id: transition.after for transition in done if transition.after is not None}
+    changed = [transition for transition in done if transition.changed]
+    return {
+        "changed": bool(changed),
+        "requests": [public(record) for record in latest.values()],
+        "refused": [
+            {"request_id": outcome.id, "action": item["action"], "code": outcome.error.code, "msg": str(outcome.error)}
+            for item, outcome in zip(items, outcomes, strict=True)
+            if outcome.error is not None
+        ],
+        **({"diff": [transition_diff(transition) for transition in changed]} if with_diff else {}),
+    }
+
+
+def transition_diff(transition: Transition) -> dict[str, Any]:
+    """Return the request before and after, as Ansible shows a diff. A request that does not exist is empty."""
+    return {"before": _shown(transition.before), "after": _shown(transition.after)}
+
+
+def _shown(record: Record | None) -> dict[str, Any]:
+    return {} if record is None else render_document(record)

@@ -1,0 +1,275 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""What may happen to a request: decisions, and the progress that follows them. No clock, files or network.
+
+Each function takes a record and returns the changed one, or the very same record when there is nothing to change. It
+raises RequestRefused when the change is not possible, so a store can apply it again after it lost a race.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+from ..common import durations
+from ..common.printable import printable
+from .errors import RequestRefused
+from .record import (
+    APPROVED,
+    DENIED,
+    IN_REVIEW,
+    LARGEST_TRACE,
+    LONGEST_NAME,
+    LONGEST_REASON,
+    MOST_STEPS,
+    PENDING,
+    STATES,
+    Failure,
+    HistoryEntry,
+    Progress,
+    Record,
+    check,
+)
+from .text import check_text, clip
+
+Change: TypeAlias = Callable[[Record], Record]
+
+# The moves between states that a decision may make. Two have a further condition (see `_check_transition`): an approved
+# request can be denied only before its key is minted, and becomes pending again only after its key has ended.
+TRANSITIONS: frozenset[tuple[str, str]] = frozenset(
+    (
+        (PENDING, IN_REVIEW),
+        (PENDING, APPROVED),
+        (PENDING, DENIED),
+        (IN_REVIEW, PENDING),
+        (IN_REVIEW, APPROVED),
+        (IN_REVIEW, DENIED),
+        (APPROVED, DENIED),
+        (APPROVED, PENDING),
+        (DENIED, APPROVED),
+        (DENIED, PENDING),
+    )
+)
+
+SHORTEST_WAIT = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(minutes=30)
+
+
+# --------------------------------------------------------------------------------------------------------- decisions
+def decide(
+    record: Record,
+    state: str,
+    *,
+    by: str,
+    at: str,
+    reason: str = "",
+    granted: Mapping[str, Any] | None = None,
+    trace: Sequence[Mapping[str, Any]] = (),
+    only_from: Sequence[str] = STATES,
+) -> Record:
+    """Return `record` in `state`. A record in that state already changes only if the reason or the terms are new.
+
+    `only_from` limits a decision to some states: the chain decides pending requests and must not overrule an
+    administrator who was faster.
+    """
+    words = check_text(reason, "reason", LONGEST_REASON, lines=True)
+    if record.state == state:
+        return _confirmed(record, words, granted or record.granted, by=by, at=at) if state in only_from else record
+    if record.state not in only_from:
+        raise RequestRefused(f"Request {record.id} is {record.state} by now, so it is not {_participle(state)} any more; nothing was changed.")
+    _check_transition(record, state)
+    return _moved(record, state, by=by, at=at, reason=words, granted=granted or {}, trace=bounded_trace(trace))
+
+
+def _confirmed(record: Record, reason: str, granted: Mapping[str, Any], *, by: str, at: str) -> Record:
+    reason = reason or record.reason
+    if reason == record.reason and granted == record.granted:
+        return record
+    if granted != record.granted and record.progress.minted_at:
+        raise RequestRefused(f"Request {record.id} has its key {record.progress.key_alias} already; change the key instead of the terms.")
+    entry = _entry(record, record.state, by=by, at=at, reason=reason)
+    return replace(record, reason=reason, granted=dict(granted), history=_history(record, entry), updated_at=at)
+
+
+def cancel(record: Record, *, by: str, at: str, reason: str = "") -> Record:
+    """Return `record` withdrawn by its requester: denied, and open to be submitted again."""
+    if record.state == DENIED:
+        return record
+    words = check_text(reason, "reason", LONGEST_REASON, lines=True) or "Cancelled by the requester."
+    _check_transition(record, DENIED)
+    return replace(_moved(record, DENIED, by=by, at=at, reason=words), cancelled=True)
+
+
+def resubmit(record: Record, wish: Record, *, again: bool = False) -> Record:
+    """Return `record` after the same person submitted `wish`: unchanged, or pending again.
+
+    A cancelled request and one whose key has ended start again, a denied one only with `again`. A request that is under
+    way, or whose key is alive, never changes.
+    """
+    over = record.cancelled or bool(record.progress.ended_at) or (again and record.state == DENIED)
+    if not over:
+        return record
+    fresh = _moved(record, PENDING, by=wish.history[-1].by, at=wish.updated_at)
+    return replace(fresh, purpose=wish.purpose, duration=wish.duration, max_budget=wish.max_budget)
+
+
+def set_by_hand(record: Record, state: str, *, by: str, at: str) -> Record:
+    """Return `record` in `state`, as somebody set it with kubectl or an editor. Raises ValueError if it cannot become so."""
+    try:
+        _check_transition(record, state)
+    except RequestRefused as error:
+        raise ValueError(f"the state was set to {printable(state, 40)} by hand: {error}") from None
+    return _moved(record, state, by=by, at=at)
+
+
+def _check_transition(record: Record, state: str) -> None:
+    if (record.state, state) not in TRANSITIONS:
+        raise RequestRefused(f"Request {record.id} is {record.state}, and from there it cannot become {printable(state, 40)}.")
+    progress = record.progress
+    if record.state == APPROVED and state == DENIED and progress.minted_at and not progress.ended_at:
+        raise RequestRefused(f"Request {record.id} is approved and has its key {progress.key_alias}; delete the key instead of denying the request.")
+    if record.state == APPROVED and state == PENDING and not progress.ended_at:
+        raise RequestRefused(f"Request {record.id} is approved, and its key has not ended; there is nothing to ask for again.")
+
+
+def _moved(
+    record: Record,
+    state: str,
+    *,
+    by: str,
+    at: str,
+    reason: str = "",
+    granted: Mapping[str, Any] | None = None,
+    trace: tuple[Mapping[str, Any], ...] = (),
+) -> Record:
+    return replace(
+        record,
+        state=state,
+        reason=reason,
+        cancelled=False,
+        granted=dict(granted or {}),
+        trace=trace,
+        progress=Progress(),
+        history=_history(record, _entry(record, state, by=by, at=at, reason=reason)),
+        updated_at=at,
+    )
+
+
+def _entry(record: Record, state: str, *, by: str, at: str, reason: str) -> HistoryEntry:
+    return HistoryEntry(at, check_text(by, "actor", LONGEST_NAME) or "unknown", record.state, state, reason)
+
+
+def _history(record: Record, entry: HistoryEntry) -> tuple[HistoryEntry, ...]:
+    """Return the history with `entry` added; when it is too long, the first entry and the latest ones."""
+    history = (*record.history, entry)
+    return history if len(history) <= MOST_STEPS else (history[0], *history[1 - MOST_STEPS :])
+
+
+def _participle(state: str) -> str:
+    return {IN_REVIEW: "sent to review", PENDING: "asked for again"}.get(state, state)
+
+
+def bounded_trace(trace: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """Return as many of the first entries of `trace` as may be kept, with plain text only."""
+    kept: list[Mapping[str, Any]] = []
+    room = LARGEST_TRACE - 200
+    for entry in trace:
+        clean = _plain(entry)
+        room -= len(json.dumps(clean, ensure_ascii=False)) + 2
+        if room < 0:
+            kept.append({"cut": len(trace) - len(kept)})
+            break
+        kept.append(clean)
+    return tuple(kept)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {clip(str(key), 100): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return clip(str(value), LONGEST_REASON)
+
+
+# ---------------------------------------------------------------------------------------------------------- progress
+def mark_minted(record: Record, *, at: str, key_alias: str, expires: str = "") -> Record:
+    """Note that the key exists. Raises RequestRefused if the request is no longer approved; the key must be deleted then."""
+    if record.state != APPROVED:
+        raise RequestRefused(f"Request {record.id} is {record.state} and not approved, so its key {printable(key_alias, 80)} must be deleted.")
+    progress = record.progress
+    if progress.minted_at and (progress.key_alias, progress.expires) == (key_alias, expires):
+        return record
+    return _progressed(record, at, minted_at=progress.minted_at or at, key_alias=key_alias, expires=expires, failure=_cleared(progress, "mint"))
+
+
+def mark_delivered(record: Record, *, at: str, via: str) -> Record:
+    """Note that the answer was delivered by the method `via`."""
+    _check_answered(record)
+    if via in record.progress.delivered:
+        return record
+    return _progressed(record, at, delivered={**record.progress.delivered, via: at}, failure=_cleared(record.progress, via))
+
+
+def mark_finished(record: Record, *, at: str) -> Record:
+    """Note that the answer was delivered by every method wanted, so nothing is left to do."""
+    _check_answered(record)
+    if record.progress.finished_at:
+        return record
+    return _progressed(record, at, finished_at=at, failure=None)
+
+
+def mark_ended(record: Record, *, at: str) -> Record:
+    """Note that the key expired or was revoked."""
+    if record.state != APPROVED or not record.progress.minted_at:
+        raise RequestRefused(f"Request {record.id} is {record.state} and has no key that could have ended.")
+    if record.progress.ended_at:
+        return record
+    return _progressed(record, at, ended_at=at, failure=None)
+
+
+def mark_notified(record: Record, *, at: str, whom: str) -> Record:
+    """Note that a notice that is sent only once was sent to `whom`."""
+    if whom in record.progress.notified:
+        return record
+    return _progressed(record, at, notified={**record.progress.notified, whom: at})
+
+
+def mark_failed(record: Record, *, at: str, step: str, reason: str) -> Record:
+    """Note that a step failed, to be tried again after 1, 2, 4, ... and at most 30 minutes."""
+    last = record.progress.failure
+    attempts = last.attempts + 1 if last and last.step == step else 1
+    wait = min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(attempts - 1, 20))
+    failure = Failure(step, clip(reason, LONGEST_REASON), attempts, durations.iso(durations.parse_time(at) + wait))
+    return _progressed(record, at, failure=failure)
+
+
+def is_due(record: Record, at: str) -> bool:
+    """Return whether something is left to do and may be tried now. A wait above LONGEST_WAIT means that the clock jumped."""
+    failure = record.progress.failure
+    if not record.open or failure is None:
+        return record.open
+    wait = durations.parse_time(failure.next_attempt_at) - durations.parse_time(at)
+    return wait <= timedelta(0) or wait > LONGEST_WAIT
+
+
+def _check_answered(record: Record) -> None:
+    if record.state not in (APPROVED, DENIED):
+        raise RequestRefused(f"Request {record.id} is {record.state}, so there is no answer to deliver yet.")
+    if record.state == APPROVED and not record.progress.minted_at:
+        raise RequestRefused(f"Request {record.id} is approved, and its key is not minted yet, so there is nothing to deliver.")
+
+
+def _cleared(progress: Progress, step: str) -> Failure | None:
+    return None if progress.failure and progress.failure.step == step else progress.failure
+
+
+def _progressed(record: Record, at: str, **changes: Any) -> Record:
+    return check(replace(record, progress=replace(record.progress, **changes), updated_at=at))
