@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.kube import build
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes import build
 
 MOST_WORKERS = 4
 """Each has a LiteLLM, a PostgreSQL and a Kubernetes API, which is more than a gigabyte."""

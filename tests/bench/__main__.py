@@ -30,19 +30,14 @@ from pathlib import Path
 from typing import Protocol
 
 import requests
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import (
-    Gateway,
-    GatewayHome,
-    cache,
-    start_gateway,
-)
-
-from . import cases
-from .bench import Bench, numbers
-from .charts import draw
-from .meters import ForeignWork
-from .recording_proxy import RecordingProxy
-from .results import Chart, Result, Table, bar_table
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench import cases
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.bench import Bench, numbers
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.charts import draw
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.meters import ForeignWork
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import Chart, Result, bar_table
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway, GatewayHome, cache, start_gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.recording_proxy import RecordingProxy
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Table
 
 PINGS = 200
 IMAGES = "images"

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import Gateway, Playbooks
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.warm import runner
-
-from . import stock
-from .meters import ModuleTimer, PeakMemory
-from .recording_proxy import Exchange, RecordingProxy, caller
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench import stock
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.meters import ModuleTimer, PeakMemory
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import runner
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.recording_proxy import Exchange, RecordingProxy, caller
 
 BARE = Path(__file__).with_name("bare.py")
 NOTHING = Path(__file__).with_name("nothing.yml")

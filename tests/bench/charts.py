@@ -8,10 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib as mpl
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import Chart
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
-
-from .results import Chart
 
 SIZE = (7.2, 4.0)
 MARKERS = "osD^vP"

@@ -10,9 +10,8 @@ import random
 import psycopg
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import names
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
-
-from . import stock
-from .bench import Bench
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench import stock
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.bench import Bench
 
 PATTERN = "fleetpattern"
 _ROWS = "CREATE TEMPORARY TABLE made_key (token text, alias text, guid text, lab text, username text, hours integer)"

@@ -8,37 +8,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
-
-class Sampler:
-    """Takes a sample again and again, in a thread of its own, for as long as it is open."""
-
-    pause = 0.01
-    """Seconds between samples."""
-
-    def __init__(self) -> None:
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name=type(self).__name__, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_problem: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(self.pause):
-            self.sample()
-
-    def sample(self) -> None:
-        raise NotImplementedError
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.processes import Sampler, descendants
 
 
 class PeakMemory(Sampler):
@@ -57,18 +31,6 @@ class PeakMemory(Sampler):
     def sample(self) -> None:
         held = sum(_proportional_set_size(process) for process in descendants(os.getpid()) if process not in self._before)
         self.megabytes = max(self.megabytes, held / 1e6)
-
-
-def descendants(process: int) -> list[int]:
-    """Children, their children and so on. A process that ends meanwhile may be missing."""
-    found: list[int] = []
-    try:
-        for task in os.listdir(f"/proc/{process}/task"):
-            for child in map(int, Path(f"/proc/{process}/task/{task}/children").read_text().split()):
-                found += [child, *descendants(child)]
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-    return found
 
 
 def _proportional_set_size(process: int) -> int:

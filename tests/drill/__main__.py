@@ -22,12 +22,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import Table
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.faulty_proxy import FaultyProxy
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import GatewayHome, cache, start_gateway
-
-from . import drills
-from .yard import Outcome, Yard
+from ansible_collections.rhpds.litellm_virtual_keys.tests.drill import drills
+from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.yard import Outcome, Yard
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import GatewayHome, cache, start_gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Table
 
 
 def main() -> int:

@@ -18,8 +18,9 @@ from typing import Any
 import requests
 import yaml
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import ANSIBLE_ENVIRONMENT, COLLECTION, MOCK_MODELS, Gateway
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT, COLLECTION
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
 
 USERS = ("user1", "user2", "user3")
 SECRET = "the secret of the drills, of which every value follows"

@@ -14,10 +14,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.faulty_proxy import FaultyProxy
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import Gateway
-
-from .lab import Job, Lab, Lost
+from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.lab import Job, Lab, Lost
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
 
 
 @dataclasses.dataclass(frozen=True)

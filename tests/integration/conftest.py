@@ -1,23 +1,20 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The fixtures of the integration tests; each is described in the module that it comes from.
-
-Type names for annotations come from there too: ``from further_litellm import without_database
-from gateway_fixtures import Gateway``.
-"""
+"""The fixtures of the integration tests; each is described in the module that defines it."""
 
 from __future__ import annotations
 
-from browser import browser
-from further_litellm import without_database
-from gateway_fixtures import gateway, gateway_home, other_gateway, playbook, unique
-from kube_fixtures import kube, namespace, pytest_collection_finish
-from live_modules import live
-from request_desk import desk
-from smtp_fixtures import smtp
-from tls_provider import tls_provider
-from vendor_gateway import vendor_gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import desk
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import playbook
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.fixtures import kube, namespace, pytest_collection_finish
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.further import without_database
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import gateway, gateway_home, other_gateway, unique
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import live
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.vendor_gateway import vendor_gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.browser import browser
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import smtp
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.tls import tls_provider
 
 __all__ = [
     "browser",

@@ -25,20 +25,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import Table
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import (
-    ANSIBLE_ENVIRONMENT,
-    COLLECTION,
-    Gateway,
-    GatewayHome,
-    gateway_variables,
-    start_gateway,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.smtp_fixtures import Server, new_server
+from ansible_collections.rhpds.litellm_virtual_keys.tests.leak.hunt import Leak, Place, Secrets, Watch, leaks_in_files
+from ansible_collections.rhpds.litellm_virtual_keys.tests.leak.story import LEFT_OUT, Run, shared, story
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT, COLLECTION
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway, GatewayHome, gateway_variables, start_gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Server, new_server
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Table
 from ansible_collections.rhpds.litellm_virtual_keys.tests.tools.workshop import PYTHONS, environment, interpreter
-
-from .hunt import Leak, Place, Secrets, Watch, leaks_in_files
-from .story import LEFT_OUT, Run, shared, story
 
 COLLECTION_ROOT = Path(__file__).parents[2]
 SMTP_USER = "mailer"

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.meters import Sampler, descendants
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.processes import Sampler, descendants
 
 _KEY = re.compile(rb"sk-[A-Za-z0-9_-]{16,}")
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import MOCK_MODELS
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS
 
 LEFT_OUT = {
     "demo": "it shows the keys of its own gateway to the one who watches, and ends with the gateway",

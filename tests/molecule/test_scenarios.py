@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.warm import runner
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import runner
 
 COLLECTION = Path(__file__).parents[2]
 AS_EVER = "bastion_profile"

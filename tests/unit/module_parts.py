@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import MASTER_KEY
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import run_module
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.served_model import ServedModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.served_model import ServedModel
 
 SECRET = "the secret of these tests"
 

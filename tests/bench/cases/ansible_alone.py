@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from ..bench import Bench
-from ..results import Cell, Result, Table
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.bench import Bench
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import Result
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Cell, Table
 
 
 def run(bench: Bench) -> Result:

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.faulty_proxy import FaultyProxy, Harm
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import ANSIBLE_ENVIRONMENT, COLLECTION
-
-from ..bench import Bench
-from ..meters import descendants
-from ..results import Bar, Result, Table
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.bench import Bench
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import Bar, Result
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT, COLLECTION
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy, Harm
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.processes import descendants
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Table
 
 SHORT = {"killed_users": 1}
 SIDES = ("before", "after")

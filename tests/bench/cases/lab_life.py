@@ -14,8 +14,9 @@ import shutil
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 
-from ..bench import MORE, Bench, Run, one_more, typical
-from ..results import Bar, Cell, Chart, Result, Table
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.bench import MORE, Bench, Run, one_more, typical
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import Bar, Chart, Result
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Cell, Table
 
 NAMES = ("provision", "again", "extend", "destroy")
 USUAL = 20

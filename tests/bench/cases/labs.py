@@ -12,10 +12,11 @@ import sys
 import time
 from pathlib import Path
 
-from .. import fleet
-from ..bench import Bench, cpu_seconds
-from ..meters import PeakMemory
-from ..results import Cell, Result, Table
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench import fleet
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.bench import Bench, cpu_seconds
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.meters import PeakMemory
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import Result
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Cell, Table
 
 LABS = 10_000
 _PLAIN = "plugin: rhpds.litellm_virtual_keys.labs\n"

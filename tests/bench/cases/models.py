@@ -15,10 +15,10 @@ from typing import Any
 
 import requests
 import requests.adapters
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import run_module
-
-from ..bench import Bench
-from ..results import Bar, Cell, Result, Table
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.bench import Bench
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import Bar, Result
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Cell, Table
 
 MODELS, CREDENTIALS = 50, 10
 OVERHEAD_SECONDS = 5.0

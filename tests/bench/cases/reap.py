@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 
-from .. import fleet
-from ..bench import Bench, Run
-from ..results import Bar, Cell, Result, Table
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench import fleet
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.bench import Bench, Run
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import Bar, Result
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Cell, Table
 
 LABS, USERS = 500, 20
 NEW, OLD = 25, 25

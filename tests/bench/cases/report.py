@@ -12,9 +12,9 @@ import dataclasses
 from pathlib import Path
 
 import psycopg
-
-from ..bench import Bench, Run, typical
-from ..results import Bar, Cell, Result, Table
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.bench import Bench, Run, typical
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import Bar, Result
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Cell, Table
 
 ROWS = 100_000
 KEYS = 1_000

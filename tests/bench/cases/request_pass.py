@@ -21,11 +21,11 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Store
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.gateway_fixtures import MOCK_MODELS
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.smtp_fixtures import Server, mail_servers
-
-from ..bench import MORE, Bench, Run, numbers, one_more, typical
-from ..results import Bar, Cell, Chart, Result, Table
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.bench import MORE, Bench, Run, numbers, one_more, typical
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import Bar, Chart, Result
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Server, mail_servers
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Cell, Table
 
 STORES = ("file", "kubernetes")
 SHORT = {"pending": [25, 50, 100], "stores": ["file"]}
@@ -79,7 +79,7 @@ def _queues(store: str, folder: Path) -> Iterator[Callable[[str], Queue]]:
     if store == "file":
         yield lambda name: _directory(folder / name)
         return
-    from ansible_collections.rhpds.litellm_virtual_keys.tests.kube import cluster
+    from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes import cluster
 
     with cluster.running() as running:
         yield lambda name: _namespace(running)

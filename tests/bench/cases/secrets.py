@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..bench import Bench
-from ..meters import Sampler, descendants
-from ..results import Bar, Result, Table
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.bench import Bench
+from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import Bar, Result
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.processes import Sampler, descendants
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Table
 
 USERS = 3
 NEW_VALUES = ("provision", "rotate")

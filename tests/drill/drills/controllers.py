@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 
-from ..lab import JOBS
-from ..yard import Yard
+from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.lab import JOBS
+from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.yard import Yard
 
 APART = (0.0, 0.3, 0.6)
 """Seconds between two that do the same."""

@@ -11,11 +11,10 @@ import os
 import signal
 import subprocess
 
-from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.meters import descendants
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.faulty_proxy import Harm
-
-from ..lab import JOBS, Lab
-from ..yard import Yard
+from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.lab import JOBS, Lab
+from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.yard import Yard
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import Harm
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.processes import descendants
 
 KILLS = (
     ("before the request arrives", False, True),

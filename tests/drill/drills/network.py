@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.faulty_proxy import Harm
-
-from ..lab import JOBS, Lab
-from ..yard import Yard
+from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.lab import JOBS, Lab
+from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.yard import Yard
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import Harm
 
 BUSY = {"error": {"message": "slow down", "type": "throttling_error", "param": None, "code": "429"}}
 BROKEN = {"error": {"message": "Internal Server Error.", "type": "internal_server_error", "param": None, "code": "500"}}

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import threading
 
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.faulty_proxy import Harm
-
-from ..lab import JOBS
-from ..yard import Yard
+from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.lab import JOBS
+from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.yard import Yard
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import Harm
 
 EXCHANGES = (1, 3, 5)
 """Before which exchanges, counted from 0: the first read is done, the first write, the last."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import libfaketime
-
-from ..lab import JOBS, Lab, Lost
-from ..yard import Yard
+from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.lab import JOBS, Lab, Lost
+from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.yard import Yard
 
 SKEWS = ("-26h", "-90m", "+90m", "+26h")
 FAKETIME = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"

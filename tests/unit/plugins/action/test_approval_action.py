@@ -17,8 +17,7 @@ from ansible.template import Templar
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.action import approval, policy_check
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.decision import Decision
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.sub_plugins.approval import allowlist
-
-from approval_parts import rule
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.approval_parts import rule
 
 REQUEST = {"email": "user@company.com", "model": "gpt-4"}
 ALLOW = rule("allowlist", list=["*"])

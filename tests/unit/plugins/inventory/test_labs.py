@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import MASTER_KEY, START, LitellmModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY, START, LitellmModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.served_model import ServedModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.module_parts import Modules
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.served_model import ServedModel
 
 PLUGIN = "plugin: rhpds.litellm_virtual_keys.labs\n"
 INJECTION = "{{ lookup('ansible.builtin.pipe', 'echo in' ~ 'jected') }}@evil.example"

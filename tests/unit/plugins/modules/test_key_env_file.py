@@ -17,8 +17,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import private_file
-
-from run_module import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
 
 KEY = "sk-stoEN1JAQJQCe8fmu0i5L_wwnqvuGMVYok3FbyaTj8s"
 OTHER = KEY[:-1] + "t"

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mail import Notice
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.modules import key_mail
-
-from run_module import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
 
 KEY = "sk-stoEN1JAQJQCe8fmu0i5L_wwnqvuGMVYok3FbyaTj8s"
 NOTHING = dict.fromkeys(key_mail.MESSAGE_SPEC)

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import MASTER_KEY, LitellmModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY, LitellmModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.scripted import Reply
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.served_model import Fault, ServedModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.module_parts import Modules
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import run_module
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import Reply
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.served_model import Fault, ServedModel
 
 NOWHERE = "http://127.0.0.1:9"
 

@@ -10,10 +10,10 @@ import json
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import options
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import LitellmModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import LitellmModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.scripted import Reply
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.served_model import Fault, ServedModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.module_parts import Modules
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import Reply
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.served_model import Fault, ServedModel
 
 BROKEN = Reply(status=500, json={"error": {"message": "broken"}})
 

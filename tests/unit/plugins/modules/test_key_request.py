@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
 
 Run = Callable[..., dict[str, Any]]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import run_module
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import ANYTHING, Exchange, Reply, ScriptedGateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.scripted import ANYTHING, Exchange, Reply, ScriptedGateway
 
 SUMS = {"spend": 0.5, "api_requests": 2, "successful_requests": 2, "failed_requests": 0, "prompt_tokens": 3, "completion_tokens": 4}
 NOTHING = {"results": [], "metadata": {"total_pages": 0}}

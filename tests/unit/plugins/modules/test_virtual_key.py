@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import LitellmModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import LitellmModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.scripted import Reply
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.served_model import Fault, ServedModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.module_parts import SECRET, Modules
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import Reply
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.served_model import Fault, ServedModel
 
 KEY = {"alias": "project-blue", "models": ["granite"], "duration": "1d"}
 

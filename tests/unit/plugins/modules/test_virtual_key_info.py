@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import LitellmModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import LitellmModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.served_model import ServedModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.module_parts import Modules
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.served_model import ServedModel
 
 
 @pytest.fixture(params=["optional", "always", "exact"])

@@ -14,11 +14,11 @@ import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.limits import VALUE_SPEC
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import options
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.litellm_model import MASTER_KEY, LitellmModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY, LitellmModel
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.scripted import Reply
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.served_model import Fault, ServedModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.module_parts import SECRET, Modules
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.run_module import run_module
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.scripted_gateway import Reply
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.served_model import Fault, ServedModel
 
 CLASS = {"guid": "abc", "models": ["granite"], "duration": "1d", "keys": [{"user": "user1"}, {"user": "user2"}]}
 

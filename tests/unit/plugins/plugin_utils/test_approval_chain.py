@@ -15,10 +15,9 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approva
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.loader import Link
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.request import Request, parse
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.rule import Context, RuleUnavailable
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.approval_parts import AT, Scripted, ScriptedRemote, decide, link, one, rule
 from hypothesis import given
 from hypothesis import strategies as st
-
-from approval_parts import AT, Scripted, ScriptedRemote, decide, link, one, rule
 
 APPROVE, DENY, CONTINUE, REVIEW, PENDING = Decision
 REQUEST = parse({"request_id": "req_1", "email": "user@company.com", "model": "gpt-4", "duration": "30d", "max_budget": 10})

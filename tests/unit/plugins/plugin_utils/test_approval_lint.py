@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.lint import lint
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.loader import load
-
-from approval_parts import rule
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.approval_parts import rule
 
 SEED_SAMPLE = [
     rule("whitelist", list=["ollama/*", "llama-*"]),

@@ -13,8 +13,7 @@ import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval import loader
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.decision import Decision
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.loader import ChainError, load
-
-from approval_parts import context, rule
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.approval_parts import context, rule
 
 GOOD = rule("allowlist", list=["ollama/*"])
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval import loader, rehearsal
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.rehearsal import Trial, parse_cases, read_cases, table
-
-from approval_parts import context, rule
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.approval_parts import context, rule
 
 CHAIN = [
     rule("blacklist", list=["gpt-4*"]),

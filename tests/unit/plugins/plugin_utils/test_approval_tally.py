@@ -15,10 +15,9 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approva
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.decision import Decision, Verdict
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.request import Request, parse
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.rule import Context
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.approval_parts import AT, ScriptedRemote, link, rule
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from approval_parts import AT, ScriptedRemote, link, rule
 
 
 class Remote(ScriptedRemote):

@@ -15,8 +15,7 @@ import yaml
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval import loader
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.lint import lint
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.rehearsal import parse_cases, read_cases, rehearse
-
-from approval_parts import context
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.approval_parts import context
 
 ROOT = Path(__file__).resolve().parents[4]
 GUIDE = (ROOT / "docs/docsite/rst/approval_rules.rst").read_text(encoding="utf-8")

@@ -11,10 +11,9 @@ import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.chain import Outcome
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.decision import Decision
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.loader import ChainError
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.approval_parts import decide, one, rule, trusted, untrusted
 from hypothesis import given
 from hypothesis import strategies as st
-
-from approval_parts import decide, one, rule, trusted, untrusted
 
 APPROVE, DENY, CONTINUE, REVIEW, PENDING = Decision
 REST = rule("allowlist", list=["*"])  # approves what the rule before let pass

@@ -1,0 +1,441 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The role awx_catalog with the real modules of awx.awx, against a server that answers as AWX does.
+
+A playbook starts a process for each object. It is run for a few objects; the whole catalogue goes through the same calls in this
+process, with the data as the role works it out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import jinja2.meta
+import pytest
+import yaml
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.awx import judged, module_calls
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.awx import HIDDEN, TOKEN, Awx, serving
+
+CHECKOUT = Path(__file__).parents[3]
+PROJECT = CHECKOUT / "roles" / "awx_catalog" / "files" / "project"
+SECRETS = {"master": "sk-the-master-key", "derivation": "what-values-come-from", "smtp": "what-the-postman-says", "kube": "the-token-of-kubernetes"}
+HOOK = {
+    "name": "LLM keys hook",
+    "notification_type": "webhook",
+    "notification_configuration": {"url": "https://hook.example.com", "http_method": "POST", "headers": {}, "username": "", "password": ""},
+}
+SETTINGS = {
+    "awx_catalog_token": TOKEN,
+    "awx_catalog_project_scm_url": "https://git.example.com/llm-keys.git",
+    "awx_catalog_image": "registry.example.com/llm-keys:2",
+    "awx_catalog_litellm_url": "https://llm.example.com",
+    "awx_catalog_litellm_master_key": SECRETS["master"],
+    "awx_catalog_derivation_secret": SECRETS["derivation"],
+    "awx_catalog_smtp_host": "mail.example.com",
+    "awx_catalog_smtp_password": SECRETS["smtp"],
+    "awx_catalog_kubernetes_host": "https://kube.example.com",
+    "awx_catalog_kubernetes_token": SECRETS["kube"],
+    "awx_catalog_rules": [{"name": "human_review", "config": {"patterns": ["*"]}}],
+    "awx_catalog_notifications": [HOOK],
+}
+RESOLVE = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  tasks:
+    - ansible.builtin.include_role:
+        name: rhpds.litellm_virtual_keys.awx_catalog
+        tasks_from: validate
+        public: true
+    - ansible.builtin.copy:
+        content: >-
+          {{ {'objects': dict(__awx_catalog_objects.keys()
+                              | zip(lookup('ansible.builtin.vars', *(__awx_catalog_objects.values() | list), wantlist=True))),
+              'leaving': __awx_catalog_leaving, 'connection': __awx_catalog_connection} | to_json }}
+        dest: "{{ resolved }}"
+        mode: "0600"
+      no_log: true
+"""
+FEW = {f"__awx_catalog_{name}": [] for name in ("inventories", "inventory_sources", "job_templates", "workflows", "schedules", "roles")} | {
+    "__awx_catalog_teams": [{"name": "LLM keys requesters", "organization": "LLM keys"}]
+}
+
+
+def outcome(module: str, options: dict[str, Any], *, check: bool) -> dict[str, Any]:
+    """What Ansible makes of a module of awx.awx, also when it ends with a traceback, as `schedule` does for a template that is not there."""
+    try:
+        return run_module(f"ansible_collections.awx.awx.plugins.modules.{module}", options, check=check)
+    except TypeError as error:
+        return {"failed": True, "msg": f"Module failed: {error}"}
+
+
+class Catalogue:
+    """The catalogue as the role works it out, and the way in which the action brings AWX to it."""
+
+    def __init__(self, resolved: dict[str, Any]) -> None:
+        self.objects: dict[str, list[dict[str, Any]]] = resolved["objects"]
+        self.leaving: list[str] = resolved["leaving"]
+        self.connection: dict[str, Any] = resolved["connection"]
+
+    def bring(self, awx: Awx, state: str = "present", *, check: bool = False) -> dict[str, bool]:
+        """Each object, and whether it changed."""
+        changed = {}
+        for kind in self.objects if state == "present" else [*self.leaving, "organization"]:
+            for item in self.objects[kind]:
+                name = f"{kind} {item.get('name') or item['role'] + ' ' + item['teams'][0]}"
+                changed[name] = False
+                for module, options in module_calls(kind, item, state):
+                    told = {**self.connection, "controller_host": awx.url, **options}
+                    answer = outcome(module, told, check=check)
+                    result = judged(answer, state, check)
+                    assert not result.get("failed"), f"{name}: {result}"
+                    changed[name] |= result["changed"]
+        return changed
+
+    def template(self, name: str) -> dict[str, Any]:
+        (found,) = [each for each in self.objects["job_template"] if each["name"] == f"LLM keys: {name}"]
+        return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _modules_of_awx() -> Iterator[None]:
+    """The collections of others can be imported, and no call reads the certificates of the machine, which takes half of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        for each in os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep):
+            patch.syspath_prepend(each)
+        patch.setenv("SSL_CERT_FILE", os.devnull)
+        yield
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+    directory = tmp_path_factory.mktemp("catalogue")
+    (directory / "resolve.yml").write_text(RESOLVE)
+    with serving() as awx:
+        told = {**SETTINGS, "awx_catalog_host": awx.url, "resolved": str(directory / "resolved.json")}
+        Playbooks(directory)(directory / "resolve.yml", told)
+        assert not awx.writes
+    return Catalogue(json.loads((directory / "resolved.json").read_text()))
+
+
+@pytest.fixture(scope="module")
+def made(catalogue: Catalogue) -> Iterator[Awx]:
+    """An AWX with the catalogue. Tests read it."""
+    with serving() as awx:
+        assert all(catalogue.bring(awx).values())
+        yield awx
+
+
+# ------------------------------------------------------------------------------------------------------------- playbooks
+def under_the_other_name(folder: Path) -> dict[str, str]:
+    """An environment in which the modules of awx.awx are also those of ansible.controller, which is made from them and not to be had here."""
+    paths = os.environ["ANSIBLE_COLLECTIONS_PATH"]
+    (awx,) = [found for each in paths.split(os.pathsep) if (found := Path(each) / "ansible_collections" / "awx" / "awx").exists()]
+    copy = folder / "ansible_collections" / "ansible" / "controller"
+    shutil.copytree(awx, copy, ignore=shutil.ignore_patterns("MANIFEST.json", "FILES.json", "runtime.yml", "test*"))
+    return {"ANSIBLE_COLLECTIONS_PATH": f"{folder}{os.pathsep}{paths}"}
+
+
+def test_the_playbook_makes_repeats_and_removes(playbook: Playbooks, tmp_path: Path) -> None:
+    with serving() as awx:
+        settings = {**SETTINGS, **FEW, "awx_catalog_host": awx.url}
+        first = playbook("awx", settings, "-vvv")
+        assert awx.names("credentials") == {"LLM keys gateway", "LLM keys requests"}
+        for secret in [*SECRETS.values(), TOKEN]:
+            assert secret not in first.output
+
+        awx.calls.clear()
+        assert playbook("awx", settings).changed == 0
+        assert not awx.writes
+
+        other = playbook("awx", {**settings, "awx_catalog_modules": "ansible.controller"}, "-vvv", environment=under_the_other_name(tmp_path))
+        assert other.changed == 0 and not awx.writes and awx.calls
+        assert "ansible.controller.team" in other.output or "ansible/controller" in other.output
+
+        awx.add("projects", {"name": "of somebody else", "organization": awx.named("organizations", "LLM keys")["id"]})
+        playbook("awx", {**settings, "awx_catalog_state": "absent"})
+        assert awx.names("organizations") == {"LLM keys"}
+        assert awx.names("projects") == {"of somebody else"}
+        assert not awx.names("credentials") | awx.names("teams") | awx.names("execution_environments") | awx.names("notification_templates")
+
+
+@pytest.mark.parametrize(
+    ("version", "settings", "words"),
+    [
+        ("21.14.0", {}, "is AWX 21.14.0, and the catalogue needs 22.0.0 or newer"),
+        ("24.6.1", {"awx_catalog_image": ""}, "awx_catalog_image is not set; give the image"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_written(playbook: Playbooks, version: str, settings: dict[str, Any], words: str) -> None:
+    with serving(version) as awx:
+        run = playbook("awx", {**SETTINGS, **settings, "awx_catalog_host": awx.url}, check=False)
+        assert run.returncode != 0
+        assert words in " ".join(run.output.split())
+        assert not awx.writes
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"__awx_catalog_organizations": [], "__awx_catalog_teams": [], "__awx_catalog_credential_types": []},
+            "Request to /api/v2/organizations/?name=LLM+keys returned 0 items, expected 1",
+        ),
+        ({"awx_catalog_state": "absent", "__awx_catalog_leaving": [], "awx_catalog_token": "another"}, "Status code was 401"),
+    ],
+)
+def test_a_task_with_hidden_output_says_why_it_failed(playbook: Playbooks, settings: dict[str, Any], words: str) -> None:
+    with serving() as awx:
+        told = {**SETTINGS, **FEW, "awx_catalog_host": awx.url, **settings}
+        run = playbook("awx", told, check=False, environment={"ANSIBLE_STDOUT_CALLBACK": "rhpds.litellm_virtual_keys.plain"})
+        assert run.returncode != 0
+        assert words in " ".join(run.output.split())
+        assert not any(secret in run.output for secret in [*SECRETS.values(), TOKEN])
+
+
+DISPATCH = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role:
+        name: rhpds.litellm_virtual_keys.awx_catalog
+        tasks_from: dispatch
+"""
+DISPATCHED = """
+- ansible.builtin.command: printenv CONTROLLER_OPTIONAL_API_URLPATTERN_PREFIX
+  register: path
+- ansible.builtin.copy:
+    content: >-
+      {{ {'path': path.stdout, 'login': [aap_token, aap_username, aap_password], 'hides': aap_configuration_secure_logging,
+          'organizations': aap_organizations, 'state': platform_state | default('present')} | to_json }}
+    dest: "{{ told }}"
+    mode: "0600"
+"""
+
+
+def test_the_dispatch_is_told_how_to_log_in_and_removes_nothing(playbook: Playbooks, tmp_path: Path) -> None:
+    tasks = tmp_path / "ansible_collections" / "infra" / "aap_configuration" / "roles" / "dispatch" / "tasks"
+    tasks.mkdir(parents=True)
+    (tasks / "main.yml").write_text(DISPATCHED)
+    (tmp_path / "dispatch.yml").write_text(DISPATCH)
+    environment = {"ANSIBLE_COLLECTIONS_PATH": f"{tmp_path}{os.pathsep}{os.environ['ANSIBLE_COLLECTIONS_PATH']}"}
+    told = tmp_path / "told.json"
+    login = {"awx_catalog_token": "", "awx_catalog_username": "ada", "awx_catalog_password": "secret"}
+    with serving() as awx:
+        settings = {**SETTINGS, **login, "awx_catalog_host": awx.url, "awx_catalog_api_path": "/api", "told": str(told)}
+        gone = playbook(tmp_path / "dispatch.yml", {**settings, "awx_catalog_state": "absent"}, check=False, environment=environment)
+        assert gone.returncode != 0 and not told.exists()
+        assert "run the playbook rhpds.litellm_virtual_keys.awx, which looks what is left" in " ".join(gone.output.split())
+        playbook(tmp_path / "dispatch.yml", settings, environment=environment)
+    assert json.loads(told.read_text()) == {
+        "path": "/api",
+        "login": ["", "ada", "secret"],
+        "hides": True,
+        "organizations": [{"name": "LLM keys"}],
+        "state": "present",
+    }
+
+
+# --------------------------------------------------------------------------------------------------------- the catalogue
+def test_a_second_run_writes_nothing(catalogue: Catalogue, made: Awx) -> None:
+    before = len(made.writes)
+    assert not any(catalogue.bring(made).values())
+    assert len(made.writes) == before
+
+
+def test_check_mode_foresees_everything_and_writes_nothing(catalogue: Catalogue, made: Awx) -> None:
+    with serving() as empty:
+        assert all(catalogue.bring(empty, check=True).values())
+        assert not empty.writes
+    before = len(made.writes)
+    assert not any(catalogue.bring(made, check=True).values())
+    assert len(made.writes) == before
+
+
+def test_a_change_by_hand_is_taken_back(catalogue: Catalogue) -> None:
+    with serving() as awx:
+        catalogue.bring(awx)
+        awx.named("job_templates", "LLM keys: deny")["playbook"] = "approve.yml"
+        awx.named("workflow_approval_templates", "LLM keys: may they have the key?")["timeout"] = 1
+        changed = catalogue.bring(awx)
+        assert [name for name, is_so in changed.items() if is_so] == ["job_template LLM keys: deny", "workflow_job_template LLM keys: ask for a key"]
+        assert awx.named("job_templates", "LLM keys: deny")["playbook"] == "deny.yml"
+
+
+def test_it_goes_as_it_came(catalogue: Catalogue) -> None:
+    with serving() as awx:
+        before = {name: set(things) for name, things in awx.objects.items()}
+        catalogue.bring(awx)
+        assert all(catalogue.bring(awx, "absent").values())
+        left = {name: set(things) - before[name] for name, things in awx.objects.items() if name != "workflow_approval_templates"}
+        assert not any(left.values())
+        before_again = len(awx.writes)
+        assert not any(catalogue.bring(awx, "absent").values())
+        assert len(awx.writes) == before_again
+
+
+def test_secrets_are_told_only_in_credentials(made: Awx) -> None:
+    for call in made.calls:
+        url = json.dumps([call.path, call.query])
+        assert not any(secret in url for secret in [*SECRETS.values(), TOKEN])
+        if not call.path.startswith("/api/v2/credentials/"):
+            assert not any(secret in json.dumps(call.body) for secret in SECRETS.values())
+    assert made.named("credentials", "LLM keys gateway")["inputs"]["master_key"] == SECRETS["master"]
+    (shown,) = made.select("credentials", {"name": "LLM keys gateway"})
+    assert shown["inputs"]["master_key"] == HIDDEN
+
+
+def test_the_credential_is_injected_as_environment(made: Awx) -> None:
+    kind = made.named("credential_types", "LLM keys gateway")
+    assert list(kind["injectors"]) == ["env"]
+    assert kind["injectors"]["env"]["LITELLM_MASTER_KEY"] == "{{ master_key }}"
+    fields = {each["id"]: each for each in kind["inputs"]["fields"]}
+    assert {"{{ " + name + " }}" for name in fields} == set(kind["injectors"]["env"].values())
+    assert {name for name, each in fields.items() if each.get("secret")} == {"master_key", "derivation_secret", "smtp_password"}
+
+
+def test_requests_are_for_whoever_starts_them_and_decisions_name_who_decided(made: Awx) -> None:
+    request = json.loads(made.named("job_templates", "LLM keys: request")["extra_vars"])
+    assert request == {"key_requests_store": "kubernetes", "key_requests_namespace": "llm-keys", "email": "{{ awx_user_email }}"}
+    number = made.named("job_templates", "LLM keys: request")["id"]
+    assert "email" not in [each["variable"] for each in made.surveys[("job_templates", number)]["spec"]]
+    actor = jinja2.Template(json.loads(made.named("job_templates", "LLM keys: approve")["extra_vars"])["key_requests_actor"])
+    assert actor.render(awx_user_name="ada", awx_workflow_job_id=7) == "workflow job 7 of AWX"
+    assert actor.render(awx_user_name="ada") == "ada"
+
+
+def test_the_workflow_asks_a_person_only_when_the_request_waits(made: Awx) -> None:
+    nodes = {node["id"]: node for node in made.objects["workflow_job_template_nodes"].values()}
+    names = {each["id"]: each["name"] for kind in ("job_templates", "workflow_approval_templates") for each in made.objects[kind].values()}
+    links = {
+        (nodes[number]["identifier"], how): [nodes[after]["identifier"] for after in afters]
+        for (kind, number, how), afters in made.linked.items()
+        if kind == "workflow_job_template_nodes" and afters
+    }
+    assert links == {
+        ("request", "success_nodes"): ["decide"],
+        ("decide", "success_nodes"): ["waiting"],
+        ("waiting", "failure_nodes"): ["ask"],
+        ("ask", "success_nodes"): ["approve"],
+        ("ask", "failure_nodes"): ["deny"],
+        ("approve", "success_nodes"): ["deliver"],
+        ("deny", "success_nodes"): ["tell"],
+    }
+    runs = {node["identifier"]: names[node["unified_job_template"]] for node in nodes.values()}
+    assert runs["ask"] == "LLM keys: may they have the key?"
+    assert {runs[each] for each in ("decide", "deliver", "tell")} == {"LLM keys: process the queue"}
+    workflow = made.named("workflow_job_templates", "LLM keys: ask for a key")["id"]
+    hook = made.named("notification_templates", "LLM keys hook")["id"]
+    assert made.linked[("workflow_job_templates", workflow, "notification_templates_approvals")] == [hook]
+
+
+def test_who_may_what(made: Awx) -> None:
+    teams = {each["id"]: each["name"] for each in made.objects["teams"].values()}
+    granted: dict[str, set[tuple[str, str]]] = {}
+    for (role, _actors), whom in made.granted.items():
+        for collection, things in made.objects.items():
+            if role // 100 in things:
+                name = made.shown(collection, things[role // 100])["summary_fields"]["object_roles"]
+                (what,) = [each["name"] for each in name.values() if each["id"] == role]
+                for each in whom:
+                    granted.setdefault(teams[each], set()).add((what, things[role // 100]["name"]))
+    assert granted["LLM keys requesters"] == {("execute", "LLM keys: ask for a key")}
+    approvals = {("approval", "LLM keys: ask for a key"), ("execute", "LLM keys: approve"), ("execute", "LLM keys: deny")}
+    assert granted["LLM keys approvers"] == approvals
+    assert {name for what, name in granted["LLM keys operators"] if what == "execute"} >= made.names("job_templates")
+
+
+def test_schedules(made: Awx) -> None:
+    runs = {each["id"]: each["name"] for kind in ("job_templates", "inventory_sources") for each in made.objects[kind].values()}
+    told = {each["name"]: (runs[each["unified_job_template"]], each["rrule"].partition("RRULE:")[2]) for each in made.objects["schedules"].values()}
+    assert told == {
+        "LLM keys: queue": ("LLM keys: process the queue", "FREQ=MINUTELY;INTERVAL=5"),
+        "LLM keys: notices": ("LLM keys: warn owners", "FREQ=MINUTELY;INTERVAL=60"),
+        "LLM keys: reaper": ("LLM keys: reap", "FREQ=DAILY;INTERVAL=1;BYHOUR=3"),
+        "LLM keys: labs": ("LLM keys labs", "FREQ=MINUTELY;INTERVAL=60"),
+    }
+
+
+# ----------------------------------------------------------------------------------------------------------- the project
+WRAPPERS = sorted(path for path in PROJECT.glob("*.yml") if path.name != "labs.yml")
+
+
+def variables_of(text: str) -> set[str]:
+    """The variables that the templates in a YAML file read."""
+    environment = jinja2.Environment(autoescape=False)
+    environment.filters = _Anything()  # type: ignore[assignment]
+    environment.tests = _Anything()  # type: ignore[assignment]
+    return jinja2.meta.find_undeclared_variables(environment.parse(text))
+
+
+class _Anything(dict[str, Any]):
+    """Filters and tests of any name."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return lambda *_arguments: None
+
+
+def taken_by(wrapper: Path) -> set[str]:
+    """The variables that a wrapper's playbook and the roles in it take."""
+    taken = variables_of(wrapper.read_text())
+    for play in yaml.safe_load(wrapper.read_text()):
+        imported = str(play.get("ansible.builtin.import_playbook", "")).rpartition(".")[2]
+        if not imported:
+            continue
+        playbook = CHECKOUT / "playbooks" / f"{imported}.yml"
+        assert playbook.is_file(), f"{wrapper.name} imports {imported}, and there is no such playbook"
+        taken |= variables_of(playbook.read_text())
+        for role in (CHECKOUT / "roles").iterdir():
+            if f"rhpds.litellm_virtual_keys.{role.name}" in playbook.read_text():
+                specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
+                taken |= {name for spec in specs.values() for name in spec.get("options", {})}
+                taken |= variables_of((role / "defaults" / "main.yml").read_text())
+    return taken
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS, ids=lambda wrapper: wrapper.stem)
+def test_templates_ask_for_what_their_playbooks_take(wrapper: Path, catalogue: Catalogue) -> None:
+    templates = [each for each in catalogue.objects["job_template"] if each["playbook"] == wrapper.name]
+    assert templates, f"no job template runs {wrapper.name}"
+    for template in templates:
+        asked = {question["variable"] for question in template.get("survey_spec", {}).get("spec", [])} | set(template["extra_vars"])
+        assert asked <= taken_by(wrapper)
+
+
+def test_every_template_takes_further_variables(playbook: Playbooks, tmp_path: Path) -> None:
+    stems = [wrapper.stem for wrapper in WRAPPERS]
+    (tmp_path / "resolve.yml").write_text(RESOLVE)
+    with serving() as awx:
+        further = {"awx_catalog_extra_vars": {stem: {"further": stem} for stem in stems}}
+        playbook(tmp_path / "resolve.yml", {**SETTINGS, **further, "awx_catalog_host": awx.url, "resolved": str(tmp_path / "resolved.json")})
+    templates = json.loads((tmp_path / "resolved.json").read_text())["objects"]["job_template"]
+    assert {each["playbook"].removesuffix(".yml"): each["extra_vars"].get("further") for each in templates} == {stem: stem for stem in stems}
+
+
+def test_every_template_and_the_inventory_have_their_file(catalogue: Catalogue) -> None:
+    assert {each["playbook"] for each in catalogue.objects["job_template"]} == {wrapper.name for wrapper in WRAPPERS}
+    (source,) = catalogue.objects["inventory_source"]
+    assert yaml.safe_load((PROJECT / source["source_path"]).read_text())["plugin"] == "rhpds.litellm_virtual_keys.labs"
+
+
+def test_the_project_brings_this_collection() -> None:
+    (wanted,) = yaml.safe_load((PROJECT / "collections" / "requirements.yml").read_text())["collections"]
+    galaxy = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text())
+    assert wanted["name"] == f"{galaxy['namespace']}.{galaxy['name']}"
+    assert wanted["version"] == f">={galaxy['version'].partition('.')[0]}.0.0,<{int(galaxy['version'].partition('.')[0]) + 1}.0.0"

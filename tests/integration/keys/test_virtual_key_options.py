@@ -1,0 +1,178 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""Every option of virtual_key and virtual_keys: create, modify, take away and delete, each in check mode, for real and once more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import GRANITE, LLAMA, MISTRAL, Live
+
+TEAM = "team-of-the-option-tests"
+
+
+def column(name: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda row: row[name]
+
+
+def noted(name: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda row: row["metadata"].get(name)
+
+
+@dataclass(frozen=True)
+class Option:
+    """A course of values for one option, what LiteLLM's row shows for each, and options that have to stand beside it."""
+
+    name: str
+    values: list[Any]
+    shown: list[Any]
+    read: Callable[[dict[str, Any]], Any] = field(default=lambda row: None)
+    beside: dict[str, Any] = field(default_factory=dict)
+
+
+OPTIONS = [
+    Option("models", [[GRANITE], [MISTRAL, GRANITE], ["all-proxy-models"]], [[GRANITE], [MISTRAL, GRANITE], ["all-proxy-models"]], column("models")),
+    Option("max_budget", [5, 0, 7.5, -1], [5.0, 0.0, 7.5, None], column("max_budget")),
+    Option("soft_budget", [3, 4.5, -1], [3.0, 4.5, None], lambda row: (row["litellm_budget_table"] or {}).get("soft_budget")),
+    Option("budget_duration", ["30d", "7d", "never"], ["30d", "7d", None], column("budget_duration"), {"max_budget": 5}),
+    Option("rpm_limit", [0, 10, -1], [0, 10, None], column("rpm_limit")),
+    Option("tpm_limit", [1000, 2**40, -1], [1000, 2**40, None], column("tpm_limit")),
+    Option("max_parallel_requests", [2, 2**31 - 1, -1], [2, 2**31 - 1, None], column("max_parallel_requests")),
+    Option(
+        "allowed_routes",
+        [["llm_api_routes"], ["llm_api_routes", "info_routes"], []],
+        [["llm_api_routes"], ["llm_api_routes", "info_routes"], []],
+        column("allowed_routes"),
+    ),
+    Option("tags", [["course"], ["course", "2026"], []], [["course"], ["course", "2026"], None], noted("tags")),
+    Option("metadata", [{"owner": "a@b.example"}, {"owner": "ä \"'{{ x }}\n"}, {"owner": None}], ["a@b.example", "ä \"'{{ x }}\n", None], noted("owner")),
+    Option("user_id", ["ada@lab.example", "bob", ""], ["ada@lab.example", "bob", None], column("user_id")),
+    Option("team_id", [TEAM, ""], [TEAM, None], column("team_id")),
+    Option("package", ["ai-beginner", "ai-developer"], ["ai-beginner", "ai-developer"], lambda row: row["metadata"]["litellm_virtual_keys"].get("package")),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _team(gateway: Gateway) -> Iterator[None]:
+    gateway.request("POST", "/team/new", json={"team_id": TEAM})
+    yield
+    gateway.request("POST", "/team/delete", json={"team_ids": [TEAM]})
+
+
+@pytest.fixture(params=["virtual_key", "virtual_keys of all", "virtual_keys of one"])
+def manage(request: pytest.FixtureRequest, live: Live) -> Callable[..., dict[str, Any]]:
+    """One key, by each way to manage it."""
+
+    def by_name(**options: Any) -> dict[str, Any]:
+        return live.well("virtual_key", alias=live.alias(), **options)
+
+    def of_all(**options: Any) -> dict[str, Any]:
+        keys: dict[str, Any] = {} if options.get("state") == "absent" else {"keys": [{}]}
+        return live.well("virtual_keys", guid=live.name, **keys, **options)
+
+    def of_one(**options: Any) -> dict[str, Any]:
+        task = {name: options.pop(name) for name in list(options) if name.startswith("_") or name == "state"}
+        return live.well("virtual_keys", guid=live.name, keys=[{**options}], **task)
+
+    return {"virtual_key": by_name, "virtual_keys of all": of_all, "virtual_keys of one": of_one}[request.param]
+
+
+def timeless(result: dict[str, Any]) -> dict[str, Any]:
+    """The one key of a result, without its moments."""
+    key: dict[str, Any] = result["key"] if "key" in result else result["virtual_keys"][0]
+    return {**key, "expires": None, "created_at": None}
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_create_modify_delete(live: Live, manage: Callable[..., dict[str, Any]], option: Option) -> None:
+    base = {"models": [GRANITE], "duration": "1d", **option.beside}
+    previous = None
+    for value, shown in zip(option.values, option.shown, strict=True):
+        arguments = {**base, option.name: value}
+        before = live.rows
+        foretold = manage(**arguments, _check=True, _diff=True)
+        assert foretold["changed"] and live.rows == before
+        real = manage(**arguments, _diff=True)
+        assert real["changed"]
+        assert foretold["diff"] == real["diff"] and real["diff"]["after"]
+        assert timeless(foretold) == timeless(real)
+        (row,) = live.rows.values()
+        assert option.read(row) == shown
+        assert not manage(**arguments)["changed"]
+        others = {name: given for name, given in base.items() if name != option.name}
+        assert not manage(**others)["changed"], "who does not give the option leaves it alone"
+        assert previous is None or row["token"] == previous, "the value of the key stays"
+        previous = row["token"]
+    assert manage(state="absent", _check=True)["changed"] and live.rows
+    assert manage(state="absent")["changed"] and not live.rows
+    assert not manage(state="absent")["changed"]
+
+
+def test_duration_and_extension(live: Live, manage: Callable[..., dict[str, Any]]) -> None:
+    def end() -> datetime | None:
+        (row,) = live.rows.values()
+        return datetime.fromisoformat(row["expires"]) if row["expires"] else None
+
+    def near(time: datetime | None, expected: timedelta) -> bool:
+        return time is not None and abs(time - datetime.now(UTC) - expected) < timedelta(seconds=30)
+
+    manage(models=[GRANITE], duration="2h")
+    first = end()
+    assert near(first, timedelta(hours=2))
+    for unchanged in ({"duration": "7d"}, {"duration": "1h"}, {"duration": "never"}, {"extend_for": "1h"}, {}):
+        assert not manage(models=[GRANITE], **unchanged)["changed"], unchanged
+    for longer in ({"extend_for": "3h"}, {"extend_until": (datetime.now(UTC) + timedelta(hours=5)).isoformat()}):
+        assert manage(**longer, _check=True)["changed"]
+        assert manage(**longer)["changed"]
+        assert not manage(**longer)["changed"]
+    assert near(end(), timedelta(hours=5))
+    manage(state="absent")
+    manage(models=[GRANITE], duration="never")
+    assert end() is None and not manage(extend_for="1h")["changed"]
+    manage(state="absent")
+    manage(models=[GRANITE])
+    assert end() is None
+
+
+def test_what_the_enterprise_licence_is_for_is_said(live: Live) -> None:
+    result = live("virtual_key", alias=live.alias(), models=[GRANITE], model_max_budget={GRANITE: {"budget_limit": 1, "time_period": "1d"}})
+    assert result["code"] == "enterprise_only" and not result["changed"] and not live.rows
+    assert "licence" in result["msg"] and "a key for each model, with a max_budget" in result["msg"]
+
+
+def test_each_user_may_differ(live: Live) -> None:
+    keys = [{"user": "user1"}, {"user": "user2", "models": [MISTRAL], "max_budget": 2, "metadata": {"room": "2"}, "duration": "2d"}]
+    arguments = {"guid": live.name, "keys": keys, "models": [GRANITE, LLAMA], "max_budget": 1, "duration": "1d", "metadata": {"owner": "o", "room": "1"}}
+    live.well("virtual_keys", **arguments)
+    one, two = live.rows[live.alias("user1")], live.rows[live.alias("user2")]
+    assert (one["models"], one["max_budget"], one["metadata"]["room"]) == ([GRANITE, LLAMA], 1.0, "1")
+    assert (two["models"], two["max_budget"], two["metadata"]["room"], two["metadata"]["owner"]) == ([MISTRAL], 2.0, "2", "o")
+    assert datetime.fromisoformat(two["expires"]) - datetime.fromisoformat(one["expires"]) > timedelta(hours=23)
+    assert not live.well("virtual_keys", **arguments)["changed"]
+
+
+def test_the_value_calls_the_models_of_the_key_and_no_others(live: Live) -> None:
+    (key,) = live.lab("user1")["virtual_keys"]
+    assert live.gateway.chat(key["value"], GRANITE).status_code == 200
+    refused = live.gateway.chat(key["value"], MISTRAL)
+    assert refused.status_code == 403 and "key_model_access_denied" in refused.text
+
+
+def test_blocked(live: Live) -> None:
+    values = [key["value"] for key in live.lab("user1", "user2")["virtual_keys"]]
+    for arguments, works in (
+        ({"guid": live.name, "blocked": True}, False),
+        ({"guid": live.name, "blocked": False}, True),
+        ({"guid": live.name, "keys": [{"user": "user1"}, {"user": "user2"}], "blocked": True}, False),
+    ):
+        assert live.well("virtual_keys", **arguments, _check=True)["changed"]
+        assert live.well("virtual_keys", **arguments)["counts"]["updated"] == 2
+        assert not live.well("virtual_keys", **arguments)["changed"]
+        assert [live.works(value) for value in values] == [works, works]
+    assert not live.lab("user1", "user2")["changed"], "who does not say blocked leaves that alone"

@@ -1,0 +1,52 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""A module in a process of its own, beside others of its kind, or to be killed: a fork of the process that runs modules."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import MODULES, payload
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import process, runner
+
+
+class ModuleProcess:
+    """A module that has been started."""
+
+    def __init__(self, name: str, arguments: Mapping[str, Any], folder: Path) -> None:
+        """The arguments travel in a private file below the folder, as they do with Ansible."""
+        handle, file = tempfile.mkstemp(dir=folder, suffix=".json")
+        with os.fdopen(handle, "w") as told:
+            told.write(payload(arguments, check=False, diff=False, no_log=True))
+        usual = {**os.environ, **ANSIBLE_ENVIRONMENT}
+        warm = runner.Warm.of(usual)
+        environment = {**usual, **warm.handing_over(usual)}
+        request = process.Request(process.umask(), str(folder), [sys.executable, "-m", f"{MODULES}.{name}", file], environment)
+        self._printed = tempfile.TemporaryFile("w+")  # noqa: SIM115 (output closes it)
+        self._caller = socket.socket(socket.AF_UNIX)
+        self._ended = threading.Event()
+        with open(os.devnull) as nothing:
+            process.send(self._caller, warm.folder / "modules", request, (nothing.fileno(), self._printed.fileno(), self._printed.fileno()))
+
+    def output(self, timeout: float) -> str:
+        """What it has printed when it has ended; nothing when it was killed. `timeout` is in seconds."""
+        self._caller.settimeout(timeout)
+        with self._printed, self._caller:
+            assert self._caller.recv(16) != process.UNFIT
+            self._ended.set()
+            self._printed.seek(0)
+            return self._printed.read()
+
+    def kill(self) -> None:
+        """With SIGKILL, while another thread waits for the output. It is dead afterwards."""
+        self._caller.shutdown(socket.SHUT_WR)
+        assert self._ended.wait(60)

@@ -1,0 +1,89 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""Run playbooks as a user does: fixture `playbook`, class `Playbooks`.
+
+Playbooks run with the `ansible-playbook` beside the Python that runs pytest, and find the collection through
+ANSIBLE_COLLECTIONS_PATH, which `make` sets.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import runner
+
+COLLECTION = "rhpds.litellm_virtual_keys"
+ANSIBLE_ENVIRONMENT = {
+    "ANSIBLE_LOCALHOST_WARNING": "false",
+    "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+    "ANSIBLE_NOCOLOR": "true",
+    "ANSIBLE_FORCE_COLOR": "false",
+    "ANSIBLE_RETRY_FILES_ENABLED": "false",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class PlaybookRun:
+    """How a run ended."""
+
+    returncode: int
+    output: str
+    """Standard output and standard error, as a person would have seen them."""
+
+    def count(self, what: str) -> int:
+        """A number of the recap (ok, changed, failed, skipped, ...), summed over all hosts."""
+        return sum(int(number) for number in re.findall(rf"\b{what}=(\d+)", self.output.rpartition("PLAY RECAP")[2]))
+
+    @property
+    def changed(self) -> int:
+        return self.count("changed")
+
+
+class Playbooks:
+    """Runs playbooks as a user does: another process, and what the installed ansible-playbook does, or with `run` that itself."""
+
+    def __init__(self, directory: Path, run: Callable[..., subprocess.CompletedProcess[str]] = runner.run) -> None:
+        self.directory = directory
+        self._run = run
+
+    def __call__(
+        self,
+        name: str | Path,
+        variables: Mapping[str, Any] | None = None,
+        *arguments: str,
+        check: bool = True,
+        environment: Mapping[str, str] | None = None,
+        timeout: float = 900,
+    ) -> PlaybookRun:
+        """Run a playbook of the collection by its short name ("provision"), or any other by its path.
+
+        The variables travel in a private file, as secrets may be among them. With ``check`` a run that fails is an error here.
+        """
+        playbook = str(name) if isinstance(name, Path) else f"{COLLECTION}.{name}"
+        handle, extra_vars = tempfile.mkstemp(dir=self.directory, suffix=".json")
+        with os.fdopen(handle, "w") as file:
+            json.dump(dict(variables or {}), file)
+        done = self._run(
+            [playbook, "--extra-vars", f"@{extra_vars}", *arguments],
+            {**os.environ, **ANSIBLE_ENVIRONMENT},
+            environment or {},
+            self.directory,
+            timeout,
+        )
+        assert done.returncode == 0 or not check, f"{playbook} ended with {done.returncode}:\n{done.stdout}"
+        return PlaybookRun(done.returncode, done.stdout)
+
+
+@pytest.fixture
+def playbook(tmp_path: Path) -> Playbooks:
+    return Playbooks(tmp_path)

@@ -1,0 +1,259 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""A real LiteLLM with a real PostgreSQL, for all tests of a worker.
+
+Fixtures:
+
+- ``gateway`` (whole session): a :class:`Gateway`. Other tests use it too, so a test makes keys under names of its own. Each
+  worker (see tests/conftest.py) has one for itself, so a test may take its database away for a while.
+  ``LITELLM_VIRTUAL_KEYS_TEST_GATEWAY=<litellm_gateway_dir of a running gateway>`` uses that one and leaves it running.
+- ``other_gateway`` (whole session): another one, started when a test asks for it, or the one that
+  ``LITELLM_VIRTUAL_KEYS_TEST_TARGET`` names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
+
+MOCK_MODELS = ["openai/granite-3-2-8b-instruct", "openai/mistral-7b-instruct", "openai/llama-3-1-8b-instruct"]
+"""The models that the shared gateway serves; the role's default."""
+CACHE_TTL_SECONDS = 5
+"""How long LiteLLM may go on believing what it knows of a key (60 by default): what changes in a team or from another
+worker shows within this time, and a test that waits for it stays short."""
+SHARED_GATEWAY = {
+    "litellm_gateway_mock_models": MOCK_MODELS,
+    "litellm_gateway_general_settings": {"user_api_key_cache_ttl": CACHE_TTL_SECONDS},
+    "litellm_gateway_postgres_settings": {"fsync": "off"},  # the data does not outlive the tests
+}
+
+
+def cache() -> Path:
+    """Where the project keeps what it installs."""
+    xdg = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("LITELLM_VIRTUAL_KEYS_CACHE") or Path(xdg) / "rhpds-litellm-virtual-keys")
+
+
+GATEWAY_SOFTWARE = cache() / "gateway-software"
+
+
+@contextlib.contextmanager
+def locked(name: str) -> Iterator[None]:
+    """One process at a time, of all that share the cache."""
+    folder = cache() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / f"{name}.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+class Gateway:
+    """A running gateway, and the hands of its admin."""
+
+    def __init__(self, directory: Path) -> None:
+        self.dir = directory
+        self.session = requests.Session()
+        self.session.trust_env = False  # no proxy on the way to loopback
+        self.session.headers["Authorization"] = f"Bearer {self.master_key}"
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads((self.dir / "connection.json").read_text())
+        return told
+
+    @property
+    def url(self) -> str:
+        return str(self.connection["url"])
+
+    @property
+    def master_key(self) -> str:
+        return str(self.connection["master_key"])
+
+    @property
+    def database_url(self) -> str:
+        return str(self.connection["database_url"])
+
+    @property
+    def software(self) -> Path:
+        """Where what it runs is installed."""
+        return Path(json.loads((self.dir / "gateway.json").read_text())["software"])
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the playbooks want to know of the gateway."""
+        return {"litellm_url": self.url, "litellm_master_key": self.master_key}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The same for modules, which take it from the environment."""
+        return {"LITELLM_BASE_URL": self.url, "LITELLM_API_KEY": self.master_key}
+
+    # ------------------------------------------------------------------------------------------------ admin's calls
+    def request(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Any call with the master key; the answer whatever its status."""
+        return self.session.request(method, self.url + path, timeout=60, **options)
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        answer = self.request("GET", path, params=parameters)
+        assert answer.ok, f"GET {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def post(self, path: str, **body: Any) -> Any:
+        answer = self.request("POST", path, json=body)
+        assert answer.ok, f"POST {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def chat(self, key: str, model: str = MOCK_MODELS[0]) -> requests.Response:
+        """A call of a model with a virtual key, over a connection of its own."""
+        return requests.post(
+            f"{self.url}/v1/chat/completions",
+            headers={"Authorization": f"Bearer {key}"},
+            json={"model": model, "messages": [{"role": "user", "content": "Say hello."}]},
+            timeout=60,
+        )
+
+    def keys(self, prefix: str) -> list[dict[str, Any]]:
+        """All keys whose alias begins with the prefix, as LiteLLM keeps them."""
+        return [key for key in self.keys_with(prefix) if (key["key_alias"] or "").startswith(prefix)]
+
+    def keys_with(self, part: str) -> list[dict[str, Any]]:
+        """All keys whose alias contains this."""
+        search = {"key_alias": part, "substring_matching": "true"} if part else {}
+        found, page = [], 1
+        while True:
+            answer = self.get("/key/list", return_full_object="true", size=100, page=page, **search)
+            found += [key for key in answer["keys"] if part in (key["key_alias"] or "")]
+            if page >= answer["total_pages"]:
+                return found
+            page += 1
+
+    # ------------------------------------------------------------------------------------------------------ control
+    def control(self, command: str, *arguments: str) -> dict[str, Any]:
+        return gatewayctl(self.dir, command, *arguments)
+
+    def stop_postgres(self) -> None:
+        """Take the database away from under LiteLLM; give it back with start_postgres, also when the test fails."""
+        self.control("stop", "--only", "postgres")
+
+    def start_postgres(self) -> None:
+        """Give the database back and wait until LiteLLM works with it again; its readiness alone may be old news."""
+        self.control("start")
+        deadline = time.monotonic() + 30
+        while not (answer := self.request("GET", "/key/list", params={"size": 1})).ok:
+            assert time.monotonic() < deadline, answer.text
+            time.sleep(0.2)
+
+    def restart(self) -> None:
+        self.control("restart")
+
+
+def gatewayctl(directory: Path, command: str, *arguments: str) -> dict[str, Any]:
+    """Run a gateway's own control program."""
+    done = subprocess.run(
+        [sys.executable, str(directory / "gatewayctl.py"), str(directory), command, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, f"gatewayctl {command}: {done.stderr}"
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+class GatewayHome:
+    """Makes folders for gateways and takes everything in them down again, also after a session that was killed.
+
+    Not pytest's tmp_path: PostgreSQL, which never runs as root, must be able to pass through.
+    """
+
+    PREFIX = "litellm-gateway-test-"
+
+    def __init__(self, prefix: str = PREFIX) -> None:
+        with locked("test-gateways"):  # not by two at once, who would trip over each other
+            for left_over in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+                owner = int(left_over.name.removeprefix(prefix).partition("-")[0])
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(owner, 0)
+                    continue
+                if left_over.stat().st_uid == os.geteuid():
+                    self.remove(left_over)
+        self.path = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-"))
+        self.path.chmod(0o711)
+
+    @staticmethod
+    def remove(home: Path) -> None:
+        for gateway in home.glob("*/gateway.json"):
+            if (gateway.parent / "gatewayctl.py").exists():  # of a left-over, anything may be missing
+                gatewayctl(gateway.parent, "stop")
+        shutil.rmtree(home)
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, *_problem: object) -> None:
+        self.remove(self.path)
+
+
+def gateway_variables(directory: Path) -> dict[str, Any]:
+    """What the role litellm_gateway is told for a gateway as the tests share one."""
+    return {**SHARED_GATEWAY, "litellm_gateway_dir": str(directory), "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE)}
+
+
+def start_gateway(directory: Path, **more: Any) -> Gateway:
+    """Such a gateway, running; its folder lies below a GatewayHome. `more` are further variables of the role."""
+    Playbooks(directory.parent)("gateway", {**gateway_variables(directory), **more})
+    return Gateway(directory)
+
+
+@pytest.fixture(scope="session")
+def gateway_home() -> Iterator[Path]:
+    """A folder for gateways; whatever runs in it is stopped at the end of the session."""
+    with GatewayHome() as home:
+        yield home
+
+
+@pytest.fixture(scope="session")
+def gateway(request: pytest.FixtureRequest) -> Iterator[Gateway]:
+    """The shared LiteLLM: started once, up to three minutes when its software must be installed first, else 15 seconds."""
+    borrowed = os.environ.get("LITELLM_VIRTUAL_KEYS_TEST_GATEWAY")
+    if borrowed:
+        yield Gateway(Path(borrowed))
+        return
+    home: Path = request.getfixturevalue("gateway_home")
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        print("\nStarting a real LiteLLM with a real PostgreSQL (15 s; minutes the first time) ...", file=sys.stderr, flush=True)
+    # The first worker installs the software, and the others find it.
+    with contextlib.nullcontext() if list(GATEWAY_SOFTWARE.glob("litellm-*")) else locked("gateway-software"):
+        shared = start_gateway(home / "shared")
+    yield shared
+
+
+@pytest.fixture(scope="session")
+def other_gateway(request: pytest.FixtureRequest) -> Gateway:
+    """A second LiteLLM with a database of its own, for what moves from one to another: 15 seconds, once."""
+    borrowed = os.environ.get("LITELLM_VIRTUAL_KEYS_TEST_TARGET")
+    return Gateway(Path(borrowed)) if borrowed else start_gateway(request.getfixturevalue("gateway_home") / "other")
+
+
+@pytest.fixture
+def unique() -> str:
+    """A name that no other test has, fit for a guid, an alias or a folder."""
+    return f"t{uuid.uuid4().hex[:10]}"

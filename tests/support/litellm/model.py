@@ -1,0 +1,209 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""LiteLLM's table of keys in memory, with the habits that were measured on LiteLLM 1.102.4 and PostgreSQL.
+
+It stands beside the real gateway of the integration tests, for what the real one cannot show quickly or at will:
+thousands of random histories, other releases' ways to search, workers that remember a deleted key, lost calls.
+Its habits are checked against the real gateway in tests/integration/keys/test_virtual_keys_model.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+MASTER_KEY = "sk-master-of-the-model-0123456789"
+START = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+MODELS = ("granite", "mistral", "llama")
+
+_DURATION = re.compile(r"(\d+)(mo|[smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "mo": 30 * 86_400}
+_DEFAULTS: dict[str, Any] = {
+    "models": [],
+    "max_budget": None,
+    "budget_duration": None,
+    "rpm_limit": None,
+    "tpm_limit": None,
+    "max_parallel_requests": None,
+    "model_max_budget": {},
+    "allowed_routes": [],
+    "user_id": None,
+    "team_id": None,
+    "blocked": None,
+    "spend": 0.0,
+}
+
+
+def error(message: str, kind: str = "bad_request_error") -> dict[str, Any]:
+    """The body of most of LiteLLM's refusals."""
+    return {"error": {"message": message, "type": kind, "param": None, "code": "400"}}
+
+
+@dataclass
+class LitellmModel:
+    """`search`: whether `/key/list` matches a part of an alias when asked to ("optional", as now), always ("always", as
+    for some releases) or never ("exact", as before). `memory`: seconds for which workers remember a deleted key.
+    `users`: keys of users that are no admins, with the user's id; they see and make keys of their own only.
+    """
+
+    search: str = "optional"
+    memory: float = 0.0
+    models: Sequence[str] = MODELS
+    teams: Sequence[str] = ()
+    users: Mapping[str, str] = field(default_factory=dict)
+    now: datetime = START
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    writes: int = 0
+    remembered: dict[str, datetime] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def works(self, value: str) -> bool:
+        """Whether the gateway takes this value now, even if nothing may be spent with it."""
+        return self.handle("GET", "/models", {}, None, value)[0] in (200, 429)
+
+    def with_alias(self, alias: str) -> list[dict[str, Any]]:
+        return [row for row in self.rows.values() if row["key_alias"] == alias]
+
+    def handle(self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None, key: str = MASTER_KEY) -> tuple[int, Any]:
+        """The status and the JSON for a call."""
+        with self.lock:
+            refusal = self._refusal(key, path)
+            if refusal:
+                return refusal
+            if (method, path) == ("GET", "/key/list"):
+                if key in self.users and query.get("user_id", self.users[key]) != self.users[key]:
+                    return 403, error("You are not authorized to check another user's keys")
+                return self._list({**query, "user_id": self.users[key]} if key in self.users else query)
+            if (method, path) == ("GET", "/models"):
+                return 200, {"data": [{"id": name} for name in self.models]}
+            if (method, path) == ("GET", "/team/info"):
+                known = query["team_id"] in self.teams
+                return (200, {"team_id": query["team_id"]}) if known else (404, error("Team not found"))
+            write = {"/key/generate": self._generate, "/key/update": self._update, "/key/delete": self._delete}.get(path)
+            if method == "POST" and write and body is not None:
+                self.writes += 1
+                return write(body)
+            return 404, {"detail": "Not Found"}
+
+    def _refusal(self, key: str, path: str) -> tuple[int, Any] | None:
+        if key == MASTER_KEY or key in self.users:
+            return None
+        token = hashlib.sha256(key.encode()).hexdigest()
+        row = self.rows.get(token)
+        if row is None and self.remembered.get(token, START) > self.now:
+            row = {"blocked": None, "expires": None}
+        if row is None:
+            return 401, error("Authentication Error, Invalid proxy server token passed", "token_not_found_in_db")
+        if row["blocked"] or (row["expires"] and row["expires"] <= self.now):
+            return 401, error("Authentication Error, Key is blocked or expired", "auth_error")
+        if path != "/models":
+            return 403, error("You are not authorized to access this endpoint. No 'user_id' is associated")
+        if row.get("max_budget") is not None and row["spend"] >= row["max_budget"]:
+            return 429, error("Budget has been exceeded!", "budget_exceeded")
+        return None
+
+    def _expiry(self, duration: Any) -> datetime | None:
+        """From now on, and only the first number and unit count: `1h30m` is an hour."""
+        match = _DURATION.match(str(duration))
+        if match is None:
+            raise ValueError(f"Unable to parse time {duration}")
+        return self.now + timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+
+    def _taken(self, alias: Any, by_another_than: str = "") -> tuple[int, Any] | None:
+        if alias is not None and any(row["token"] != by_another_than for row in self.with_alias(alias)):
+            message = f"Key with alias '{alias}' already exists. Unique key aliases across all keys are required."
+            return 400, error(message)
+        return None
+
+    def _generate(self, body: Mapping[str, Any]) -> tuple[int, Any]:
+        value = body["key"]
+        if not value.startswith("sk-") or len(value) < 16:
+            return 400, error("Invalid key format")
+        refusal = self._taken(body.get("key_alias"))
+        if refusal:
+            return refusal
+        try:
+            expires = self._expiry(body["duration"]) if body.get("duration") is not None else None
+        except ValueError as problem:
+            return 500, error(str(problem), "internal_server_error")
+        token = hashlib.sha256(value.encode()).hexdigest()
+        row = {
+            **_DEFAULTS,
+            **{name: body[name] for name in _DEFAULTS if name in body},
+            "token": token,
+            "key_alias": body.get("key_alias"),
+            "metadata": dict(body.get("metadata") or {}),
+            "soft_budget": body.get("soft_budget"),
+            "expires": expires,
+            "created_at": self.now,
+        }
+        self.rows.setdefault(token, row)  # the same value again answers 200 and changes nothing
+        return 200, {"key": value, "token": token, "key_alias": body.get("key_alias"), "expires": None}
+
+    def _update(self, body: Mapping[str, Any]) -> tuple[int, Any]:
+        row = self.rows.get(body["key"])
+        if row is None:
+            return 404, error("Key not found.", "not_found_error")
+        refusal = self._taken(body.get("key_alias"), row["token"])
+        if refusal:
+            return refusal
+        changed = {name: body[name] for name in (*_DEFAULTS, "key_alias", "metadata", "soft_budget") if name in body}
+        if "duration" in body:
+            endless = body["duration"] in (None, "-1")
+            try:
+                changed["expires"] = None if endless else self._expiry(body["duration"])
+            except ValueError as problem:
+                return 400, error(str(problem))
+        row.update(changed)
+        return 200, {"key": body["key"]}
+
+    def _delete(self, body: Mapping[str, Any]) -> tuple[int, Any]:
+        found = [token for token in body["keys"] if token in self.rows]
+        if not found:
+            return 404, error("{'error': 'No keys found'}", "internal_server_error")
+        for token in found:
+            del self.rows[token]
+            self.remembered[token] = self.now + timedelta(seconds=self.memory)
+        return 200, {"deleted_keys": body["keys"]}
+
+    def _list(self, query: Mapping[str, str]) -> tuple[int, Any]:
+        size, page = int(query.get("size", 10)), int(query.get("page", 1))
+        if not 1 <= size <= 100:
+            return 422, {"detail": [{"loc": ["query", "size"], "msg": "Input should be less than or equal to 100"}]}
+        rows = sorted((row for row in self.rows.values() if self._listed(row, query)), key=lambda row: row["token"])
+        shown = [self._shown(row) for row in rows[(page - 1) * size : page * size]]
+        if query.get("return_full_object") != "true":
+            shown = [row["token"] for row in shown]
+        pages = -(-len(rows) // size)
+        return 200, {"keys": shown, "total_count": len(rows), "current_page": page, "total_pages": pages}
+
+    def _listed(self, row: Mapping[str, Any], query: Mapping[str, str]) -> bool:
+        alias, wanted = row["key_alias"] or "", query.get("key_alias")
+        if wanted:
+            part = self.search == "always" or (self.search == "optional" and query.get("substring_matching") == "true")
+            if wanted.lower() not in alias.lower() if part else wanted != alias:
+                return False
+        if "expires" in query and self.search == "optional":
+            expired = row["expires"] is not None and row["expires"] <= self.now
+            if expired != (query["expires"] == "expired"):
+                return False
+        asked = {"token": query.get("key_hash"), "team_id": query.get("team_id"), "user_id": query.get("user_id")}
+        return all(value is None or row[name] == value for name, value in asked.items())
+
+    @staticmethod
+    def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+        shown = {name: value for name, value in row.items() if name != "soft_budget"}
+        for name in ("expires", "created_at"):
+            shown[name] = row[name].isoformat() if row[name] else None
+        shown["litellm_budget_table"] = {"soft_budget": row["soft_budget"]} if row["soft_budget"] is not None else None
+        shown["soft_budget"] = None
+        return shown

@@ -1,0 +1,49 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""Watch processes from outside: their descendants, and samples taken while something runs."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Self
+
+
+class Sampler:
+    """Takes a sample again and again, in a thread of its own, for as long as it is open."""
+
+    pause = 0.01
+    """Seconds between samples."""
+
+    def __init__(self) -> None:
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=type(self).__name__, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(self.pause):
+            self.sample()
+
+    def sample(self) -> None:
+        raise NotImplementedError
+
+
+def descendants(process: int) -> list[int]:
+    """Children, their children and so on. A process that ends meanwhile may be missing."""
+    found: list[int] = []
+    try:
+        for task in os.listdir(f"/proc/{process}/task"):
+            for child in map(int, Path(f"/proc/{process}/task/{task}/children").read_text().split()):
+                found += [child, *descendants(child)]
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return found

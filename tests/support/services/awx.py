@@ -1,0 +1,371 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""A server that answers as the API of AWX does, keeps what it is told, and records every call.
+
+There is no AWX without containers. This stands in for the part of it that the modules of awx.awx use: lists with filters and
+pages, creation with the checks that AWX makes, changes, associations, surveys, approval nodes, roles, project updates, and
+secrets that are shown as ``$encrypted$``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+API = "/api/v2"
+TOKEN = "awx-token-4711"
+HIDDEN = "$encrypted$"
+PAGE = 3
+"""How many objects a page has; few, so that second pages are read."""
+
+TYPES = {
+    "organizations": "organization",
+    "teams": "team",
+    "credential_types": "credential_type",
+    "credentials": "credential",
+    "execution_environments": "execution_environment",
+    "notification_templates": "notification_template",
+    "projects": "project",
+    "inventories": "inventory",
+    "inventory_sources": "inventory_source",
+    "job_templates": "job_template",
+    "workflow_job_templates": "workflow_job_template",
+    "workflow_job_template_nodes": "workflow_job_template_node",
+    "workflow_approval_templates": "workflow_approval_template",
+    "schedules": "schedule",
+}
+UNIFIED = ("projects", "inventory_sources", "job_templates", "workflow_job_templates")
+"""What can be a node or be scheduled."""
+REFERENCES = {
+    "organization": "organizations",
+    "credential_type": "credential_types",
+    "inventory": "inventories",
+    "project": "projects",
+    "source_project": "projects",
+    "execution_environment": "execution_environments",
+    "default_environment": "execution_environments",
+    "workflow_job_template": "workflow_job_templates",
+}
+REQUIRED = {
+    "teams": ("name", "organization"),
+    "credential_types": ("name", "kind"),
+    "credentials": ("name", "credential_type"),
+    "execution_environments": ("name", "image"),
+    "notification_templates": ("name", "organization", "notification_type", "notification_configuration"),
+    "inventories": ("name", "organization"),
+    "inventory_sources": ("name", "inventory", "source"),
+    "job_templates": ("name", "project", "playbook"),
+    "workflow_job_template_nodes": ("workflow_job_template",),
+    "schedules": ("name", "unified_job_template", "rrule"),
+}
+ROLES = {
+    "organizations": ("admin", "execute", "member"),
+    "projects": ("admin", "use", "update"),
+    "inventories": ("admin", "use", "update", "adhoc"),
+    "job_templates": ("admin", "execute"),
+    "workflow_job_templates": ("admin", "execute", "approval"),
+    "credentials": ("admin", "use"),
+}
+NOTIFICATION_SECRETS = {"email": ("password",), "slack": ("token",), "webhook": ("password",)}
+NOT_NULL = ("kind", "name", "description", "source_path", "scm_branch", "scm_url")
+
+
+class Refused(Exception):
+    """A 400, as Django REST framework words it."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that arrived."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    body: Any
+    authorization: str
+
+    @property
+    def writes(self) -> bool:
+        return self.method != "GET"
+
+
+@dataclass
+class Awx:
+    """What AWX knows."""
+
+    version: str = "24.6.1"
+    product: str = "AWX"
+    playbooks: list[str] = field(default_factory=list)
+    """What the project update finds in the repository."""
+    url: str = ""
+    calls: list[Call] = field(default_factory=list)
+    objects: dict[str, dict[int, dict[str, Any]]] = field(default_factory=lambda: {name: {} for name in TYPES})
+    linked: dict[tuple[str, int, str], list[int]] = field(default_factory=dict)
+    """Collection, object and association, and what is associated, in order."""
+    surveys: dict[tuple[str, int], Any] = field(default_factory=dict)
+    granted: dict[tuple[int, str], list[int]] = field(default_factory=dict)
+    """Role and kind of actor, and whom it is granted."""
+    ids: Iterator[int] = field(default_factory=lambda: itertools.count(10))
+
+    def __post_init__(self) -> None:
+        fields = [{"id": name} for name in ("host", "verify_ssl", "ssl_ca_cert")] + [{"id": "bearer_token", "secret": True}]
+        self.add("credential_types", {"name": "OpenShift or Kubernetes API Bearer Token", "kind": "kubernetes", "inputs": {"fields": fields}})
+
+    # --------------------------------------------------------------------------------------------------------- questions
+    def named(self, collection: str, name: str) -> dict[str, Any]:
+        (found,) = [each for each in self.objects[collection].values() if each["name"] == name]
+        return found
+
+    def names(self, collection: str) -> set[str]:
+        return {each["name"] for each in self.objects[collection].values()}
+
+    @property
+    def writes(self) -> list[Call]:
+        return [call for call in self.calls if call.writes]
+
+    # ------------------------------------------------------------------------------------------------------------ storing
+    def add(self, collection: str, body: dict[str, Any]) -> dict[str, Any]:
+        number = next(self.ids)
+        thing = {**body, "id": number, "type": TYPES[collection], "url": f"{API}/{collection}/{number}/"}
+        self.objects[collection][number] = thing
+        return thing
+
+    def check(self, collection: str, body: dict[str, Any], present: dict[str, Any] | None = None) -> None:
+        """Refuse what AWX refuses."""
+        for name in REQUIRED.get(collection, ()) if present is None else ():
+            if body.get(name) in (None, ""):
+                raise Refused({name: ["This field is required."]})
+        for name, value in body.items():
+            if value is None and name in NOT_NULL:
+                raise Refused({name: ["This field may not be null."]})
+            if name in REFERENCES and value is not None and value not in self.objects[REFERENCES[name]]:
+                raise Refused({name: [f'Invalid pk "{value}" - object does not exist.']})
+        whole = {**(present or {}), **body}
+        if collection == "credentials":
+            kind = self.objects["credential_types"][whole["credential_type"]]
+            known = {each["id"] for each in kind["inputs"]["fields"]}
+            if unknown := set(whole.get("inputs", {})) - known:
+                raise Refused({"inputs": [f"Additional properties are not allowed ({', '.join(sorted(unknown))})"]})
+        if collection == "job_templates":
+            project = self.objects["projects"][whole["project"]]
+            if whole["playbook"] not in project["playbook_files"]:
+                raise Refused({"playbook": ["Playbook not found for project."]})
+        if collection == "schedules" and not any(whole["unified_job_template"] in self.objects[name] for name in UNIFIED):
+            raise Refused({"unified_job_template": ["object does not exist."]})
+
+    def create(self, collection: str, body: dict[str, Any]) -> dict[str, Any]:
+        self.check(collection, body)
+        thing = self.add(collection, body)
+        if collection == "projects":
+            thing.update(scm_revision="", playbook_files=[])
+            self.update_project(thing)
+        return thing
+
+    def update_project(self, project: dict[str, Any]) -> None:
+        project.update(scm_revision="f" * 40, playbook_files=list(self.playbooks))
+
+    def delete(self, collection: str, number: int) -> None:
+        """Take an object away, and what AWX takes away with it."""
+        del self.objects[collection][number]
+        parts = {
+            "inventories": [("inventory_sources", "inventory")],
+            "workflow_job_templates": [("workflow_job_template_nodes", "workflow_job_template")],
+        }
+        if collection in UNIFIED:
+            parts.setdefault(collection, []).append(("schedules", "unified_job_template"))
+        if collection == "workflow_job_template_nodes":
+            return
+        for child, reference in parts.get(collection, []):
+            for each in [each for each, thing in self.objects[child].items() if thing.get(reference) == number]:
+                self.delete(child, each)
+
+    # ------------------------------------------------------------------------------------------------------------ showing
+    def shown(self, collection: str, thing: dict[str, Any], created: bool = False) -> dict[str, Any]:
+        """An object as the API gives it back: secrets hidden, with its links."""
+        number, url = thing["id"], thing["url"]
+        told: dict[str, Any] = {"description": "", **thing, "related": {}, "summary_fields": {}}
+        if collection == "credentials":
+            told["inputs"] = self.hidden(thing.get("inputs", {}), self.secrets_of(thing))
+        if collection == "notification_templates":
+            secrets = NOTIFICATION_SECRETS.get(thing["notification_type"], ())
+            told["notification_configuration"] = self.hidden(thing["notification_configuration"], secrets)
+        if collection in ("job_templates", "workflow_job_templates"):
+            told["related"]["survey_spec"] = f"{url}survey_spec/"
+        if collection == "projects":
+            told["related"]["update"] = f"{url}update/"
+            if created:
+                told["scm_revision"] = ""
+                told["summary_fields"]["current_update"] = {"id": number, "status": "pending"}
+        if collection == "workflow_job_template_nodes" and (template := thing.get("unified_job_template")) is not None:
+            told["related"]["unified_job_template"] = next(f"{API}/{name}/{template}/" for name in self.objects if template in self.objects[name])
+        if collection in ROLES:
+            told["summary_fields"]["object_roles"] = {
+                f"{name}_role": {"id": number * 100 + index, "name": name} for index, name in enumerate(ROLES[collection])
+            }
+        if collection == "organizations":
+            counted = ("inventories", "teams", "job_templates", "projects")
+            told["summary_fields"]["related_field_counts"] = {
+                name: sum(each.get("organization") == number for each in self.objects[name].values()) for name in counted
+            } | {"users": 0, "admins": 0}
+        return told
+
+    def secrets_of(self, credential: dict[str, Any]) -> list[str]:
+        kind = self.objects["credential_types"][credential["credential_type"]]
+        return [each["id"] for each in kind["inputs"]["fields"] if each.get("secret")]
+
+    @staticmethod
+    def hidden(values: dict[str, Any], secrets: Any) -> dict[str, Any]:
+        return {name: HIDDEN if name in secrets and value else value for name, value in values.items()}
+
+    def select(self, collection: str, query: dict[str, str]) -> list[dict[str, Any]]:
+        if collection == "unified_job_templates":
+            things = [self.shown(name, thing) for name in UNIFIED for thing in self.objects[name].values()]
+            for thing in things:
+                if thing["type"] == "inventory_source":
+                    thing["organization"] = self.objects["inventories"][thing["inventory"]]["organization"]
+        else:
+            things = [self.shown(collection, thing) for thing in self.objects[collection].values()]
+        filters = {name: value for name, value in query.items() if name not in ("page", "page_size", "order_by")}
+        either = {name.removeprefix("or__"): value for name, value in filters.items() if name.startswith("or__")}
+        every = {name: value for name, value in filters.items() if not name.startswith("or__")}
+        for thing in things[:1]:
+            if unknown := [name for name in every if name not in thing and name not in REFERENCES and name != "identifier"]:
+                raise Refused({"detail": f"{TYPES.get(collection, collection)} has no field named '{unknown[0]}'"})
+        return [
+            thing
+            for thing in things
+            if all(str(thing.get(name)) == value for name, value in every.items())
+            and (not either or any(str(thing.get(name)) == value for name, value in either.items()))
+        ]
+
+    # ------------------------------------------------------------------------------------------------------------ answering
+    def answer(self, call: Call) -> tuple[int, Any]:
+        parts = call.path.removeprefix(f"{API}/").strip("/").split("/")
+        if parts == ["ping"]:
+            return 200, {"ha": False, "version": self.version, "instances": [], "instance_groups": []}
+        if call.authorization != f"Bearer {TOKEN}":
+            return 401, {"detail": "Authentication credentials were not provided."}
+        match parts:
+            case ["project_updates", number]:
+                project = self.objects["projects"][int(number)]
+                return 200, {"id": project["id"], "status": "successful", "failed": False, "finished": "now", "scm_revision": project["scm_revision"]}
+            case ["roles", role, actors]:
+                return self.associate(call, self.granted.setdefault((int(role), actors), []), actors)
+            case [collection] if collection in TYPES or collection == "unified_job_templates":
+                if call.method == "POST":
+                    return 201, self.shown(collection, self.create(collection, call.body), created=True)
+                return 200, self.page(call, self.select(collection, call.query))
+            case [collection, number, *rest] if collection in TYPES and int(number) in self.objects[collection]:
+                return self.detail(call, collection, int(number), rest)
+        return 404, {"detail": "Not found."}
+
+    def detail(self, call: Call, collection: str, number: int, rest: list[str]) -> tuple[int, Any]:
+        thing = self.objects[collection][number]
+        match call.method, rest:
+            case "GET", []:
+                return 200, self.shown(collection, thing)
+            case "PATCH", []:
+                self.check(collection, call.body, thing)
+                # An approval has no identifier and knows no workflow: AWX passes over what a serializer does not have.
+                known = ("name", "description", "timeout") if collection == "workflow_approval_templates" else tuple(call.body)
+                thing.update({name: value for name, value in call.body.items() if name in known})
+                return 200, self.shown(collection, thing)
+            case "DELETE", []:
+                self.delete(collection, number)
+                return (202 if collection == "inventories" else 204), None
+            case "GET", ["survey_spec"]:
+                return 200, self.surveys.get((collection, number), {})
+            case "POST", ["survey_spec"]:
+                if not call.body.get("spec"):
+                    return 400, {"error": "'spec' doesn't contain any items."}
+                self.surveys[(collection, number)] = call.body
+                return 200, {}
+            case "POST", ["update"]:
+                self.update_project(thing)
+                return 202, {"id": number, "url": f"{API}/project_updates/{number}/"}
+            case "POST", ["create_approval_template"]:
+                approval = self.add("workflow_approval_templates", {name: call.body[name] for name in ("name", "description", "timeout") if name in call.body})
+                thing["unified_job_template"] = approval["id"]
+                return 201, self.shown("workflow_approval_templates", approval)
+            case _, [association] if collection != "workflow_approval_templates":
+                of = "workflow_job_template_nodes" if association.endswith("_nodes") else "notification_templates"
+                of = association if association in TYPES else of
+                return self.associate(call, self.linked.setdefault((collection, number, association), []), of)
+        return 404, {"detail": "Not found."}
+
+    def associate(self, call: Call, linked: list[int], collection: str) -> tuple[int, Any]:
+        if call.method == "GET":
+            return 200, self.page(call, [self.shown(collection, self.objects[collection][each]) for each in linked if each in self.objects[collection]])
+        number = call.body["id"]
+        if call.body.get("disassociate"):
+            linked.remove(number)
+        elif number not in self.objects[collection]:
+            return 400, {"detail": f"{collection} {number} does not exist."}
+        else:
+            linked.append(number)
+        return 204, None
+
+    @staticmethod
+    def page(call: Call, things: list[dict[str, Any]]) -> dict[str, Any]:
+        number = int(call.query.get("page", "1"))
+        more = "&".join(f"{name}={value}" for name, value in call.query.items() if name != "page")
+        following = f"{call.path}?{more}{'&' if more else ''}page={number + 1}" if len(things) > number * PAGE else None
+        return {"count": len(things), "next": following, "previous": None, "results": things[(number - 1) * PAGE : number * PAGE]}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    awx: Awx
+    lock: threading.Lock
+
+    def do(self) -> None:
+        parts = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else None
+        call = Call(self.command, parts.path, dict(parse_qsl(parts.query)), body, self.headers.get("Authorization", ""))
+        with self.lock:
+            self.awx.calls.append(call)
+            try:
+                status, answer = self.awx.answer(call)
+            except Refused as refusal:
+                status, answer = 400, refusal.args[0]
+        sent = b"" if answer is None else json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(sent)))
+        self.send_header("X-API-Product-Name", self.awx.product)
+        self.send_header("X-API-Product-Version", self.awx.version)
+        self.end_headers()
+        self.wfile.write(sent)
+
+    do_GET = do_POST = do_PATCH = do_DELETE = do
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing on the terminal."""
+
+
+@contextlib.contextmanager
+def serving(version: str = "24.6.1") -> Iterator[Awx]:
+    """An AWX with nothing in it; its project finds the playbooks of the project in the role."""
+    project = Path(__file__).parents[3] / "roles" / "awx_catalog" / "files" / "project"
+    state = Awx(version=version, playbooks=[each.name for each in project.glob("*.yml")])
+    handler = type("AwxHandler", (Handler,), {"awx": state, "lock": threading.Lock()})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,225 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.api import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import RECORD, LiveKey, Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.lab import Lab, NoSuchLab, searches
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import errors
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.client import Client, Connection
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY, START
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.served_model import ServedModel
+from hypothesis import given
+from hypothesis import strategies as st
+
+LAB = Lab.from_params({"guid": "abc"})
+
+
+@pytest.fixture
+def served() -> Iterator[ServedModel]:
+    with ServedModel() as server:
+        yield server
+
+
+def gateway_of(served: ServedModel) -> Gateway:
+    return Gateway(Client(Connection(url=served.url, api_key=MASTER_KEY, retries=0)))
+
+
+def make(served: ServedModel, alias: str, record: Record | None = None, **metadata: Any) -> None:
+    notes = {RECORD: record.to_metadata()} if record else {}
+    body = {"key": f"sk-made-for-a-test-{alias}", "key_alias": alias, "metadata": {**metadata, **notes}}
+    status, _answer = served.model.handle("POST", "/key/generate", {}, body)
+    assert status == 200
+
+
+def key(alias: str, record: Record | None = None, token: str = "t" * 64, **metadata: Any) -> LiveKey:
+    notes = {RECORD: record.to_metadata()} if record else {}
+    return LiveKey.from_row({"token": token, "key_alias": alias, "metadata": {**metadata, **notes}})
+
+
+# --------------------------------------------------------------------------------------------------------- its names
+@pytest.mark.parametrize(
+    ("params", "alias", "whole"),
+    [
+        ({"guid": "abc"}, "virtkey-abc", True),
+        ({"guid": "abc", "lab_alias": ""}, "virtkey-abc", True),
+        ({"guid": "abc", "lab_alias": "virtkey-abc"}, "virtkey-abc", True),
+        ({"guid": "abc", "lab_alias": "virtkey-abc-tenant"}, "virtkey-abc-tenant", False),
+        ({"guid": None, "lab_alias": "team/blue"}, "team/blue", False),
+        ({"guid": None, "keys": [{"alias": "a"}]}, "", True),
+        ({"guid": None, "keys": []}, "", True),
+    ],
+)
+def test_from_params(params: dict[str, Any], alias: str, whole: bool) -> None:
+    lab = Lab.from_params(params)
+    assert (lab.alias, lab.whole) == (alias, whole)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"guid": ""}, "^guid is empty"),
+        ({"guid": "a/b"}, "^guid is 'a/b'"),
+        ({"guid": "abc", "lab_alias": "a b"}, "^alias is 'a b'"),
+        ({"guid": None, "lab_alias": ""}, "^guid and lab_alias are empty"),
+        ({"guid": None}, "^guid and lab_alias are empty"),
+    ],
+)
+def test_no_lab(params: dict[str, Any], words: str) -> None:
+    """Without a name a lab would be all keys that have none."""
+    with pytest.raises(ValueError, match=words):
+        Lab.from_params(params)
+
+
+# ------------------------------------------------------------------------------------------------------- whose is it?
+NOTED = Record(lab="virtkey-abc", guid="abc")
+
+
+@pytest.mark.parametrize(
+    ("row", "owns", "covers"),
+    [
+        (key("virtkey-abc", NOTED), True, True),
+        (key("virtkey-abc-user1", NOTED), True, True),
+        (key("anything", NOTED), True, True),
+        (key("virtkey-abc-t-user1", Record(lab="virtkey-abc-t", guid="abc")), False, True),
+        (key("virtkey-abc-user1", Record(lab="virtkey-abc-user1", guid="abc-user1")), False, False),
+        (key("virtkey-abc-user1", Record(lab="virtkey-abc-user1")), False, False),
+        (key("virtkey-abc"), True, True),
+        (key("virtkey-abc-user7"), True, True),
+        (key("virtkey-abc-user7", guid="abc"), True, True),
+        (key("virtkey-abc-user7", guid="abc-user7"), False, False),
+        (key("virtkey-abc-admin"), False, False),
+        (key("virtkey-abcd"), False, False),
+        (key(""), False, False),
+        (key("virtkey-abc.retired-" + "t" * 12), True, True),
+        (key("virtkey-abc.retired-" + "u" * 12), False, False),
+    ],
+)
+def test_whose_a_key_is(row: LiveKey, owns: bool, covers: bool) -> None:
+    assert (LAB.owns(row), LAB.covers(row)) == (owns, covers)
+
+
+def test_a_named_set_is_not_the_whole_lab() -> None:
+    tenant = Lab.from_params({"guid": "abc", "lab_alias": "virtkey-abc-t"})
+    assert tenant.covers(key("virtkey-abc-t-user1", Record(lab="virtkey-abc-t", guid="abc")))
+    assert not tenant.covers(key("virtkey-abc-user1", NOTED))
+
+
+def test_a_set_without_a_lab_owns_nothing_by_chance() -> None:
+    lab = Lab.from_params({"guid": None, "keys": [{"alias": "a"}]})
+    assert not lab.scope([]).is_member(key(""))
+
+
+# ------------------------------------------------------------------------------------------------------- what is found
+ALIAS = st.from_regex(r"[a-d][a-d-]{0,8}", fullmatch=True)
+
+
+@given(st.sets(ALIAS, min_size=1, max_size=60))
+def test_searches_find_every_alias(aliases: set[str]) -> None:
+    found = searches(aliases)
+    assert all(any(search in alias for search in found) for alias in aliases)
+    assert len(found) <= max(50, 1)
+
+
+def test_a_class_is_one_search() -> None:
+    assert searches({f"virtkey-abc-user{number}" for number in range(1, 201)}) == ["virtkey-abc-user"]
+    assert searches({"virtkey-abc"}) == ["virtkey-abc"]
+    assert searches({"ab", "cd"}) == ["ab", "cd"]
+    assert searches(set()) == []
+    assert searches({f"{number}" for number in range(100, 160)}) == ["1"], "many that have little in common are one search too"
+
+
+def test_to_delete(served: ServedModel) -> None:
+    make(served, "virtkey-abc-user1", NOTED)
+    make(served, "virtkey-abc-user1.retired-0123", Record(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc-user1"))
+    make(served, "virtkey-abc-user2", guid="abc")
+    make(served, "virtkey-abc-user3", Record(lab="virtkey-abc-user3", guid="abc-user3"))
+    make(served, "virtkey-abc-user4", guid="abc-user4")
+    make(served, "virtkey-abcd", Record(lab="virtkey-abcd", guid="abcd"))
+    gateway = gateway_of(served)
+
+    def found(keys: list[dict[str, Any]] | None) -> set[str]:
+        return {row.alias for row in LAB.to_delete(gateway, keys)}
+
+    assert found(None) == {"virtkey-abc-user1", "virtkey-abc-user1.retired-0123", "virtkey-abc-user2"}
+    assert found([{"user": "user1"}]) == {"virtkey-abc-user1", "virtkey-abc-user1.retired-0123"}
+    assert found([{"user": "user2"}, {"user": "user9"}]) == {"virtkey-abc-user2"}
+    assert found([{"user": "user3"}, {"user": "user4"}]) == set(), "they are another lab's"
+    assert found([{"alias": "virtkey-abcd"}]) == set()
+    assert found([]) == set()
+    with pytest.raises(ValueError, match="^user is"):
+        found([{"user": "a/b"}])
+
+
+def test_members(served: ServedModel) -> None:
+    gateway = gateway_of(served)
+    with pytest.raises(NoSuchLab, match="no key of the lab virtkey-abc; check the guid"):
+        LAB.members(gateway)
+    make(served, "virtkey-abc-user1.retired-0123", Record(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc-user1"))
+    make(served, "virtkey-abc-user1", Record(lab="virtkey-abc", guid="abc", generation=1))
+    make(served, "virtkey-abc-user2.retired-0123", Record(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc-user2"))
+    assert [row.alias for row in LAB.members(gateway)] == ["virtkey-abc-user1", "virtkey-abc-user2.retired-0123"]
+    assert [row.alias for row in LAB.in_service(gateway)] == ["virtkey-abc-user1"]
+
+
+def test_nobody_but_an_admin_learns_that_there_is_no_lab(served: ServedModel) -> None:
+    served.model.users = {"sk-an-internal-user-01": "u"}
+    gateway = Gateway(Client(Connection(url=served.url, api_key="sk-an-internal-user-01", retries=0)))
+    with pytest.raises(errors.NotAdmin):
+        LAB.members(gateway)
+
+
+# -------------------------------------------------------------------------------------------------------- what is wanted
+def test_wanted_lays_each_key_over_what_holds_for_all() -> None:
+    params = {
+        "models": ["granite"],
+        "max_budget": 5.0,
+        "metadata": {"owner": "a", "room": "1"},
+        "package": "p",
+        "blocked": None,
+        "keys": [{"user": "user1"}, {"user": "user2", "models": ["mistral"], "metadata": {"room": "2"}, "max_budget": None}, {"alias": "other"}],
+    }
+    one, two, three = LAB.wanted(params, lambda: START)
+    assert (one.alias, two.alias, three.alias) == ("virtkey-abc-user1", "virtkey-abc-user2", "other")
+    assert one.fields == {"models": ["granite"], "max_budget": 5.0}
+    assert two.fields == {"models": ["mistral"], "max_budget": 5.0}
+    assert two.metadata == {"owner": "a", "room": "2"}
+    assert three.record == Record(lab="virtkey-abc", guid="abc", package="p")
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ([], "^keys is empty"),
+        ([{"user": "user1"}, {"user": "user1"}], "^keys holds virtkey-abc-user1 twice"),
+        ([{"user": "user1"}, {"alias": "virtkey-abc-user1"}], "twice"),
+        ([{"user": "a b"}], "^user is"),
+        ([{"alias": "../x"}], "^alias is"),
+        ([{"user": "user1", "guid": "a/b"}], "^guid is"),
+    ],
+)
+def test_keys_that_make_no_sense(keys: list[dict[str, Any]], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        LAB.wanted({"keys": keys}, lambda: START)
+
+
+def test_a_key_without_a_name() -> None:
+    lab = Lab.from_params({"guid": None, "keys": [{}]})
+    with pytest.raises(ValueError, match="neither an alias nor a lab"):
+        lab.wanted({"keys": [{"user": "user1"}]}, lambda: START)
+
+
+def test_change_keeps_the_notes_of_a_row() -> None:
+    change = LAB.change({"max_budget": 3.0, "blocked": True, "duration": "never"}, lambda: START)
+    record = Record(lab="virtkey-abc", guid="abc", user="user1", package="p", generation=2, rotation="a", retired_from="virtkey-abc-user1")
+    want = change(key("virtkey-abc-user1.retired-0123", record))
+    assert want.alias == "virtkey-abc-user1" and want.endless
+    assert want.fields == {"max_budget": 3.0, "blocked": True}
+    assert want.record == Record(lab="virtkey-abc", guid="abc", user="user1", package="p", generation=2, rotation="a")
+    assert change(key("virtkey-abc-user9")).record == Record(lab="virtkey-abc", guid="abc", user="user9")
