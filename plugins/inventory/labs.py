@@ -85,7 +85,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils.fleet.labs import LabSummary, summaries
-from ..module_utils.keys.api import Gateway
+from ..module_utils.keys.api import KeyApi
 from ..module_utils.litellm import errors
 from ..module_utils.litellm.client import REQUESTS_ERROR, Client, Connection
 from ..module_utils.litellm.options import GATEWAY_SPEC, connection_of
@@ -140,10 +140,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _read(self, connection: Connection) -> list[LabSummary]:
         client = Client(connection)
-        gateway = Gateway(client)
+        api = KeyApi(client)
         try:
-            gateway.check_admin()  # a user's own key would show that user's labs, as if there were no others
-            return summaries(gateway.keys(), self.get_option("user_base"))
+            api.check_admin()  # a user's own key would show that user's labs, as if there were no others
+            return summaries(api.keys(), self.get_option("user_base"))
         except errors.GatewayError as error:
             raise AnsibleParserError(f"labs: {error}") from None
         finally:

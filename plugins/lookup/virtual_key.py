@@ -84,7 +84,8 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ..module_utils.common import names
-from ..module_utils.keys import derive, limits
+from ..module_utils.keys import derive
+from ..module_utils.litellm.options import secret_of
 from ..plugin_utils import options
 
 
@@ -110,4 +111,4 @@ class LookupModule(LookupBase):
         given = {"secret": self.get_option("secret") or "", "api_key": self.get_option("api_key") or ""}
         if not any(given.values()):
             raise ValueError("no secret is known; give secret, or set LITELLM_DERIVATION_SECRET or LITELLM_MASTER_KEY.")
-        return limits.secret_of(given)
+        return secret_of(given)

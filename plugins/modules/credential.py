@@ -118,32 +118,32 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.catalogue import options, plan
-from ..module_utils.litellm.options import GATEWAY_SPEC, run
+from ..module_utils.catalogue.options import CREDENTIAL_SPEC, SET_SPEC, apply, delete, unwanted_credential, wanted_credential
+from ..module_utils.catalogue.plan import CatalogueScope
+from ..module_utils.litellm.options import GATEWAY_SPEC, run_module
 
 
-def manage(module: AnsibleModule) -> dict[str, Any]:
+def manage_credential(module: AnsibleModule) -> dict[str, Any]:
+    """Bring the credential to its state, and return it."""
     params = module.params
-    scope = plan.Scope(params["set_name"])
+    scope = CatalogueScope(params["set_name"])
     if params["state"] == "absent":
-        unwanted = [options.unwanted_credential(params)]
-        return options.apply(module, [], lambda _prints: lambda live: plan.plan_deletion(unwanted, live, scope))
-    wanted = options.wanted_credential(params, scope.set_name)
-    return options.apply(module, [wanted], lambda prints: lambda live: plan.make_plan([wanted], live, prints, scope))
+        return delete(module, [unwanted_credential(params)], scope)
+    return apply(module, [wanted_credential(params, scope.set_name)], scope)
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **GATEWAY_SPEC,
-            **options.SET_SPEC,
-            **options.CREDENTIAL_SPEC,
+            **SET_SPEC,
+            **CREDENTIAL_SPEC,
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         supports_check_mode=True,
     )
-    run(module, lambda: manage(module))
+    run_module(module, lambda: manage_credential(module))
 
 
 if __name__ == "__main__":

@@ -77,15 +77,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.catalogue.api import Catalogue
-from ..module_utils.catalogue.reconcile import describe
-from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, run
+from ..module_utils.catalogue.api import CatalogueApi
+from ..module_utils.catalogue.results import describe_entry
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module
 
 
-def look_up(module: AnsibleModule) -> dict[str, Any]:
+def look_up_credentials(module: AnsibleModule) -> dict[str, Any]:
+    """Return the credentials that match all conditions."""
     params = module.params
-    client = open_gateway(module).client
-    rows = [describe(row) for row in Catalogue(client).credentials()]
+    client = open_client(module)
+    rows = [describe_entry(row) for row in CatalogueApi(client).credentials()]
     conditions = ("name", "provider", "set_name")
     found = [row for row in rows if all(params[name] in (None, row[name]) for name in conditions)]
     return {"changed": False, "credentials": sorted(found, key=lambda row: row["name"]), "calls": client.calls}
@@ -96,7 +97,7 @@ def main() -> None:
         argument_spec={**GATEWAY_SPEC, "name": {"type": "str"}, "provider": {"type": "str"}, "set_name": {"type": "str"}},
         supports_check_mode=True,
     )
-    run(module, lambda: look_up(module))
+    run_module(module, lambda: look_up_credentials(module))
 
 
 if __name__ == "__main__":

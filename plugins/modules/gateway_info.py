@@ -61,18 +61,21 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, run
+from ..module_utils.keys.api import KeyApi
+from ..module_utils.litellm.models import served_models
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module
 
 
-def look(module: AnsibleModule) -> dict[str, Any]:
-    gateway = open_gateway(module)
-    gateway.check_admin()
-    return {"changed": False, "models": gateway.models(), "calls": gateway.client.calls}
+def list_models(module: AnsibleModule) -> dict[str, Any]:
+    """Return the names that a key can be given as its models."""
+    client = open_client(module)
+    KeyApi(client).check_admin()
+    return {"changed": False, "models": served_models(client), "calls": client.calls}
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=GATEWAY_SPEC, supports_check_mode=True)
-    run(module, lambda: look(module))
+    run_module(module, lambda: list_models(module))
 
 
 if __name__ == "__main__":

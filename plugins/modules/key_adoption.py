@@ -111,27 +111,29 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.keys import limits
+from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.key import LiveKey, WantedKey
 from ..module_utils.keys.lab import Lab
+from ..module_utils.keys.limits import LIMITS_SPEC
+from ..module_utils.keys.options import result_for, take_known_values
 from ..module_utils.keys.plan import derivable
 from ..module_utils.keys.reconcile import Reconciler
-from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, result_for, run, take_known_values
+from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_client, run_module, secret_of
 
 
-def adopt(module: AnsibleModule) -> dict[str, Any]:
+def adopt_keys(module: AnsibleModule) -> dict[str, Any]:
+    """Take over the keys of the lab whose values cannot be derived."""
     params = module.params
     given = take_known_values(module)
-    gateway = open_gateway(module)
-    reconciler = Reconciler(gateway, limits.secret_of(params), check_mode=module.check_mode)
+    api = KeyApi(open_client(module))
+    reconciler = Reconciler(api, secret_of(params), check_mode=module.check_mode)
     lab = Lab.from_params(params)
-    nothing = lab.change(dict.fromkeys(limits.LIMITS_SPEC), gateway.now)
+    unchanged = lab.change(dict.fromkeys(LIMITS_SPEC), api.now)
 
-    def taken_over(row: LiveKey) -> WantedKey:
-        want = nothing(row)
-        return want if derivable(row, reconciler.value_of) else replace(want, record=replace(want.record, adopted=row.token))
+    def adopted(row: LiveKey) -> WantedKey:
+        return replace(unchanged(row), adopt=not derivable(row, reconciler.value_of))
 
-    outcome = reconciler.change(lab.in_service(gateway), taken_over, lambda: lab.in_service(gateway))
+    outcome = reconciler.change(lab.in_service(api), adopted, lambda: lab.in_service(api))
     return result_for(module, reconciler, outcome, given)
 
 
@@ -142,12 +144,12 @@ def main() -> None:
             "guid": {"type": "str", "required": True},
             "lab_alias": {"type": "str"},
             "user_base": {"type": "str", "default": "user"},
-            "secret": limits.VALUE_SPEC["secret"],
+            **SECRET_SPEC,
             "known_values": {"type": "raw", "no_log": True},
         },
         supports_check_mode=True,
     )
-    run(module, lambda: adopt(module))
+    run_module(module, lambda: adopt_keys(module))
 
 
 if __name__ == "__main__":

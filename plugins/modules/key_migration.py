@@ -209,10 +209,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
-from ..module_utils.keys import limits
+from ..module_utils.keys.api import KeyApi
+from ..module_utils.keys.options import take_known_values
 from ..module_utils.keys.reconcile import Reconciler
-from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, run, take_known_values
-from ..module_utils.migration.reconcile import Failed, Migration, Report, Scope, result_of
+from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_client, run_module, secret_of
+from ..module_utils.migration.reconcile import Migration, MigrationScope
+from ..module_utils.migration.results import MigrationIncomplete, MigrationOutcome
 
 TARGET_SPEC: dict[str, dict[str, Any]] = {
     **{name: GATEWAY_SPEC[name] for name in ("validate_certs", "ca_path", "client_cert", "client_key")},
@@ -222,17 +224,18 @@ TARGET_SPEC: dict[str, dict[str, Any]] = {
 
 
 def migrate(module: AnsibleModule) -> dict[str, Any]:
+    """Move the keys, or delete at the source what was moved, and return what was done."""
     params = module.params
     given = take_known_values(module)
-    source = open_gateway(module)
-    target = open_gateway(module, {**params, **params["target"]})
+    source = KeyApi(open_client(module))
+    target = KeyApi(open_client(module, {**params, **params["target"]}))
     if source.client.connection.base == target.client.connection.base:
         raise ValueError("target.url is the address of the source; give another gateway.")
     migration = Migration(
         source,
         target,
-        Reconciler(source, limits.secret_of(params), check_mode=module.check_mode),
-        Scope(params["guid"] or "", params["package"] or ""),
+        Reconciler(source, secret_of(params), check_mode=module.check_mode),
+        MigrationScope(params["guid"] or "", params["package"] or ""),
         given=given,
         renew=params["on_unrecoverable"] == "renew",
         check_models=params["check_models"],
@@ -243,13 +246,13 @@ def migrate(module: AnsibleModule) -> dict[str, Any]:
             " wherever the target's keys are managed."
         )
 
-    def result(report: Report) -> dict[str, Any]:
-        return {**result_of(report, reveal=module.no_log, with_diff=module._diff), "calls": source.client.calls + target.client.calls}
+    def result_of(outcome: MigrationOutcome) -> dict[str, Any]:
+        return {**outcome.to_result(reveal=module.no_log, with_diff=module._diff), "calls": source.client.calls + target.client.calls}
 
     try:
-        return result(migration.retire() if params["retire_source"] else migration.copy())
-    except Failed as failure:
-        module.fail_json(msg=str(failure), code=failure.code, **result(failure.report))
+        return result_of(migration.retire() if params["retire_source"] else migration.copy())
+    except MigrationIncomplete as error:
+        module.fail_json(msg=str(error), code=error.code, **result_of(error.outcome))
     raise AssertionError("fail_json does not return")
 
 
@@ -262,7 +265,7 @@ def main() -> None:
             "package": {"type": "str"},
             "all_keys": {"type": "bool", "default": False},
             "retire_source": {"type": "bool", "default": False},
-            "secret": limits.VALUE_SPEC["secret"],
+            **SECRET_SPEC,
             "known_values": {"type": "raw", "no_log": True},
             "on_unrecoverable": {"type": "str", "choices": ["leave", "renew"], "default": "leave"},
             "check_models": {"type": "bool", "default": True},
@@ -271,9 +274,9 @@ def main() -> None:
     )
     scopes = [name for name in ("guid", "package", "all_keys") if module.params[name]]
     if len(scopes) != 1:
-        told = " and ".join(scopes) if scopes else "none of guid, package and all_keys"
-        module.fail_json(msg=f"{told} given; say which keys to move with exactly one of guid, package and all_keys.", code="bad_input")
-    run(module, lambda: migrate(module))
+        given = " and ".join(scopes) if scopes else "none of guid, package and all_keys"
+        module.fail_json(msg=f"{given} given; say which keys to move with exactly one of guid, package and all_keys.", code="bad_input")
+    run_module(module, lambda: migrate(module))
 
 
 if __name__ == "__main__":

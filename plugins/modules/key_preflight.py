@@ -165,102 +165,27 @@ status:
   type: int
 """
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback
+from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.catalogue.api import Catalogue
-from ..module_utils.common import durations
-from ..module_utils.fleet import preflight
-from ..module_utils.fleet.preflight import Model, Needs, Reason, Trial
-from ..module_utils.keys import derive, limits
-from ..module_utils.keys.api import Gateway
-from ..module_utils.keys.key import LiveKey
+from ..module_utils.fleet.options import needs_of
+from ..module_utils.fleet.preflight import no_go
+from ..module_utils.fleet.trials import judge_lab
+from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.lab import Lab
-from ..module_utils.keys.plan import derivable
-from ..module_utils.litellm import errors
-from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, run
-
-
-def needs_of(params: Mapping[str, Any]) -> Needs:
-    """Raises ValueError."""
-    capacity = params["capacity"] or {}
-    for name, rates in capacity.items():
-        if not isinstance(rates, Mapping) or set(rates) - set(preflight.RATES) or not all(str(rate).isdecimal() for rate in rates.values()):
-            raise ValueError(f"capacity of {name} is not a mapping with rpm and tpm; give whole numbers a minute.")
-    for name in ("num_keys", "min_budget", "rpm_per_key", "tpm_per_key"):
-        if params[name] is not None and params[name] < 0:
-            raise ValueError(f"{name} is {params[name]}; give a number from 0.")
-    return Needs(
-        ends=durations.parse_time(params["class_ends"], "class_ends") if params["class_ends"] else None,
-        keys=params["num_keys"],
-        budget=params["min_budget"],
-        capacity={name: {rate: int(value) for rate, value in rates.items()} for name, rates in capacity.items()},
-        per_key={rate: params[f"{rate}_per_key"] for rate in preflight.RATES},
-    )
-
-
-def tried(gateway: Gateway, secret: str, rows: Sequence[LiveKey], of_key: Mapping[str, Sequence[str]], served: Mapping[str, Model]) -> list[Trial]:
-    """One small call for each key and model: several keys at a time, each key's own calls one after the other. Raises GatewayError."""
-
-    def try_key(row: LiveKey) -> list[Trial]:
-        value = derive.value(secret, row.alias, row.generation)
-        return [Trial(row.alias, name, _call(gateway, value, name, served)) for name in of_key[row.alias]]
-
-    trials: list[Trial] = []
-    for result in gateway.each(try_key, rows):
-        if isinstance(result, errors.GatewayError):
-            raise result
-        trials += result
-    return trials
-
-
-def _call(gateway: Gateway, value: str, name: str, served: Mapping[str, Model]) -> Any:
-    model = preflight.known(name, served)
-    call = preflight.CALLS.get(model.mode if model else "")
-    return gateway.client.post_as(value, call[0], {"model": name, **call[1]}) if call else None
+from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_client, run_module, secret_of
 
 
 def judge(module: AnsibleModule) -> dict[str, Any]:
+    """Return whether the class can begin; fails the module if it cannot."""
     params = module.params
-    needs, secret, lab = needs_of(params), limits.secret_of(params), Lab.from_params(params)
-    gateway = open_gateway(module)
-    rows = lab.in_service(gateway)
-    served = preflight.models_of(Catalogue(gateway.client).models())
-    of_key = {row.alias: preflight.models_for(row, served, params["models"] or []) for row in rows}
-    reasons = preflight.reasons_of_keys(rows, needs, gateway.client.now())
-    for row in rows:
-        if not of_key[row.alias]:
-            reasons.append(Reason("no_models", f"the key {row.alias} may call no model by name; name in models what to try.", row.alias))
-    for name in sorted({name for models in of_key.values() for name in models}):
-        if preflight.known(name, served) is None:
-            reasons.append(Reason("unknown_model", f"the gateway serves no model named {name}; add it, or change the models of the keys.", model=name))
-
-    def value_of(alias: str, generation: int) -> str:
-        return derive.value(secret, alias, generation)
-
-    able = [row for row in rows if derivable(row, value_of)]
-    for row in rows:
-        if row not in able:
-            told = f"the key {row.alias} cannot be tried, for its value was made with another secret or by another tool; give the secret it was made with."
-            reasons.append(Reason("unrecoverable", told, row.alias))
-    ready = {reason.alias for reason in reasons if reason.code in ("blocked", "expired")}
-    trials = [] if module.check_mode else tried(gateway, secret, [row for row in able if row.alias not in ready], of_key, served)
-    found = preflight.loads(rows, of_key, served, needs)
-    reasons += [*preflight.reasons_of_trials(trials), *preflight.reasons_of_loads(found)]
-    result = {
-        "changed": False,
-        "go": not reasons,
-        "reasons": preflight.plain(reasons),
-        "doubts": [*(["no model was called, because this is check mode."] if module.check_mode else []), *preflight.doubts(found, trials)],
-        "keys": len(rows),
-        "models": preflight.times(trials),
-        "loads": preflight.plain(found),
-        "calls": gateway.client.calls,
-    }
-    if reasons:
-        module.fail_json(msg=preflight.no_go(reasons), code="no_go", **result)
+    needs, secret, lab = needs_of(params), secret_of(params), Lab.from_params(params)
+    client = open_client(module)
+    readiness = judge_lab(KeyApi(client), lab, secret, needs, params["models"] or [], check_mode=module.check_mode)
+    result = {**readiness.to_result(), "calls": client.calls}
+    if readiness.reasons:
+        module.fail_json(msg=no_go(readiness.reasons), code="no_go", **result)
     return result
 
 
@@ -271,7 +196,7 @@ def main() -> None:
             "guid": {"type": "str"},
             "lab_alias": {"type": "str"},
             "user_base": {"type": "str", "default": "user"},
-            "secret": {"type": "str", "no_log": True, "fallback": (env_fallback, ["LITELLM_DERIVATION_SECRET"])},
+            **SECRET_SPEC,
             "models": {"type": "list", "elements": "str"},
             "num_keys": {"type": "int", "default": 1, "no_log": False},
             "class_ends": {"type": "str"},
@@ -283,7 +208,7 @@ def main() -> None:
         required_one_of=[("guid", "lab_alias")],
         supports_check_mode=True,
     )
-    run(module, lambda: judge(module))
+    run_module(module, lambda: judge(module))
 
 
 if __name__ == "__main__":

@@ -256,163 +256,37 @@ status:
   type: int
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback
+from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.common import durations, names
-from ..module_utils.common.address import without_secrets
-from ..module_utils.fleet.labs import by_lab
-from ..module_utils.fleet.live_labs import Source
-from ..module_utils.fleet.verdicts import Living, Reaping, Rules, Stage, Verdict
-from ..module_utils.keys import limits
-from ..module_utils.keys.api import PAGE_SIZE, Gateway
-from ..module_utils.keys.key import LiveKey
-from ..module_utils.keys.lab import searches
-from ..module_utils.keys.orphan import ORPHAN
-from ..module_utils.keys.plan import Plan
-from ..module_utils.keys.reconcile import Outcome, Reconciler, diff_of
-from ..module_utils.litellm import errors
-from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, run
-
-NOTHING = Outcome(Plan(keys=[]))
+from ..module_utils.fleet.options import LIVE_SPEC, rules_of, take_source
+from ..module_utils.fleet.reaping import ReapingIncomplete, ReapingOutcome, reap
+from ..module_utils.fleet.verdicts import Stage
+from ..module_utils.keys.api import KeyApi
+from ..module_utils.keys.reconcile import Reconciler
+from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_client, run_module, secret_of
 
 
-@dataclass
-class Done:
-    """What was done, or in check mode would be."""
-
-    change: Outcome = field(default_factory=lambda: NOTHING)
-    deletion: Outcome = field(default_factory=lambda: NOTHING)
-
-
-LIVE_SPEC: dict[str, dict[str, Any]] = {
-    "live_labs": {"type": "list", "elements": "str"},
-    "live_file": {"type": "path"},
-    "live_command": {"type": "list", "elements": "str"},
-    "live_url": {"type": "str"},
-    "live_headers": {"type": "dict", "no_log": True},
-    "live_ca_path": {"type": "path"},
-    "live_items": {"type": "str", "default": ""},
-    "live_field": {"type": "str", "default": "guid"},
-    "live_minimum": {"type": "int", "default": 1},
-    "live_memory": {"type": "path"},
-    "live_max_shrink": {"type": "float", "default": 20},
-}
-
-
-def take_source(params: dict[str, Any]) -> Source:
-    """Where the arguments say that the list is. What may be secret in its address is left in none of them. Raises ValueError."""
-    given = {name.removeprefix("live_"): params[name] for name in LIVE_SPEC}
-    if params["live_url"]:
-        params["live_url"] = without_secrets(params["live_url"])
-    return Source(**{**given, "headers": given["headers"] or {}}, timeout=params["timeout"])
-
-
-def rules_of(params: Mapping[str, Any]) -> Rules:
-    """Raises ValueError."""
-    return Rules(
-        grace=durations.seconds(params["grace"], "grace", least=0),
-        min_age=durations.seconds(params["min_age"], "min_age", least=0),
-        max_share=params["max_share"],
-        unmanaged=params["unmanaged"],
-        user_base=params["user_base"],
-    )
-
-
-def reap(module: AnsibleModule) -> dict[str, Any]:
+def reap_labs(module: AnsibleModule) -> dict[str, Any]:
+    """Reap as the arguments say, and return what was done."""
     params = module.params
     source, rules, stage = take_source(params), rules_of(params), Stage(params["stage"])
-    secret = limits.secret_of(params)
-    gateway = open_gateway(module)
-    guids = source.load()
-    gateway.check_admin()
-    rows = gateway.keys_like(names.ALIAS_PREFIX, thorough=True)
-    reaping = Reaping.of(rows, Living.of(guids), rules, gateway.client.now())
-    if stage is Stage.REPORT:
-        try:
-            reaping.check()
-        except errors.GatewayError as error:
-            module.warn(str(error))
-        return result_of(module, reaping, Done(), len(guids), gateway)
-    reaping.check()
-    if not module.check_mode:
-        source.remember(guids)
-    reconciler, done = Reconciler(gateway, secret, check_mode=module.check_mode), Done()
+    secret = secret_of(params)
+    client = open_client(module)
+
+    def result_of(outcome: ReapingOutcome) -> dict[str, Any]:
+        return {**outcome.to_result(with_diff=module._diff), "calls": client.calls}
+
+    reconciler = Reconciler(KeyApi(client), secret, check_mode=module.check_mode)
     try:
-        work(reconciler, reaping, stage, params["prove_revocation"], done)
-    except errors.GatewayError as error:
-        if not (done.change.changed or done.deletion.changed):
-            raise
-        module.fail_json(msg=str(error), code=error.code, status=error.status, **result_of(module, reaping, done, len(guids), gateway))
-    return result_of(module, reaping, done, len(guids), gateway)
-
-
-def work(reconciler: Reconciler, reaping: Reaping, stage: Stage, prove: bool, done: Done) -> None:
-    """Do what the reaping says, and note in `done` what was done. Raises GatewayError."""
-    try:
-        done.change = changed(reconciler, reaping)
-    except errors.Incomplete as error:
-        done.change = error.outcome
-        raise
-    try:
-        done.deletion = deleted(reconciler, reaping, stage, prove)
-    except errors.Incomplete as error:
-        done.deletion = error.outcome
-        raise
-
-
-def changed(reconciler: Reconciler, reaping: Reaping) -> Outcome:
-    """Block and unblock what the reaping says."""
-    rows = reaping.rows(Verdict.BLOCK, Verdict.UNBLOCK)
-    return reconciler.change(rows, reaping.change, lambda: as_they_are(reconciler.gateway, rows, reaping))
-
-
-def deleted(reconciler: Reconciler, reaping: Reaping, stage: Stage, prove: bool) -> Outcome:
-    """Delete what the reaping says and is still so: another one may have unblocked it meanwhile, because its lab came back."""
-    rows = reaping.rows(Verdict.DELETE)
-    if stage is not Stage.DELETE or not rows:
-        return NOTHING
-    return reconciler.delete(lambda: reaping.still(as_they_are(reconciler.gateway, rows, reaping)), prove=prove)
-
-
-def as_they_are(gateway: Gateway, rows: Iterable[LiveKey], reaping: Reaping) -> list[LiveKey]:
-    """The keys of the labs of `rows`, read again: lab by lab, or all at once when that takes fewer calls. Raises GatewayError."""
-    parts = [part for keys in by_lab(rows, reaping.rules.user_base).values() for part in searches({row.alias for row in keys})]
-    if len(parts) * PAGE_SIZE > reaping.fleet:
-        return gateway.keys_like(names.ALIAS_PREFIX, thorough=True)
-    found: dict[str, LiveKey] = {}
-    for result in gateway.each(lambda part: gateway.keys_like(part, thorough=True), parts):
-        if isinstance(result, errors.GatewayError):
-            raise result
-        found |= {row.token: row for row in result}
-    return list(found.values())
-
-
-def result_of(module: AnsibleModule, reaping: Reaping, done: Done, live: int, gateway: Gateway) -> dict[str, Any]:
-    """What the module returns. `live`: how many labs live."""
-    change, deletion = done.change, done.deletion
-    written = [key for key in change.done if key.calls]
-    blocked = sum(bool(key.after["metadata"].get(ORPHAN)) for key in written)
-    result = {
-        "changed": change.changed or deletion.changed,
-        "labs": reaping.report(),
-        "counts": reaping.counts(),
-        "fleet": reaping.fleet,
-        "share": round(reaping.share, 2),
-        "blocked": blocked,
-        "unblocked": len(written) - blocked,
-        "deleted": len(deletion.done),
-        "live": live,
-        "calls": gateway.client.calls,
-    }
-    if deletion.revocation is not None:
-        result["revocation"] = deletion.revocation
-    if module._diff:
-        result["diff"] = diff_of([*change.done, *deletion.done])
-    return result
+        outcome = reap(reconciler, source, rules, stage, prove=params["prove_revocation"])
+    except ReapingIncomplete as error:
+        module.fail_json(msg=str(error), code=error.code, status=error.status, **result_of(error.outcome))
+        raise AssertionError("fail_json does not return") from None
+    for warning in outcome.warnings:
+        module.warn(warning)
+    return result_of(outcome)
 
 
 def main() -> None:
@@ -426,14 +300,14 @@ def main() -> None:
             "max_share": {"type": "float", "default": 20},
             "unmanaged": {"type": "bool", "default": False},
             "user_base": {"type": "str", "default": "user"},
-            "secret": {"type": "str", "no_log": True, "fallback": (env_fallback, ["LITELLM_DERIVATION_SECRET"])},
+            **SECRET_SPEC,
             "prove_revocation": {"type": "bool", "default": True},
         },
         mutually_exclusive=[("live_labs", "live_file", "live_command", "live_url")],
         required_one_of=[("live_labs", "live_file", "live_command", "live_url")],
         supports_check_mode=True,
     )
-    run(module, lambda: reap(module))
+    run_module(module, lambda: reap_labs(module))
 
 
 if __name__ == "__main__":

@@ -116,15 +116,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.catalogue.api import Catalogue
-from ..module_utils.catalogue.reconcile import describe
-from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, run
+from ..module_utils.catalogue.api import CatalogueApi
+from ..module_utils.catalogue.results import describe_entry
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module
 
 
-def look_up(module: AnsibleModule) -> dict[str, Any]:
+def look_up_models(module: AnsibleModule) -> dict[str, Any]:
+    """Return the models that match all conditions."""
     params = module.params
-    client = open_gateway(module).client
-    rows = [describe(row) for row in Catalogue(client).models()]
+    client = open_client(module)
+    rows = [describe_entry(row) for row in CatalogueApi(client).models()]
     found = [
         row
         for row in rows
@@ -144,7 +145,7 @@ def look_up(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     conditions = ("name", "provider", "credential", "access_group", "set_name")
     module = AnsibleModule(argument_spec={**GATEWAY_SPEC, **{name: {"type": "str"} for name in conditions}}, supports_check_mode=True)
-    run(module, lambda: look_up(module))
+    run_module(module, lambda: look_up_models(module))
 
 
 if __name__ == "__main__":

@@ -185,35 +185,36 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.catalogue import options, plan
-from ..module_utils.catalogue.entry import Kind, Wanted
-from ..module_utils.litellm.options import GATEWAY_SPEC, run
+from ..module_utils.catalogue import options
+from ..module_utils.catalogue.entry import Kind, WantedEntry
+from ..module_utils.catalogue.plan import CatalogueScope, UnwantedEntry
+from ..module_utils.litellm.options import GATEWAY_SPEC, run_module
 
 
-def wanted_of(params: dict[str, Any]) -> list[Wanted]:
+def wanted_of(params: dict[str, Any]) -> list[WantedEntry]:
+    """Return the credentials and models that the arguments describe. Raises ValueError."""
     models = [options.wanted_model(model, params["set_name"]) for model in params["models"] or []]
     return [options.wanted_credential(credential, params["set_name"]) for credential in params["credentials"] or []] + models
 
 
-def unwanted_of(params: dict[str, Any]) -> list[plan.Unwanted] | None:
-    """None for everything of the set."""
+def unwanted_of(params: dict[str, Any]) -> list[UnwantedEntry] | None:
+    """Return the models and credentials to delete; None for everything of the set. Raises ValueError."""
     if params["models"] is None and params["credentials"] is None:
         return None
     models = [options.unwanted_model(model) for model in params["models"] or []]
     return models + [options.unwanted_credential(credential) for credential in params["credentials"] or []]
 
 
-def manage(module: AnsibleModule) -> dict[str, Any]:
+def manage_set(module: AnsibleModule) -> dict[str, Any]:
+    """Bring the set to its state, and return its models and credentials."""
     params = module.params
     given = frozenset(kind for kind in Kind if params[f"{kind}s"] is not None)
     if params["state"] == "absent":
-        scope, unwanted = plan.Scope(params["set_name"]), unwanted_of(params)
-        return options.apply(module, [], lambda _prints: lambda live: plan.plan_deletion(unwanted, live, scope))
+        return options.delete(module, unwanted_of(params), CatalogueScope(params["set_name"]))
     if not given:
         raise ValueError("neither models nor credentials is given; give one of them.")
-    wanted = wanted_of(params)
-    scope = plan.Scope(params["set_name"], exact=given if params["state"] == "exact" else frozenset())
-    return options.apply(module, wanted, lambda prints: lambda live: plan.make_plan(wanted, live, prints, scope))
+    scope = CatalogueScope(params["set_name"], exact=given if params["state"] == "exact" else frozenset())
+    return options.apply(module, wanted_of(params), scope)
 
 
 def main() -> None:
@@ -228,7 +229,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    run(module, lambda: manage(module))
+    run_module(module, lambda: manage_set(module))
 
 
 if __name__ == "__main__":

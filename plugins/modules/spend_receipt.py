@@ -120,17 +120,18 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common import private_file
+from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.lab import Lab
-from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, run
-from ..module_utils.usage import receipt as receipts
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module
+from ..module_utils.usage.receipt import read_spent, receipt_of
 
 
-def leave(module: AnsibleModule) -> dict[str, Any]:
+def leave_receipt(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     lab = Lab.from_params(params)
-    gateway = open_gateway(module)
-    spent = receipts.read(gateway, lab)
-    receipt = receipts.receipt(lab, spent, gateway.client.now())
+    api = KeyApi(open_client(module))
+    spent = read_spent(api, lab)
+    receipt = receipt_of(lab, spent, api.client.now())
     file = Path(params["dest"]) if params["dest"] else None
     # What is left when all keys are gone may be less than what the receipt of the first try says.
     writes = file is not None and bool(spent.living or (spent.deleted and not file.exists()))
@@ -139,8 +140,8 @@ def leave(module: AnsibleModule) -> dict[str, Any]:
             private_file.replace(file, json.dumps(receipt, indent=2).encode() + b"\n", private_file.Owner())
         except OSError as error:
             message = f"{file} cannot be written ({error.strerror}); name a file in a directory that exists and is yours."
-            module.fail_json(msg=message, code="not_written", receipt=receipt, dest="", changed=False, calls=gateway.client.calls)
-    return {"changed": writes, "receipt": receipt, "dest": str(file) if writes else "", "calls": gateway.client.calls}
+            module.fail_json(msg=message, code="not_written", receipt=receipt, dest="", changed=False, calls=api.client.calls)
+    return {"changed": writes, "receipt": receipt, "dest": str(file) if writes else "", "calls": api.client.calls}
 
 
 def main() -> None:
@@ -154,7 +155,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    run(module, lambda: leave(module))
+    run_module(module, lambda: leave_receipt(module))
 
 
 if __name__ == "__main__":

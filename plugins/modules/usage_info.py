@@ -196,92 +196,36 @@ calls:
   type: int
 """
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.keys.api import Gateway
-from ..module_utils.keys.key import LiveKey
+from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.lab import Lab
 from ..module_utils.litellm import errors
-from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, refuse_empty, run
-from ..module_utils.usage import tables
-from ..module_utils.usage.api import read_book, read_notes, rows_of_lab
-from ..module_utils.usage.tables import KeyNotes
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, refuse_empty, run_module
+from ..module_utils.usage.report import report_usage
+from ..module_utils.usage.tables import parse_tables
 
 
-def condition_of(params: Mapping[str, Any], tokens: set[str] | None) -> Callable[[KeyNotes], bool]:
-    """All conditions that concern a key."""
-    owner = (params["owner"] or "").lower()
-
-    def matches(key: KeyNotes) -> bool:
-        return (
-            (tokens is None or key.token in tokens)
-            and (not params["alias"] or key.alias == params["alias"])
-            and (not owner or key.owner.lower() == owner)
-            and (not params["team_id"] or key.team == params["team_id"])
-            and (not params["package"] or key.package == params["package"])
-        )
-
-    return matches
-
-
-def look_up(module: AnsibleModule) -> dict[str, Any]:
+def look_up_usage(module: AnsibleModule) -> dict[str, Any]:
+    """Check the arguments, and return the report that they ask for."""
     params = module.params
     refuse_empty(params, ("alias", "owner", "team_id", "package", "model"))
-    groupings = tables.parse_tables(params["by"])
+    groupings = parse_tables(params["by"])
     if params["near_budget"] is not None and not 0 <= params["near_budget"] <= 1000:
         raise ValueError(f"near_budget is {params['near_budget']}; give a percentage from 0 to 1000.")
     lab = Lab.from_params(params) if params["guid"] is not None else None
-    gateway = open_gateway(module)
+    client = open_client(module)
     try:
-        return report(gateway, params, groupings, lab)
+        return report_usage(KeyApi(client), params, groupings, lab)
     except errors.NoDatabase as error:
         raise errors.NoDatabase(
-            f"usage is kept in the gateway's database, and the gateway at {gateway.client.connection.base} has none that works;"
+            f"usage is kept in the gateway's database, and the gateway at {client.connection.base} has none that works;"
             " give it a DATABASE_URL, and see that PostgreSQL runs.",
             status=error.status,
             detail=error.detail,
         ) from None
-
-
-def report(gateway: Gateway, params: Mapping[str, Any], groupings: Mapping[str, Sequence[str]], lab: Lab | None) -> dict[str, Any]:
-    """Read and group. Raises GatewayError, ValueError."""
-    gateway.check_admin()
-    percent = params["near_budget"]
-    now = gateway.client.now()
-    days = tables.days(params["since"], params["until"] or "", now)
-
-    living: list[LiveKey] = []
-    known: list[KeyNotes] = []
-    if lab:
-        living = rows_of_lab(gateway, lab, deleted=False)
-        known = [KeyNotes.of_row(row, deleted=True) for row in rows_of_lab(gateway, lab, deleted=True)]
-    elif percent is not None:
-        living = list(gateway.keys())
-    known += [KeyNotes.of_row(row, deleted=False) for row in living]  # last: what was made again under its former value lives
-    tokens = {key.token for key in known} if lab else None
-    book = read_book(gateway, days, tokens)
-    notes = read_notes(gateway, book, known, all_that_live=lab is None and percent is not None)
-
-    matches = condition_of(params, tokens)
-    kept = {token for token, key in notes.items() if matches(key)}
-
-    def keeps(key: KeyNotes, model: str) -> bool:
-        return key.token in kept and (params["model"] is None or model == params["model"])
-
-    result = {
-        "changed": False,
-        "usage": {name: tables.table(book, notes, by, keeps) for name, by in groupings.items()},
-        "total": tables.total(book, notes, keeps).to_result(),
-        "since": days.first.isoformat(),
-        "until": days.last.isoformat(),
-    }
-    if percent is not None:
-        wanted = [row for row in living if matches(KeyNotes.of_row(row, deleted=False))]
-        result["near_budget"] = tables.near_budget(wanted, percent, now)
-    return {**result, "calls": gateway.client.calls}
 
 
 def main() -> None:
@@ -302,7 +246,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    run(module, lambda: look_up(module))
+    run_module(module, lambda: look_up_usage(module))
 
 
 if __name__ == "__main__":

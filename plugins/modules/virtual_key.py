@@ -158,59 +158,59 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common import names
-from ..module_utils.keys import limits
-from ..module_utils.keys.api import Gateway
+from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.key import LiveKey
 from ..module_utils.keys.lab import Lab, NoSuchLab
-from ..module_utils.keys.plan import home
+from ..module_utils.keys.limits import LIMITS_SPEC
+from ..module_utils.keys.options import VALUE_SPEC, policy_of, result_for
 from ..module_utils.keys.reconcile import Reconciler
-from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, result_for, run
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module, secret_of
 
 
-def find(gateway: Gateway, params: dict[str, Any]) -> list[LiveKey]:
-    """The rows that the alias, with its former values, or the key id names."""
+def find_rows(api: KeyApi, params: dict[str, Any]) -> list[LiveKey]:
+    """Return the rows that the alias, with its former values, or the key id names."""
     if params["key_id"] is not None:
-        return list(gateway.keys(key_hash=params["key_id"]))
-    return [row for row in gateway.keys_like(params["alias"], thorough=True) if home(row) == params["alias"]]
+        return list(api.keys(key_hash=params["key_id"]))
+    return [row for row in api.keys_like(params["alias"], thorough=True) if row.served_alias == params["alias"]]
 
 
-def check_names(params: dict[str, Any]) -> None:
-    """Raises ValueError unless alias or key id names one key: to LiteLLM an empty name means every key."""
+def check_one_key(params: dict[str, Any]) -> None:
+    """Raise ValueError unless alias or key id names one key: to LiteLLM an empty name means every key."""
     if params["alias"] is not None:
         names.check_alias(params["alias"])
     elif not re.fullmatch("[0-9a-f]{64}", params["key_id"]):
         raise ValueError("key_id is not the SHA-256 of a key, 64 hexadecimal digits; look it up with virtual_key_info.")
 
 
-def manage(module: AnsibleModule) -> dict[str, Any]:
+def manage_key(module: AnsibleModule) -> dict[str, Any]:
+    """Bring the one key to its state, and return it as a set of keys."""
     params = module.params
-    check_names(params)
-    gateway = open_gateway(module)
-    reconciler = Reconciler(gateway, limits.secret_of(params), check_mode=module.check_mode)
-    lab, policy = Lab(), limits.policy(params)
+    check_one_key(params)
+    api = KeyApi(open_client(module))
+    reconciler = Reconciler(api, secret_of(params), check_mode=module.check_mode)
+    lab, policy = Lab(), policy_of(params)
     wants = {**params, "keys": [{"alias": params["alias"]}], "blocked": params["state"] == "blocked"}
     if params["state"] == "absent":
-        outcome = reconciler.delete(lambda: find(gateway, params), prove=params["prove_revocation"])
+        outcome = reconciler.delete(lambda: find_rows(api, params), prove=params["prove_revocation"])
     elif params["state"] == "blocked":
 
         def in_service() -> list[LiveKey]:
-            return [row for row in find(gateway, params) if home(row) == row.alias]
+            return [row for row in find_rows(api, params) if row.in_service]
 
         rows = in_service()
         if not rows:
-            gateway.check_admin()
+            api.check_admin()
             name = params["alias"] or params["key_id"]
             raise NoSuchLab(f"the gateway has no key {name} that could be blocked; check the name.")
-        outcome = reconciler.change(rows, lab.change(wants, gateway.now), in_service, check_models=params["check_models"])
+        outcome = reconciler.change(rows, lab.change(wants, api.now), in_service, check_models=params["check_models"])
     else:
-        wanted = lab.wanted(wants, gateway.now)
-        how = {"check_models": params["check_models"], "prove": params["prove_revocation"]}
-        outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
+        wanted = lab.wanted(wants, api.now)
+        outcome = reconciler.apply(wanted, lab.scope(wanted), policy, check_models=params["check_models"], prove=params["prove_revocation"])
     return result_for(module, reconciler, outcome)
 
 
 def of_one_key(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A result of many keys as that of one, without the values that it had before a rotation."""
+    """Return a result of many keys as that of one, without the values that it had before a rotation."""
     own = [key for key in result["virtual_keys"] if not key["retired_from"]]
     return {"key": own[0] if own else {}, **{name: value for name, value in result.items() if name != "virtual_keys"}}
 
@@ -219,8 +219,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **GATEWAY_SPEC,
-            **limits.LIMITS_SPEC,
-            **limits.VALUE_SPEC,
+            **LIMITS_SPEC,
+            **VALUE_SPEC,
             "alias": {"type": "str"},
             "key_id": {"type": "str", "no_log": False},
             "state": {"type": "str", "choices": ["present", "blocked", "absent"], "default": "present"},
@@ -231,7 +231,7 @@ def main() -> None:
         required_if=[("state", "present", ["alias"])],
         supports_check_mode=True,
     )
-    run(module, lambda: manage(module), of_one_key)
+    run_module(module, lambda: manage_key(module), of_one_key)
 
 
 if __name__ == "__main__":

@@ -176,14 +176,15 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common import durations
+from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.key import LiveKey
 from ..module_utils.keys.lab import Lab
-from ..module_utils.keys.reconcile import describe
-from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, refuse_empty, run
+from ..module_utils.keys.results import describe_key
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, refuse_empty, run_module
 
 
 def filters_of(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of the conditions that LiteLLM itself can apply."""
+    """Return the part of the conditions that LiteLLM itself can apply."""
     filters: dict[str, Any] = {}
     if params["alias"]:
         filters["key_alias"] = params["alias"]
@@ -194,8 +195,8 @@ def filters_of(params: Mapping[str, Any]) -> dict[str, Any]:
     return filters
 
 
-def condition_of(params: Mapping[str, Any], lab: Lab | None, now: datetime) -> Callable[[LiveKey], bool]:
-    """All conditions, as a test of one key."""
+def key_condition(params: Mapping[str, Any], lab: Lab | None, now: datetime) -> Callable[[LiveKey], bool]:
+    """Return all conditions as a test of one key. Raises ValueError."""
     within = params["expiring_within"]
     limit = now + timedelta(seconds=durations.seconds(within, "expiring_within")) if within else None
     owner = (params["owner"] or "").lower()
@@ -203,10 +204,10 @@ def condition_of(params: Mapping[str, Any], lab: Lab | None, now: datetime) -> C
     def matches(row: LiveKey) -> bool:
         return (
             (not params["alias"] or row.alias == params["alias"])
-            and (lab is None or lab.covers(row))
+            and (lab is None or lab.goes_with_lab(row))
             and (not owner or owner in _owners(row))
             and (not params["team_id"] or row.fields["team_id"] == params["team_id"])
-            and (not params["package"] or (row.record is not None and row.record.package == params["package"]))
+            and (not params["package"] or (row.notes is not None and row.notes.package == params["package"]))
             and (params["expired"] is None or row.expired(now) == params["expired"])
             and (limit is None or (row.expires is not None and now < row.expires <= limit))
         )
@@ -218,22 +219,22 @@ def _owners(row: LiveKey) -> tuple[str, str]:
     return str(row.fields["user_id"] or "").lower(), str(row.metadata.get("owner") or "").lower()
 
 
-def look_up(module: AnsibleModule) -> dict[str, Any]:
+def look_up_keys(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     refuse_empty(params, ("alias", "owner", "team_id", "package", "expiring_within"))
     lab = Lab.from_params(params) if params["guid"] is not None else None
-    gateway = open_gateway(module)
-    gateway.check_admin()
-    now = gateway.client.now()
-    matches = condition_of(params, lab, now)
+    api = KeyApi(open_client(module))
+    api.check_admin()
+    now = api.client.now()
+    matches = key_condition(params, lab, now)
     filters = filters_of(params)
-    listed = gateway.keys_like(lab.alias, thorough=True, **filters) if lab and not params["alias"] else gateway.keys(**filters)
+    listed = api.keys_like(lab.alias, thorough=True, **filters) if lab and not params["alias"] else api.keys(**filters)
     rows = sorted((row for row in listed if matches(row)), key=lambda row: row.alias)
     return {
         "changed": False,
-        "virtual_keys": [{**describe(row), "expired": row.expired(now)} for row in rows],
+        "virtual_keys": [{**describe_key(row), "expired": row.expired(now)} for row in rows],
         "spend": sum(row.spend for row in rows),
-        "calls": gateway.client.calls,
+        "calls": api.client.calls,
     }
 
 
@@ -252,7 +253,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    run(module, lambda: look_up(module))
+    run_module(module, lambda: look_up_keys(module))
 
 
 if __name__ == "__main__":

@@ -314,19 +314,22 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.keys import lab as labs
-from ..module_utils.keys import limits
+from ..module_utils.keys.api import KeyApi
+from ..module_utils.keys.lab import Lab
+from ..module_utils.keys.limits import LIMITS_SPEC
+from ..module_utils.keys.options import VALUE_SPEC, policy_of, result_for, take_known_values
 from ..module_utils.keys.reconcile import Reconciler
-from ..module_utils.litellm.options import GATEWAY_SPEC, open_gateway, result_for, run, take_known_values
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module, secret_of
 
 
-def manage(module: AnsibleModule) -> dict[str, Any]:
+def manage_lab(module: AnsibleModule) -> dict[str, Any]:
+    """Bring the keys of the set to their state, and return them."""
     params = module.params
     given = take_known_values(module)
-    gateway = open_gateway(module)
-    reconciler = Reconciler(gateway, limits.secret_of(params), check_mode=module.check_mode)
-    lab = labs.Lab.from_params(params)
-    policy = limits.policy(params, prune=params["state"] == "exact")
+    api = KeyApi(open_client(module))
+    reconciler = Reconciler(api, secret_of(params), check_mode=module.check_mode)
+    lab = Lab.from_params(params)
+    policy = policy_of(params, prune=params["state"] == "exact")
     how = {
         "check_models": params["check_models"],
         "keep_going": params["keep_going"],
@@ -334,32 +337,32 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
     }
     if params["state"] == "absent":
         outcome = reconciler.delete(
-            lambda: lab.to_delete(gateway, params["keys"]),
+            lambda: lab.to_delete(api, params["keys"]),
             prove=params["prove_revocation"],
-            elsewhere=[(key["alias"], key["generation"]) for key in params["deleted_elsewhere"] or []],
+            deleted_elsewhere=[(key["alias"], key["generation"]) for key in params["deleted_elsewhere"] or []],
         )
     elif params["keys"] is not None:
-        wanted = lab.wanted(params, gateway.now)
+        wanted = lab.wanted(params, api.now)
         outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
     else:
-        change = lab.change(params, gateway.now)
+        change = lab.change(params, api.now)
         if params["state"] == "exact":
             raise ValueError("state is exact and keys is not given, which would leave no key; name the keys that shall stay.")
         if params["rotation"]:
-            wanted = [change(row) for row in lab.members(gateway)]
+            wanted = [change(row) for row in lab.members(api)]
             outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
         else:
-            outcome = reconciler.change(lab.in_service(gateway), change, lambda: lab.in_service(gateway), check_models=params["check_models"])
+            outcome = reconciler.change(lab.in_service(api), change, lambda: lab.in_service(api), check_models=params["check_models"])
     return result_for(module, reconciler, outcome, given)
 
 
 def main() -> None:
-    key_spec = {"user": {"type": "str"}, "alias": {"type": "str"}, "guid": {"type": "str"}, **limits.LIMITS_SPEC}
+    key_spec = {"user": {"type": "str"}, "alias": {"type": "str"}, "guid": {"type": "str"}, **LIMITS_SPEC}
     module = AnsibleModule(
         argument_spec={
             **GATEWAY_SPEC,
-            **limits.LIMITS_SPEC,
-            **limits.VALUE_SPEC,
+            **LIMITS_SPEC,
+            **VALUE_SPEC,
             "guid": {"type": "str"},
             "lab_alias": {"type": "str"},
             "keys": {"type": "list", "elements": "dict", "no_log": False, "options": key_spec},
@@ -381,7 +384,7 @@ def main() -> None:
         required_one_of=[("guid", "lab_alias", "keys")],
         supports_check_mode=True,
     )
-    run(module, lambda: manage(module))
+    run_module(module, lambda: manage_lab(module))
 
 
 if __name__ == "__main__":

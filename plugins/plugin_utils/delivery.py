@@ -19,11 +19,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..module_utils.common.printable import printable
+from ..module_utils.common.printable import printable, redact
 from ..module_utils.delivery import client_env
 from ..module_utils.delivery.mail import KINDS, LANGUAGES, Notice
 from ..module_utils.keys import derive
-from ..module_utils.litellm.errors import redact
 
 KUBERNETES_SECRET, MAIL, ENV_FILE, AGNOSTICD = METHODS = ("kubernetes_secret", "mail", "env_file", "agnosticd")
 REMOVABLE = (KUBERNETES_SECRET, ENV_FILE)

@@ -11,7 +11,8 @@ from typing import Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import names
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import RECORD, LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.notes import NOTES_NAME
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 
@@ -25,7 +26,7 @@ def key(guid: str = "abc12", user: str = "", *, ends: float | None = 240, age: f
     if row.pop("retired", False):
         token = token[::-1]
         record["retired_from"], alias = alias, names.retired_alias(alias, token)
-    metadata = {**(row.pop("metadata", None) or {}), **({RECORD: {name: value for name, value in record.items() if value != ""}} if notes else {})}
+    metadata = {**(row.pop("metadata", None) or {}), **({NOTES_NAME: {name: value for name, value in record.items() if value != ""}} if notes else {})}
     return LiveKey.from_row(
         {
             "key_alias": alias,

@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from ..keys.key import RECORD
 from ..litellm import errors
 from ..litellm.client import Client
-from .entry import Kind, Live, live_credential, live_model
-from .plan import Action, Step
+from ..litellm.notes import NOTES_NAME
+from .entry import Kind, LiveEntry, live_credential, live_model
+from .plan import CatalogueAction, CatalogueStep
 
 PAGE_SIZE = 1000
 
@@ -39,15 +39,15 @@ class StoreOff(errors.GatewayError):
     code = "store_model_in_db_off"
 
 
-class Catalogue:
+class CatalogueApi:
     """The models and credentials of one gateway."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
 
-    def models(self) -> list[Live]:
+    def models(self) -> list[LiveEntry]:
         """Every model that the gateway serves, from the database and from its configuration file."""
-        found: list[Live] = []
+        found: list[LiveEntry] = []
         page = 1
         while True:
             answer = self.client.get("/v2/model/info", {"size": PAGE_SIZE, "page": page})
@@ -56,7 +56,7 @@ class Catalogue:
                 return found
             page += 1
 
-    def credentials(self) -> list[Live]:
+    def credentials(self) -> list[LiveEntry]:
         """Every credential. Refused to all but admins."""
         return self._rows(self.client.get("/credentials"), "credentials", live_credential, "GET /credentials")
 
@@ -68,7 +68,7 @@ class Catalogue:
             return None
         return [str(name) for name in answer] if isinstance(answer, list) else None
 
-    def write(self, step: Step) -> None:
+    def write(self, step: CatalogueStep) -> None:
         """Carry one step out. Each may arrive twice. Raises GatewayError."""
         try:
             if step.kind is Kind.CREDENTIAL:
@@ -86,13 +86,13 @@ class Catalogue:
                 status=error.status,
             ) from None
 
-    def _write_model(self, step: Step) -> None:
-        if step.action in (Action.DELETE, Action.REPLACE):
+    def _write_model(self, step: CatalogueStep) -> None:
+        if step.action in (CatalogueAction.DELETE, CatalogueAction.REPLACE):
             self._delete_model(step.id)
-        if step.action is Action.DELETE:
+        if step.action is CatalogueAction.DELETE:
             return
         body = _model_body(step)
-        if step.action is Action.UPDATE:
+        if step.action is CatalogueAction.UPDATE:
             self._update_model(step, body)
             return
         try:
@@ -111,7 +111,7 @@ class Catalogue:
         if step.blocked:
             self._update_model(step, {"blocked": True})
 
-    def _update_model(self, step: Step, body: Mapping[str, Any]) -> None:
+    def _update_model(self, step: CatalogueStep, body: Mapping[str, Any]) -> None:
         changes = {**body, **({} if step.blocked is None else {"blocked": step.blocked})}
         try:
             self.client.patch(f"/model/{quote(step.id, safe='')}/update", changes)
@@ -130,21 +130,21 @@ class Catalogue:
             if "not found in db" not in error.detail:
                 raise  # otherwise gone already: a repeated call, or somebody else's
 
-    def _write_credential(self, step: Step) -> None:
+    def _write_credential(self, step: CatalogueStep) -> None:
         path = f"/credentials/{quote(step.name, safe='')}"
-        if step.action in (Action.DELETE, Action.REPLACE):
+        if step.action in (CatalogueAction.DELETE, CatalogueAction.REPLACE):
             try:
                 self.client.delete(path)
             except errors.NotFound:
                 pass  # gone already, or from the configuration file: the list tells afterwards
-        if step.action is Action.DELETE:
+        if step.action is CatalogueAction.DELETE:
             return
         body = {
             "credential_name": step.name,
             "credential_values": {**step.params, **step.secrets},
-            "credential_info": {**(step.live.info if step.live else {}), **step.info, RECORD: step.record.to_info() if step.record else None},
+            "credential_info": {**(step.live.info if step.live else {}), **step.info, NOTES_NAME: step.notes.to_info() if step.notes else None},
         }
-        if step.action is not Action.UPDATE:
+        if step.action is not CatalogueAction.UPDATE:
             try:
                 self.client.post("/credentials", body)
                 return
@@ -168,13 +168,13 @@ class Catalogue:
             ) from None
 
 
-def _model_body(step: Step) -> dict[str, Any]:
+def _model_body(step: CatalogueStep) -> dict[str, Any]:
     """What /model/new takes, and the change of a model too."""
     body: dict[str, Any] = {"model_info": {"id": step.id, **step.info}}
-    if step.record is not None:
-        body["model_info"][RECORD] = step.record.to_info()
+    if step.notes is not None:
+        body["model_info"][NOTES_NAME] = step.notes.to_info()
     if step.params or step.secrets:
         body["litellm_params"] = {**step.params, **step.secrets}
-    if step.action is not Action.UPDATE:
+    if step.action is not CatalogueAction.UPDATE:
         body["model_name"] = step.name
     return body

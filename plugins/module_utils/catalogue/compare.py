@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .entry import Kind, Live, Wanted
+from .entry import Kind, LiveEntry, WantedEntry
 from .fingerprint import Fingerprints
 
 HIDDEN = "********"
@@ -63,18 +63,18 @@ def fits_mask(value: Any, shown: Any) -> bool:
     return re.fullmatch(pattern, str(value)) is not None
 
 
-def changed_params(wanted: Wanted, live: Live) -> dict[str, Any]:
+def changed_params(wanted: WantedEntry, live: LiveEntry) -> dict[str, Any]:
     """What of the plain parameters has to be written."""
     return {name: value for name, value in wanted.params.items() if not same(name, value, live.params.get(name))}
 
 
-def changed_info(wanted: Wanted, live: Live) -> dict[str, Any]:
+def changed_info(wanted: WantedEntry, live: LiveEntry) -> dict[str, Any]:
     return {name: value for name, value in wanted.info.items() if not same(name, value, live.info.get(name))}
 
 
-def changed_secrets(wanted: Wanted, live: Live, prints: Mapping[str, str]) -> dict[str, Any]:
+def changed_secrets(wanted: WantedEntry, live: LiveEntry, prints: Mapping[str, str]) -> dict[str, Any]:
     """What of the secrets has to be written: what was never noted, was noted otherwise, or does not fit what is shown of it."""
-    noted = live.record.secrets if live.record else {}
+    noted = live.notes.secrets if live.notes else {}
 
     def is_kept(name: str, value: Any) -> bool:
         shown = live.params.get(name)
@@ -87,12 +87,12 @@ def changed_secrets(wanted: Wanted, live: Live, prints: Mapping[str, str]) -> di
     return {name: value for name, value in wanted.secrets.items() if not is_kept(name, value)}
 
 
-def prints_of(wanted: Wanted, live_id: str, prints: Fingerprints) -> dict[str, str]:
+def prints_of(wanted: WantedEntry, live_id: str, prints: Fingerprints) -> dict[str, str]:
     """The fingerprints of the wanted secrets, for the entry with this id."""
     return {name: prints.of(wanted.kind, live_id, name, value) for name, value in wanted.secrets.items() if value is not None}
 
 
-def without_secrets(params: Mapping[str, Any], secret_names: frozenset[str] = frozenset()) -> dict[str, Any]:
+def with_secrets_masked(params: Mapping[str, Any], secret_names: frozenset[str] = frozenset()) -> dict[str, Any]:
     """Parameters as they may be shown: LiteLLM's masks, and a mask for whatever it left open."""
     return {name: _shown(name, value, name in secret_names) for name, value in params.items()}
 

@@ -16,9 +16,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from ..keys.key import RECORD
+from ..litellm.notes import NOTES_FORMAT, NOTES_NAME
 
-RECORD_FORMAT = 1
 PRICES = ("input_cost_per_token", "output_cost_per_token")
 _NAMESPACE = uuid.UUID("6d1f6b52-6a0d-5a0e-9d0b-2b1a7c7a4f10")
 
@@ -31,7 +30,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Record:
+class EntryNotes:
     """The collection's notes on an entry. `secrets` holds a fingerprint for each secret parameter that was written."""
 
     set_name: str = ""
@@ -39,10 +38,10 @@ class Record:
     secrets: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def from_info(cls, info: Mapping[str, Any]) -> Record | None:
+    def from_info(cls, info: Mapping[str, Any]) -> EntryNotes | None:
         """The notes in a model's or a credential's info; None when there are none, or none that this release can read."""
-        notes = info.get(RECORD)
-        if not isinstance(notes, Mapping) or notes.get("format") != RECORD_FORMAT:
+        notes = info.get(NOTES_NAME)
+        if not isinstance(notes, Mapping) or notes.get("format") != NOTES_FORMAT:
             return None
         secrets = notes.get("secrets")
         prints = {str(name): str(value) for name, value in secrets.items()} if isinstance(secrets, Mapping) else {}
@@ -50,11 +49,11 @@ class Record:
 
     def to_info(self) -> dict[str, Any]:
         """The notes as LiteLLM keeps them."""
-        return {"format": RECORD_FORMAT, "set": self.set_name, "deployment": self.deployment, "secrets": dict(self.secrets)}
+        return {"format": NOTES_FORMAT, "set": self.set_name, "deployment": self.deployment, "secrets": dict(self.secrets)}
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedEntry:
     """An entry as it shall be. What is not named stays as it is; None removes.
 
     `params` and `secrets` are LiteLLM's parameters of a model or values of a credential, `info` what is noted beside them.
@@ -73,16 +72,16 @@ class Wanted:
 
     @property
     def key(self) -> str:
-        """Under what LiteLLM has, or will have, a new one: a model's id, a credential's name."""
+        """The identifier that LiteLLM uses: the id of a model, the name of a credential."""
         return self.name if self.kind is Kind.CREDENTIAL else self.id or model_id(self.name, self.deployment)
 
     @property
     def label(self) -> str:
-        return label(self.name, self.deployment)
+        return label_of(self.name, self.deployment)
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveEntry:
     """An entry as LiteLLM shows it: secrets masked or left out.
 
     `stored`: in the database, not from the configuration file. LiteLLM does not tell that of credentials.
@@ -93,14 +92,14 @@ class Live:
     id: str
     params: Mapping[str, Any]
     info: Mapping[str, Any]
-    record: Record | None = None
+    notes: EntryNotes | None = None
     stored: bool = True
     team: str = ""
     blocked: bool = False
 
     @property
     def label(self) -> str:
-        return label(self.name, self.record.deployment if self.record else "")
+        return label_of(self.name, self.notes.deployment if self.notes else "")
 
     @property
     def credential(self) -> str:
@@ -108,8 +107,8 @@ class Live:
         return str(self.params.get("litellm_credential_name") or "") if self.kind is Kind.MODEL else ""
 
 
-def label(name: str, deployment: str) -> str:
-    """How people are told of an entry."""
+def label_of(name: str, deployment: str) -> str:
+    """Return an entry's name as people read it."""
     return f"{name} ({deployment})" if deployment else name
 
 
@@ -118,31 +117,31 @@ def model_id(name: str, deployment: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"{name}\0{deployment}"))
 
 
-def live_model(row: Mapping[str, Any]) -> Live:
+def live_model(row: Mapping[str, Any]) -> LiveEntry:
     """A row of GET /v2/model/info. Raises KeyError, TypeError or AttributeError for anything else."""
     info = dict(row["model_info"])
-    return Live(
+    return LiveEntry(
         Kind.MODEL,
         name=str(row["model_name"]),
         id=str(info.get("id") or ""),
         params=dict(row["litellm_params"]),
-        info={name: value for name, value in info.items() if name not in (RECORD, "id", "db_model", "blocked")},
-        record=Record.from_info(info),
+        info={name: value for name, value in info.items() if name not in (NOTES_NAME, "id", "db_model", "blocked")},
+        notes=EntryNotes.from_info(info),
         stored=bool(info.get("db_model")),
         team=str(info.get("team_id") or ""),
         blocked=bool(info.get("blocked")),
     )
 
 
-def live_credential(row: Mapping[str, Any]) -> Live:
+def live_credential(row: Mapping[str, Any]) -> LiveEntry:
     """A row of GET /credentials. Raises KeyError, TypeError or AttributeError for anything else."""
     info = dict(row["credential_info"] or {})
     name = str(row["credential_name"])
-    return Live(
+    return LiveEntry(
         Kind.CREDENTIAL,
         name=name,
         id=name,
         params=dict(row["credential_values"] or {}),
-        info={name: value for name, value in info.items() if name != RECORD},
-        record=Record.from_info(info),
+        info={name: value for name, value in info.items() if name != NOTES_NAME},
+        notes=EntryNotes.from_info(info),
     )

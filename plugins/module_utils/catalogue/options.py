@@ -11,19 +11,16 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ansible.module_utils.basic import env_fallback
-
 from ..common.address import is_address
-from ..keys.key import RECORD
-from ..keys.limits import secret_of
-from ..litellm import options
-from ..litellm.errors import Incomplete
-from .api import Catalogue
+from ..litellm.notes import NOTES_NAME
+from ..litellm.options import SECRET_SPEC, open_client, secret_of
+from .api import CatalogueApi
 from .compare import is_secret_name, secret_path
-from .entry import PRICES, Kind, Wanted
+from .entry import PRICES, Kind, WantedEntry
 from .fingerprint import Fingerprints
-from .plan import Unwanted
-from .reconcile import CatalogueReconciler, MakePlan, result_of
+from .plan import CatalogueScope, UnwantedEntry
+from .reconcile import CatalogueReconciler
+from .results import CatalogueIncomplete, CatalogueOutcome
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -65,7 +62,7 @@ CREDENTIAL_SPEC: dict[str, dict[str, Any]] = {
 
 SET_SPEC: dict[str, dict[str, Any]] = {
     "set_name": {"type": "str", "default": "default"},
-    "secret": {"type": "str", "no_log": True, "fallback": (env_fallback, ["LITELLM_DERIVATION_SECRET"])},
+    **SECRET_SPEC,
 }
 
 # Option: the name of LiteLLM's parameter, when it is another one.
@@ -91,7 +88,7 @@ _TEXTS = ("deployment", "id", "provider", "upstream", "credential", "api_version
 _DEAREST = 1.0  # USD for one token: who writes more has meant the price of a million
 
 
-def wanted_model(params: Mapping[str, Any], set_name: str) -> Wanted:
+def wanted_model(params: Mapping[str, Any], set_name: str) -> WantedEntry:
     """The model that `params` (names of `MODEL_SPEC`, and `name`) describe. None means not given.
 
     Raises ValueError, in one sentence that names the argument and never holds a secret, for a value that makes no sense.
@@ -119,7 +116,7 @@ def wanted_model(params: Mapping[str, Any], set_name: str) -> Wanted:
     _check_twice(name, "litellm_params", extra, {**dict.fromkeys(_PARAMS.values(), ""), "model": "", "api_key": ""}, options)
     _check_twice(name, "secret_params", params.get("secret_params") or {}, {**plain, **extra, "api_key": ""}, options)
     info = dict(params.get("model_info") or {})
-    _check_twice(name, "model_info", info, dict.fromkeys((*_INFO, *PRICES, "id", "db_model", "blocked", RECORD), ""), {})
+    _check_twice(name, "model_info", info, dict.fromkeys((*_INFO, *PRICES, "id", "db_model", "blocked", NOTES_NAME), ""), {})
     if info.get("team_id"):
         raise ValueError(
             f"model_info of the model {name} holds team_id, and a team's own models need LiteLLM's enterprise licence; give the team the model"
@@ -128,7 +125,7 @@ def wanted_model(params: Mapping[str, Any], set_name: str) -> Wanted:
     info |= {option: params[option] for option in _INFO if params.get(option) is not None}
     plain |= extra
     _unset(name, params, plain, secrets, info)
-    return Wanted(
+    return WantedEntry(
         Kind.MODEL,
         name,
         set_name,
@@ -142,7 +139,7 @@ def wanted_model(params: Mapping[str, Any], set_name: str) -> Wanted:
     )
 
 
-def wanted_credential(params: Mapping[str, Any], set_name: str) -> Wanted:
+def wanted_credential(params: Mapping[str, Any], set_name: str) -> WantedEntry:
     """The credential that `params` (names of `CREDENTIAL_SPEC`, and `name`) describe. Raises ValueError as `wanted_model` does."""
     name = _checked_name(Kind.CREDENTIAL, params["name"])
     _check_text("provider", params.get("provider"))
@@ -161,26 +158,26 @@ def wanted_credential(params: Mapping[str, Any], set_name: str) -> Wanted:
             raise ValueError(f"unset of the credential {name} holds {option}, which is given too; remove it from one.")
         (plain if option == "api_base" else secrets)[value_name] = None
     info = {"custom_llm_provider": params["provider"]} if params.get("provider") is not None else {}
-    return Wanted(Kind.CREDENTIAL, name, set_name, params=plain, secrets=secrets, info=info)
+    return WantedEntry(Kind.CREDENTIAL, name, set_name, params=plain, secrets=secrets, info=info)
 
 
-def unwanted_model(params: Mapping[str, Any]) -> Unwanted:
+def unwanted_model(params: Mapping[str, Any]) -> UnwantedEntry:
     """The model that `params` name. Raises ValueError."""
     for option in ("deployment", "id"):
         _check_text(option, params[option])
-    return Unwanted(Kind.MODEL, _checked_name(Kind.MODEL, params["name"]), params["deployment"], params["id"])
+    return UnwantedEntry(Kind.MODEL, _checked_name(Kind.MODEL, params["name"]), params["deployment"], params["id"])
 
 
-def unwanted_credential(params: Mapping[str, Any]) -> Unwanted:
+def unwanted_credential(params: Mapping[str, Any]) -> UnwantedEntry:
     """The credential that `params` name. Raises ValueError."""
-    return Unwanted(Kind.CREDENTIAL, _checked_name(Kind.CREDENTIAL, params["name"]))
+    return UnwantedEntry(Kind.CREDENTIAL, _checked_name(Kind.CREDENTIAL, params["name"]))
 
 
 def _provider_key(params: Mapping[str, Any]) -> dict[str, Any]:
     return {"api_key": params["provider_key"]} if params.get("provider_key") is not None else {}
 
 
-def check_set(wanted: Sequence[Wanted]) -> None:
+def check_set(wanted: Sequence[WantedEntry]) -> None:
     """Raises ValueError when two of them are one entry."""
     seen: dict[tuple[Kind, str], str] = {}
     for want in wanted:
@@ -287,7 +284,7 @@ def _unset(name: str, params: Mapping[str, Any], plain: dict[str, Any], secrets:
 
 
 # ------------------------------------------------------------------------------------------------------- the modules
-def secrets_in(wanted: Iterable[Wanted]) -> list[str]:
+def secrets_in(wanted: Iterable[WantedEntry]) -> list[str]:
     """Every text in their secrets, to be kept out of messages."""
 
     def texts(value: Any) -> Iterable[str]:
@@ -303,17 +300,27 @@ def secrets_in(wanted: Iterable[Wanted]) -> list[str]:
     return [text for want in wanted for value in want.secrets.values() for text in texts(value)]
 
 
-def apply(module: AnsibleModule, wanted: Sequence[Wanted], make_plan: Callable[[Fingerprints], MakePlan]) -> dict[str, Any]:
-    """Bring the gateway to the plan, and return what the modules return."""
+def apply(module: AnsibleModule, wanted: Sequence[WantedEntry], scope: CatalogueScope) -> dict[str, Any]:
+    """Make `wanted` true within `scope`, and return what the modules return."""
     check_set(wanted)
+    return _run(module, lambda reconciler: reconciler.apply(wanted, scope), secrets_in(wanted))
+
+
+def delete(module: AnsibleModule, unwanted: Sequence[UnwantedEntry] | None, scope: CatalogueScope) -> dict[str, Any]:
+    """Delete what `unwanted` names, or with None all of the set, and return what the modules return."""
+    return _run(module, lambda reconciler: reconciler.delete(unwanted, scope))
+
+
+def _run(module: AnsibleModule, work: Callable[[CatalogueReconciler], CatalogueOutcome], secrets: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the result of `work`, with `secrets` kept out of every message; fails the module, with what was done, if only part of it was."""
     prints = Fingerprints(secret_of(module.params))
-    client = options.open_gateway(module).client
-    client.hide(secrets_in(wanted))
-    reconciler = CatalogueReconciler(Catalogue(client), check_mode=module.check_mode)
+    client = open_client(module)
+    client.hide(secrets)
     try:
-        outcome = reconciler.apply(make_plan(prints))
-    except Incomplete as error:
-        module.fail_json(msg=str(error), code=error.code, calls=client.calls, **result_of(error.outcome, with_diff=module._diff))
+        outcome = work(CatalogueReconciler(CatalogueApi(client), prints, check_mode=module.check_mode))
+    except CatalogueIncomplete as error:
+        module.fail_json(msg=str(error), code=error.code, calls=client.calls, **error.outcome.to_result(with_diff=module._diff))
+        raise AssertionError("fail_json does not return") from None
     for warning in outcome.warnings:
         module.warn(warning)
-    return {**result_of(outcome, with_diff=module._diff), "calls": client.calls}
+    return {**outcome.to_result(with_diff=module._diff), "calls": client.calls}

@@ -4,7 +4,7 @@
 
 """What has to happen: wanted models and credentials against live ones. Pure, no I/O.
 
-`make_plan` is the only place that decides. Check mode prints its plan, the real run carries it out and then makes a
+`plan_catalogue` is the only place that decides. Check mode prints its plan, the real run carries it out and then makes a
 second plan from what the gateway says afterwards: whatever that still wants to do has failed, or has yet to arrive.
 """
 
@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from .compare import HIDDEN, changed_info, changed_params, changed_secrets, prints_of, without_secrets
-from .entry import PRICES, Kind, Live, Record, Wanted
+from .compare import HIDDEN, changed_info, changed_params, changed_secrets, prints_of, with_secrets_masked
+from .entry import PRICES, EntryNotes, Kind, LiveEntry, WantedEntry
 from .fingerprint import Fingerprints
 
 # LiteLLM takes null for these in a change, and removes them. Anything else goes only with the whole entry.
@@ -25,7 +25,7 @@ REMOVABLE = frozenset(PRICES)
 _KEPT_INFO = ("access_groups", "mode")
 
 
-class Action(StrEnum):
+class CatalogueAction(StrEnum):
     """What happens to an entry. REPLACE is a deletion and a creation, for what LiteLLM cannot change."""
 
     CREATE = "create"
@@ -44,7 +44,7 @@ class Blocker:
 
 
 @dataclass(frozen=True)
-class Step:
+class CatalogueStep:
     """What happens to one entry, what is written, and what it was and will be (for diff mode; no secrets).
 
     `params`, `secrets` and `info` are what a creation takes whole and a change takes in part.
@@ -54,26 +54,26 @@ class Step:
     name: str
     label: str
     id: str
-    action: Action
+    action: CatalogueAction
     params: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, Any] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
-    record: Record | None = None
+    notes: EntryNotes | None = None
     blocked: bool | None = None
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
-    live: Live | None = None
+    live: LiveEntry | None = None
 
     @property
     def writes(self) -> bool:
-        return self.action is not Action.KEEP
+        return self.action is not CatalogueAction.KEEP
 
 
 @dataclass(frozen=True)
-class Plan:
+class CataloguePlan:
     """All of it."""
 
-    steps: Sequence[Step]
+    steps: Sequence[CatalogueStep]
     blockers: Sequence[Blocker] = ()
 
     @property
@@ -82,16 +82,16 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Scope:
+class CatalogueScope:
     """Which entries may be deleted beside those that are wanted: of these kinds, those of the set."""
 
     set_name: str
     exact: frozenset[Kind] = frozenset()
 
 
-def make_plan(wanted: Sequence[Wanted], live: Sequence[Live], prints: Fingerprints, scope: Scope) -> Plan:
+def plan_catalogue(wanted: Sequence[WantedEntry], live: Sequence[LiveEntry], prints: Fingerprints, scope: CatalogueScope) -> CataloguePlan:
     """Compare, and say what to do. `live` holds all models and all credentials of the gateway."""
-    steps: list[Step] = []
+    steps: list[CatalogueStep] = []
     blockers: list[Blocker] = []
     taken: set[tuple[Kind, str]] = set()
     pairs = _matched(wanted, live)
@@ -104,24 +104,24 @@ def make_plan(wanted: Sequence[Wanted], live: Sequence[Live], prints: Fingerprin
         steps.append(step)
         blockers += blocked
     wanted_names = {want.name for want in wanted if want.kind is Kind.MODEL and not want.shares_name}
-    doomed: list[Live] = []
+    to_delete: list[LiveEntry] = []
     for row in live:
         if (row.kind, row.id) in taken or row.team:
             continue
-        if row.kind in scope.exact and row.record is not None and row.record.set_name == scope.set_name:
-            doomed.append(row)
-        elif row.kind is Kind.MODEL and row.name in wanted_names and row.record is None:
+        if row.kind in scope.exact and row.notes is not None and row.notes.set_name == scope.set_name:
+            to_delete.append(row)
+        elif row.kind is Kind.MODEL and row.name in wanted_names and row.notes is None:
             if row.stored and Kind.MODEL in scope.exact:
-                doomed.append(row)
+                to_delete.append(row)
             else:
                 blockers.append(_clash(row))
-    steps += [_deletion(row) for row in doomed]
-    plan = Plan(steps, blockers)
-    return Plan(steps, [*blockers, *_credential_blockers(plan, live)])
+    steps += [_deletion(row) for row in to_delete]
+    plan = CataloguePlan(steps, blockers)
+    return CataloguePlan(steps, [*blockers, *_credential_blockers(plan, live)])
 
 
 @dataclass(frozen=True)
-class Unwanted:
+class UnwantedEntry:
     """What shall not exist: an entry by name; of a model, one deployment, one id, or all of the name."""
 
     kind: Kind
@@ -129,16 +129,16 @@ class Unwanted:
     deployment: str | None = None
     id: str | None = None
 
-    def names(self, row: Live) -> bool:
+    def names(self, row: LiveEntry) -> bool:
         if row.kind is not self.kind or row.team or (self.id or row.id) != row.id:
             return False
-        return row.name == self.name and (self.deployment is None or (row.record is not None and row.record.deployment == self.deployment))
+        return row.name == self.name and (self.deployment is None or (row.notes is not None and row.notes.deployment == self.deployment))
 
 
-def plan_deletion(unwanted: Sequence[Unwanted] | None, live: Sequence[Live], scope: Scope) -> Plan:
+def plan_catalogue_deletion(unwanted: Sequence[UnwantedEntry] | None, live: Sequence[LiveEntry], scope: CatalogueScope) -> CataloguePlan:
     """Delete what is named; with None, all of the set."""
     if unwanted is None:
-        rows = [row for row in live if row.record is not None and row.record.set_name == scope.set_name and row.stored]
+        rows = [row for row in live if row.notes is not None and row.notes.set_name == scope.set_name and row.stored]
     else:
         rows = [row for row in live if any(each.names(row) for each in unwanted)]
     blockers = [
@@ -150,14 +150,14 @@ def plan_deletion(unwanted: Sequence[Unwanted] | None, live: Sequence[Live], sco
         if not row.stored
     ]
     blockers += [blocker for row in rows for blocker in _owned_elsewhere(row, scope.set_name)]
-    plan = Plan([_deletion(row) for row in rows if row.stored], blockers)
-    return Plan(plan.steps, [*blockers, *_credential_blockers(plan, live)])
+    plan = CataloguePlan([_deletion(row) for row in rows if row.stored], blockers)
+    return CataloguePlan(plan.steps, [*blockers, *_credential_blockers(plan, live)])
 
 
-def _matched(wanted: Sequence[Wanted], live: Sequence[Live]) -> list[tuple[Wanted, Live | None]]:
+def _matched(wanted: Sequence[WantedEntry], live: Sequence[LiveEntry]) -> list[tuple[WantedEntry, LiveEntry | None]]:
     """Each wanted entry with the live one that it is. One of somebody else's, the only one of its name, is taken over."""
     by_id = {(row.kind, row.id): row for row in live if row.stored}
-    of_name: dict[str, list[Live]] = {}
+    of_name: dict[str, list[LiveEntry]] = {}
     for each in live:
         if each.kind is Kind.MODEL and each.stored and not each.team:
             of_name.setdefault(each.name, []).append(each)
@@ -165,32 +165,32 @@ def _matched(wanted: Sequence[Wanted], live: Sequence[Live]) -> list[tuple[Wante
     for want in wanted:
         if want.kind is Kind.MODEL:
             times[want.name] = times.get(want.name, 0) + 1
-    pairs: list[tuple[Wanted, Live | None]] = []
+    pairs: list[tuple[WantedEntry, LiveEntry | None]] = []
     for want in wanted:
         row = by_id.get((want.kind, want.key))
         if row is None and want.kind is Kind.MODEL and not want.id:
             rows = of_name.get(want.name, [])
-            row = next((each for each in rows if each.record is not None and each.record.deployment == want.deployment), None)
-            if row is None and len(rows) == 1 and rows[0].record is None and times[want.name] == 1 and not want.shares_name:
+            row = next((each for each in rows if each.notes is not None and each.notes.deployment == want.deployment), None)
+            if row is None and len(rows) == 1 and rows[0].notes is None and times[want.name] == 1 and not want.shares_name:
                 row = rows[0]
         pairs.append((want, row))
     return pairs
 
 
-def _owned_elsewhere(row: Live, set_name: str) -> list[Blocker]:
+def _owned_elsewhere(row: LiveEntry, set_name: str) -> list[Blocker]:
     if row.team:
         return [Blocker("name_clash", f"the model with the id {row.id} belongs to the team {row.team}; choose another id.")]
-    if row.record is not None and row.record.set_name not in ("", set_name):
+    if row.notes is not None and row.notes.set_name not in ("", set_name):
         return [
             Blocker(
                 "other_set",
-                f"the {row.kind} {row.label} belongs to the set {row.record.set_name}; change it there, or give that set_name to take it.",
+                f"the {row.kind} {row.label} belongs to the set {row.notes.set_name}; change it there, or give that set_name to take it.",
             )
         ]
     return []
 
 
-def _clash(row: Live) -> Blocker:
+def _clash(row: LiveEntry) -> Blocker:
     if row.stored:
         return Blocker(
             "name_clash",
@@ -204,15 +204,15 @@ def _clash(row: Live) -> Blocker:
     )
 
 
-def _credential_blockers(plan: Plan, live: Sequence[Live]) -> Iterable[Blocker]:
+def _credential_blockers(plan: CataloguePlan, live: Sequence[LiveEntry]) -> Iterable[Blocker]:
     """Models that would be left with a credential that is not there: LiteLLM takes them without a word, and their calls fail."""
-    gone = {(step.kind, step.id) for step in plan.steps if step.action is Action.DELETE}
+    gone = {(step.kind, step.id) for step in plan.steps if step.action is CatalogueAction.DELETE}
     there = {row.name for row in live if row.kind is Kind.CREDENTIAL} - {name for kind, name in gone if kind is Kind.CREDENTIAL}
-    there |= {step.name for step in plan.steps if step.kind is Kind.CREDENTIAL and step.action is not Action.DELETE}
+    there |= {step.name for step in plan.steps if step.kind is Kind.CREDENTIAL and step.action is not CatalogueAction.DELETE}
     uses = {row.id: (row.label, row.credential) for row in live if row.kind is Kind.MODEL and (row.kind, row.id) not in gone}
     asked = set()
     for step in plan.steps:
-        if step.kind is Kind.MODEL and step.action is not Action.DELETE:
+        if step.kind is Kind.MODEL and step.action is not CatalogueAction.DELETE:
             before = step.live.credential if step.live else ""
             uses[step.id] = (step.label, str(step.params.get("litellm_credential_name", before) or ""))
             asked.add(step.id)
@@ -226,21 +226,21 @@ def _credential_blockers(plan: Plan, live: Sequence[Live]) -> Iterable[Blocker]:
             yield Blocker("in_use", f"the model {who} is called with the credential {credential}; give the model another one, or remove it, first.")
 
 
-def _deletion(row: Live) -> Step:
-    return Step(row.kind, row.name, row.label, row.id, Action.DELETE, before=_described(row), live=row)
+def _deletion(row: LiveEntry) -> CatalogueStep:
+    return CatalogueStep(row.kind, row.name, row.label, row.id, CatalogueAction.DELETE, before=_described(row), live=row)
 
 
-def _described(row: Live) -> dict[str, Any]:
+def _described(row: LiveEntry) -> dict[str, Any]:
     """An entry as diff mode shows it when it goes."""
-    secrets = frozenset(row.record.secrets) if row.record else frozenset[str]()
-    return {name: value for name, value in without_secrets(row.params, secrets).items() if value is not None and value is not False}
+    secrets = frozenset(row.notes.secrets) if row.notes else frozenset[str]()
+    return {name: value for name, value in with_secrets_masked(row.params, secrets).items() if value is not None and value is not False}
 
 
-def _create(want: Wanted, prints: Fingerprints) -> tuple[Step, list[Blocker]]:
+def _create(want: WantedEntry, prints: Fingerprints) -> tuple[CatalogueStep, list[Blocker]]:
     params, secrets, info = _given(want.params), _given(want.secrets), _given(want.info)
-    record = Record(want.set_name, want.deployment, prints_of(want, want.key, prints))
+    notes = EntryNotes(want.set_name, want.deployment, prints_of(want, want.key, prints))
     after = {**params, **info, **dict.fromkeys(secrets, HIDDEN), **({"blocked": True} if want.blocked else {})}
-    step = Step(want.kind, want.name, want.label, want.key, Action.CREATE, params, secrets, info, record, want.blocked or None, after=after)
+    step = CatalogueStep(want.kind, want.name, want.label, want.key, CatalogueAction.CREATE, params, secrets, info, notes, want.blocked or None, after=after)
     if want.kind is Kind.MODEL and not params.get("model"):
         return step, [Blocker("bad_input", f"the gateway has no model {want.label}; give its upstream, so that it can be made.")]
     if want.kind is Kind.CREDENTIAL and not (params or secrets):
@@ -252,14 +252,14 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _reconcile(want: Wanted, row: Live, prints: Fingerprints) -> tuple[Step, list[Blocker]]:
+def _reconcile(want: WantedEntry, row: LiveEntry, prints: Fingerprints) -> tuple[CatalogueStep, list[Blocker]]:
     """Repair what differs, leave alone what nobody asked for."""
     fingerprints = prints_of(want, row.id, prints)
     params, info = changed_params(want, row), changed_info(want, row)
     secrets = changed_secrets(want, row, fingerprints)
-    old = row.record or Record()
+    old = row.notes or EntryNotes()
     kept = {name: value for name, value in old.secrets.items() if want.secrets.get(name, value) is not None}
-    record = Record(want.set_name, want.deployment, {**kept, **fingerprints})
+    notes = EntryNotes(want.set_name, want.deployment, {**kept, **fingerprints})
     blocked = want.blocked if want.blocked is not None and want.blocked != row.blocked else None
     before = {name: row.params.get(name) for name in params} | {name: row.info.get(name) for name in info}
     after = {**params, **info}
@@ -268,35 +268,35 @@ def _reconcile(want: Wanted, row: Live, prints: Fingerprints) -> tuple[Step, lis
         after[name] = f"{HIDDEN} (new)" if value is not None else None
     if blocked is not None:
         before["blocked"], after["blocked"] = row.blocked, blocked
-    before, after = without_secrets(before), without_secrets(after)
+    before, after = with_secrets_masked(before), with_secrets_masked(after)
     removed = [name for name, value in {**params, **info, **secrets}.items() if value is None and name not in REMOVABLE]
-    common: dict[str, Any] = {"record": record, "before": before, "after": after, "live": row}
+    common: dict[str, Any] = {"notes": notes, "before": before, "after": after, "live": row}
     if removed:
-        return _replace(want, row, record, removed, common)
-    if not (params or info or secrets) and blocked is None and record == row.record:
-        return Step(want.kind, want.name, want.label, row.id, Action.KEEP, live=row), []
-    return Step(want.kind, want.name, want.label, row.id, Action.UPDATE, params, secrets, info, blocked=blocked, **common), []
+        return _replace(want, row, notes, removed, common)
+    if not (params or info or secrets) and blocked is None and notes == row.notes:
+        return CatalogueStep(want.kind, want.name, want.label, row.id, CatalogueAction.KEEP, live=row), []
+    return CatalogueStep(want.kind, want.name, want.label, row.id, CatalogueAction.UPDATE, params, secrets, info, blocked=blocked, **common), []
 
 
-def _replace(want: Wanted, row: Live, record: Record, removed: Sequence[str], common: Mapping[str, Any]) -> tuple[Step, list[Blocker]]:
+def _replace(want: WantedEntry, row: LiveEntry, notes: EntryNotes, removed: Sequence[str], common: Mapping[str, Any]) -> tuple[CatalogueStep, list[Blocker]]:
     """Make the entry anew without `removed`. Everything that stays has to be written again, and masked values are not known."""
     if want.kind is Kind.CREDENTIAL:
         unknown = [name for name, value in row.params.items() if _is_masked(value)]
     else:
-        unknown = [name for name, value in row.params.items() if _is_masked(value)] + list(record.secrets)
-        if row.record is None and not want.secrets and not row.credential:
+        unknown = [name for name, value in row.params.items() if _is_masked(value)] + list(notes.secrets)
+        if row.notes is None and not want.secrets and not row.credential:
             unknown.append("api_key")
     shown = {name: value for name, value in row.params.items() if name not in removed and value is not False and not _is_masked(value)}
     needed = sorted(set(unknown) - set(want.secrets) - set(removed))
     info = {name: row.info[name] for name in _KEPT_INFO if row.info.get(name) is not None}
     if want.kind is Kind.CREDENTIAL:
         info = dict(row.info)
-    step = Step(
+    step = CatalogueStep(
         want.kind,
         want.name,
         want.label,
         row.id,
-        Action.REPLACE,
+        CatalogueAction.REPLACE,
         _given({**shown, **want.params}),
         _given(want.secrets),
         _given({**info, **want.info}),

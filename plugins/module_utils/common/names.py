@@ -73,8 +73,8 @@ def retired_alias(alias: str, token: str) -> str:
     return alias + _retired_suffix(token)
 
 
-def served_alias(alias: str, token: str) -> str:
-    """The alias that a key serves, or served before it got a retired alias."""
+def without_retired_suffix(alias: str, token: str) -> str:
+    """Return `alias` as it was before a rotation retired the key with this token."""
     return alias.removesuffix(_retired_suffix(token))
 
 

@@ -18,8 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..common.printable import printable
-from ..litellm.errors import redact
+from ..common.printable import printable, redact
 from .mail import Mail
 
 STARTTLS, IMPLICIT, NONE = "starttls", "implicit", "none"

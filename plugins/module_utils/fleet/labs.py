@@ -19,8 +19,7 @@ from typing import Any, NamedTuple
 from ..common import names
 from ..common.durations import iso
 from ..keys.key import LiveKey
-from ..keys.orphan import Mark
-from ..keys.plan import home
+from ..keys.orphan import OrphanMark
 
 SOON = (24, 72)
 """Hours ahead for which there is a group of labs whose keys end."""
@@ -35,20 +34,20 @@ class LabName(NamedTuple):
 
 def lab_name(row: LiveKey, user_base: str = "user") -> LabName | None:
     """The lab of a key by its notes, or by its alias when it has none; None for a key that is of no lab."""
-    if row.record and row.record.lab:
-        return LabName(row.record.lab, row.record.guid)
+    if row.notes and row.notes.lab:
+        return LabName(row.notes.lab, row.notes.guid)
     if row.guid:
         return LabName(names.lab_alias(row.guid), row.guid)
-    if row.record or not is_ours(row):
+    if row.notes or not is_ours(row):
         return None
     # Release 1.3.2 wrote no lab into its keys: what precedes the user is the guid.
-    lab, _user = names.lab_of_alias(home(row), user_base)
+    lab, _user = names.lab_of_alias(row.served_alias, user_base)
     return LabName(lab, lab.removeprefix(names.ALIAS_PREFIX))
 
 
 def is_ours(row: LiveKey) -> bool:
     """Whether a key has an alias of this collection's own pattern."""
-    return home(row).startswith(names.ALIAS_PREFIX)
+    return row.served_alias.startswith(names.ALIAS_PREFIX)
 
 
 def by_lab(rows: Iterable[LiveKey], user_base: str = "user") -> dict[LabName, list[LiveKey]]:
@@ -91,17 +90,17 @@ class LabSummary:
     @classmethod
     def of(cls, name: LabName, rows: Sequence[LiveKey]) -> LabSummary:
         """From all keys of a lab. Former values, which a rotation left to live on for a while, count only where there are no others."""
-        keys = [row for row in rows if home(row) == row.alias] or list(rows)
+        keys = [row for row in rows if row.in_service] or list(rows)
         limits = [row.fields["max_budget"] for row in keys]
         shares = [_share(row) for row in keys if row.fields["max_budget"] is not None]
-        packages = Counter(row.record.package for row in keys if row.record and row.record.package)
-        marks = [mark.since for row in keys if (mark := Mark.of(row))]
+        packages = Counter(row.notes.package for row in keys if row.notes and row.notes.package)
+        marks = [mark.since for row in keys if (mark := OrphanMark.of(row))]
         return cls(
             alias=name.alias,
             guid=name.guid,
             keys=len(keys),
             users=sorted({user for row in keys if (user := _user(row, name))}, key=_natural),
-            aliases=sorted({home(row) for row in keys}, key=_natural),
+            aliases=sorted({row.served_alias for row in keys}, key=_natural),
             packages=[package for package, _count in packages.most_common()],
             owner=_owner(keys),
             ends=sorted({iso(row.expires) for row in keys if row.expires}),
@@ -111,7 +110,7 @@ class LabSummary:
             share=max(shares, default=None),
             over_budget=sum(share >= 1 for share in shares),
             blocked=sum(bool(row.fields["blocked"]) for row in keys),
-            managed=any(row.record is not None for row in keys),
+            managed=any(row.notes is not None for row in keys),
             orphaned_at=min(marks, default=""),
             models=sorted({model for row in keys for model in row.fields["models"]}),
         )
@@ -206,9 +205,9 @@ def _share(row: LiveKey) -> float:
 
 
 def _user(row: LiveKey, name: LabName) -> str:
-    if row.record:
-        return row.record.user
-    return home(row).removeprefix(name.alias).removeprefix("-")
+    if row.notes:
+        return row.notes.user
+    return row.served_alias.removeprefix(name.alias).removeprefix("-")
 
 
 def _owner(rows: Sequence[LiveKey]) -> str:

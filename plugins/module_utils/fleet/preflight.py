@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ..catalogue.entry import Live
+from ..catalogue.entry import LiveEntry
 from ..common import durations
-from ..common.names import MODEL_WORDS
 from ..keys.key import LiveKey
 from ..litellm.client import Answer
+from ..litellm.models import MODEL_WORDS
 
 RATES = ("rpm", "tpm")
 _RATE_NAMES = {"rpm": "requests", "tpm": "tokens"}
@@ -68,7 +68,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Trial:
+class ModelTrial:
     """One small call. `answer` is None when it was not made."""
 
     alias: str
@@ -77,15 +77,15 @@ class Trial:
 
 
 # ------------------------------------------------------------------------------------------------------------- models
-def models_of(deployments: Iterable[Live]) -> dict[str, Model]:
+def models_of(deployments: Iterable[LiveEntry]) -> dict[str, Model]:
     """The models by name, from the gateway's catalogue."""
-    behind: dict[str, list[Live]] = {}
+    behind: dict[str, list[LiveEntry]] = {}
     for deployment in deployments:
         behind.setdefault(deployment.name, []).append(deployment)
     return {name: _model(name, each) for name, each in behind.items()}
 
 
-def _model(name: str, deployments: Sequence[Live]) -> Model:
+def _model(name: str, deployments: Sequence[LiveEntry]) -> Model:
     modes = [str(each.info.get("mode") or "chat") for each in deployments]
     rates = {}
     for rate in RATES:
@@ -142,7 +142,20 @@ def reasons_of_keys(rows: Sequence[LiveKey], needs: Needs, now: datetime) -> lis
     return reasons
 
 
-def reasons_of_trials(trials: Iterable[Trial]) -> list[Reason]:
+def reasons_of_models(rows: Sequence[LiveKey], of_key: Mapping[str, Sequence[str]], served: Mapping[str, Model]) -> list[Reason]:
+    """Return the keys without a model to try, and the models that the gateway does not serve. `of_key` are the models of each key, by its alias."""
+    reasons = [
+        Reason("no_models", f"the key {row.alias} may call no model by name; name in models what to try.", row.alias) for row in rows if not of_key[row.alias]
+    ]
+    reasons += [
+        Reason("unknown_model", f"the gateway serves no model named {name}; add it, or change the models of the keys.", model=name)
+        for name in sorted({name for models in of_key.values() for name in models})
+        if known(name, served) is None
+    ]
+    return reasons
+
+
+def reasons_of_trials(trials: Iterable[ModelTrial]) -> list[Reason]:
     """What the gateway said no to."""
     reasons = []
     for trial in trials:
@@ -203,7 +216,7 @@ def reasons_of_loads(found: Iterable[Load]) -> list[Reason]:
     return reasons
 
 
-def doubts(found: Iterable[Load], trials: Iterable[Trial]) -> list[str]:
+def doubts(found: Iterable[Load], trials: Iterable[ModelTrial]) -> list[str]:
     """What could not be judged, and is no reason against it."""
     told = []
     for load in found:
@@ -225,7 +238,7 @@ def no_go(reasons: Sequence[Reason]) -> str:
     return f"no-go: {reasons[0].msg}" + (f" And {more} more reason{'s' if more > 1 else ''}." if more else "")
 
 
-def times(trials: Iterable[Trial]) -> dict[str, dict[str, Any]]:
+def times(trials: Iterable[ModelTrial]) -> dict[str, dict[str, Any]]:
     """For each model how many calls went well, and how many seconds they took: median and longest."""
     by_model: dict[str, list[Answer]] = {}
     for trial in trials:
@@ -239,5 +252,6 @@ def times(trials: Iterable[Trial]) -> dict[str, dict[str, Any]]:
     return result
 
 
-def plain(items: Iterable[Reason | Load]) -> list[dict[str, Any]]:
+def as_dicts(items: Iterable[Reason | Load]) -> list[dict[str, Any]]:
+    """Return reasons or loads as modules return them."""
     return [asdict(item) for item in items]

@@ -18,9 +18,8 @@ from enum import StrEnum
 from typing import Any
 
 from ..common import durations, names
-from ..keys.key import LiveKey, Record, WantedKey
-from ..keys.orphan import ORPHAN, Mark
-from ..keys.plan import home
+from ..keys.key import LiveKey, WantedKey
+from ..keys.orphan import ORPHAN, OrphanMark
 from ..litellm.errors import Refused
 from .labs import LabSummary, by_lab, is_ours
 
@@ -33,7 +32,7 @@ class Stage(StrEnum):
     DELETE = "delete"
 
 
-class Verdict(StrEnum):
+class LabVerdict(StrEnum):
     """What a key has coming."""
 
     KEEP = "keep"  # its lab lives
@@ -45,12 +44,12 @@ class Verdict(StrEnum):
     UNMANAGED = "unmanaged"  # of the pattern, but without notes that tell its lab
 
 
-ORPHANED = (Verdict.BLOCK, Verdict.WAIT, Verdict.DELETE)
-NOTEWORTHY = (*ORPHANED, Verdict.UNBLOCK, Verdict.YOUNG, Verdict.UNMANAGED)
+ORPHANED = (LabVerdict.BLOCK, LabVerdict.WAIT, LabVerdict.DELETE)
+NOTEWORTHY = (*ORPHANED, LabVerdict.UNBLOCK, LabVerdict.YOUNG, LabVerdict.UNMANAGED)
 
 
 @dataclass(frozen=True)
-class Rules:
+class ReapingRules:
     """`grace` and `min_age` in seconds, `max_share` in percent of the keys that may be orphans. `unmanaged`: whether keys without notes are judged, too."""
 
     grace: int
@@ -78,48 +77,48 @@ class Living:
         """Whether the lab of a key lives. Without notes, any living lab that the alias could be of speaks for it."""
         if row.guid:
             return row.guid.casefold() in self.guids
-        rest = home(row).removeprefix(names.ALIAS_PREFIX).casefold()
+        rest = row.served_alias.removeprefix(names.ALIAS_PREFIX).casefold()
         parts = rest.split("-")
         return any("-".join(parts[:number]) in self.guids for number in range(1, len(parts) + 1))
 
 
-def verdict_of(row: LiveKey, living: Living, rules: Rules, now: datetime) -> Verdict:
+def verdict_of(row: LiveKey, living: Living, rules: ReapingRules, now: datetime) -> LabVerdict:
     """What becomes of a key of the pattern."""
-    mark = Mark.of(row)
+    mark = OrphanMark.of(row)
     if living.has(row):
-        return Verdict.UNBLOCK if mark else Verdict.KEEP
+        return LabVerdict.UNBLOCK if mark else LabVerdict.KEEP
     if not row.guid and not rules.unmanaged:
-        return Verdict.UNMANAGED
+        return LabVerdict.UNMANAGED
     if row.created_at is not None and row.created_at > now - timedelta(seconds=rules.min_age):
-        return Verdict.YOUNG
+        return LabVerdict.YOUNG
     if mark is None or not row.fields["blocked"]:
-        return Verdict.BLOCK
+        return LabVerdict.BLOCK
     over = durations.parse_time(mark.since) + timedelta(seconds=rules.grace) <= now
-    return Verdict.DELETE if over else Verdict.WAIT
+    return LabVerdict.DELETE if over else LabVerdict.WAIT
 
 
 @dataclass(frozen=True)
 class Reaping:
     """A verdict for each key of the pattern."""
 
-    verdicts: Sequence[tuple[LiveKey, Verdict]]
-    rules: Rules
+    verdicts: Sequence[tuple[LiveKey, LabVerdict]]
+    rules: ReapingRules
     now: datetime
     living: Living
 
     @classmethod
-    def of(cls, rows: Iterable[LiveKey], living: Living, rules: Rules, now: datetime) -> Reaping:
+    def of(cls, rows: Iterable[LiveKey], living: Living, rules: ReapingRules, now: datetime) -> Reaping:
         ours = [row for row in rows if is_ours(row)]
         return cls([(row, verdict_of(row, living, rules, now)) for row in ours], rules, now, living)
 
-    def rows(self, *verdicts: Verdict) -> list[LiveKey]:
+    def rows(self, *verdicts: LabVerdict) -> list[LiveKey]:
         """The keys with one of these verdicts."""
         return [row for row, verdict in self.verdicts if verdict in verdicts]
 
     @property
     def fleet(self) -> int:
         """How many keys there are to judge."""
-        return sum(verdict is not Verdict.UNMANAGED for _row, verdict in self.verdicts)
+        return sum(verdict is not LabVerdict.UNMANAGED for _row, verdict in self.verdicts)
 
     @property
     def share(self) -> float:
@@ -137,28 +136,27 @@ class Reaping:
 
     def change(self, row: LiveKey) -> WantedKey:
         """What is wanted of a key that is to be blocked or unblocked, however it is by now: what another reaper did already is left."""
-        mark = Mark.of(row)
-        record = row.record or Record(guid=row.guid)
+        mark = OrphanMark.of(row)
         fields: dict[str, Any] = {}
         if self.living.has(row):
             note: Any = None
             fields |= mark.lifted() if mark else {}
         else:
             blocked = bool(row.fields["blocked"])
-            note = row.metadata[ORPHAN] if mark and blocked else Mark(durations.iso(self.now), stopped=blocked).to_metadata()
+            note = row.metadata[ORPHAN] if mark and blocked else OrphanMark(durations.iso(self.now), stopped=blocked).to_metadata()
             fields["blocked"] = True
-        return WantedKey(alias=home(row), record=record, fields=fields, metadata={ORPHAN: note})
+        return WantedKey(alias=row.served_alias, guid=row.guid, fields=fields, metadata={ORPHAN: note})
 
-    def still(self, rows: Iterable[LiveKey]) -> list[LiveKey]:
-        """Those of `rows`, as they are by now, that are to be deleted still, and were so from the start."""
-        tokens = {row.token for row in self.rows(Verdict.DELETE)}
-        return [row for row in rows if row.token in tokens and verdict_of(row, self.living, self.rules, self.now) is Verdict.DELETE]
+    def still_to_delete(self, rows: Iterable[LiveKey]) -> list[LiveKey]:
+        """Return those of `rows`, as they are now, that should still be deleted and should have been from the start."""
+        tokens = {row.token for row in self.rows(LabVerdict.DELETE)}
+        return [row for row in rows if row.token in tokens and verdict_of(row, self.living, self.rules, self.now) is LabVerdict.DELETE]
 
     # -------------------------------------------------------------------------------------------------------- results
     def counts(self) -> dict[str, int]:
         """How many keys have each verdict."""
         counted = Counter(verdict for _row, verdict in self.verdicts)
-        return {verdict.value: counted[verdict] for verdict in Verdict}
+        return {verdict.value: counted[verdict] for verdict in LabVerdict}
 
     def report(self) -> list[dict[str, Any]]:
         """Every lab with a key that something is to be said of, with how many of its keys have each verdict."""
@@ -166,7 +164,7 @@ class Reaping:
         labs = by_lab((row for row, verdict in self.verdicts if verdict in NOTEWORTHY), self.rules.user_base)
         return [self._entry(LabSummary.of(name, rows), Counter(verdicts[row.token] for row in rows)) for name, rows in sorted(labs.items())]
 
-    def _entry(self, lab: LabSummary, counted: Counter[Verdict]) -> dict[str, Any]:
+    def _entry(self, lab: LabSummary, counted: Counter[LabVerdict]) -> dict[str, Any]:
         since = lab.orphaned_at
         until = durations.parse_time(since) + timedelta(seconds=self.rules.grace) if since else None
         return {

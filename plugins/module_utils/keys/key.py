@@ -4,8 +4,8 @@
 
 """A virtual key as it is wanted and as the gateway has it.
 
-`FIELDS` names every limit that the collection manages. A wanted key holds only the fields that the caller gave; what it
-does not hold is left as it is. The collection's own notes travel in LiteLLM's metadata under one name (`RECORD`).
+`FIELDS` names every limit that the collection manages. A wanted key holds only the fields that the caller gave; other
+fields are left as they are. The collection's own notes travel in LiteLLM's metadata under one name (`NOTES_NAME`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ..common import durations
-
-RECORD = "litellm_virtual_keys"
-RECORD_FORMAT = 1
+from ..common import durations, names
+from ..litellm.notes import NOTES_FORMAT, NOTES_NAME
 
 # As LiteLLM names them in /key/generate, /key/update and /key/list.
 FIELDS = (
@@ -39,11 +37,11 @@ _UNORDERED = {"models", "allowed_routes"}
 _TEXTS = ("lab", "guid", "user", "package", "rotation", "retired_from", "retired_until", "ends", "adopted")
 
 # What LiteLLM lets an admin set on a key beyond `FIELDS`; this collection never does.
-_BEYOND = ("aliases", "config", "permissions", "org_id", "budget_limits", "access_group_ids", "object_permission_id", "router_settings", "budget_fallbacks")
+_UNMANAGED = ("aliases", "config", "permissions", "org_id", "budget_limits", "access_group_ids", "object_permission_id", "router_settings", "budget_fallbacks")
 
 
 @dataclass(frozen=True)
-class Record:
+class Notes:
     """The collection's notes on a key, kept in its metadata.
 
     `lab` is the lab's alias, `guid` and `user` whom the key is for, `generation` how often it was rotated, `rotation`
@@ -63,22 +61,23 @@ class Record:
     ends: str = ""
     adopted: str = ""
 
-    def in_service(self) -> Record:
-        """The notes without what only a retired value has, and without what belongs to one value."""
+    def in_service(self) -> Notes:
+        """Return the notes for the next value under the alias, without what belongs to one value or to a retired one."""
         return replace(self, retired_from="", retired_until="", ends="", adopted="")
 
     @classmethod
-    def from_metadata(cls, metadata: Mapping[str, Any]) -> Record | None:
-        """The notes in `metadata`; None when there are none, or none that this release can read."""
-        notes = metadata.get(RECORD)
-        if not isinstance(notes, Mapping) or notes.get("format") != RECORD_FORMAT:
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> Notes | None:
+        """Return the notes in `metadata`; None if there are none, or none that this release can read."""
+        notes = metadata.get(NOTES_NAME)
+        if not isinstance(notes, Mapping) or notes.get("format") != NOTES_FORMAT:
             return None
         text = {name: str(notes.get(name) or "") for name in _TEXTS}
         generation = notes.get("generation", 0)
         return cls(generation=generation if isinstance(generation, int) and not isinstance(generation, bool) and generation > 0 else 0, **text)
 
     def to_metadata(self) -> dict[str, Any]:
-        notes: dict[str, Any] = {"format": RECORD_FORMAT, "generation": self.generation}
+        """Return the notes as they are kept in LiteLLM's metadata, under `NOTES_NAME`."""
+        notes: dict[str, Any] = {"format": NOTES_FORMAT, "generation": self.generation}
         for name in _TEXTS:
             if getattr(self, name):
                 notes[name] = getattr(self, name)
@@ -87,22 +86,27 @@ class Record:
 
 @dataclass(frozen=True)
 class WantedKey:
-    """A key as it should be.
+    """A key as a caller wants it; what the gateway knows of it is a `LiveKey`.
 
-    `lifetime` in seconds counts from creation. None makes a key for ever; `endless` says that the caller asked for
-    that. It says nothing about a key that exists, unless that has expired. `expires_by` is a time before which the key
-    must not end: it moves an expiry forward, never back. `rotation`: a label; a key whose record carries another one is
-    rotated.
+    `lab` (the lab's alias), `guid`, `user` and `package` say whom the key is for; an empty one leaves what is noted.
+    `lifetime` in seconds counts from creation. None makes a key without an end; `endless` says that the caller asked
+    for that. It does not concern an existing key, unless that has expired. `expires_by` is a time before which the key
+    must not end: it moves an expiry forward, never back. `rotation` is a label; a key noted under another label is
+    rotated. `adopt` keeps the value that the key has though it cannot be derived.
     """
 
     alias: str
-    record: Record
+    lab: str = ""
+    guid: str = ""
+    user: str = ""
+    package: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     lifetime: int | None = None
     expires_by: datetime | None = None
     rotation: str = ""
     endless: bool = False
+    adopt: bool = False
 
     @property
     def renews(self) -> bool:
@@ -114,18 +118,18 @@ class WantedKey:
 class LiveKey:
     """A key as the gateway has it. `token` is the sha256 of its value, `expires` None means never, `spend` is in USD.
 
-    `beyond` names what is set on it that this collection does not manage.
+    `unmanaged_settings` names what is set on it that this collection does not manage.
     """
 
     alias: str
     token: str
     fields: Mapping[str, Any]
     metadata: Mapping[str, Any]
-    record: Record | None
+    notes: Notes | None
     expires: datetime | None
     spend: float
     created_at: datetime | None = None
-    beyond: tuple[str, ...] = ()
+    unmanaged_settings: tuple[str, ...] = ()
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> LiveKey:
@@ -141,21 +145,41 @@ class LiveKey:
             token=token,
             fields={name: normal(name, value) for name, value in values.items()},
             metadata=metadata,
-            record=Record.from_metadata(metadata),
+            notes=Notes.from_metadata(metadata),
             expires=durations.parse_time(row["expires"], "expires") if row.get("expires") else None,
             spend=float(row.get("spend") or 0.0),
             created_at=durations.parse_time(row["created_at"], "created_at") if row.get("created_at") else None,
-            beyond=tuple(name for name in _BEYOND if row.get(name)),
+            unmanaged_settings=tuple(name for name in _UNMANAGED if row.get(name)),
         )
 
     @property
+    def served_alias(self) -> str:
+        """The alias that the key serves, or served before it was retired.
+
+        Its own alias counts as well as its notes: a run that began before the rotation may have overwritten the notes since.
+        """
+        if self.notes and self.notes.retired_from:
+            return self.notes.retired_from
+        return names.without_retired_suffix(self.alias, self.token)
+
+    @property
+    def in_service(self) -> bool:
+        """Whether it is the value in service under its alias, not a retired one in its grace period."""
+        return self.served_alias == self.alias
+
+    @property
+    def set_fields(self) -> dict[str, Any]:
+        """The limits that are set. Zero is one: nothing may be spent."""
+        return {name: value for name, value in self.fields.items() if value is not None and value is not False and value not in ([], {})}
+
+    @property
     def generation(self) -> int:
-        return self.record.generation if self.record else 0
+        return self.notes.generation if self.notes else 0
 
     @property
     def guid(self) -> str:
         """The GUID by the collection's notes, or by release 1.3.2's metadata; '' when neither tells."""
-        return self.record.guid if self.record else str(self.metadata.get("guid") or "")
+        return self.notes.guid if self.notes else str(self.metadata.get("guid") or "")
 
     @property
     def owner(self) -> str:
@@ -163,17 +187,17 @@ class LiveKey:
         owner = str(self.metadata.get("owner") or "")
         return "" if owner.lower() == "unknown" else owner
 
-    def other_owner(self, record: Record) -> str:
-        """The lab that the key belongs to, when it is another one than that of `record`; '' otherwise."""
-        lab = self.record.lab if self.record else ""
-        if lab and record.lab:
-            return "" if lab == record.lab else self.guid or lab
-        return self.guid if record.guid and self.guid != record.guid else ""
+    def other_owner(self, lab: str, guid: str) -> str:
+        """Return the lab that the key belongs to if it is not the one with alias `lab` and this `guid`; '' otherwise."""
+        own = self.notes.lab if self.notes else ""
+        if own and lab:
+            return "" if own == lab else self.guid or own
+        return self.guid if guid and self.guid != guid else ""
 
     @property
     def adopted(self) -> bool:
         """Whether its value was taken over from somebody else, and is not to be derived until it is rotated."""
-        return self.record is not None and self.record.adopted == self.token
+        return self.notes is not None and self.notes.adopted == self.token
 
     def expired(self, now: datetime) -> bool:
         return self.expires is not None and self.expires <= now

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""A lab: a set of keys with one GUID, found on the gateway by alias and by the notes on each key."""
+"""A lab: the keys of one GUID, found on the gateway by alias and by the notes on each key."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from typing import Any
 from ..common import names
 from ..litellm.errors import GatewayError
 from . import limits
-from .api import Gateway
-from .key import LiveKey, Record, WantedKey
-from .plan import home
-from .reconcile import Scope
+from .api import KeyApi
+from .key import LiveKey, WantedKey
+from .plan import KeyScope
 
 
 class NoSuchLab(GatewayError):
@@ -29,16 +28,20 @@ class NoSuchLab(GatewayError):
 
 @dataclass(frozen=True)
 class Lab:
-    """`alias` '' stands for a set of keys that belong to no lab. `whole` is False when the caller named the alias: only its keys count then."""
+    """The keys of one GUID, or of one alias.
+
+    An empty `alias` stands for keys that belong to no lab. `is_canonical` is False if the caller named another alias than
+    the one that follows from the GUID; then only the keys under that alias count.
+    """
 
     guid: str = ""
     alias: str = ""
     user_base: str = "user"
-    whole: bool = True
+    is_canonical: bool = True
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Lab:
-        """From the arguments `guid`, `lab_alias` and `user_base`. Raises ValueError."""
+        """Return the lab that the arguments `guid`, `lab_alias` and `user_base` name. Raises ValueError for names that cannot be used."""
         guid, alias = params["guid"], params.get("lab_alias")
         if guid is not None:
             names.check_guid(guid)
@@ -51,61 +54,61 @@ class Lab:
             guid=guid or "",
             alias=alias or canonical,
             user_base=params.get("user_base") or "user",
-            whole=not alias or alias == canonical,
+            is_canonical=not alias or alias == canonical,
         )
 
     # ------------------------------------------------------------------------------------------------- membership
-    def owns(self, row: LiveKey) -> bool:
-        """Whether a key is of this lab, under this very alias."""
-        if row.record and row.record.lab:
-            return row.record.lab == self.alias
+    def is_under_alias(self, row: LiveKey) -> bool:
+        """Whether a key belongs to this lab under this very alias."""
+        if row.notes and row.notes.lab:
+            return row.notes.lab == self.alias
         if row.guid and self.guid and row.guid != self.guid:
             return False
-        return names.user_of_legacy_alias(home(row), self.alias, self.user_base) is not None
+        return names.user_of_legacy_alias(row.served_alias, self.alias, self.user_base) is not None
 
-    def covers(self, row: LiveKey) -> bool:
-        """Whether a key goes when the lab goes: with the GUID go all aliases that were formatted from it."""
-        if self.whole and self.guid and row.record and row.record.guid:
-            return row.record.guid == self.guid
-        return self.owns(row)
+    def goes_with_lab(self, row: LiveKey) -> bool:
+        """Whether a key is deleted with the lab: all aliases that were formatted from the GUID are."""
+        if self.is_canonical and self.guid and row.notes and row.notes.guid:
+            return row.notes.guid == self.guid
+        return self.is_under_alias(row)
 
-    def members(self, gateway: Gateway) -> list[LiveKey]:
-        """The keys of the lab: for each alias the one that is in service, else the last one that was.
+    def members(self, api: KeyApi) -> list[LiveKey]:
+        """Return the keys of the lab: for each alias the one in service, or else the one that last was.
 
-        Raises NoSuchLab when there are none.
+        Raises NoSuchLab if there are none.
         """
-        rows = [row for row in gateway.keys_like(self.alias, thorough=True) if self.owns(row)]
-        gateway.check_admin()  # a key that sees its own keys only would take them for the whole lab
+        rows = [row for row in api.keys_like(self.alias, thorough=True) if self.is_under_alias(row)]
+        api.check_admin()  # a key that sees its own keys only would take them for the whole lab
         if not rows:
             raise NoSuchLab(f"the gateway has no key of the lab {self.alias}; check the guid, or provision the lab first.")
-        rows.sort(key=lambda row: (home(row), home(row) == row.alias, row.generation))
-        return list({home(row): row for row in rows}.values())
+        rows.sort(key=lambda row: (row.served_alias, row.in_service, row.generation))
+        return list({row.served_alias: row for row in rows}.values())
 
-    def in_service(self, gateway: Gateway) -> list[LiveKey]:
-        """The members that can be called with."""
-        return [row for row in self.members(gateway) if home(row) == row.alias]
+    def in_service(self, api: KeyApi) -> list[LiveKey]:
+        """Return the members that are in service."""
+        return [row for row in self.members(api) if row.in_service]
 
-    def to_delete(self, gateway: Gateway, keys: Sequence[Mapping[str, Any]] | None) -> list[LiveKey]:
-        """What `state: absent` deletes: the named keys with their former values, or all that the lab covers."""
+    def to_delete(self, api: KeyApi, keys: Sequence[Mapping[str, Any]] | None) -> list[LiveKey]:
+        """Return what `state: absent` deletes: the named keys with their former values, or all keys that go with the lab."""
         if keys is None:
-            return [row for row in gateway.keys_like(self.alias, thorough=True) if self.covers(row)]
+            return [row for row in api.keys_like(self.alias, thorough=True) if self.goes_with_lab(row)]
         aliases = {self._alias(key) for key in keys}
-        rows = [row for search in searches(aliases) for row in gateway.keys_like(search, thorough=True)]
-        found = {row.token: row for row in rows if not row.other_owner(Record(lab=self.alias, guid=self.guid))}
-        return [row for row in found.values() if home(row) in aliases]
+        rows = [row for search in searches_for(aliases) for row in api.keys_like(search, thorough=True)]
+        found = {row.token: row for row in rows if not row.other_owner(self.alias, self.guid)}
+        return [row for row in found.values() if row.served_alias in aliases]
 
     # ------------------------------------------------------------------------------------------------ wanted keys
-    def scope(self, wanted: Sequence[WantedKey]) -> Scope:
-        """The rows that a plan for `wanted` has to see."""
+    def scope(self, wanted: Sequence[WantedKey]) -> KeyScope:
+        """Return the rows that a plan for `wanted` has to see."""
         aliases = {want.alias for want in wanted}
-        return Scope(
-            searches=searches(aliases) if not self.alias else [self.alias],
-            concerns=lambda row: home(row) in aliases or bool(self.alias and self.owns(row)),
-            is_member=lambda row: bool(self.alias) and self.owns(row),
+        return KeyScope(
+            searches=searches_for(aliases) if not self.alias else [self.alias],
+            concerns=lambda row: row.served_alias in aliases or bool(self.alias and self.is_under_alias(row)),
+            is_member=lambda row: bool(self.alias) and self.is_under_alias(row),
         )
 
     def wanted(self, params: Mapping[str, Any], clock: limits.Clock) -> list[WantedKey]:
-        """The keys that the arguments describe: each element of `keys` over what holds for all. Raises ValueError."""
+        """Return the keys that the arguments describe: each element of `keys` over what holds for all. Raises ValueError."""
         wanted = []
         clock = cache(clock)  # one moment for all
         for key in params["keys"]:
@@ -113,8 +116,8 @@ class Lab:
             own = {**params, **{name: value for name, value in key.items() if value is not None}}
             own["metadata"] = {**(params.get("metadata") or {}), **(key.get("metadata") or {})}
             guid = names.check_guid(key["guid"]) if key.get("guid") else self.guid
-            record = Record(lab=self.alias, guid=guid, user=key.get("user") or "")
-            wanted.append(self._with_state(limits.wanted_key(alias, record, own, clock), params))
+            want = replace(limits.wanted_key(alias, own, clock), lab=self.alias, guid=guid, user=key.get("user") or "")
+            wanted.append(self._with_state(want, params))
         aliases = [want.alias for want in wanted]
         twice = sorted({alias for alias in aliases if aliases.count(alias) > 1})
         if twice:
@@ -124,21 +127,14 @@ class Lab:
         return wanted
 
     def change(self, params: Mapping[str, Any], clock: limits.Clock) -> Callable[[LiveKey], WantedKey]:
-        """What the arguments want of a key that exists, whichever it is. Raises ValueError."""
-        general = limits.wanted_key("", Record(), params, clock)
+        """Return what the arguments want of any key that exists. Raises ValueError."""
+        general = self._with_state(limits.wanted_key("", params, clock), params)
 
         def change(row: LiveKey) -> WantedKey:
-            record = (
-                row.record.in_service()
-                if row.record
-                else Record(
-                    lab=self.alias,
-                    guid=self.guid,
-                    user=names.user_of_legacy_alias(row.alias, self.alias, self.user_base) or "",
-                )
-            )
-            record = Record(**{**record.__dict__, "package": general.record.package or record.package})
-            return self._with_state(replace(general, alias=home(row), record=record), params)
+            if row.notes:
+                return replace(general, alias=row.served_alias, lab=row.notes.lab, guid=row.notes.guid, user=row.notes.user)
+            user = names.user_of_legacy_alias(row.alias, self.alias, self.user_base) or ""
+            return replace(general, alias=row.served_alias, lab=self.alias, guid=self.guid, user=user)
 
         return change
 
@@ -153,10 +149,10 @@ class Lab:
     def _with_state(want: WantedKey, params: Mapping[str, Any]) -> WantedKey:
         if params.get("blocked") is None:
             return want
-        return WantedKey(**{**want.__dict__, "fields": {**want.fields, "blocked": params["blocked"]}})
+        return replace(want, fields={**want.fields, "blocked": params["blocked"]})
 
 
-def searches(aliases: set[str]) -> list[str]:
-    """The fewest searches that list all of `aliases`: what they have in common, unless that is next to nothing."""
+def searches_for(aliases: set[str]) -> list[str]:
+    """Return the fewest searches that list all of `aliases`: their common beginning, unless that is too short to narrow anything down."""
     common = os.path.commonprefix(sorted(aliases))  # noqa: RUF071 - character by character is what is wanted
     return [common] if len(common) >= 4 or len(aliases) > 50 else sorted(aliases)

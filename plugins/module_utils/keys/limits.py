@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""From module arguments to wanted keys. The doc fragment `limits` describes the arguments."""
+"""The limits of a key: their options, and the wanted key that the options describe. The doc fragment is `limits`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from ansible.module_utils.basic import env_fallback
-
 from ..common import durations
-from .key import Record, WantedKey
-from .plan import OnUnrecoverable, Policy
+from .key import WantedKey
 
 Clock = Callable[[], datetime]
-"""The gateway's: what is counted from now on must not depend on this machine's time."""
+"""The gateway's clock: an end that is counted from now on must not depend on this machine's time."""
 
 LIMITS_SPEC: dict[str, dict[str, Any]] = {
     "models": {"type": "list", "elements": "str"},
@@ -39,17 +36,7 @@ LIMITS_SPEC: dict[str, dict[str, Any]] = {
     "package": {"type": "str"},
 }
 
-VALUE_SPEC: dict[str, dict[str, Any]] = {
-    "secret": {"type": "str", "no_log": True, "fallback": (env_fallback, ["LITELLM_DERIVATION_SECRET"])},
-    "on_unrecoverable": {"type": "str", "choices": ["fail", "rotate", "keep"], "default": "fail"},
-    "rotation": {"type": "str"},
-    "rotation_grace": {"type": "str", "default": "0s"},
-    "check_models": {"type": "bool", "default": True},
-}
-
-SHORTEST_SECRET = 16
-
-# The highest of each that LiteLLM's database and JSON carry without a loss.
+# The highest value that LiteLLM's database and JSON carry without loss.
 _NUMBERS = {
     "max_budget": 1e12,
     "soft_budget": 1e12,
@@ -61,10 +48,10 @@ _TEXTS = ("user_id", "team_id")
 NEVER = "never"
 
 
-def wanted_key(alias: str, record: Record, params: Mapping[str, Any], clock: Clock) -> WantedKey:
-    """The key that `params` (names of `LIMITS_SPEC`, and `rotation`) describe. None means not given. `clock` is asked only for extensions.
+def wanted_key(alias: str, params: Mapping[str, Any], clock: Clock) -> WantedKey:
+    """Return the key that `params` (names of `LIMITS_SPEC`, and `rotation`) describe. None means not given. `clock` is read only for extensions.
 
-    Raises ValueError, in one sentence that names the argument, for a value that makes no sense.
+    Raises ValueError, with one sentence that names the argument, for a value that cannot be used.
     """
     fields: dict[str, Any] = {}
     for name, highest in _NUMBERS.items():
@@ -92,10 +79,9 @@ def wanted_key(alias: str, record: Record, params: Mapping[str, Any], clock: Clo
     metadata = dict(params.get("metadata") or {})
     if params.get("tags") is not None:
         metadata["tags"] = _names("tags", params["tags"]) or None
-    record = Record(**{**record.__dict__, "package": params.get("package") or record.package})
     return WantedKey(
         alias=alias,
-        record=record,
+        package=params.get("package") or "",
         fields=fields,
         metadata=metadata,
         lifetime=lifetime(params.get("duration")),
@@ -106,28 +92,8 @@ def wanted_key(alias: str, record: Record, params: Mapping[str, Any], clock: Clo
 
 
 def lifetime(text: str | None) -> int | None:
-    """Seconds; None for `never` and for nothing."""
+    """Return seconds; None for `never` and for nothing."""
     return None if text is None or text == NEVER else durations.seconds(text)
-
-
-def secret_of(params: Mapping[str, Any]) -> str:
-    """The secret to derive values from. Raises ValueError for one that could be guessed."""
-    secret = params["secret"]
-    if not secret:
-        return str(params["api_key"])
-    if len(secret) < SHORTEST_SECRET:
-        raise ValueError(f"secret has {len(secret)} characters; give at least {SHORTEST_SECRET}, for every key's value follows from it.")
-    return str(secret)
-
-
-def policy(params: Mapping[str, Any], *, prune: bool = False) -> Policy:
-    """The policy that the arguments of `VALUE_SPEC` describe."""
-    grace = params["rotation_grace"]
-    return Policy(
-        prune=prune,
-        on_unrecoverable=OnUnrecoverable(params["on_unrecoverable"]),
-        grace=0 if grace == "0" else durations.seconds(grace, "rotation_grace", least=0),
-    )
 
 
 def _names(name: str, values: list[str]) -> list[str]:

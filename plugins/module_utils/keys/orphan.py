@@ -18,14 +18,14 @@ ORPHAN = "litellm_virtual_keys_orphan"
 
 
 @dataclass(frozen=True)
-class Mark:
+class OrphanMark:
     """The reaper's note on a key. `stopped`: somebody else had blocked it before, so that it stays blocked if its lab comes back."""
 
     since: str
     stopped: bool = False
 
     @classmethod
-    def of(cls, row: LiveKey) -> Mark | None:
+    def of(cls, row: LiveKey) -> OrphanMark | None:
         """The note on a key; None when there is none, or none with a time."""
         note = row.metadata.get(ORPHAN)
         if not isinstance(note, Mapping):

@@ -4,7 +4,7 @@
 
 """What has to happen: wanted keys against live keys. Pure, no I/O.
 
-`make_plan` is the only place that decides. Check mode prints its plan, the real run carries it out and then makes a
+`plan_keys` is the only place that decides. Check mode prints its plan, the real run carries it out and then makes a
 second plan from what the gateway says afterwards: whatever that still wants to do has failed.
 """
 
@@ -17,15 +17,16 @@ from enum import StrEnum
 from typing import Any
 
 from ..common import durations, names
+from ..litellm.notes import NOTES_NAME
 from . import derive
-from .key import FIELDS, RECORD, LiveKey, Record, WantedKey, normal
-from .orphan import ORPHAN, Mark
+from .key import FIELDS, LiveKey, Notes, WantedKey, normal
+from .orphan import ORPHAN, OrphanMark
 
 # Two clocks and whole seconds meet here: an expiry this close to the wanted one is the wanted one.
 EXPIRY_TOLERANCE = timedelta(seconds=60)
 
 
-class Action(StrEnum):
+class KeyAction(StrEnum):
     """What happens to an alias."""
 
     CREATE = "create"
@@ -47,7 +48,7 @@ class OnUnrecoverable(StrEnum):
 
 @dataclass(frozen=True)
 class Policy:
-    """How `make_plan` decides where there is a choice.
+    """How `plan_keys` decides where there is a choice.
 
     `prune`: delete what belongs to the lab and is not wanted. `grace`: seconds for which a rotated key's former value
     lives on. `renew_expired`: give an expired key its lifetime again, if a lifetime is given.
@@ -60,8 +61,17 @@ class Policy:
 
 
 @dataclass(frozen=True)
+class KeyScope:
+    """Which rows of the gateway concern a task: the searches that list them, and the tests that pick them."""
+
+    searches: Sequence[str]
+    concerns: Callable[[LiveKey], bool]
+    is_member: Callable[[LiveKey], bool] = lambda _row: False
+
+
+@dataclass(frozen=True)
 class Call:
-    """One writing call to LiteLLM. `payload` holds no key value: `mint` says whose value to add."""
+    """One writing call to LiteLLM. `payload` never holds a key's value: `mint` names the alias and generation whose value to add."""
 
     path: str
     payload: Mapping[str, Any]
@@ -69,156 +79,143 @@ class Call:
 
 
 @dataclass(frozen=True)
-class KeyPlan:
-    """What happens to one alias, why, and what it was and will be (for diff mode; no secrets).
+class KeyStep:
+    """What happens to one alias and why, with its state before and after for diff mode (nothing secret).
 
-    `live` is the row that it is about, `then` the row as the gateway is to have it afterwards.
+    `live` is the row as it is, `expected` the row as the gateway should have it afterwards. `recoverable`: the value
+    can be derived.
     """
 
     alias: str
-    action: Action
+    action: KeyAction
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
     calls: Sequence[Call] = ()
     wanted: WantedKey | None = None
     live: LiveKey | None = None
-    then: LiveKey | None = None
+    expected: LiveKey | None = None
     generation: int = 0
-    known: bool = True
+    recoverable: bool = True
     reason: str = ""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """All of it. `doomed` are the rows that go, in one call for many."""
+class KeyPlan:
+    """What happens to all keys of a task. `to_delete` are the rows to delete, many in one call."""
 
-    keys: Sequence[KeyPlan]
-    doomed: Sequence[LiveKey] = ()
+    steps: Sequence[KeyStep]
+    to_delete: Sequence[LiveKey] = ()
     warnings: Sequence[str] = ()
 
     @property
     def changed(self) -> bool:
-        return bool(self.doomed) or any(key.calls for key in self.keys)
+        return bool(self.to_delete) or any(step.calls for step in self.steps)
 
     @property
-    def blockers(self) -> Sequence[KeyPlan]:
-        """What must be settled before anything is written."""
-        return [key for key in self.keys if key.action in (Action.UNRECOVERABLE, Action.CONFLICT)]
+    def blockers(self) -> Sequence[KeyStep]:
+        """The steps that must be settled before anything is written."""
+        return [step for step in self.steps if step.action in (KeyAction.UNRECOVERABLE, KeyAction.CONFLICT)]
 
 
 ValueOf = Callable[[str, int], str]
+"""Derives a key's value from its alias and generation."""
 
 
-def make_plan(
+def plan_keys(
     wanted: Sequence[WantedKey],
     live: Iterable[LiveKey],
     *,
     value_of: ValueOf,
     now: datetime,
     policy: Policy,
-    is_member: Callable[[LiveKey], bool] = lambda _key: False,
-) -> Plan:
-    """Compare, and say what to do.
+    is_member: Callable[[LiveKey], bool] = lambda _row: False,
+) -> KeyPlan:
+    """Compare wanted keys with live ones and return what to do.
 
-    `live` holds every row that the wanted aliases or the lab may concern. `value_of(alias, generation)` derives a
-    value. `now` is the gateway's time. `is_member` tells the rows of the lab, which `policy.prune` may delete.
+    `live` holds every row that the wanted aliases or the lab may concern; `now` is the gateway's time; `is_member`
+    picks the rows of the lab, which `policy.prune` may delete.
     """
     rows = list(live)
     by_alias: dict[str, list[LiveKey]] = {}
     retired: dict[str, list[LiveKey]] = {}
     for row in rows:
-        (by_alias if home(row) == row.alias else retired).setdefault(home(row), []).append(row)
+        (by_alias if row.in_service else retired).setdefault(row.served_alias, []).append(row)
 
-    plans: list[KeyPlan] = []
-    doomed: list[LiveKey] = []
+    steps: list[KeyStep] = []
+    to_delete: list[LiveKey] = []
     warnings: list[str] = []
     for want in wanted:
         holders, former = by_alias.get(want.alias, []), retired.get(want.alias, [])
-        key, rest = _plan_key(want, holders, former, value_of, now, policy)
-        plans.append(key)
+        step, duplicates = _plan_key(want, holders, former, value_of, now, policy)
+        steps.append(step)
         if holders:
-            doomed += [row for row in former if _over(row, now)]
-        if rest and policy.prune:
-            doomed += rest
-        elif rest:
-            more = "1 more key holds" if len(rest) == 1 else f"{len(rest)} more keys hold"
+            to_delete += [row for row in former if _grace_has_ended(row, now)]
+        if duplicates and policy.prune:
+            to_delete += duplicates
+        elif duplicates:
+            more = "1 more key holds" if len(duplicates) == 1 else f"{len(duplicates)} more keys hold"
             warnings.append(f"{more} the alias {want.alias}; the module virtual_keys with state exact deletes what is too much.")
 
     if policy.prune:
         kept = {want.alias for want in wanted}
-        doomed += [row for row in rows if is_member(row) and home(row) not in kept]
-    plans += _deletions(doomed)
-    return Plan(keys=plans, doomed=doomed, warnings=warnings)
+        to_delete += [row for row in rows if is_member(row) and row.served_alias not in kept]
+    steps += _deletions(to_delete)
+    return KeyPlan(steps, to_delete, warnings)
 
 
-def plan_deletion(rows: Iterable[LiveKey]) -> Plan:
-    """The plan that deletes `rows`, whatever they are."""
-    doomed = list(rows)
-    return Plan(keys=_deletions(doomed), doomed=doomed)
+def plan_key_deletion(rows: Iterable[LiveKey]) -> KeyPlan:
+    """Return the plan that deletes `rows`, whatever they are."""
+    to_delete = list(rows)
+    return KeyPlan(_deletions(to_delete), to_delete)
 
 
-def plan_update(rows: Iterable[LiveKey], change: Callable[[LiveKey], WantedKey], *, value_of: ValueOf, now: datetime) -> Plan:
-    """The plan that applies `change` to each of `rows` as it is, without a need to know any value."""
+def plan_key_updates(rows: Iterable[LiveKey], change: Callable[[LiveKey], WantedKey], *, value_of: ValueOf, now: datetime) -> KeyPlan:
+    """Return the plan that applies `change` to each of `rows` as it is; no value need be known."""
     policy = Policy(renew_expired=False)
-    return Plan(keys=[_reconcile(change(row), row, now, policy, known=derivable(row, value_of)) for row in rows])
+    return KeyPlan([_reconcile(change(row), row, now, policy, recoverable=derivable(row, value_of)) for row in rows])
 
 
 def derivable(row: LiveKey, value_of: ValueOf) -> bool:
     """Whether the value behind `row` is the one that is derived for the alias it serves, or served."""
-    alias = home(row)
+    alias = row.served_alias
     return bool(alias) and derive.token(value_of(alias, row.generation)) == row.token
 
 
 def state_of(row: LiveKey) -> dict[str, Any]:
     """A row as diff mode and results show it: what was set, and nothing that is secret."""
-    shown = _set_fields(row)
+    shown = dict(row.set_fields)
     shown["expires"] = durations.iso(row.expires) if row.expires else "never"
-    shown["metadata"] = {name: value for name, value in row.metadata.items() if name != RECORD}
+    shown["metadata"] = {name: value for name, value in row.metadata.items() if name != NOTES_NAME}
     shown["generation"] = row.generation
     return shown
 
 
-def _set_fields(row: LiveKey) -> dict[str, Any]:
-    """The limits that a row has. Zero is one: nothing may be spent."""
-    return {name: value for name, value in row.fields.items() if value is not None and value is not False and value not in ([], {})}
-
-
-def home(row: LiveKey) -> str:
-    """The alias that a row serves, or served before it was retired.
-
-    Its alias tells as well as its notes: a run that began before the rotation may have written over the notes since.
-    """
-    if row.record and row.record.retired_from:
-        return row.record.retired_from
-    return names.served_alias(row.alias, row.token)
-
-
-def _end(row: LiveKey) -> datetime | None:
-    """When a key ends, or would have ended had it not been retired; None is never."""
-    if row.record and row.record.ends:
-        return None if row.record.ends == "never" else durations.parse_time(row.record.ends)
+def _original_end(row: LiveKey) -> datetime | None:
+    """Return when a key ends, or would have ended if it had not been retired; None is never."""
+    if row.notes and row.notes.ends:
+        return None if row.notes.ends == "never" else durations.parse_time(row.notes.ends)
     return row.expires
 
 
-def _over(row: LiveKey, now: datetime) -> bool:
+def _grace_has_ended(row: LiveKey, now: datetime) -> bool:
     """Whether the grace period of a retired row has ended."""
-    until = row.record.retired_until if row.record else ""
+    until = row.notes.retired_until if row.notes else ""
     return not until or durations.parse_time(until) <= now
 
 
-def _deletions(doomed: Iterable[LiveKey]) -> list[KeyPlan]:
-    return [KeyPlan(alias=row.alias, action=Action.DELETE, before=state_of(row), live=row) for row in doomed]
+def _deletions(to_delete: Iterable[LiveKey]) -> list[KeyStep]:
+    return [KeyStep(alias=row.alias, action=KeyAction.DELETE, before=state_of(row), live=row) for row in to_delete]
 
 
 def _plan_key(
     want: WantedKey, holders: list[LiveKey], former: list[LiveKey], value_of: ValueOf, now: datetime, policy: Policy
-) -> tuple[KeyPlan, list[LiveKey]]:
-    """The plan for one alias, and the further rows that hold it though only one should."""
+) -> tuple[KeyStep, list[LiveKey]]:
+    """Return the step for one alias, and the duplicate rows that hold it besides the one that counts."""
     for row in [*holders, *former]:
-        owner = row.other_owner(want.record)
+        owner = row.other_owner(want.lab, want.guid)
         if owner:
             reason = f"the alias {want.alias} belongs to the lab {owner}; choose another guid or user name."
-            return KeyPlan(want.alias, Action.CONFLICT, before=state_of(row), wanted=want, live=row, reason=reason), []
+            return KeyStep(want.alias, KeyAction.CONFLICT, before=state_of(row), wanted=want, live=row, reason=reason), []
 
     top = max((row.generation for row in [*holders, *former]), default=-1)
     if not holders:
@@ -228,9 +225,9 @@ def _plan_key(
 
     ours = [row for row in holders if derivable(row, value_of)]
     row = max(ours or holders, key=lambda row: row.generation)
-    want = _living(want, row)
-    rest = [other for other in holders if other is not row]
-    if want.rotation and (row.record is None or row.record.rotation != want.rotation):
+    want = _revived(want, row)
+    duplicates = [other for other in holders if other is not row]
+    if want.rotation and (row.notes is None or row.notes.rotation != want.rotation):
         return _rotate(want, row, holders, top + 1, value_of, now, policy), []
     if not ours and policy.on_unrecoverable is OnUnrecoverable.FAIL and not row.adopted:
         reason = (
@@ -238,28 +235,27 @@ def _plan_key(
             " give the secret it was made with, take the key over with the module key_adoption (ACTION adopt of the workload role),"
             " or set on_unrecoverable to rotate or keep."
         )
-        return KeyPlan(want.alias, Action.UNRECOVERABLE, before=state_of(row), wanted=want, live=row, reason=reason), []
+        return KeyStep(want.alias, KeyAction.UNRECOVERABLE, before=state_of(row), wanted=want, live=row, reason=reason), []
     if not ours and policy.on_unrecoverable is OnUnrecoverable.ROTATE:
         return _rotate(want, row, holders, top + 1, value_of, now, policy), []
-    return _reconcile(want, row, now, policy, known=bool(ours)), rest
+    return _reconcile(want, row, now, policy, recoverable=bool(ours)), duplicates
 
 
-def _living(want: WantedKey, row: LiveKey) -> WantedKey:
-    """A lab that is given its keys lives: what the reaper blocked works again, unless somebody had stopped it before."""
-    mark = Mark.of(row)
+def _revived(want: WantedKey, row: LiveKey) -> WantedKey:
+    """Return `want` with the reaper's mark removed: a lab that asks for its keys is alive. What was blocked before the reaper came stays blocked."""
+    mark = OrphanMark.of(row)
     if mark is None:
         return want
     return replace(want, fields={**mark.lifted(), **want.fields}, metadata={ORPHAN: None, **want.metadata})
 
 
-def _create(want: WantedKey, generation: int, base: LiveKey | None, value_of: ValueOf, now: datetime) -> KeyPlan:
-    """Mint a key. With `base`, the row that it takes over from: what is not wanted otherwise is taken from there."""
-    record = replace(want.record, generation=generation, rotation=want.rotation or want.record.rotation)
-    fields = {**(_set_fields(base) if base else {}), **want.fields}
+def _create(want: WantedKey, generation: int, base: LiveKey | None, value_of: ValueOf, now: datetime) -> KeyStep:
+    """Return the step that mints a key. With `base`, the row that it takes over from, settings that are not wanted otherwise come from there."""
+    fields = {**(base.set_fields if base else {}), **want.fields}
     fields = {name: value for name, value in fields.items() if value is not None}
-    if base and base.record:
-        record = _merged(base.record, record).in_service()
-    metadata = _metadata(base.metadata if base else {}, want.metadata, record)
+    old = base.notes.in_service() if base and base.notes else Notes()
+    notes = replace(_noted(old, want), generation=max(generation, old.generation), rotation=want.rotation or old.rotation)
+    metadata = _metadata(base.metadata if base else {}, want.metadata, notes)
     payload: dict[str, Any] = {"key_alias": want.alias, **fields, "metadata": metadata}
     payload.pop("blocked", None)
     if fields.get("blocked"):
@@ -267,7 +263,7 @@ def _create(want: WantedKey, generation: int, base: LiveKey | None, value_of: Va
     lifetime = want.lifetime
     if base:
         payload["spend"] = base.spend
-        ends = _end(base)
+        ends = _original_end(base)
         if ends is None or ends > now:
             lifetime = durations.whole_seconds(ends - now) if ends else None
         elif not want.renews:
@@ -278,22 +274,22 @@ def _create(want: WantedKey, generation: int, base: LiveKey | None, value_of: Va
         payload["duration"] = f"{lifetime}s"
     after = {name: value for name, value in payload.items() if name not in ("key_alias", "metadata", "duration", "spend")}
     after["expires"] = f"in {durations.spell(lifetime)}" if lifetime is not None else "never"
-    after["metadata"] = {name: value for name, value in metadata.items() if name != RECORD}
+    after["metadata"] = {name: value for name, value in metadata.items() if name != NOTES_NAME}
     after["generation"] = generation
     call = Call("/key/generate", payload, mint=(want.alias, generation))
-    then = LiveKey(
+    expected = LiveKey(
         alias=want.alias,
         token=derive.token(value_of(want.alias, generation)),
         fields={name: normal(name, fields.get(name)) for name in FIELDS},
         metadata=metadata,
-        record=record,
+        notes=notes,
         expires=now + timedelta(seconds=lifetime) if lifetime is not None else None,
         spend=base.spend if base else 0.0,
     )
-    return KeyPlan(want.alias, Action.CREATE, after=after, calls=[call], wanted=want, then=then, generation=generation)
+    return KeyStep(want.alias, KeyAction.CREATE, after=after, calls=[call], wanted=want, expected=expected, generation=generation)
 
 
-def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: int, value_of: ValueOf, now: datetime, policy: Policy) -> KeyPlan:
+def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: int, value_of: ValueOf, now: datetime, policy: Policy) -> KeyStep:
     """Move the present value of `row`, and whatever else holds it, off the alias, to live for the grace period, and mint the next one under the alias.
 
     The former value works until the new one exists, whatever is cut off where: it is deleted only by a later plan,
@@ -302,9 +298,8 @@ def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: i
     calls = []
     ends = now + timedelta(seconds=policy.grace)
     for holder in holders:
-        former = holder.record or Record(guid=want.record.guid, lab=want.record.lab)
-        record = replace(
-            former,
+        notes = replace(
+            holder.notes or Notes(lab=want.lab, guid=want.guid),
             retired_from=want.alias,
             retired_until=durations.iso(ends),
             ends=durations.iso(holder.expires) if holder.expires else "never",
@@ -312,16 +307,16 @@ def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: i
         payload: dict[str, Any] = {
             "key": holder.token,
             "key_alias": names.retired_alias(want.alias, holder.token),
-            "metadata": {**holder.metadata, RECORD: record.to_metadata()},
+            "metadata": {**holder.metadata, NOTES_NAME: notes.to_metadata()},
         }
         if policy.grace and (holder.expires is None or holder.expires > ends):
             payload["duration"] = f"{policy.grace}s"
         calls.append(Call("/key/update", payload))
     minted = _create(want, generation, row, value_of, now)
-    return replace(minted, action=Action.ROTATE, before=state_of(row), calls=[*calls, *minted.calls], live=row)
+    return replace(minted, action=KeyAction.ROTATE, before=state_of(row), calls=[*calls, *minted.calls], live=row)
 
 
-def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, *, known: bool) -> KeyPlan:
+def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, *, recoverable: bool) -> KeyStep:
     """Repair what differs, leave alone what nobody asked for."""
     payload: dict[str, Any] = {}
     after = dict(row.fields)
@@ -330,8 +325,10 @@ def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, *, 
             payload[name] = value
             after[name] = normal(name, value)
 
-    record = _merged(row.record or Record(), want.record)
-    metadata = _metadata(row.metadata, want.metadata, record)
+    notes = _noted(row.notes or Notes(), want)
+    if want.adopt:
+        notes = replace(notes, adopted=row.token)
+    metadata = _metadata(row.metadata, want.metadata, notes)
     if metadata != dict(row.metadata):
         payload["metadata"] = metadata
 
@@ -343,38 +340,33 @@ def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, *, 
     if expires != row.expires:
         payload["duration"] = f"{max(1, durations.whole_seconds(expires - now))}s" if expires else "-1"
 
-    after_row = replace(row, fields=after, metadata=metadata, record=record, expires=expires)
-    return KeyPlan(
+    after_row = replace(row, fields=after, metadata=metadata, notes=notes, expires=expires)
+    return KeyStep(
         alias=row.alias,
-        action=Action.UPDATE if payload else Action.KEEP,
+        action=KeyAction.UPDATE if payload else KeyAction.KEEP,
         before=state_of(row),
         after=state_of(after_row),
         calls=[Call("/key/update", {"key": row.token, **payload})] if payload else [],
         wanted=want,
         live=row,
-        then=after_row,
+        expected=after_row,
         generation=row.generation,
-        known=known,
+        recoverable=recoverable,
     )
 
 
-def _merged(old: Record, new: Record) -> Record:
-    """The notes after a change: what the new ones do not say stays. `new.generation` counts only above the old one."""
-    return Record(
-        lab=new.lab or old.lab,
-        guid=new.guid or old.guid,
-        user=new.user or old.user,
-        package=new.package or old.package,
-        generation=max(new.generation, old.generation),
-        rotation=new.rotation or old.rotation,
-        retired_from=new.retired_from or old.retired_from,
-        retired_until=new.retired_until or old.retired_until,
-        ends=new.ends or old.ends,
-        adopted=new.adopted or old.adopted,
+def _noted(old: Notes, want: WantedKey) -> Notes:
+    """Return the notes after a change: whom the key is for as `want` says, where it says so, and all else as it was."""
+    return replace(
+        old,
+        lab=want.lab or old.lab,
+        guid=want.guid or old.guid,
+        user=want.user or old.user,
+        package=want.package or old.package,
     )
 
 
-def _metadata(old: Mapping[str, Any], new: Mapping[str, Any], record: Record) -> dict[str, Any]:
-    """LiteLLM replaces metadata as a whole, so everything that was there goes along. A value of None removes a name."""
-    merged = {**old, **new, RECORD: record.to_metadata()}
+def _metadata(old: Mapping[str, Any], new: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
+    """Return the whole metadata, which LiteLLM replaces at once. A value of None in `new` removes a name."""
+    merged = {**old, **new, NOTES_NAME: notes.to_metadata()}
     return {name: value for name, value in merged.items() if value is not None}

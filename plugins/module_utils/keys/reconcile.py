@@ -12,19 +12,20 @@ further round or reported as failed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from ..common.durations import iso
 from ..litellm import errors
-from ..litellm.errors import HOPELESS, Incomplete, Refused
+from ..litellm.errors import HOPELESS, Refused
+from ..litellm.models import served_models, unserved
 from . import derive
-from .api import Gateway, unserved
-from .key import RECORD, LiveKey, WantedKey
-from .plan import Action, KeyPlan, Plan, Policy, derivable, home, make_plan, plan_deletion, plan_update
+from .api import KeyApi
+from .key import LiveKey, WantedKey
+from .plan import KeyAction, KeyPlan, KeyScope, KeyStep, Policy, derivable, plan_key_updates, plan_keys
+from .results import KeyOutcome, KeysIncomplete, outcome_of_deletion, outcome_of_writes
 
 ROUNDS = 3
 REVOCATION_SECONDS = 65.0  # LiteLLM's workers remember a key for up to 60 s
@@ -40,37 +41,12 @@ class StillAccepted(errors.GatewayError):
 
 
 @dataclass
-class Outcome:
-    """What was done, or in check mode would be. `live` holds the keys as the gateway listed them afterwards, where it did."""
-
-    plan: Plan
-    done: list[KeyPlan] = field(default_factory=list)
-    live: dict[str, LiveKey] = field(default_factory=dict)
-    left_out: dict[str, errors.GatewayError] = field(default_factory=dict)
-    revocation: dict[str, Any] | None = None
-    touched: bool = False  # a call got through, also one of a key that is not done
-
-    @property
-    def changed(self) -> bool:
-        return self.touched or any(key.calls or key.action is Action.DELETE for key in self.done)
-
-
-@dataclass
 class Written:
-    """What became of one round of writing: the plans that went through, the failures by alias."""
+    """What became of one round of writing: the steps that went through, the failures by alias."""
 
-    done: list[KeyPlan] = field(default_factory=list)
+    done: list[KeyStep] = field(default_factory=list)
     failures: dict[str, errors.GatewayError] = field(default_factory=dict)
     touched: bool = False
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Which rows of the gateway concern a task: the searches that list them, and the test that keeps them."""
-
-    searches: Sequence[str]
-    concerns: Callable[[LiveKey], bool]
-    is_member: Callable[[LiveKey], bool] = lambda _key: False
 
 
 class Reconciler:
@@ -78,14 +54,14 @@ class Reconciler:
 
     def __init__(
         self,
-        gateway: Gateway,
+        api: KeyApi,
         secret: str,
         *,
         check_mode: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.gateway = gateway
+        self.api = api
         self.check_mode = check_mode
         self._sleep = sleep
         self._clock = clock
@@ -100,17 +76,17 @@ class Reconciler:
     def apply(
         self,
         wanted: Sequence[WantedKey],
-        scope: Scope,
+        scope: KeyScope,
         policy: Policy,
         *,
         check_models: bool = True,
         keep_going: bool = False,
         prove: bool = True,
-    ) -> Outcome:
+    ) -> KeyOutcome:
         """Make `wanted` true within `scope`.
 
         Raises Refused before the first write when a value cannot be derived, an alias belongs to another lab, or a
-        model, a team or the right to manage keys is missing. Raises Incomplete when writes failed. With `keep_going`,
+        model, a team or the right to manage keys is missing. Raises KeysIncomplete when writes failed. With `keep_going`,
         keys that cannot be made are left out instead, and the others are made. With `prove`, deletion is proven.
         """
         plan = self._plan(wanted, scope, policy)
@@ -122,48 +98,48 @@ class Reconciler:
         if refused:
             wanted = [want for want in wanted if want.alias not in refused]
             spared, is_member = set(refused), scope.is_member  # left out is not left over
-            scope = replace(scope, is_member=lambda row: is_member(row) and home(row) not in spared)
+            scope = replace(scope, is_member=lambda row: is_member(row) and row.served_alias not in spared)
             plan = self._plan(wanted, scope, policy)
         if not plan.changed:
             if policy.prune:
-                self.gateway.check_admin()  # a key that sees its own keys only sees nothing that is left over
-            outcome = _outcome(plan, plan.keys, plan)
+                self.api.check_admin()  # a key that sees its own keys only sees nothing that is left over
+            outcome = outcome_of_writes(plan, plan.steps, plan)
         elif self.check_mode:
-            outcome = Outcome(plan, done=list(plan.keys))
+            outcome = KeyOutcome(plan, done=list(plan.steps))
         else:
             outcome = self._carry_out(plan, wanted, scope, policy, keep_going, prove)
         outcome.left_out |= refused
         return outcome
 
-    def _carry_out(self, first: Plan, wanted: Sequence[WantedKey], scope: Scope, policy: Policy, keep_going: bool, prove: bool) -> Outcome:
+    def _carry_out(self, first: KeyPlan, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, keep_going: bool, prove: bool) -> KeyOutcome:
         """Write and look again, until there is nothing left to write."""
-        started = self.gateway.client.now()
-        plan, done, there, touched = first, [key for key in first.keys if key.action is Action.KEEP], set[str](), False
+        started = self.api.client.now()
+        plan, done, there, touched = first, [key for key in first.steps if key.action is KeyAction.KEEP], set[str](), False
         for _round in range(ROUNDS):
             written = self._write(plan)
             done += written.done
             touched |= written.touched
             taken = {alias for alias, error in written.failures.items() if isinstance(error, errors.AliasTaken)}
-            there |= taken | {key.alias for key in written.done if key.action is not Action.DELETE}
+            there |= taken | {key.alias for key in written.done if key.action is not KeyAction.DELETE}
             try:
                 plan = self._plan(wanted, scope, policy, there)
             except errors.GatewayError as error:
                 if written.failures and not touched:
                     raise next(iter(written.failures.values())) from None
                 reason = f"keys were written, but the gateway could not be asked what it has: {error}"
-                raise Incomplete(reason, _outcome(first, done, touched=touched)) from None
+                raise KeysIncomplete(reason, outcome_of_writes(first, done, touched=touched)) from None
             if plan.blockers:
-                raise Incomplete(f"keys were written, but {plan.blockers[0].reason}", _outcome(first, done, touched=touched))
+                raise KeysIncomplete(f"keys were written, but {plan.blockers[0].reason}", outcome_of_writes(first, done, touched=touched))
             done += _came_true(first, plan, done, started)
             if not plan.changed:
-                outcome = _outcome(first, done, plan, touched=touched)
+                outcome = outcome_of_writes(first, done, plan, touched=touched)
                 if prove:
                     self._prove(outcome)
                 return outcome
             if set(written.failures) - taken:
                 break
-        left = {key.alias: written.failures.get(key.alias, IGNORED) for key in plan.keys if key.action is not Action.KEEP}
-        outcome = _outcome(first, [key for key in done if key.alias not in left], plan, touched=touched)
+        left = {key.alias: written.failures.get(key.alias, IGNORED) for key in plan.steps if key.action is not KeyAction.KEEP}
+        outcome = outcome_of_writes(first, [key for key in done if key.alias not in left], plan, touched=touched)
         if keep_going:
             outcome.left_out = left
             return outcome
@@ -171,36 +147,36 @@ class Reconciler:
             raise next(iter(written.failures.values()))
         some = "; ".join(f"{alias}: {error}" for alias, error in list(left.items())[:3])
         few = "1 key is" if len(left) == 1 else f"{len(left)} keys are"
-        raise Incomplete(
+        raise KeysIncomplete(
             f"{few} not as wanted ({some}{'; ...' if len(left) > 3 else ''}); what is done stays done, so run again.",
             outcome,
         )
 
-    def _plan(self, wanted: Sequence[WantedKey], scope: Scope, policy: Policy, there: Iterable[str] = ()) -> Plan:
+    def _plan(self, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, there: Iterable[str] = ()) -> KeyPlan:
         """Read and plan. Who does not find the aliases `there`, which LiteLLM must have, reads everything instead."""
-        found = {row.token: row for search in scope.searches for row in self.gateway.keys_like(search)}
+        found = {row.token: row for search in scope.searches for row in self.api.keys_like(search)}
         if not {row.alias for row in found.values()}.issuperset(there):
-            found = {row.token: row for row in self.gateway.keys()}  # noqa: SIM118 - a gateway is no dict
+            found = {row.token: row for row in self.api.keys()}  # noqa: SIM118 - a gateway is no dict
         rows = [row for row in found.values() if scope.concerns(row)]
-        return make_plan(
+        return plan_keys(
             wanted,
             rows,
             value_of=self.value_of,
-            now=self.gateway.client.now(),
+            now=self.api.client.now(),
             policy=policy,
             is_member=scope.is_member,
         )
 
-    def _refusals(self, plan: Plan, check_models: bool) -> dict[str, Refused]:
+    def _refusals(self, plan: KeyPlan, check_models: bool) -> dict[str, Refused]:
         """The keys that the gateway would take though they could not be used: it accepts unknown models and teams without a word.
 
         Raises NotAdmin when the API key may not manage keys at all.
         """
-        self.gateway.check_admin()
-        asked = {key.alias: _asked(key) for key in plan.keys}
-        served = self.gateway.models() if check_models and any(each.get("models") for each in asked.values()) else None
+        self.api.check_admin()
+        asked = {key.alias: _asked(key) for key in plan.steps}
+        served = served_models(self.api.client) if check_models and any(each.get("models") for each in asked.values()) else None
         teams = {each["team_id"] for each in asked.values() if each.get("team_id")}
-        absent = {team for team in teams if not self.gateway.team_exists(team)}
+        absent = {team for team in teams if not self.api.team_exists(team)}
         refused: dict[str, Refused] = {}
         for alias, each in asked.items():
             unknown = [] if served is None else unserved(each.get("models") or [], served)
@@ -217,19 +193,19 @@ class Reconciler:
                 )
         return refused
 
-    def _write(self, plan: Plan) -> Written:
+    def _write(self, plan: KeyPlan) -> Written:
         """Make the calls of `plan`, several keys at a time, then delete, if all went well. Failures stay with their key."""
-        busy = [key for key in plan.keys if key.calls]
+        busy = [key for key in plan.steps if key.calls]
         written = Written()
         hopeless: list[errors.GatewayError] = []
 
-        def write(key: KeyPlan) -> None:
+        def write(key: KeyStep) -> None:
             if hopeless:
                 raise hopeless[0]
             try:
                 for call in key.calls:
                     minted = {"key": self.value_of(*call.mint)} if call.mint else {}
-                    self.gateway.client.post(call.path, {**call.payload, **minted})
+                    self.api.client.post(call.path, {**call.payload, **minted})
                     written.touched = True
             except HOPELESS as error:
                 hopeless.append(error)
@@ -237,15 +213,15 @@ class Reconciler:
             except errors.EnterpriseOnly as error:
                 raise error.with_free_way("model_max_budget: make a key for each model, with a max_budget of its own") from None
 
-        for key, result in zip(busy, self.gateway.each(write, busy), strict=True):
+        for key, result in zip(busy, self.api.client.each(write, busy), strict=True):
             if isinstance(result, errors.GatewayError):
                 written.failures[key.alias] = result
             else:
                 written.done.append(key)
-        if plan.doomed and not written.failures:
-            deletions = [key for key in plan.keys if key.action is Action.DELETE]
+        if plan.to_delete and not written.failures:
+            deletions = [key for key in plan.steps if key.action is KeyAction.DELETE]
             try:
-                self.gateway.delete([row.token for row in plan.doomed])
+                self.api.delete([row.token for row in plan.to_delete])
                 written.done += deletions
                 written.touched = True
             except errors.GatewayError as error:
@@ -260,15 +236,15 @@ class Reconciler:
         reread: Callable[[], Iterable[LiveKey]],
         *,
         check_models: bool = True,
-    ) -> Outcome:
+    ) -> KeyOutcome:
         """Apply `change` to live rows, without a need to know any value. Raises as `apply` does."""
-        plan = plan_update(rows, change, value_of=self.value_of, now=self.gateway.client.now())
+        plan = plan_key_updates(rows, change, value_of=self.value_of, now=self.api.client.now())
         if not plan.changed:
-            return Outcome(plan, done=list(plan.keys))
+            return KeyOutcome(plan, done=list(plan.steps))
         for refusal in self._refusals(plan, check_models).values():
             raise refusal
         if self.check_mode:
-            return Outcome(plan, done=list(plan.keys))
+            return KeyOutcome(plan, done=list(plan.steps))
         written = self._write(plan)
         if written.failures and not written.touched:
             raise next(iter(written.failures.values()))
@@ -276,81 +252,83 @@ class Reconciler:
             after = {row.token: row for row in reread()}
         except errors.GatewayError as error:
             reason = f"keys were written, but the gateway could not be asked what it has: {error}"
-            raise Incomplete(reason, Outcome(plan, done=written.done, touched=True)) from None
+            raise KeysIncomplete(reason, KeyOutcome(plan, done=written.done, touched=True)) from None
         again = [after[row.token] for row in rows if row.token in after]
-        rest = plan_update(again, change, value_of=self.value_of, now=self.gateway.client.now())
-        left = {key.alias: written.failures.get(key.alias, IGNORED) for key in rest.keys if key.calls}
-        done = [key for key in plan.keys if key.alias not in left]
-        outcome = Outcome(plan, done=done, live={row.alias: row for row in again}, touched=written.touched)
+        rest = plan_key_updates(again, change, value_of=self.value_of, now=self.api.client.now())
+        left = {key.alias: written.failures.get(key.alias, IGNORED) for key in rest.steps if key.calls}
+        done = [key for key in plan.steps if key.alias not in left]
+        outcome = KeyOutcome(plan, done=done, live={row.alias: row for row in again}, touched=written.touched)
         if left:
             alias, failure = next(iter(left.items()))
-            raise Incomplete(f"{len(left)} of {len(rows)} keys are not as wanted ({alias}: {failure}); run again.", outcome)
+            raise KeysIncomplete(f"{len(left)} of {len(rows)} keys are not as wanted ({alias}: {failure}); run again.", outcome)
         return outcome
 
     # --------------------------------------------------------------------------------------------------- deletion
-    def delete(self, find: Callable[[], Iterable[LiveKey]], *, prove: bool = True, elsewhere: Sequence[tuple[str, int]] = ()) -> Outcome:
+    def delete(self, find: Callable[[], Iterable[LiveKey]], *, prove: bool = True, deleted_elsewhere: Sequence[tuple[str, int]] = ()) -> KeyOutcome:
         """Delete what `find` finds until it finds nothing, then prove that the values are refused.
 
-        `elsewhere` names values, by alias and generation, that somebody has deleted past LiteLLM: they are proven too.
+        `deleted_elsewhere` names values, by alias and generation, that somebody has deleted past LiteLLM: they are proven too.
         """
         rows = list(find())
-        self.gateway.check_admin()  # a key that sees its own keys only would find too little, or nothing
-        if self.check_mode or not (rows or elsewhere):
-            return _deleted(rows, ())
+        self.api.check_admin()  # a key that sees its own keys only would find too little, or nothing
+        if self.check_mode or not (rows or deleted_elsewhere):
+            return outcome_of_deletion(rows, ())
         left: Sequence[LiveKey] = rows
         try:
             for _round in range(ROUNDS):
                 if left:
-                    self.gateway.delete([row.token for row in left])
+                    self.api.delete([row.token for row in left])
                     left = list(find())
         except errors.GatewayError as error:
             try:
                 left = list(find())
             except errors.GatewayError:
                 reason = f"keys may have been deleted, but the gateway could not be asked what is left: {error}"
-                raise Incomplete(reason, replace(_deleted(rows, rows), touched=True)) from None
+                raise KeysIncomplete(reason, replace(outcome_of_deletion(rows, rows), touched=True)) from None
             if len(left) >= len(rows):
                 raise
-        outcome = _deleted(rows, left)
+        outcome = outcome_of_deletion(rows, left)
         if left:
             names = ", ".join(sorted(row.alias for row in left)[:5])
-            raise Incomplete(
+            raise KeysIncomplete(
                 f"the gateway still lists {len(left)} of {len(rows)} keys after their deletion, {names} among them;"
                 " run again, or remove them from its database, as the role ocp4_workload_litellm_virtual_keys does"
                 " with ocp4_workload_litellm_virtual_keys_force_db_delete.",
                 outcome,
             )
         if prove:
-            self._prove(outcome, elsewhere)
+            self._prove(outcome, deleted_elsewhere)
         return outcome
 
-    def _prove(self, outcome: Outcome, elsewhere: Sequence[tuple[str, int]] = ()) -> None:
-        """Prove that the deleted keys of `outcome` are refused, and note that in it. Raises Incomplete otherwise."""
-        gone = [key.live for key in outcome.done if key.action is Action.DELETE and key.live]
-        if not gone and not elsewhere:
+    def _prove(self, outcome: KeyOutcome, deleted_elsewhere: Sequence[tuple[str, int]] = ()) -> None:
+        """Prove that the deleted keys of `outcome` are refused, and note that in it. Raises KeysIncomplete otherwise."""
+        gone = [key.live for key in outcome.done if key.action is KeyAction.DELETE and key.live]
+        if not gone and not deleted_elsewhere:
             return
         try:
-            outcome.revocation = self.prove_revocation(gone, elsewhere)
+            outcome.revocation = self.prove_revocation(gone, deleted_elsewhere)
         except errors.GatewayError as error:
-            raise Incomplete(f"keys were deleted, but that could not be proven: {error}", outcome) from None
+            raise KeysIncomplete(f"keys were deleted, but that could not be proven: {error}", outcome) from None
 
-    def prove_revocation(self, rows: Sequence[LiveKey], elsewhere: Sequence[tuple[str, int]] = (), patience: float = REVOCATION_SECONDS) -> dict[str, Any]:
+    def prove_revocation(
+        self, rows: Sequence[LiveKey], deleted_elsewhere: Sequence[tuple[str, int]] = (), patience: float = REVOCATION_SECONDS
+    ) -> dict[str, Any]:
         """Call the gateway with each deleted value until every probe is refused.
 
         Values that cannot be derived cannot be tried: for them the list without the key is all there is. Raises
         StillAccepted when a value is still accepted after `patience` seconds.
         """
         known = [row for row in rows if derivable(row, self.value_of)]
-        probes = [(row.alias, self.value_of(home(row), row.generation)) for row in known]
-        probes += [(alias, self.value_of(alias, generation)) for alias, generation in elsewhere]
+        probes = [(row.alias, self.value_of(row.served_alias, row.generation)) for row in known]
+        probes += [(alias, self.value_of(alias, generation)) for alias, generation in deleted_elsewhere]
 
         def accepted(probe: tuple[str, str]) -> bool:
-            return any(self.gateway.client.accepts(probe[1]) for _probe in range(PROBES))
+            return any(self.api.client.accepts(probe[1]) for _probe in range(PROBES))
 
         started = self._clock()
         alive = probes
         while alive:
-            answers = self.gateway.each(accepted, alive)
+            answers = self.api.client.each(accepted, alive)
             for answer in answers:
                 if isinstance(answer, errors.GatewayError):
                     raise answer
@@ -369,124 +347,25 @@ class Reconciler:
         }
 
 
-def _asked(key: KeyPlan) -> dict[str, Any]:
+def _asked(key: KeyStep) -> dict[str, Any]:
     """What the caller asked for among what is written; a rotated key may go on with models that are served no more."""
     fields = key.wanted.fields if key.wanted else {}
     return {name: value for name, value in fields.items() if any(name in call.payload for call in key.calls)}
 
 
-def _came_true(first: Plan, final: Plan, done: Sequence[KeyPlan], started: datetime) -> list[KeyPlan]:
+def _came_true(first: KeyPlan, final: KeyPlan, done: Sequence[KeyStep], started: datetime) -> list[KeyStep]:
     """An entry for each key of `final` that `done` does not have: a call of ours whose answer was lost, or somebody else's.
 
     LiteLLM tells when a row was made, so a key that is older than this run is somebody else's.
     """
-    planned = {key.alias: key for key in first.keys if key.action is not Action.DELETE}
-    have = {key.alias for key in done if key.action is not Action.DELETE}
+    planned = {key.alias: key for key in first.steps if key.action is not KeyAction.DELETE}
+    have = {key.alias for key in done if key.action is not KeyAction.DELETE}
     found = []
-    for key in final.keys:
+    for key in final.steps:
         plan = planned.get(key.alias)
-        if key.action is not Action.KEEP or key.alias in have or plan is None or key.live is None:
+        if key.action is not KeyAction.KEEP or key.alias in have or plan is None or key.live is None:
             continue
         made = key.live.created_at
-        older = plan.action is Action.CREATE and made is not None and made < started - timedelta(seconds=2)
+        older = plan.action is KeyAction.CREATE and made is not None and made < started - timedelta(seconds=2)
         found.append(key if older else plan)
     return found
-
-
-def _deleted(rows: Sequence[LiveKey], left: Sequence[LiveKey]) -> Outcome:
-    """The outcome of the deletion of `rows`, of which those in `left` are still there."""
-    tokens = {row.token for row in left}
-    plan = plan_deletion(rows)
-    return Outcome(plan, done=[key for key in plan.keys if key.live and key.live.token not in tokens])
-
-
-# ------------------------------------------------------------------------------------------------------------ results
-_PAST = {
-    Action.CREATE: "created",
-    Action.UPDATE: "updated",
-    Action.ROTATE: "rotated",
-    Action.KEEP: "unchanged",
-    Action.DELETE: "deleted",
-}
-
-
-def result_of(
-    outcome: Outcome,
-    *,
-    reveal: Callable[[str, int], str] | None = None,
-    given: Mapping[str, str] | None = None,
-    with_diff: bool = False,
-) -> dict[str, Any]:
-    """What a module returns: one entry a key, counts, and the diff if asked for.
-
-    For a task that hides its output: `reveal` derives values, `given` are values that the caller knows, by their sha256.
-    """
-    keys = [_entry(key, outcome.live.get(key.alias), reveal, given or {}) for key in outcome.done]
-    counts = {word: sum(1 for entry in keys if entry["action"] == word) for word in _PAST.values()}
-    result: dict[str, Any] = {
-        "changed": outcome.changed,
-        "virtual_keys": keys,
-        "counts": counts,
-    }
-    if outcome.left_out:
-        result["left_out"] = [{"alias": alias, "code": error.code, "msg": str(error)} for alias, error in sorted(outcome.left_out.items())]
-    if with_diff:
-        result["diff"] = diff_of(outcome.done)
-    if outcome.revocation is not None:
-        result["revocation"] = outcome.revocation
-    return result
-
-
-def diff_of(plans: Iterable[KeyPlan]) -> dict[str, Mapping[str, Any]]:
-    """Before and after, by alias, of what changes."""
-    busy = [key for key in plans if key.calls or key.action is Action.DELETE]
-    return {
-        "before": {key.alias: key.before for key in busy if key.before},
-        "after": {key.alias: key.after for key in busy if key.after},
-    }
-
-
-def describe(row: LiveKey) -> dict[str, Any]:
-    """A live key as modules return it. Nothing in it is secret."""
-    record = row.record
-    return {
-        "alias": row.alias,
-        "key_id": row.token,
-        "guid": row.guid,
-        "user": record.user if record else "",
-        "package": record.package if record else "",
-        "generation": row.generation,
-        **row.fields,
-        "expires": iso(row.expires) if row.expires else None,
-        "spend": row.spend,
-        "created_at": iso(row.created_at) if row.created_at else None,
-        "metadata": {name: value for name, value in row.metadata.items() if name != RECORD},
-        "managed": record is not None,
-        "retired_from": record.retired_from if record else "",
-    }
-
-
-def _entry(key: KeyPlan, live: LiveKey | None, reveal: Callable[[str, int], str] | None, given: Mapping[str, str]) -> dict[str, Any]:
-    row = key.live if key.action is Action.DELETE else live or key.then
-    if row is None:
-        raise AssertionError("only what deletes, or leads to a row, is carried out")
-    entry = {**describe(row), "action": _PAST[key.action], "recoverable": key.known}
-    generation = key.generation if key.action in (Action.CREATE, Action.ROTATE) else row.generation
-    if reveal and key.known and key.action is not Action.DELETE:
-        entry["value"] = reveal(key.alias, generation)
-    elif reveal and row.token in given and key.action is not Action.DELETE:
-        entry["value"] = given[row.token]
-    return entry
-
-
-def _outcome(plan: Plan, done: Sequence[KeyPlan], final: Plan | None = None, *, touched: bool = False) -> Outcome:
-    """What was done, one entry an alias and in the order of the plan, with the rows of the final plan where it is known."""
-    best: dict[tuple[str, bool], KeyPlan] = {}
-    for key in done:
-        name = (key.alias, key.action is Action.DELETE)
-        if name not in best or best[name].action is Action.KEEP:
-            best[name] = key
-    order = {key.alias: number for number, key in enumerate(plan.keys) if key.action is not Action.DELETE}
-    entries = sorted(best.values(), key=lambda key: (key.action is Action.DELETE, order.get(key.alias, len(order))))
-    live = {key.alias: key.live for key in final.keys if key.live and key.action is not Action.DELETE} if final else {}
-    return Outcome(plan, done=entries, live=live, touched=touched)

@@ -21,11 +21,13 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from ..common.address import gateway_address
+from ..common.printable import redact
 from . import errors
 
 try:
@@ -37,6 +39,10 @@ except ImportError as error:
     REQUESTS_ERROR = error
 
 LONGEST_WAIT = 30.0
+
+Item = TypeVar("Item")
+Returned = TypeVar("Returned")
+
 _DATABASE_AWAY = (
     "can't reach database server",
     "database is temporarily unreachable",
@@ -172,12 +178,33 @@ class Client:
             session.auth = _Bearer(key_value)
             started = time.monotonic()
             answer = self._try(lambda: self._send(session, "POST", path, None, body), f"POST {path}", tries=1)
-        words = "" if _succeeded(answer) else errors.redact(_words(answer).replace(key_value, "***") or _kind(answer))[:300]
+        words = "" if _succeeded(answer) else redact(_words(answer).replace(key_value, "***") or _kind(answer))[:300]
         return Answer(answer.status_code, words, time.monotonic() - started)
 
     def now(self) -> datetime:
         """The gateway's time, by the Date header of its last answer."""
         return datetime.now(UTC) + self._clock_offset
+
+    def each(self, work: Callable[[Item], Returned], items: Iterable[Item]) -> list[Returned | errors.GatewayError]:
+        """Return the result of `work` for every item, `parallel_calls` at a time; a GatewayError takes the place of a result."""
+
+        def attempt(item: Item) -> Returned | errors.GatewayError:
+            try:
+                return work(item)
+            except errors.GatewayError as error:
+                return error
+
+        with ThreadPoolExecutor(self.connection.parallel_calls) as pool:
+            return list(pool.map(attempt, items))
+
+    def all(self, work: Callable[[Item], Returned], items: Iterable[Item]) -> list[Returned]:
+        """Return the result of `work` for every item, as `each` does. Raises the first GatewayError, after all items were tried."""
+        results: list[Returned] = []
+        for result in self.each(work, items):
+            if isinstance(result, errors.GatewayError):
+                raise result
+            results.append(result)
+        return results
 
     def close(self) -> None:
         self._session.close()
@@ -259,7 +286,7 @@ class Client:
         """The error that an answer stands for."""
         base, status = self.connection.base, answer.status_code
         low = _words(answer).lower()
-        text = errors.redact(self._without_secrets(_words(answer)))[:300]
+        text = redact(self._without_secrets(_words(answer)))[:300]
 
         def make(kind: type[errors.GatewayError], message: str) -> errors.GatewayError:
             return kind(message, status=status, detail=text)
@@ -391,4 +418,4 @@ def _cause(error: BaseException) -> str:
         return f"{getattr(seen, 'verify_message', '') or seen.reason or seen}"
     if isinstance(seen, OSError) and seen.strerror:
         return seen.strerror
-    return errors.redact(str(seen) or type(seen).__name__)
+    return redact(str(seen) or type(seen).__name__)

@@ -10,18 +10,9 @@ playbooks a `code` and the HTTP `status`.  No message ever contains a key: LiteL
 
 from __future__ import annotations
 
-import re
-from typing import Any
+from typing import Any, Protocol
 
-# In the middle of a word (`task-force`) only what is too long to be a word.
-_KEY = re.compile(r"(?:(?<![A-Za-z0-9])sk-[A-Za-z0-9_\-.…]{4,}|sk-[A-Za-z0-9_\-.…]{16,})")
-_LONG = 600
-
-
-def redact(text: str) -> str:
-    """`text` without anything that looks like a key (even LiteLLM's shortened `sk-...abcd`), at most 600 characters."""
-    clean = _KEY.sub("sk-***", text)
-    return clean if len(clean) <= _LONG else clean[:_LONG] + "…"
+from ..common.printable import redact
 
 
 class GatewayError(Exception):
@@ -125,15 +116,27 @@ class Refused(GatewayError):
         self.code = code
 
 
+class PartialResult(Protocol):
+    """What was done before something failed, which can show itself as the result of a module."""
+
+    def to_result(self) -> dict[str, Any]:
+        """Return what a module returns, without anything secret."""
+
+
 class Incomplete(GatewayError):
-    """Some of the writes failed. Running again does the rest. `outcome` is what was done."""
+    """Some of the writes failed; running again does the rest. `outcome` is what was done."""
 
     code = "incomplete"
 
-    def __init__(self, message: str, outcome: Any) -> None:
+    def __init__(self, message: str, outcome: PartialResult) -> None:
         super().__init__(message)
         self.outcome = outcome
 
 
+def not_litellm(base: str, call: str, wanted: str) -> NotLitellm:
+    """Return the error for an answer to `call` (such as `GET /models`) from the gateway at `base` that does not hold what was `wanted`."""
+    return NotLitellm(f"{base} answered {call} with something that is not {wanted}; check that url is the address of a LiteLLM gateway.")
+
+
 HOPELESS = (Unreachable, TlsFailed, NoDatabase, Unauthorized, NotAdmin, OwnValuesForbidden)
-"""After these nothing further need be tried."""
+"""After any of these, trying the remaining calls is pointless."""

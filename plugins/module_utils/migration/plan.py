@@ -21,9 +21,10 @@ from typing import Any
 
 from ..common.durations import iso, whole_seconds
 from ..keys import derive
-from ..keys.key import FIELDS, RECORD, LiveKey, Record
-from ..keys.plan import EXPIRY_TOLERANCE, Action, ValueOf, derivable, home, state_of
+from ..keys.key import FIELDS, LiveKey, Notes
+from ..keys.plan import EXPIRY_TOLERANCE, KeyAction, ValueOf, derivable, state_of
 from ..litellm import errors
+from ..litellm.notes import NOTES_NAME
 
 NOTE = "litellm_virtual_keys_migration"
 CENT = 1e-9  # what sums of floating-point numbers may differ by
@@ -40,7 +41,7 @@ class Move:
     """What happens to one key at the target. `value` is secret, and never shown."""
 
     row: LiveKey
-    action: Action
+    action: KeyAction
     value: str = field(repr=False)
     there: LiveKey | None = None
     payload: Mapping[str, Any] = field(default_factory=dict)
@@ -63,7 +64,7 @@ class Move:
         body = dict(self.payload)
         if self.expires:
             body["duration"] = f"{max(1, whole_seconds(self.row.expires - now))}s" if self.row.expires else "-1"
-            if self.action is Action.CREATE and not self.row.expires:
+            if self.action is KeyAction.CREATE and not self.row.expires:
                 del body["duration"]
         return body
 
@@ -87,7 +88,7 @@ class MovePlan:
 
     @property
     def changed(self) -> bool:
-        return any(move.action is not Action.KEEP for move in self.moves)
+        return any(move.action is not KeyAction.KEEP for move in self.moves)
 
 
 def plan_moves(
@@ -116,8 +117,8 @@ def plan_moves(
             raise SameGateway("nothing was changed: source and target are the same gateway, or share a database; give another target.")
         if row.expired(now):
             left_out.append(LeftOut(row, "expired", "it has expired, so there is nothing to carry"))
-        elif row.beyond:
-            reason = f"it has {', '.join(row.beyond)}, which this collection does not manage; make it at the target by hand"
+        elif row.unmanaged_settings:
+            reason = f"it has {', '.join(row.unmanaged_settings)}, which this collection does not manage; make it at the target by hand"
             left_out.append(LeftOut(row, "not_carried", reason))
         elif found is None:
             left_out.append(
@@ -128,7 +129,7 @@ def plan_moves(
                 )
             )
         elif derive.token(found[0]) not in there and row.alias in newer and newer[row.alias].generation > row.generation:
-            moves.append(Move(row, Action.KEEP, found[0], there=newer[row.alias], superseded=True))
+            moves.append(Move(row, KeyAction.KEEP, found[0], there=newer[row.alias], superseded=True))
         else:
             moves.append(_move(row, found, there, origin, now))
     return MovePlan(moves, left_out, _conflicts(moves, there.values(), value_of))
@@ -156,10 +157,10 @@ def shown(row: LiveKey) -> dict[str, Any]:
 def _value(row: LiveKey, value_of: ValueOf, given: Mapping[str, str], *, renew: bool) -> tuple[str, bool] | None:
     """The value that the key has at the target, and whether it is a new one; None when there is none."""
     if derivable(row, value_of):
-        return value_of(home(row), row.generation), False
+        return value_of(row.served_alias, row.generation), False
     if row.token in given:
         return given[row.token], False
-    if renew and row.alias and home(row) == row.alias:
+    if renew and row.alias and row.in_service:
         return value_of(row.alias, row.generation), True
     return None
 
@@ -167,10 +168,10 @@ def _value(row: LiveKey, value_of: ValueOf, given: Mapping[str, str], *, renew: 
 def _carried(row: LiveKey, *, renewed: bool) -> dict[str, Any]:
     """The metadata that goes along. A new value is derived, so the note of an adopted one stays behind."""
     carried = {name: value for name, value in row.metadata.items() if name != NOTE}
-    if renewed and row.record:
-        carried[RECORD] = replace(row.record, adopted="").to_metadata()
+    if renewed and row.notes:
+        carried[NOTES_NAME] = replace(row.notes, adopted="").to_metadata()
     elif renewed:
-        carried[RECORD] = Record(guid=row.guid).to_metadata()
+        carried[NOTES_NAME] = Notes(guid=row.guid).to_metadata()
     return carried
 
 
@@ -192,9 +193,9 @@ def _move(row: LiveKey, found: tuple[str, bool], there: Mapping[str, LiveKey], o
     note = {"from": origin, "at": iso(now), "spend": row.spend, "seen": _seen(row)}
     carried = {**_carried(row, renewed=renewed), NOTE: note}
     if held is None:
-        payload = {name: content for name, content in row.fields.items() if content is not None and content is not False and content not in ([], {})}
+        payload = dict(row.set_fields)
         payload |= {"key_alias": row.alias, "metadata": carried, "spend": row.spend}
-        return Move(row, Action.CREATE, value, payload=payload, expires=True, renewed=renewed)
+        return Move(row, KeyAction.CREATE, value, payload=payload, expires=True, renewed=renewed)
 
     old = _from(held, origin)
     more = row.spend - float(old.get("spend") or 0.0)
@@ -202,16 +203,16 @@ def _move(row: LiveKey, found: tuple[str, bool], there: Mapping[str, LiveKey], o
     if old.get("seen") == note["seen"]:
         superseded = held.alias != row.alias
         if not spent:
-            return Move(row, Action.KEEP, value, there=held, renewed=renewed, superseded=superseded)
+            return Move(row, KeyAction.KEEP, value, there=held, renewed=renewed, superseded=superseded)
         payload = {"key": held.token, "metadata": {**held.metadata, NOTE: note}, **spent}
-        return Move(row, Action.UPDATE, value, there=held, payload=payload, renewed=renewed, superseded=superseded, only_spend=True)
+        return Move(row, KeyAction.UPDATE, value, there=held, payload=payload, renewed=renewed, superseded=superseded, only_spend=True)
 
     payload = {"key": held.token, "metadata": carried, **spent}
     payload |= {name: row.fields.get(name) for name in FIELDS if row.fields.get(name) != held.fields.get(name)}
     if held.alias != row.alias:
         payload["key_alias"] = row.alias
     later = held.expires is not None and (row.expires is None or held.expires + EXPIRY_TOLERANCE < row.expires)
-    return Move(row, Action.UPDATE, value, there=held, payload=payload, expires=later, renewed=renewed)
+    return Move(row, KeyAction.UPDATE, value, there=held, payload=payload, expires=later, renewed=renewed)
 
 
 def _conflicts(moves: Sequence[Move], target: Iterable[LiveKey], value_of: ValueOf) -> list[str]:

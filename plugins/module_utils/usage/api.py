@@ -2,76 +2,112 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Read usage from a gateway: its daily totals, and to whom their keys belong, also after the keys were deleted."""
+"""Reading usage from a gateway: its daily totals, and whose their keys are, also after the keys were deleted."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import date
+from typing import Any
 
-from ..keys.api import PAGE_SIZE, Gateway
+from ..keys.api import PAGE_SIZE, KeyApi
 from ..keys.key import LiveKey
 from ..keys.lab import Lab
 from ..litellm import errors
+from ..litellm.client import Client
 from .tables import MASTER_KEY, Book, Days, KeyNotes
 
-# How many daily sums to ask for at a time, where they are spread over several days: their JSON is 2 KB each.
+# Daily sums to ask for at a time where they are spread over several days: their JSON takes 2 KB each.
 WINDOW_SUMS = 5_000
-# A lab with up to this many keys is read key by key, which spares the gateway adding all others up.
+# A lab with up to this many keys is read key by key, which spares the gateway from adding up all others.
 FEW_KEYS = 24
 
 
-def read_book(gateway: Gateway, days: Days, tokens: Collection[str] | None = None) -> Book:
-    """The totals of these days: of all keys, or at least of those with these tokens. Raises GatewayError."""
-    book = Book()
+class UsageApi:
+    """LiteLLM's daily totals on one gateway. Days are in UTC."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def daily_activity(self, first: date, last: date, token: str = "") -> Mapping[str, Any]:
+        """Return what all keys, or the one with `token`, used in these days, added up by the gateway by day, key and model."""
+        path = "/user/daily/activity/aggregated"
+        answer = self._activity(path, first, last, **({"api_key": token} if token else {}))
+        if not isinstance(answer.get("results"), list):
+            raise self._not_litellm(path)
+        return answer
+
+    def daily_sums(self, first: date, last: date) -> int:
+        """Return how many rows `daily_activity` would add up: one for each day, key, user, model and route."""
+        path = "/user/daily/activity"
+        answer = self._activity(path, first, last, page_size=1)
+        try:
+            return int(answer["metadata"]["total_pages"])
+        except (KeyError, TypeError, ValueError):
+            raise self._not_litellm(path) from None
+
+    def _activity(self, path: str, first: date, last: date, **more: Any) -> Mapping[str, Any]:
+        try:
+            answer = self.client.get(path, {"start_date": first.isoformat(), "end_date": last.isoformat(), **more})
+        except errors.NotFound as error:
+            raise errors.NotFound(
+                f"the LiteLLM at {self.client.connection.base} does not add usage up by day ({path}); update it to a release that does.", status=error.status
+            ) from None
+        if not isinstance(answer, Mapping):
+            raise self._not_litellm(path)
+        return answer
+
+    def _not_litellm(self, path: str) -> errors.NotLitellm:
+        return errors.not_litellm(self.client.connection.base, f"GET {path}", "daily totals")
+
+
+def read_book(client: Client, days: Days, tokens: Collection[str] | None = None) -> Book:
+    """Return the totals of these days: of all keys, or at least of those with these tokens. Raises GatewayError."""
+    book, api = Book(), UsageApi(client)
     if tokens is not None and len(tokens) <= FEW_KEYS:
-        for answer in gateway.each(lambda token: gateway.daily_activity(days.first, days.last, token), sorted(tokens)):
-            if isinstance(answer, errors.GatewayError):
-                raise answer
-            _enter(gateway, book, answer)
+        for answer in client.all(lambda token: api.daily_activity(days.first, days.last, token), sorted(tokens)):
+            _enter(client, book, answer)
         return book
-    sums = gateway.daily_sums(days.first, days.last)
+    sums = api.daily_sums(days.first, days.last)
     for window in days.windows(-(-sums // WINDOW_SUMS)) if sums else []:
-        _enter(gateway, book, gateway.daily_activity(window.first, window.last))
+        _enter(client, book, api.daily_activity(window.first, window.last))
     return book
 
 
-def _enter(gateway: Gateway, book: Book, answer: Mapping[str, object]) -> None:
+def _enter(client: Client, book: Book, answer: Mapping[str, object]) -> None:
     try:
         book.enter(answer)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise errors.NotLitellm(
-            f"{gateway.client.connection.base} answered with daily totals of another shape than LiteLLM's ({type(error).__name__}: {error});"
+            f"{client.connection.base} answered with daily totals of another shape than LiteLLM's ({type(error).__name__}: {error});"
             " see whether its release is one that this collection knows."
         ) from None
 
 
-def read_notes(gateway: Gateway, book: Book, known: Iterable[KeyNotes] = (), *, all_that_live: bool = False) -> dict[str, KeyNotes]:
-    """To whom each key in `book` belongs. With `all_that_live`, `known` has every key that lives. Raises GatewayError."""
+def read_key_notes(api: KeyApi, book: Book, known: Iterable[KeyNotes] = (), *, all_that_live: bool = False) -> dict[str, KeyNotes]:
+    """Return whose each key in `book` is. With `all_that_live`, `known` has every key that lives. Raises GatewayError."""
     notes = {key.token: key for key in known}
     missing = book.tokens - notes.keys()
     for deleted in (True,) if all_that_live else (False, True):
-        rows = _rows(gateway, missing, deleted=deleted) if missing else []
+        rows = _rows(api, missing, deleted=deleted) if missing else []
         notes |= {row.token: KeyNotes.of_row(row, deleted=deleted) for row in rows}
         missing -= notes.keys()
     return notes | {token: KeyNotes.of_told(token, book.told.get(token, {})) for token in {*missing, "", MASTER_KEY}}
 
 
-def _rows(gateway: Gateway, tokens: Collection[str], *, deleted: bool) -> list[LiveKey]:
-    """The keys with these tokens that LiteLLM has: one by one or by pages, whichever is fewer calls."""
+def _rows(api: KeyApi, tokens: Collection[str], *, deleted: bool) -> list[LiveKey]:
+    """Return the keys with these tokens that LiteLLM has, read one by one or by pages, whichever takes fewer calls."""
     status = {"status": "deleted"} if deleted else {}
-    pages = -(-gateway.count_keys(**status) // PAGE_SIZE)
+    pages = -(-api.count_keys(**status) // PAGE_SIZE)
     if pages == 0:
         return []
     if pages < len(tokens):
-        return [row for row in gateway.keys(**status) if row.token in tokens]
-    found = gateway.each(lambda token: list(gateway.keys(key_hash=token, **status)), sorted(tokens))
-    for rows in found:
-        if isinstance(rows, errors.GatewayError):
-            raise rows
-    return [row for rows in found if not isinstance(rows, errors.GatewayError) for row in rows]
+        return [row for row in api.keys(**status) if row.token in tokens]
+    found = api.client.all(lambda token: list(api.keys(key_hash=token, **status)), sorted(tokens))
+    return [row for rows in found for row in rows]
 
 
-def rows_of_lab(gateway: Gateway, lab: Lab, *, deleted: bool, thorough: bool = True) -> list[LiveKey]:
-    """The lab's keys that live, or those that were deleted. Without `thorough`, LiteLLM is believed to find parts of aliases. Raises GatewayError."""
+def rows_of_lab(api: KeyApi, lab: Lab, *, deleted: bool, thorough: bool = True) -> list[LiveKey]:
+    """Return the lab's keys that live, or those that were deleted. Without `thorough`, LiteLLM is trusted to find parts of aliases. Raises GatewayError."""
     status = {"status": "deleted"} if deleted else {}
-    return [row for row in gateway.keys_like(lab.alias, thorough=thorough and not deleted, **status) if lab.covers(row)]
+    return [row for row in api.keys_like(lab.alias, thorough=thorough and not deleted, **status) if lab.goes_with_lab(row)]

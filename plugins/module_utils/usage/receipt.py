@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from ..common import durations
-from ..keys.api import Gateway
+from ..keys.api import KeyApi
 from ..keys.key import LiveKey
 from ..keys.lab import Lab
 from .api import read_book, rows_of_lab
@@ -37,24 +37,24 @@ class Spent:
     book: Book | None = None
 
 
-def read(gateway: Gateway, lab: Lab) -> Spent:
-    """At most two calls, and one for each further hundred keys. Raises GatewayError."""
-    living = rows_of_lab(gateway, lab, deleted=False, thorough=False)
+def read_spent(api: KeyApi, lab: Lab) -> Spent:
+    """Return what the lab has spent, with at most two calls and one more for each further hundred keys. Raises GatewayError."""
+    living = rows_of_lab(api, lab, deleted=False, thorough=False)
     if len(living) == 1 and _always_alone(living[0]):
         (row,) = living
-        now = gateway.client.now()
+        now = api.client.now()
         days = Days((row.created_at or now).date(), now.date())
-        return Spent(living, [], read_book(gateway, days, {row.token}))
-    return Spent(living, rows_of_lab(gateway, lab, deleted=True))
+        return Spent(living, [], read_book(api.client, days, {row.token}))
+    return Spent(living, rows_of_lab(api, lab, deleted=True))
 
 
 def _always_alone(row: LiveKey) -> bool:
     """Whether a lab's key has neither siblings nor predecessors."""
-    return row.record is not None and not row.record.user and row.generation == 0 and not row.record.retired_from
+    return row.notes is not None and not row.notes.user and row.generation == 0 and not row.notes.retired_from
 
 
-def receipt(lab: Lab, spent: Spent, now: datetime) -> dict[str, Any]:
-    """The receipt, in USD and UTC."""
+def receipt_of(lab: Lab, spent: Spent, now: datetime) -> dict[str, Any]:
+    """Return the receipt, in USD and UTC."""
     keys = [_key(row, deleted) for rows, deleted in ((spent.living, False), (spent.deleted, True)) for row in rows]
     keys.sort(key=lambda key: (key["deleted"], key["key"]))
     whole: dict[str, Any] = {"cost": round(sum(key["spend"] for key in keys), 10)}

@@ -20,7 +20,6 @@ from ..common import durations
 from ..common.names import ALIAS_PREFIX, lab_of_alias
 from ..common.printable import printable
 from ..keys.key import LiveKey
-from ..keys.plan import home
 
 DIMENSIONS = ("day", "key", "lab", "user", "owner", "team", "package", "model")
 MASTER_KEY = "litellm_proxy_master_key"  # what LiteLLM notes instead of the master key
@@ -192,13 +191,13 @@ class KeyNotes:
     @classmethod
     def of_row(cls, row: LiveKey, *, deleted: bool) -> KeyNotes:
         """Of a key as LiteLLM lists it, also in its list of deleted ones."""
-        record = row.record
-        named = lab_of_alias(home(row))
+        record = row.notes
+        named = lab_of_alias(row.served_alias)
         guid = row.guid
         lab = (record.lab if record else "") or (ALIAS_PREFIX + guid if guid else named[0])
         return cls(
             token=row.token,
-            alias=home(row),
+            alias=row.served_alias,
             lab=lab,
             guid=guid or (lab.removeprefix(ALIAS_PREFIX) if lab.startswith(ALIAS_PREFIX) else ""),
             user=(record.user if record else "") or (named[1] if named[0] == lab else ""),

@@ -17,7 +17,7 @@ from ...module_utils.common import durations, email_address
 from ...module_utils.common.email_address import Address
 from ...module_utils.common.printable import printable
 from ...module_utils.key_requests.record import LONGEST_MODEL, MOST_MODELS, PACKAGE
-from ...module_utils.keys.api import unserved
+from ...module_utils.litellm.models import unserved
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.limits import VALUE_SPEC
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.options import VALUE_SPEC
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import options
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY, LitellmModel

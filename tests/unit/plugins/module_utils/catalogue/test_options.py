@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import Wanted
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import WantedEntry
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.options import (
     CREDENTIAL_SPEC,
     MODEL_SPEC,
@@ -19,11 +19,11 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalog
 )
 
 
-def model(**params: Any) -> Wanted:
+def model(**params: Any) -> WantedEntry:
     return wanted_model({"name": "m", **dict.fromkeys(MODEL_SPEC), **params}, "default")
 
 
-def credential(**params: Any) -> Wanted:
+def credential(**params: Any) -> WantedEntry:
     return wanted_credential({"name": "c", **dict.fromkeys(CREDENTIAL_SPEC), **params}, "default")
 
 

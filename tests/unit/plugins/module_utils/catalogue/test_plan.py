@@ -9,44 +9,57 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.compare import fits_mask, is_secret_name, same, secret_path, without_secrets
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import Kind, Live, Record, Wanted, live_model, model_id
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.compare import (
+    fits_mask,
+    is_secret_name,
+    same,
+    secret_path,
+    with_secrets_masked,
+)
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import EntryNotes, Kind, LiveEntry, WantedEntry, live_model, model_id
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.fingerprint import Fingerprints
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.plan import Action, Plan, Scope, Unwanted, make_plan, plan_deletion
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import RECORD
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.plan import (
+    CatalogueAction,
+    CataloguePlan,
+    CatalogueScope,
+    UnwantedEntry,
+    plan_catalogue,
+    plan_catalogue_deletion,
+)
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import NOTES_NAME
 
 PRINTS = Fingerprints("the secret of the unit tests")
 SET = "default"
 MODELS = frozenset((Kind.MODEL,))
 
 
-def model(name: str = "m", deployment: str = "", **more: Any) -> Wanted:
-    return Wanted(Kind.MODEL, name, SET, deployment, **{"params": {"model": "openai/x"}, **more})
+def model(name: str = "m", deployment: str = "", **more: Any) -> WantedEntry:
+    return WantedEntry(Kind.MODEL, name, SET, deployment, **{"params": {"model": "openai/x"}, **more})
 
 
-def credential(name: str = "c", key: str = "the key", **more: Any) -> Wanted:
-    return Wanted(Kind.CREDENTIAL, name, SET, **{"secrets": {"api_key": key}, **more})
+def credential(name: str = "c", key: str = "the key", **more: Any) -> WantedEntry:
+    return WantedEntry(Kind.CREDENTIAL, name, SET, **{"secrets": {"api_key": key}, **more})
 
 
-def live(want: Wanted, **more: Any) -> Live:
+def live(want: WantedEntry, **more: Any) -> LiveEntry:
     """What LiteLLM shows of `want` once it is made: of secrets nothing, or a mask."""
     prints = {name: PRINTS.of(want.kind, want.key, name, value) for name, value in want.secrets.items()}
     masked = {name: f"{str(value)[:2]}****{str(value)[-2:]}" for name, value in want.secrets.items() if want.kind is Kind.CREDENTIAL}
-    record = Record(want.set_name, want.deployment, prints)
-    row = Live(want.kind, want.name, want.key, {**want.params, **masked}, want.info, record)
+    notes = EntryNotes(want.set_name, want.deployment, prints)
+    row = LiveEntry(want.kind, want.name, want.key, {**want.params, **masked}, want.info, notes)
     return replace(row, **more)
 
 
-def plan(wanted: Sequence[Wanted], rows: Sequence[Live] = (), *, exact: frozenset[Kind] = frozenset()) -> Plan:
-    return make_plan(wanted, rows, PRINTS, Scope(SET, exact))
+def plan(wanted: Sequence[WantedEntry], rows: Sequence[LiveEntry] = (), *, exact: frozenset[Kind] = frozenset()) -> CataloguePlan:
+    return plan_catalogue(wanted, rows, PRINTS, CatalogueScope(SET, exact))
 
 
-def actions(made: Plan) -> list[str]:
+def actions(made: CataloguePlan) -> list[str]:
     assert made.blockers == [], made.blockers
     return [step.action.value for step in made.steps]
 
 
-def codes(made: Plan) -> list[str]:
+def codes(made: CataloguePlan) -> list[str]:
     return [blocker.code for blocker in made.blockers]
 
 
@@ -66,9 +79,9 @@ def test_what_is_as_wanted_is_kept() -> None:
         (model(blocked=True), {}),
     ],
 )
-def test_only_what_differs_is_written(want: Wanted, written: dict[str, Any]) -> None:
+def test_only_what_differs_is_written(want: WantedEntry, written: dict[str, Any]) -> None:
     (step,) = plan([want], [live(model(secrets={"api_key": "k"}))]).steps
-    assert step.action is Action.UPDATE and {**step.params, **step.secrets, **step.info} == written
+    assert step.action is CatalogueAction.UPDATE and {**step.params, **step.secrets, **step.info} == written
     assert "other" not in str([step.before, step.after])
 
 
@@ -77,19 +90,19 @@ def test_a_price_goes_in_place_and_the_rest_with_the_entry() -> None:
     assert actions(plan([model(params={"input_cost_per_token": None})], [row])) == ["update"]
     assert codes(plan([model(params={"rpm": None})], [row])) == ["secret_needed"]
     (step,) = plan([model(params={"rpm": None}, secrets={"api_key": "k"})], [row]).steps
-    assert step.action is Action.REPLACE and step.params == {"model": "openai/x", "input_cost_per_token": 1.0} and step.id == row.id
+    assert step.action is CatalogueAction.REPLACE and step.params == {"model": "openai/x", "input_cost_per_token": 1.0} and step.id == row.id
 
 
 def test_a_note_with_null_is_removed_with_the_entry() -> None:
     (step,) = plan([model(info={"owner": None})], [live(model(info={"owner": "ann", "mode": "chat"}))]).steps
-    assert step.action is Action.REPLACE and step.info == {"mode": "chat"}
+    assert step.action is CatalogueAction.REPLACE and step.info == {"mode": "chat"}
 
 
 def test_notes_that_somebody_has_removed_come_back_and_those_of_other_secrets_stay() -> None:
     want = model(secrets={"api_key": "k"})
-    assert actions(plan([want], [live(want, record=None)])) == ["update"]
+    assert actions(plan([want], [live(want, notes=None)])) == ["update"]
     (step,) = plan([model(secrets={"token": "t"})], [live(want)]).steps
-    assert step.record is not None and set(step.record.secrets) == {"api_key", "token"}
+    assert step.notes is not None and set(step.notes.secrets) == {"api_key", "token"}
 
 
 def test_a_key_changed_by_hand_does_not_fit_its_mask() -> None:
@@ -100,7 +113,7 @@ def test_a_key_changed_by_hand_does_not_fit_its_mask() -> None:
 
 
 def test_names_that_are_taken() -> None:
-    foreign = replace(live(model()), id="theirs", record=None)
+    foreign = replace(live(model()), id="theirs", notes=None)
     config = replace(foreign, stored=False, id="config")
     assert actions(plan([model()], [foreign])) == ["update"], "one is taken over"
     assert codes(plan([model()], [foreign, replace(foreign, id="more")])) == ["name_clash", "name_clash"]
@@ -108,13 +121,13 @@ def test_names_that_are_taken() -> None:
     assert actions(plan([model(shares_name=True)], [config, foreign])) == ["create"]
     assert actions(plan([model(deployment="a"), model(deployment="b")], [foreign], exact=MODELS)) == ["create", "create", "delete"]
     assert codes(plan([model()], [config], exact=MODELS)) == ["name_clash"], "no call removes it"
-    assert codes(plan([model()], [live(model(), record=Record("other"))])) == ["other_set"]
+    assert codes(plan([model()], [live(model(), notes=EntryNotes("other"))])) == ["other_set"]
     assert codes(plan([model(id="t")], [replace(foreign, id="t", team="blue")])) == ["name_clash"]
     assert actions(plan([model()], [replace(foreign, team="blue")])) == ["create"], "a team's own model is its own"
 
 
 def test_exact_is_for_the_set_and_the_kinds_that_are_given() -> None:
-    rows = [live(model("old")), live(model("theirs"), record=Record("other")), live(model("by hand"), record=None), live(credential("old"))]
+    rows = [live(model("old")), live(model("theirs"), notes=EntryNotes("other")), live(model("by hand"), notes=None), live(credential("old"))]
     done = plan([model()], rows, exact=MODELS)
     assert [(step.label, step.action.value) for step in done.steps] == [("m", "create"), ("old", "delete")]
 
@@ -124,8 +137,8 @@ def test_credentials_that_models_need() -> None:
     assert codes(plan([using])) == ["unknown_credential"]
     assert actions(plan([using, credential()])) == ["create", "create"]
     both = [live(using), live(credential())]
-    assert codes(plan_deletion([Unwanted(Kind.CREDENTIAL, "c")], both, Scope(SET))) == ["in_use"]
-    assert actions(plan_deletion(None, both, Scope(SET))) == ["delete", "delete"]
+    assert codes(plan_catalogue_deletion([UnwantedEntry(Kind.CREDENTIAL, "c")], both, CatalogueScope(SET))) == ["in_use"]
+    assert actions(plan_catalogue_deletion(None, both, CatalogueScope(SET))) == ["delete", "delete"]
     assert codes(plan([credential("d")], both, exact=frozenset((Kind.CREDENTIAL,)))) == ["in_use"]
     moved = model(params={"model": "openai/x", "litellm_credential_name": "d"})
     assert actions(plan([moved, credential("d")], both, exact=frozenset(Kind))) == ["update", "create", "delete"]
@@ -133,17 +146,17 @@ def test_credentials_that_models_need() -> None:
 
 def test_deletion_by_name_deployment_and_id() -> None:
     rows = [live(model(deployment="a")), live(model(deployment="b")), live(model("m2"))]
-    for unwanted, left in ((Unwanted(Kind.MODEL, "m"), 2), (Unwanted(Kind.MODEL, "m", "a"), 1), (Unwanted(Kind.MODEL, "m", id=rows[1].id), 1)):
-        assert actions(plan_deletion([unwanted], rows, Scope(SET))) == ["delete"] * left
-    assert codes(plan_deletion([Unwanted(Kind.MODEL, "m")], [replace(rows[0], stored=False)], Scope(SET))) == ["config_model"]
+    for unwanted, left in ((UnwantedEntry(Kind.MODEL, "m"), 2), (UnwantedEntry(Kind.MODEL, "m", "a"), 1), (UnwantedEntry(Kind.MODEL, "m", id=rows[1].id), 1)):
+        assert actions(plan_catalogue_deletion([unwanted], rows, CatalogueScope(SET))) == ["delete"] * left
+    assert codes(plan_catalogue_deletion([UnwantedEntry(Kind.MODEL, "m")], [replace(rows[0], stored=False)], CatalogueScope(SET))) == ["config_model"]
 
 
 def test_deletion_spares_another_set() -> None:
-    unwanted = [Unwanted(Kind.MODEL, "m"), Unwanted(Kind.CREDENTIAL, "c")]
+    unwanted = [UnwantedEntry(Kind.MODEL, "m"), UnwantedEntry(Kind.CREDENTIAL, "c")]
     for want in (model(), credential()):
-        assert codes(plan_deletion(unwanted, [live(want, record=Record("other"))], Scope(SET))) == ["other_set"]
-        for mine in (Record(SET), Record(), None):
-            assert actions(plan_deletion(unwanted, [live(want, record=mine)], Scope(SET))) == ["delete"]
+        assert codes(plan_catalogue_deletion(unwanted, [live(want, notes=EntryNotes("other"))], CatalogueScope(SET))) == ["other_set"]
+        for mine in (EntryNotes(SET), EntryNotes(), None):
+            assert actions(plan_catalogue_deletion(unwanted, [live(want, notes=mine)], CatalogueScope(SET))) == ["delete"]
 
 
 def test_ids_differ_by_name_and_deployment() -> None:
@@ -153,8 +166,8 @@ def test_ids_differ_by_name_and_deployment() -> None:
 
 @pytest.mark.parametrize("notes", [None, "text", {}, {"format": 2}, {"format": "1"}])
 def test_notes_that_cannot_be_read_are_none(notes: Any) -> None:
-    row = live_model({"model_name": "m", "litellm_params": {}, "model_info": {"id": "i", RECORD: notes}})
-    assert row.record is None and not row.stored
+    row = live_model({"model_name": "m", "litellm_params": {}, "model_info": {"id": "i", NOTES_NAME: notes}})
+    assert row.notes is None and not row.stored
 
 
 def test_fingerprints_tell_nothing_apart_but_the_same() -> None:
@@ -194,7 +207,7 @@ def test_names_of_secrets() -> None:
 
 
 def test_what_litellm_leaves_open_is_masked() -> None:
-    shown = without_secrets({"api_key": "sk****34", "password": "open", "headers": {"token": "open"}, "odd": "open", "base": "b"}, frozenset(("odd",)))
+    shown = with_secrets_masked({"api_key": "sk****34", "password": "open", "headers": {"token": "open"}, "odd": "open", "base": "b"}, frozenset(("odd",)))
     assert shown == {"api_key": "sk****34", "password": "********", "headers": {"token": "********"}, "odd": "********", "base": "b"}
 
 

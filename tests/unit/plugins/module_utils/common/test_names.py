@@ -82,9 +82,9 @@ def test_aliases_of_the_contract() -> None:
 def test_a_retired_alias_is_nobody_elses() -> None:
     one, other = (names.retired_alias("virtkey-abc12", digit * 64) for digit in "ab")
     assert one != other
-    assert names.served_alias(one, "a" * 64) == "virtkey-abc12"
-    assert names.served_alias(one, "b" * 64) == one
-    assert names.served_alias("virtkey-abc12", "a" * 64) == "virtkey-abc12"
+    assert names.without_retired_suffix(one, "a" * 64) == "virtkey-abc12"
+    assert names.without_retired_suffix(one, "b" * 64) == one
+    assert names.without_retired_suffix("virtkey-abc12", "a" * 64) == "virtkey-abc12"
     assert names.check_alias(one) == one
     assert names.user_of_legacy_alias(one, "virtkey-abc12", "user") is None
 

@@ -8,15 +8,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import Live, live_model
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import LiveEntry, live_model
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet import preflight
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet.preflight import Load, Needs, Reason, Trial, models_of
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet.preflight import Load, ModelTrial, Needs, Reason, models_of
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.client import Answer
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.fleet_keys import NOW, key
 
 
-def deployment(name: str, *, mode: str | None = None, groups: list[str] | None = None, **rates: int) -> Live:
+def deployment(name: str, *, mode: str | None = None, groups: list[str] | None = None, **rates: int) -> LiveEntry:
     row = {"model_name": name, "litellm_params": {"model": f"x/{name}", **rates}, "model_info": {"mode": mode, "access_groups": groups}}
     return live_model(row)
 
@@ -115,10 +115,10 @@ def test_the_first_reason_is_told_and_the_others_are_counted(more: int, end: str
 
 def test_trials() -> None:
     trials = [
-        Trial("a", "granite", Answer(200, "", 0.5)),
-        Trial("b", "granite", Answer(200, "", 1.5)),
-        Trial("c", "granite", Answer(429, "Rate limit exceeded", 9)),
-        Trial("a", "whisper", None),
+        ModelTrial("a", "granite", Answer(200, "", 0.5)),
+        ModelTrial("b", "granite", Answer(200, "", 1.5)),
+        ModelTrial("c", "granite", Answer(429, "Rate limit exceeded", 9)),
+        ModelTrial("a", "whisper", None),
     ]
     (reason,) = preflight.reasons_of_trials(trials)
     assert (reason.code, reason.alias, reason.model) == ("call_failed", "c", "granite")

@@ -9,14 +9,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet.verdicts import Living, Reaping, Rules, Verdict, verdict_of
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet.verdicts import LabVerdict, Living, Reaping, ReapingRules, verdict_of
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.orphan import ORPHAN
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import plan_update
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import plan_key_updates
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.errors import Refused
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.fleet_keys import NOW, key
 
-RULES = Rules(grace=72 * 3600, min_age=3600, max_share=20)
+RULES = ReapingRules(grace=72 * 3600, min_age=3600, max_share=20)
 
 
 def marked(hours: float, guid: str = "dead1", user: str = "", *, stopped: bool = False, **row: Any) -> LiveKey:
@@ -25,41 +25,41 @@ def marked(hours: float, guid: str = "dead1", user: str = "", *, stopped: bool =
     return key(guid, user, metadata={ORPHAN: note}, **{"blocked": True, **row})
 
 
-def verdict(row: LiveKey, *living: str, **rules: Any) -> Verdict:
+def verdict(row: LiveKey, *living: str, **rules: Any) -> LabVerdict:
     return verdict_of(row, Living.of(living), replace(RULES, **rules), NOW)
 
 
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        (key("alive"), Verdict.KEEP),
-        (key("ALIVE"), Verdict.KEEP),
-        (key("alive", blocked=True), Verdict.KEEP),
-        (key("dead1"), Verdict.BLOCK),
-        (key("dead1", age=0.5), Verdict.YOUNG),
-        (key("dead1", ends=-5), Verdict.BLOCK),
-        (key("dead1", blocked=True), Verdict.BLOCK),
-        (key("dead1", retired=True), Verdict.BLOCK),
-        (key("alive-not"), Verdict.BLOCK),
-        (marked(71.9), Verdict.WAIT),
-        (marked(72), Verdict.DELETE),
-        (marked(500, blocked=False), Verdict.BLOCK),
-        (marked(500, guid="alive"), Verdict.UNBLOCK),
-        (key("dead1", metadata={ORPHAN: {"since": "soon"}}, blocked=True), Verdict.BLOCK),
-        (key("dead1", metadata={ORPHAN: "2026-01-01T00:00:00Z"}, blocked=True), Verdict.BLOCK),
-        (key("dead1", notes=False), Verdict.UNMANAGED),
-        (key("alive", "user1", notes=False), Verdict.KEEP),
+        (key("alive"), LabVerdict.KEEP),
+        (key("ALIVE"), LabVerdict.KEEP),
+        (key("alive", blocked=True), LabVerdict.KEEP),
+        (key("dead1"), LabVerdict.BLOCK),
+        (key("dead1", age=0.5), LabVerdict.YOUNG),
+        (key("dead1", ends=-5), LabVerdict.BLOCK),
+        (key("dead1", blocked=True), LabVerdict.BLOCK),
+        (key("dead1", retired=True), LabVerdict.BLOCK),
+        (key("alive-not"), LabVerdict.BLOCK),
+        (marked(71.9), LabVerdict.WAIT),
+        (marked(72), LabVerdict.DELETE),
+        (marked(500, blocked=False), LabVerdict.BLOCK),
+        (marked(500, guid="alive"), LabVerdict.UNBLOCK),
+        (key("dead1", metadata={ORPHAN: {"since": "soon"}}, blocked=True), LabVerdict.BLOCK),
+        (key("dead1", metadata={ORPHAN: "2026-01-01T00:00:00Z"}, blocked=True), LabVerdict.BLOCK),
+        (key("dead1", notes=False), LabVerdict.UNMANAGED),
+        (key("alive", "user1", notes=False), LabVerdict.KEEP),
     ],
 )
-def test_verdicts(row: LiveKey, expected: Verdict) -> None:
+def test_verdicts(row: LiveKey, expected: LabVerdict) -> None:
     assert verdict(row, "alive", "other") is expected
 
 
 def test_keys_without_notes_are_judged_by_alias_only_when_told() -> None:
-    assert verdict(key("dead1", "user1", notes=False), "alive", unmanaged=True) is Verdict.BLOCK
-    assert verdict(key("a-b", "user1", notes=False), "a-b", unmanaged=True) is Verdict.KEEP
-    assert verdict(key("a-b", "user1", notes=False), "a", unmanaged=True) is Verdict.KEEP, "it may be of the lab a"
-    assert verdict(key("ab", "user1", notes=False), "a", unmanaged=True) is Verdict.BLOCK
+    assert verdict(key("dead1", "user1", notes=False), "alive", unmanaged=True) is LabVerdict.BLOCK
+    assert verdict(key("a-b", "user1", notes=False), "a-b", unmanaged=True) is LabVerdict.KEEP
+    assert verdict(key("a-b", "user1", notes=False), "a", unmanaged=True) is LabVerdict.KEEP, "it may be of the lab a"
+    assert verdict(key("ab", "user1", notes=False), "a", unmanaged=True) is LabVerdict.BLOCK
 
 
 def test_only_the_own_pattern_is_looked_at() -> None:
@@ -88,8 +88,8 @@ def test_the_share_of_the_fleet() -> None:
 
 def written(run: Reaping, row: LiveKey) -> dict[str, Any]:
     """What is written of a key."""
-    plan = plan_update([row], run.change, value_of=lambda _alias, _generation: "", now=NOW)
-    return {name: value for call in plan.keys[0].calls for name, value in call.payload.items() if name != "key"}
+    plan = plan_key_updates([row], run.change, value_of=lambda _alias, _generation: "", now=NOW)
+    return {name: value for call in plan.steps[0].calls for name, value in call.payload.items() if name != "key"}
 
 
 def test_blocking_notes_the_time_and_keeps_all_else() -> None:
@@ -123,7 +123,7 @@ def test_what_is_deleted_is_looked_at_again() -> None:
     old, other, fresh = marked(99), marked(99, user="user1"), marked(1, user="user2")
     run = reaping(old, other, fresh)
     unblocked = key("dead1", "user1")
-    assert run.still([old, unblocked, fresh, marked(99, guid="dead2")]) == [old]
+    assert run.still_to_delete([old, unblocked, fresh, marked(99, guid="dead2")]) == [old]
 
 
 def test_the_report() -> None:

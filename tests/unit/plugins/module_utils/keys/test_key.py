@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import FIELDS, RECORD, LiveKey, Record, normal
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import FIELDS, LiveKey, Notes, normal
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.notes import NOTES_NAME
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ ROW: dict[str, Any] = {
     "metadata": {"guid": "abc", "owner": "a@b.example"},
 }
 RECORDS = st.builds(
-    Record,
+    Notes,
     lab=st.text(max_size=9),
     guid=st.text(max_size=9),
     user=st.text(max_size=9),
@@ -48,7 +49,7 @@ def test_a_row_of_litellm() -> None:
     assert set(key.fields) == set(FIELDS)
     assert key.expires == datetime(2026, 11, 21, 13, 0, 0, 125_000, tzinfo=UTC)
     assert key.guid == "abc", "release 1.3.2 noted it so"
-    assert key.record is None and key.generation == 0
+    assert key.notes is None and key.generation == 0
     assert not key.expired(datetime(2026, 11, 21, 13, tzinfo=UTC))
     assert key.expired(datetime(2026, 11, 21, 13, 0, 1, tzinfo=UTC))
 
@@ -65,19 +66,19 @@ def test_not_a_row(row: dict[str, Any]) -> None:
 
 
 @given(RECORDS)
-def test_notes_survive_metadata(record: Record) -> None:
-    assert Record.from_metadata({"other": 1, RECORD: record.to_metadata()}) == record
+def test_notes_survive_metadata(notes: Notes) -> None:
+    assert Notes.from_metadata({"other": 1, NOTES_NAME: notes.to_metadata()}) == notes
 
 
 @pytest.mark.parametrize("notes", [None, "text", [], {}, {"format": 2, "lab": "x"}, {"format": "1"}, {"generation": 1}, True])
 def test_notes_of_somebody_else(notes: Any) -> None:
-    assert Record.from_metadata({RECORD: notes}) is None
+    assert Notes.from_metadata({NOTES_NAME: notes}) is None
 
 
 @pytest.mark.parametrize("generation", [-1, "7", None, 1.5, [], True])
 def test_a_generation_that_is_none_counts_as_the_first(generation: Any) -> None:
-    record = Record.from_metadata({RECORD: {"format": 1, "lab": "x", "generation": generation}})
-    assert record is not None and record.generation == 0 and record.generation is not True
+    notes = Notes.from_metadata({NOTES_NAME: {"format": 1, "lab": "x", "generation": generation}})
+    assert notes is not None and notes.generation == 0 and notes.generation is not True
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.api import Gateway
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import RECORD, LiveKey, Record
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.lab import Lab, NoSuchLab, searches
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.api import KeyApi
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey, Notes
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.lab import Lab, NoSuchLab, searches_for
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import errors
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.client import Client, Connection
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.notes import NOTES_NAME
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY, START
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.served_model import ServedModel
 from hypothesis import given
@@ -27,20 +28,20 @@ def served() -> Iterator[ServedModel]:
         yield server
 
 
-def gateway_of(served: ServedModel) -> Gateway:
-    return Gateway(Client(Connection(url=served.url, api_key=MASTER_KEY, retries=0)))
+def gateway_of(served: ServedModel) -> KeyApi:
+    return KeyApi(Client(Connection(url=served.url, api_key=MASTER_KEY, retries=0)))
 
 
-def make(served: ServedModel, alias: str, record: Record | None = None, **metadata: Any) -> None:
-    notes = {RECORD: record.to_metadata()} if record else {}
-    body = {"key": f"sk-made-for-a-test-{alias}", "key_alias": alias, "metadata": {**metadata, **notes}}
+def make(served: ServedModel, alias: str, notes: Notes | None = None, **metadata: Any) -> None:
+    kept = {NOTES_NAME: notes.to_metadata()} if notes else {}
+    body = {"key": f"sk-made-for-a-test-{alias}", "key_alias": alias, "metadata": {**metadata, **kept}}
     status, _answer = served.model.handle("POST", "/key/generate", {}, body)
     assert status == 200
 
 
-def key(alias: str, record: Record | None = None, token: str = "t" * 64, **metadata: Any) -> LiveKey:
-    notes = {RECORD: record.to_metadata()} if record else {}
-    return LiveKey.from_row({"token": token, "key_alias": alias, "metadata": {**metadata, **notes}})
+def key(alias: str, notes: Notes | None = None, token: str = "t" * 64, **metadata: Any) -> LiveKey:
+    kept = {NOTES_NAME: notes.to_metadata()} if notes else {}
+    return LiveKey.from_row({"token": token, "key_alias": alias, "metadata": {**metadata, **kept}})
 
 
 # --------------------------------------------------------------------------------------------------------- its names
@@ -58,7 +59,7 @@ def key(alias: str, record: Record | None = None, token: str = "t" * 64, **metad
 )
 def test_from_params(params: dict[str, Any], alias: str, whole: bool) -> None:
     lab = Lab.from_params(params)
-    assert (lab.alias, lab.whole) == (alias, whole)
+    assert (lab.alias, lab.is_canonical) == (alias, whole)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_no_lab(params: dict[str, Any], words: str) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------- whose is it?
-NOTED = Record(lab="virtkey-abc", guid="abc")
+NOTED = Notes(lab="virtkey-abc", guid="abc")
 
 
 @pytest.mark.parametrize(
@@ -87,9 +88,9 @@ NOTED = Record(lab="virtkey-abc", guid="abc")
         (key("virtkey-abc", NOTED), True, True),
         (key("virtkey-abc-user1", NOTED), True, True),
         (key("anything", NOTED), True, True),
-        (key("virtkey-abc-t-user1", Record(lab="virtkey-abc-t", guid="abc")), False, True),
-        (key("virtkey-abc-user1", Record(lab="virtkey-abc-user1", guid="abc-user1")), False, False),
-        (key("virtkey-abc-user1", Record(lab="virtkey-abc-user1")), False, False),
+        (key("virtkey-abc-t-user1", Notes(lab="virtkey-abc-t", guid="abc")), False, True),
+        (key("virtkey-abc-user1", Notes(lab="virtkey-abc-user1", guid="abc-user1")), False, False),
+        (key("virtkey-abc-user1", Notes(lab="virtkey-abc-user1")), False, False),
         (key("virtkey-abc"), True, True),
         (key("virtkey-abc-user7"), True, True),
         (key("virtkey-abc-user7", guid="abc"), True, True),
@@ -102,13 +103,13 @@ NOTED = Record(lab="virtkey-abc", guid="abc")
     ],
 )
 def test_whose_a_key_is(row: LiveKey, owns: bool, covers: bool) -> None:
-    assert (LAB.owns(row), LAB.covers(row)) == (owns, covers)
+    assert (LAB.is_under_alias(row), LAB.goes_with_lab(row)) == (owns, covers)
 
 
 def test_a_named_set_is_not_the_whole_lab() -> None:
     tenant = Lab.from_params({"guid": "abc", "lab_alias": "virtkey-abc-t"})
-    assert tenant.covers(key("virtkey-abc-t-user1", Record(lab="virtkey-abc-t", guid="abc")))
-    assert not tenant.covers(key("virtkey-abc-user1", NOTED))
+    assert tenant.goes_with_lab(key("virtkey-abc-t-user1", Notes(lab="virtkey-abc-t", guid="abc")))
+    assert not tenant.goes_with_lab(key("virtkey-abc-user1", NOTED))
 
 
 def test_a_set_without_a_lab_owns_nothing_by_chance() -> None:
@@ -122,26 +123,26 @@ ALIAS = st.from_regex(r"[a-d][a-d-]{0,8}", fullmatch=True)
 
 @given(st.sets(ALIAS, min_size=1, max_size=60))
 def test_searches_find_every_alias(aliases: set[str]) -> None:
-    found = searches(aliases)
+    found = searches_for(aliases)
     assert all(any(search in alias for search in found) for alias in aliases)
     assert len(found) <= max(50, 1)
 
 
 def test_a_class_is_one_search() -> None:
-    assert searches({f"virtkey-abc-user{number}" for number in range(1, 201)}) == ["virtkey-abc-user"]
-    assert searches({"virtkey-abc"}) == ["virtkey-abc"]
-    assert searches({"ab", "cd"}) == ["ab", "cd"]
-    assert searches(set()) == []
-    assert searches({f"{number}" for number in range(100, 160)}) == ["1"], "many that have little in common are one search too"
+    assert searches_for({f"virtkey-abc-user{number}" for number in range(1, 201)}) == ["virtkey-abc-user"]
+    assert searches_for({"virtkey-abc"}) == ["virtkey-abc"]
+    assert searches_for({"ab", "cd"}) == ["ab", "cd"]
+    assert searches_for(set()) == []
+    assert searches_for({f"{number}" for number in range(100, 160)}) == ["1"], "many that have little in common are one search too"
 
 
 def test_to_delete(served: ServedModel) -> None:
     make(served, "virtkey-abc-user1", NOTED)
-    make(served, "virtkey-abc-user1.retired-0123", Record(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc-user1"))
+    make(served, "virtkey-abc-user1.retired-0123", Notes(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc-user1"))
     make(served, "virtkey-abc-user2", guid="abc")
-    make(served, "virtkey-abc-user3", Record(lab="virtkey-abc-user3", guid="abc-user3"))
+    make(served, "virtkey-abc-user3", Notes(lab="virtkey-abc-user3", guid="abc-user3"))
     make(served, "virtkey-abc-user4", guid="abc-user4")
-    make(served, "virtkey-abcd", Record(lab="virtkey-abcd", guid="abcd"))
+    make(served, "virtkey-abcd", Notes(lab="virtkey-abcd", guid="abcd"))
     gateway = gateway_of(served)
 
     def found(keys: list[dict[str, Any]] | None) -> set[str]:
@@ -161,16 +162,16 @@ def test_members(served: ServedModel) -> None:
     gateway = gateway_of(served)
     with pytest.raises(NoSuchLab, match="no key of the lab virtkey-abc; check the guid"):
         LAB.members(gateway)
-    make(served, "virtkey-abc-user1.retired-0123", Record(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc-user1"))
-    make(served, "virtkey-abc-user1", Record(lab="virtkey-abc", guid="abc", generation=1))
-    make(served, "virtkey-abc-user2.retired-0123", Record(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc-user2"))
+    make(served, "virtkey-abc-user1.retired-0123", Notes(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc-user1"))
+    make(served, "virtkey-abc-user1", Notes(lab="virtkey-abc", guid="abc", generation=1))
+    make(served, "virtkey-abc-user2.retired-0123", Notes(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc-user2"))
     assert [row.alias for row in LAB.members(gateway)] == ["virtkey-abc-user1", "virtkey-abc-user2.retired-0123"]
     assert [row.alias for row in LAB.in_service(gateway)] == ["virtkey-abc-user1"]
 
 
 def test_nobody_but_an_admin_learns_that_there_is_no_lab(served: ServedModel) -> None:
     served.model.users = {"sk-an-internal-user-01": "u"}
-    gateway = Gateway(Client(Connection(url=served.url, api_key="sk-an-internal-user-01", retries=0)))
+    gateway = KeyApi(Client(Connection(url=served.url, api_key="sk-an-internal-user-01", retries=0)))
     with pytest.raises(errors.NotAdmin):
         LAB.members(gateway)
 
@@ -190,7 +191,7 @@ def test_wanted_lays_each_key_over_what_holds_for_all() -> None:
     assert one.fields == {"models": ["granite"], "max_budget": 5.0}
     assert two.fields == {"models": ["mistral"], "max_budget": 5.0}
     assert two.metadata == {"owner": "a", "room": "2"}
-    assert three.record == Record(lab="virtkey-abc", guid="abc", package="p")
+    assert (three.lab, three.guid, three.user, three.package) == ("virtkey-abc", "abc", "", "p")
 
 
 @pytest.mark.parametrize(
@@ -217,9 +218,11 @@ def test_a_key_without_a_name() -> None:
 
 def test_change_keeps_the_notes_of_a_row() -> None:
     change = LAB.change({"max_budget": 3.0, "blocked": True, "duration": "never"}, lambda: START)
-    record = Record(lab="virtkey-abc", guid="abc", user="user1", package="p", generation=2, rotation="a", retired_from="virtkey-abc-user1")
-    want = change(key("virtkey-abc-user1.retired-0123", record))
+    notes = Notes(lab="virtkey-abc", guid="abc", user="user1", package="p", generation=2, rotation="a", retired_from="virtkey-abc-user1")
+    want = change(key("virtkey-abc-user1.retired-0123", notes))
     assert want.alias == "virtkey-abc-user1" and want.endless
     assert want.fields == {"max_budget": 3.0, "blocked": True}
-    assert want.record == Record(lab="virtkey-abc", guid="abc", user="user1", package="p", generation=2, rotation="a")
-    assert change(key("virtkey-abc-user9")).record == Record(lab="virtkey-abc", guid="abc", user="user9")
+    assert (want.lab, want.guid, want.user) == ("virtkey-abc", "abc", "user1")
+    assert want.rotation == "", "a label that is noted is not one that is asked for"
+    legacy = change(key("virtkey-abc-user9"))
+    assert (legacy.lab, legacy.guid, legacy.user) == ("virtkey-abc", "abc", "user9")

@@ -9,20 +9,22 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import limits
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import Record, WantedKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import WantedKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.options import policy_of
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import OnUnrecoverable, Policy
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.options import secret_of
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import START
 
 VALUES = {"on_unrecoverable": "fail", "rotation_grace": "0s"}
 
 
 def wanted(now: datetime = START, **params: Any) -> WantedKey:
-    return limits.wanted_key("a", Record(), params, lambda: now)
+    return limits.wanted_key("a", params, lambda: now)
 
 
 def test_what_is_not_given_is_not_wanted() -> None:
-    assert wanted() == WantedKey("a", Record())
-    assert limits.wanted_key("a", Record(), dict.fromkeys(limits.LIMITS_SPEC), lambda: START) == WantedKey("a", Record())
+    assert wanted() == WantedKey("a")
+    assert limits.wanted_key("a", dict.fromkeys(limits.LIMITS_SPEC), lambda: START) == WantedKey("a")
 
 
 def test_everything() -> None:
@@ -58,7 +60,7 @@ def test_everything() -> None:
         "team_id": "t",
     }
     assert key.metadata == {"owner": "o", "tags": ["x"]}
-    assert (key.lifetime, key.rotation, key.record.package, key.endless) == (30 * 86_400, "r", "p", False)
+    assert (key.lifetime, key.rotation, key.package, key.endless) == (30 * 86_400, "r", "p", False)
 
 
 def test_removal() -> None:
@@ -117,21 +119,21 @@ def test_extension() -> None:
 
 
 def test_secret() -> None:
-    assert limits.secret_of({"secret": None, "api_key": "sk-x"}) == "sk-x"
-    assert limits.secret_of({"secret": "", "api_key": "sk-x"}) == "sk-x"
-    assert limits.secret_of({"secret": "0123456789abcdef", "api_key": "sk-x"}) == "0123456789abcdef"
+    assert secret_of({"secret": None, "api_key": "sk-x"}) == "sk-x"
+    assert secret_of({"secret": "", "api_key": "sk-x"}) == "sk-x"
+    assert secret_of({"secret": "0123456789abcdef", "api_key": "sk-x"}) == "0123456789abcdef"
     with pytest.raises(ValueError, match="^secret has 15 characters; give at least 16") as caught:
-        limits.secret_of({"secret": "0123456789abcde", "api_key": "sk-x"})
+        secret_of({"secret": "0123456789abcde", "api_key": "sk-x"})
     assert "0123" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("grace", "seconds"), [("0", 0), ("0s", 0), ("0d", 0), ("90s", 90), ("24h", 86_400)])
 def test_policy(grace: str, seconds: int) -> None:
-    policy = limits.policy({**VALUES, "rotation_grace": grace, "on_unrecoverable": "keep"}, prune=True)
+    policy = policy_of({**VALUES, "rotation_grace": grace, "on_unrecoverable": "keep"}, prune=True)
     assert policy == Policy(prune=True, on_unrecoverable=OnUnrecoverable.KEEP, grace=seconds)
 
 
 @pytest.mark.parametrize("grace", ["", "-1s", "1h30m", "soon"])
 def test_no_grace(grace: str) -> None:
     with pytest.raises(ValueError, match="^rotation_grace is "):
-        limits.policy({**VALUES, "rotation_grace": grace})
+        policy_of({**VALUES, "rotation_grace": grace})

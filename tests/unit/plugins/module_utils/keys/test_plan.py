@@ -15,20 +15,20 @@ from typing import Any
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations, names
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import RECORD, LiveKey, Record, WantedKey, normal
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey, Notes, WantedKey, normal
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.lab import Lab
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.orphan import ORPHAN, Mark
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.orphan import ORPHAN, OrphanMark
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import (
     EXPIRY_TOLERANCE,
-    Action,
+    KeyAction,
+    KeyPlan,
     OnUnrecoverable,
-    Plan,
     Policy,
-    home,
-    make_plan,
-    plan_deletion,
-    plan_update,
+    plan_key_deletion,
+    plan_key_updates,
+    plan_keys,
 )
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.notes import NOTES_NAME
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import START, LitellmModel
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -57,8 +57,7 @@ def row_of(model: LitellmModel, alias: str) -> LiveKey:
 
 def want(user: str = "", **options: Any) -> WantedKey:
     """A wanted key of the lab."""
-    record = Record(lab=LAB.alias, guid=LAB.guid, user=user, package=options.pop("package", ""))
-    return WantedKey(alias=names.user_alias(LAB.alias, user), record=record, **options)
+    return WantedKey(alias=names.user_alias(LAB.alias, user), lab=LAB.alias, guid=LAB.guid, user=user, **options)
 
 
 def plan_for(
@@ -66,27 +65,27 @@ def plan_for(
     wanted: Sequence[WantedKey],
     policy: Policy = PRESENT,
     secret: Callable[[str, int], str] = value_of,
-) -> Plan:
+) -> KeyPlan:
     aliases = {each.alias for each in wanted}
-    live = [row for row in rows_of(model) if home(row) in aliases or LAB.owns(row)]
-    return make_plan(wanted, live, value_of=secret, now=model.now, policy=policy, is_member=LAB.owns)
+    live = [row for row in rows_of(model) if row.served_alias in aliases or LAB.is_under_alias(row)]
+    return plan_keys(wanted, live, value_of=secret, now=model.now, policy=policy, is_member=LAB.is_under_alias)
 
 
 def carry_out(
     model: LitellmModel,
-    plan: Plan,
+    plan: KeyPlan,
     secret: Callable[[str, int], str] = value_of,
     cut: Callable[[str], int] = lambda _alias: 9,
     delete: bool = True,
 ) -> None:
     """Make the calls of a plan. `cut` says how many calls of an alias get through, before the run is killed."""
-    for key in plan.keys:
+    for key in plan.steps:
         for call in key.calls[: cut(key.alias)]:
             body = {**call.payload, **({"key": secret(*call.mint)} if call.mint else {})}
             status, answer = model.handle("POST", call.path, {}, body)
             assert status == 200, answer
-    if plan.doomed and delete:
-        status, answer = model.handle("POST", "/key/delete", {}, {"keys": [row.token for row in plan.doomed]})
+    if plan.to_delete and delete:
+        status, answer = model.handle("POST", "/key/delete", {}, {"keys": [row.token for row in plan.to_delete]})
         assert status == 200, answer
 
 
@@ -95,8 +94,8 @@ def converge(
     wanted: Sequence[WantedKey],
     policy: Policy = PRESENT,
     secret: Callable[[str, int], str] = value_of,
-) -> list[Plan]:
-    """Plan and carry out until nothing is left to do, which takes three rounds at most. Returns the plans."""
+) -> list[KeyPlan]:
+    """KeyPlan and carry out until nothing is left to do, which takes three rounds at most. Returns the plans."""
     plans = []
     for _round in range(3):
         plans.append(plan_for(model, wanted, policy, secret))
@@ -105,12 +104,12 @@ def converge(
             return plans
         carry_out(model, plans[-1], secret)
     last = plan_for(model, wanted, policy, secret)
-    assert not last.changed, [(key.alias, key.action, key.calls) for key in last.keys]
+    assert not last.changed, [(key.alias, key.action, key.calls) for key in last.steps]
     return plans
 
 
-def actions(plan: Plan) -> dict[str, Action]:
-    return {key.alias: key.action for key in plan.keys}
+def actions(plan: KeyPlan) -> dict[str, KeyAction]:
+    return {key.alias: key.action for key in plan.steps}
 
 
 def make(model: LitellmModel, alias: str, value: str = "", **body: Any) -> str:
@@ -126,8 +125,8 @@ def test_what_is_missing_is_created_and_then_kept() -> None:
     model = LitellmModel()
     wanted = [want("user1", fields={"models": ["granite"], "max_budget": 5}, lifetime=DAY, metadata={"owner": "a@b"})]
     first, second = converge(model, wanted)
-    assert actions(first) == {"virtkey-abc-user1": Action.CREATE}
-    assert actions(second) == {"virtkey-abc-user1": Action.KEEP}
+    assert actions(first) == {"virtkey-abc-user1": KeyAction.CREATE}
+    assert actions(second) == {"virtkey-abc-user1": KeyAction.KEEP}
     row = row_of(model, "virtkey-abc-user1")
     assert row.token == derive.token(value_of("virtkey-abc-user1", 0))
     assert row.expires == START + timedelta(days=1)
@@ -140,7 +139,7 @@ def test_a_plan_holds_no_value() -> None:
     converge(model, [want("user1")])
     plan = plan_for(model, [want("user1", rotation="a"), want("user2")])
     assert "sk-" not in repr(plan)
-    assert [call.mint for key in plan.keys for call in key.calls if call.path == "/key/generate"] == [
+    assert [call.mint for key in plan.steps for call in key.calls if call.path == "/key/generate"] == [
         ("virtkey-abc-user1", 1),
         ("virtkey-abc-user2", 0),
     ]
@@ -152,8 +151,8 @@ def test_what_nobody_asked_for_stays() -> None:
     before = row_of(model, "virtkey-abc-user1")
     plans = converge(model, [want("user1", fields={"rpm_limit": 3}, metadata={"room": "7"})])
     after = row_of(model, "virtkey-abc-user1")
-    assert actions(plans[0]) == {"virtkey-abc-user1": Action.UPDATE}
-    assert plans[0].keys[0].calls[0].payload.keys() == {"key", "rpm_limit", "metadata"}
+    assert actions(plans[0]) == {"virtkey-abc-user1": KeyAction.UPDATE}
+    assert plans[0].steps[0].calls[0].payload.keys() == {"key", "rpm_limit", "metadata"}
     assert after.fields == {**before.fields, "rpm_limit": 3}
     assert after.metadata == {**before.metadata, "room": "7"}, "LiteLLM replaces metadata, so all of it goes along"
     assert after.expires == before.expires
@@ -165,8 +164,8 @@ def test_a_lab_that_the_reaper_took_for_dead_works_again_unless_somebody_had_sto
     model = LitellmModel()
     (plan, _kept) = converge(model, [want("user1", lifetime=DAY)])
     token = derive.token(value_of("virtkey-abc-user1", 0))
-    note = Mark("2026-01-01T00:00:00Z", stopped).to_metadata()
-    metadata = {**plan.keys[0].calls[0].payload["metadata"], ORPHAN: note}
+    note = OrphanMark("2026-01-01T00:00:00Z", stopped).to_metadata()
+    metadata = {**plan.steps[0].calls[0].payload["metadata"], ORPHAN: note}
     model.handle("POST", "/key/update", {}, {"key": token, "blocked": True, "metadata": metadata})
     converge(model, [want("user1", lifetime=DAY, **again)])
     row = row_of(model, "virtkey-abc-user1")
@@ -187,7 +186,7 @@ def test_zero_is_a_limit() -> None:
     converge(model, [want("user1", fields={"max_budget": 0.0, "rpm_limit": 0})])
     assert plan_for(model, [want("user1", fields={"max_budget": 0.0, "rpm_limit": 0})]).changed is False
     plan = plan_for(model, [want("user1", fields={"max_budget": None, "rpm_limit": None})])
-    assert plan.keys[0].before["max_budget"] == 0.0 and plan.keys[0].before["rpm_limit"] == 0, "the diff tells"
+    assert plan.steps[0].before["max_budget"] == 0.0 and plan.steps[0].before["rpm_limit"] == 0, "the diff tells"
 
 
 # ------------------------------------------------------------------------------------------------------- prune, exact
@@ -196,7 +195,7 @@ def test_present_leaves_the_others_and_exact_does_not() -> None:
     converge(model, [want("user1"), want("user2")])
     assert not plan_for(model, [want("user1")]).changed
     (plan, _again) = converge(model, [want("user1")], Policy(prune=True))
-    assert actions(plan) == {"virtkey-abc-user1": Action.KEEP, "virtkey-abc-user2": Action.DELETE}
+    assert actions(plan) == {"virtkey-abc-user1": KeyAction.KEEP, "virtkey-abc-user2": KeyAction.DELETE}
     assert [row.alias for row in rows_of(model)] == ["virtkey-abc-user1"]
 
 
@@ -212,42 +211,42 @@ def test_exact_takes_the_former_values_of_a_user_along() -> None:
 def test_two_labs_of_which_one_is_named_like_a_user_of_the_other() -> None:
     model = LitellmModel()
     other = Lab(guid="abc-user1", alias="virtkey-abc-user1")
-    theirs = WantedKey("virtkey-abc-user1", Record(lab=other.alias, guid=other.guid))
+    theirs = WantedKey("virtkey-abc-user1", lab=other.alias, guid=other.guid)
     converge(model, [theirs])
     before = dict(model.rows)
     plan = plan_for(model, [want("user1"), want("user2")], Policy(prune=True, on_unrecoverable=OnUnrecoverable.ROTATE))
     (blocker,) = plan.blockers
-    assert blocker.action is Action.CONFLICT and not blocker.calls
+    assert blocker.action is KeyAction.CONFLICT and not blocker.calls
     assert "virtkey-abc-user1" in blocker.reason and "abc-user1" in blocker.reason
     converge(model, [want("user2")], Policy(prune=True))
     assert {token: model.rows[token] for token in before} == before
-    assert not other.owns(row_of(model, "virtkey-abc-user2")) and not LAB.owns(row_of(model, "virtkey-abc-user1"))
+    assert not other.is_under_alias(row_of(model, "virtkey-abc-user2")) and not LAB.is_under_alias(row_of(model, "virtkey-abc-user1"))
 
 
 def test_a_key_of_another_lab_is_not_taken_over_while_it_is_being_rotated() -> None:
     model = LitellmModel()
-    theirs = WantedKey("virtkey-abc-user1", Record(lab="virtkey-abc-user1", guid="abc-user1"))
+    theirs = WantedKey("virtkey-abc-user1", lab="virtkey-abc-user1", guid="abc-user1")
     converge(model, [theirs])
     cut_off = plan_for(model, [replace(theirs, rotation="a")], Policy(grace=DAY))
     carry_out(model, cut_off, cut=lambda _alias: 1)
     assert [row.alias for row in rows_of(model)] != ["virtkey-abc-user1"]
     plan = plan_for(model, [want("user1")])
-    assert [key.action for key in plan.blockers] == [Action.CONFLICT]
+    assert [key.action for key in plan.blockers] == [KeyAction.CONFLICT]
 
 
 def test_a_key_of_release_132_of_another_lab_is_not_taken_over() -> None:
     model = LitellmModel()
     make(model, "virtkey-abc-user1", metadata={"guid": "abc-user1"})
     plan = plan_for(model, [want("user1")], Policy(on_unrecoverable=OnUnrecoverable.ROTATE))
-    assert [key.action for key in plan.blockers] == [Action.CONFLICT]
+    assert [key.action for key in plan.blockers] == [KeyAction.CONFLICT]
 
 
 def test_two_sets_with_one_guid_do_not_take_each_others_keys() -> None:
     model = LitellmModel()
-    tenant = WantedKey("virtkey-abc-t1-user1", Record(lab="virtkey-abc-t1", guid="abc", user="user1"))
+    tenant = WantedKey("virtkey-abc-t1-user1", lab="virtkey-abc-t1", guid="abc", user="user1")
     converge(model, [tenant])
     plan = plan_for(model, [want("t1-user1")])
-    assert [key.action for key in plan.blockers] == [Action.CONFLICT]
+    assert [key.action for key in plan.blockers] == [KeyAction.CONFLICT]
 
 
 # ------------------------------------------------------------------------------------------------------------- expiry
@@ -305,8 +304,8 @@ def test_extension_never_shortens(lived: int, lifetime: int | None, ahead: int) 
     before = row_of(model, "virtkey-abc-user1").expires
     model.pass_time(lived)
     until = model.now + timedelta(seconds=ahead)
-    rows = [row for row in rows_of(model) if LAB.owns(row)]
-    plan = plan_update(rows, lambda _row: want("user1", expires_by=until), value_of=value_of, now=model.now)
+    rows = [row for row in rows_of(model) if LAB.is_under_alias(row)]
+    plan = plan_key_updates(rows, lambda _row: want("user1", expires_by=until), value_of=value_of, now=model.now)
     carry_out(model, plan)
     after = row_of(model, "virtkey-abc-user1").expires
     if before is None:
@@ -316,7 +315,7 @@ def test_extension_never_shortens(lived: int, lifetime: int | None, ahead: int) 
         assert after == before or timedelta(0) <= after - until <= timedelta(seconds=1) or ahead < 1
         assert after + EXPIRY_TOLERANCE >= min(until, after + EXPIRY_TOLERANCE)
         assert after >= until - EXPIRY_TOLERANCE
-    again = plan_update(rows_of(model), lambda _row: want("user1", expires_by=until), value_of=value_of, now=model.now)
+    again = plan_key_updates(rows_of(model), lambda _row: want("user1", expires_by=until), value_of=value_of, now=model.now)
     assert not again.changed
 
 
@@ -357,7 +356,7 @@ def test_rotation_keeps_what_the_key_had() -> None:
     assert after.fields == before.fields
     assert after.spend == 1.25
     assert after.expires == before.expires
-    assert after.record == replace(before.record or Record(), generation=1, rotation="a")
+    assert after.notes == replace(before.notes or Notes(), generation=1, rotation="a")
     assert after.metadata["owner"] == "a"
 
 
@@ -399,9 +398,9 @@ def test_an_old_value_goes_only_when_the_new_one_has_been_seen() -> None:
     converge(model, [want("user1")])
     carry_out(model, plan_for(model, [want("user1", rotation="a")]), cut=lambda _alias: 1, delete=False)
     plan = plan_for(model, [want("user1", rotation="a")])
-    assert actions(plan) == {"virtkey-abc-user1": Action.CREATE} and not plan.doomed
+    assert actions(plan) == {"virtkey-abc-user1": KeyAction.CREATE} and not plan.to_delete
     carry_out(model, plan)
-    assert [row.generation for row in plan_for(model, [want("user1", rotation="a")]).doomed] == [0]
+    assert [row.generation for row in plan_for(model, [want("user1", rotation="a")]).to_delete] == [0]
 
 
 @pytest.mark.parametrize("grace", [0, 3600])
@@ -413,7 +412,7 @@ def test_a_rotation_killed_between_any_two_calls_is_finished_by_the_next_run(gra
     converge(model, [want(user, lifetime=DAY, fields={"max_budget": 5.0}) for user in users])
     rotate = [want(user, rotation="a") for user in users]
     plan = plan_for(model, rotate, Policy(grace=grace))
-    through = dict(zip((key.alias for key in plan.keys), cuts, strict=True))
+    through = dict(zip((key.alias for key in plan.steps), cuts, strict=True))
     carry_out(model, plan, cut=through.__getitem__, delete=False)
     for user in users:  # at no time is a user without a key that works
         alias = names.user_alias(LAB.alias, user)
@@ -438,8 +437,8 @@ def test_a_retired_row_is_known_by_its_alias_too() -> None:
     converge(model, [want("user1")])
     converge(model, [want("user1", rotation="a")], Policy(grace=3600))
     (retired,) = [row for row in model.rows.values() if "retired" in row["key_alias"]]
-    retired["metadata"] = {RECORD: Record(lab=LAB.alias, guid=LAB.guid, user="user1").to_metadata()}
-    assert {home(row) for row in rows_of(model)} == {"virtkey-abc-user1"}
+    retired["metadata"] = {NOTES_NAME: Notes(lab=LAB.alias, guid=LAB.guid, user="user1").to_metadata()}
+    assert {row.served_alias for row in rows_of(model)} == {"virtkey-abc-user1"}
     converge(model, [want("user1")])
     assert [row.alias for row in rows_of(model)] == ["virtkey-abc-user1"]
 
@@ -462,11 +461,11 @@ def test_unrecoverable_keep_manages_the_key_and_admits_that_its_value_is_unknown
     value = make(model, "virtkey-abc-user1", metadata={"guid": "abc", "created_by": "rhpds"})
     policy = Policy(on_unrecoverable=OnUnrecoverable.KEEP)
     plans = converge(model, [want("user1", fields={"rpm_limit": 2})], policy)
-    assert actions(plans[0]) == {"virtkey-abc-user1": Action.UPDATE}
-    assert plans[-1].keys[0].known is False
+    assert actions(plans[0]) == {"virtkey-abc-user1": KeyAction.UPDATE}
+    assert plans[-1].steps[0].recoverable is False
     row = row_of(model, "virtkey-abc-user1")
     assert row.token == derive.token(value) and row.fields["rpm_limit"] == 2
-    assert row.record == Record(lab=LAB.alias, guid="abc", user="user1"), "the key is the lab's from now on"
+    assert row.notes == Notes(lab=LAB.alias, guid="abc", user="user1"), "the key is the lab's from now on"
     assert row.metadata["created_by"] == "rhpds"
 
 
@@ -476,7 +475,7 @@ def test_unrecoverable_rotate_gives_a_key_whose_value_is_known(grace: int) -> No
     value = make(model, "virtkey-abc-user1", metadata={"guid": "abc"}, max_budget=3.0, duration="7d")
     policy = Policy(on_unrecoverable=OnUnrecoverable.ROTATE, grace=grace)
     plans = converge(model, [want("user1")], policy)
-    assert actions(plans[0]) == {"virtkey-abc-user1": Action.ROTATE}
+    assert actions(plans[0]) == {"virtkey-abc-user1": KeyAction.ROTATE}
     assert model.works(value_of("virtkey-abc-user1", 1))
     assert model.works(value) == bool(grace)
     row = row_of(model, "virtkey-abc-user1")
@@ -528,23 +527,23 @@ def test_rotation_retires_all_that_hold_the_alias() -> None:
 
 def test_of_two_derived_values_the_later_one_stays() -> None:
     model = LitellmModel()
-    notes = {RECORD: Record(lab=LAB.alias, guid="abc", user="user1", generation=1).to_metadata()}
+    notes = {NOTES_NAME: Notes(lab=LAB.alias, guid="abc", user="user1", generation=1).to_metadata()}
     make(model, "virtkey-abc-user1", value_of("virtkey-abc-user1", 0))
     make(model, "other", value_of("virtkey-abc-user1", 1), metadata=notes)
     for row in model.rows.values():
         row["key_alias"] = "virtkey-abc-user1"
     for rows in (rows_of(model), rows_of(model)[::-1]):
-        plan = make_plan([want("user1")], rows, value_of=value_of, now=model.now, policy=Policy(prune=True))
-        assert plan.keys[0].generation == 1
-        assert [row.generation for row in plan.doomed] == [0]
+        plan = plan_keys([want("user1")], rows, value_of=value_of, now=model.now, policy=Policy(prune=True))
+        assert plan.steps[0].generation == 1
+        assert [row.generation for row in plan.to_delete] == [0]
 
 
 def test_deletion_takes_everything_it_is_given() -> None:
     model = duplicated(True)
-    plan = plan_deletion(rows_of(model))
+    plan = plan_key_deletion(rows_of(model))
     carry_out(model, plan)
     assert plan.changed and not model.rows
-    assert not plan_deletion([]).changed
+    assert not plan_key_deletion([]).changed
 
 
 # ------------------------------------------------------------------------------------------------- a life at random
@@ -583,7 +582,7 @@ class LifeOfALab(RuleBasedStateMachine):
         super().__init__()
         self.model = LitellmModel()
         self.settled: Sequence[WantedKey] = ()
-        make(self.model, OTHER, metadata={RECORD: Record(lab="virtkey-abc-user1", guid="abc-user1").to_metadata()})
+        make(self.model, OTHER, metadata={NOTES_NAME: Notes(lab="virtkey-abc-user1", guid="abc-user1").to_metadata()})
         self.others = dict(self.model.rows)
 
     def _ends(self) -> dict[str, datetime]:
@@ -625,7 +624,7 @@ class LifeOfALab(RuleBasedStateMachine):
                 assert after.get(key.alias, self.model.now) >= before[key.alias] - timedelta(seconds=1), "a life was shortened"
         if policy.prune:
             wanted_aliases = {key.alias for key in wanted}
-            assert {home(row) for row in rows_of(self.model) if LAB.owns(row)} == wanted_aliases
+            assert {row.served_alias for row in rows_of(self.model) if LAB.is_under_alias(row)} == wanted_aliases
         self.settled = wanted
 
     @rule(seconds=st.sampled_from([1, 1800, 3600, 2 * DAY]))
@@ -657,8 +656,8 @@ class LifeOfALab(RuleBasedStateMachine):
     @invariant()
     def nothing_lives_past_its_grace(self) -> None:
         for row in rows_of(self.model):
-            if row.record and row.record.retired_until and row.expires:
-                assert row.expires <= durations.parse_time(row.record.retired_until) + timedelta(seconds=1)
+            if row.notes and row.notes.retired_until and row.expires:
+                assert row.expires <= durations.parse_time(row.notes.retired_until) + timedelta(seconds=1)
 
     def teardown(self) -> None:
         """At the end everything settles: one working row an alias, and after the grace nothing else."""

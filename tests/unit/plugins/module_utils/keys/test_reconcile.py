@@ -11,21 +11,19 @@ from typing import Any
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import names
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.api import Gateway
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey, Record, WantedKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.api import KeyApi
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey, WantedKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.lab import Lab
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import OnUnrecoverable, Policy
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.reconcile import (
     PROBES,
     REVOCATION_SECONDS,
-    Incomplete,
-    Outcome,
     Reconciler,
-    Refused,
-    result_of,
 )
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.results import KeyOutcome, KeysIncomplete
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import errors
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.client import Client, Connection
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.errors import Refused
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY, LitellmModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.scripted import Reply, Request
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.served_model import Fault, ServedModel
@@ -58,7 +56,7 @@ def reconciler(served: ServedModel, *, check_mode: bool = False, key: str = MAST
 
     client = Client(Connection(url=served.url, api_key=key, retries=retries, retry_delay=0), sleep=served.model.pass_time)
     return Reconciler(
-        Gateway(client),
+        KeyApi(client),
         secret,
         check_mode=check_mode,
         sleep=served.model.pass_time,
@@ -68,23 +66,23 @@ def reconciler(served: ServedModel, *, check_mode: bool = False, key: str = MAST
 
 def want(*users: str, **options: Any) -> list[WantedKey]:
     options.setdefault("fields", {"models": ["granite"]})
-    return [WantedKey(names.user_alias(LAB.alias, user), Record(lab=LAB.alias, guid=LAB.guid, user=user), **options) for user in users]
+    return [WantedKey(names.user_alias(LAB.alias, user), lab=LAB.alias, guid=LAB.guid, user=user, **options) for user in users]
 
 
-def apply(served: ServedModel, wanted: Sequence[WantedKey], policy: Policy = PRESENT, **options: Any) -> Outcome:
+def apply(served: ServedModel, wanted: Sequence[WantedKey], policy: Policy = PRESENT, **options: Any) -> KeyOutcome:
     how = {name: options.pop(name) for name in ("check_models", "keep_going", "prove") if name in options}
     return reconciler(served, **options).apply(wanted, LAB.scope(wanted), policy, **how)
 
 
-def destroy(served: ServedModel, **options: Any) -> Outcome:
-    how = {name: options.pop(name) for name in ("prove", "elsewhere") if name in options}
+def destroy(served: ServedModel, **options: Any) -> KeyOutcome:
+    how = {name: options.pop(name) for name in ("prove", "deleted_elsewhere") if name in options}
     worker = reconciler(served, **options)
-    return worker.delete(lambda: LAB.to_delete(worker.gateway, None), **how)
+    return worker.delete(lambda: LAB.to_delete(worker.api, None), **how)
 
 
-def told(outcome: Outcome) -> dict[str, str]:
+def told(outcome: KeyOutcome) -> dict[str, str]:
     """What became of each alias, by its user."""
-    entries = result_of(outcome)["virtual_keys"]
+    entries = outcome.to_result()["virtual_keys"]
     return {entry["alias"].removeprefix("virtkey-abc-"): entry["action"] for entry in entries}
 
 
@@ -170,7 +168,7 @@ def test_every_release_finds_what_is_there(search: str) -> None:
         served.model.pass_time(60)
         again = apply(served, want("user1", "user2", "user3"))
         assert told(again) == dict.fromkeys(users(3), "unchanged") and not again.changed
-        assert all(entry["key_id"] in served.model.rows for entry in result_of(again)["virtual_keys"])
+        assert all(entry["key_id"] in served.model.rows for entry in again.to_result()["virtual_keys"])
         fewer = apply(served, want("user1"), EXACT)
         assert told(fewer) == {"user1": "unchanged", "user2": "deleted", "user3": "deleted"}
         assert told(destroy(served)) == {"user1": "deleted"}
@@ -189,7 +187,7 @@ def test_a_rotation_that_was_cut_off_is_finished_where_only_whole_aliases_are_li
     """The retired key is not found by its alias, and to its value LiteLLM answers 200 and does nothing."""
     apply(served, want("user1"))
     served.faults = [Fault("/key/generate", BROKEN)]
-    with pytest.raises(Incomplete):
+    with pytest.raises(KeysIncomplete):
         apply(served, want("user1", rotation="a"))
     served.faults = []
     served.model.search = "exact"
@@ -279,7 +277,7 @@ def test_all_or_nothing_when_a_value_cannot_be_derived(served: ServedModel) -> N
 # ------------------------------------------------------------------------------------------------------- partial failure
 def test_what_failed_is_told_and_what_was_done_too(served: ServedModel) -> None:
     served.faults = [Fault("/key/generate", BROKEN, when=of_alias("user2"))]
-    with pytest.raises(Incomplete, match=r"1 key is not as wanted \(virtkey-abc-user2: .*Internal Server Error") as caught:
+    with pytest.raises(KeysIncomplete, match=r"1 key is not as wanted \(virtkey-abc-user2: .*Internal Server Error") as caught:
         apply(served, want(*users(3)))
     assert caught.value.outcome.changed
     assert told(caught.value.outcome) == {"user1": "created", "user3": "created"}
@@ -307,7 +305,7 @@ def test_a_gateway_that_dies_is_not_asked_for_every_key(served: ServedModel) -> 
 def test_a_rotation_that_fails_half_way_has_changed_something(served: ServedModel) -> None:
     apply(served, want("user1"))
     served.faults = [Fault("/key/generate", BROKEN)]
-    with pytest.raises(Incomplete) as caught:
+    with pytest.raises(KeysIncomplete) as caught:
         apply(served, want("user1", rotation="a"))
     assert caught.value.outcome.changed and told(caught.value.outcome) == {}
     assert works(served, "user1"), "the old value goes on working"
@@ -318,7 +316,7 @@ def test_a_rotation_that_fails_half_way_has_changed_something(served: ServedMode
 
 def test_calls_that_are_answered_and_ignored(served: ServedModel) -> None:
     served.faults = [Fault("/key/generate", Reply(json={"key": "sk-1"}), when=of_alias("user2"))]
-    with pytest.raises(Incomplete, match="virtkey-abc-user2: the gateway took the call and did not act on it") as caught:
+    with pytest.raises(KeysIncomplete, match="virtkey-abc-user2: the gateway took the call and did not act on it") as caught:
         apply(served, want("user1", "user2"))
     assert told(caught.value.outcome) == {"user1": "created"}
 
@@ -326,17 +324,17 @@ def test_calls_that_are_answered_and_ignored(served: ServedModel) -> None:
 def test_deletions_that_are_answered_and_ignored(served: ServedModel) -> None:
     apply(served, want("user1", "user2"))
     served.faults = [Fault("/key/delete", Reply(json={"deleted_keys": ["all"]}))]
-    with pytest.raises(Incomplete, match="virtkey-abc-user2") as caught:
+    with pytest.raises(KeysIncomplete, match="virtkey-abc-user2") as caught:
         apply(served, want("user1"), EXACT)
     assert told(caught.value.outcome) == {"user1": "unchanged"}
-    with pytest.raises(Incomplete, match="still lists 2 of 2 keys"):
+    with pytest.raises(KeysIncomplete, match="still lists 2 of 2 keys"):
         destroy(served)
 
 
 def test_nobody_is_deleted_when_others_could_not_be_made(served: ServedModel) -> None:
     apply(served, want("user1"))
     served.faults = [Fault("/key/generate", BROKEN, when=of_alias("user3"))]
-    with pytest.raises(Incomplete) as caught:
+    with pytest.raises(KeysIncomplete) as caught:
         apply(served, want("user2", "user3"), EXACT)
     assert told(caught.value.outcome) == {"user2": "created"} and works(served, "user1")
 
@@ -344,14 +342,14 @@ def test_nobody_is_deleted_when_others_could_not_be_made(served: ServedModel) ->
 def test_a_deletion_that_fails_after_keys_were_made(served: ServedModel) -> None:
     apply(served, want("user1"))
     served.faults = [Fault("/key/delete", BROKEN)]
-    with pytest.raises(Incomplete, match="virtkey-abc-user1: .*Internal Server Error") as caught:
+    with pytest.raises(KeysIncomplete, match="virtkey-abc-user1: .*Internal Server Error") as caught:
         apply(served, want("user2"), EXACT)
     assert caught.value.outcome.changed and told(caught.value.outcome) == {"user2": "created"}
 
 
 def test_a_gateway_that_dies_after_the_writes(served: ServedModel) -> None:
     served.faults = [Fault("/key/list", LOST, skip=2)]
-    with pytest.raises(Incomplete, match="keys were written, but the gateway could not be asked") as caught:
+    with pytest.raises(KeysIncomplete, match="keys were written, but the gateway could not be asked") as caught:
         apply(served, want("user1"))
     assert caught.value.outcome.changed
 
@@ -362,7 +360,7 @@ def test_an_answer_that_is_lost(served: ServedModel, retries: int) -> None:
     served.faults = [Fault("/key/generate", LOST, times=1, after=True)]
     outcome = apply(served, want("user1"), retries=retries)
     assert outcome.changed and told(outcome) == {"user1": "created"}
-    (entry,) = result_of(outcome, reveal=reconciler(served).value_of)["virtual_keys"]
+    (entry,) = outcome.to_result(reveal=reconciler(served).value_of)["virtual_keys"]
     assert served.model.works(entry["value"]) and len(served.model.rows) == 1
 
 
@@ -392,20 +390,20 @@ def test_another_run_was_faster(served: ServedModel, age: int) -> None:
     served.faults = [Fault("/key/generate", LOST, when=other_run)]
     outcome = apply(served, want("user1", "user2"))
     assert told(outcome) == {"user1": "unchanged" if age else "created", "user2": "created"}
-    entries = result_of(outcome, reveal=reconciler(served).value_of)["virtual_keys"]
+    entries = outcome.to_result(reveal=reconciler(served).value_of)["virtual_keys"]
     assert all(served.model.works(entry["value"]) for entry in entries)
 
 
 def test_results_stand_in_the_order_of_what_was_wanted(served: ServedModel) -> None:
     apply(served, want("user2", "user4", "user9"))
     outcome = apply(served, [*want("user3"), *want("user4"), *want("user2", rotation="a"), *want("user1")], EXACT)
-    names = [(entry["user"], entry["action"]) for entry in result_of(outcome)["virtual_keys"]]
+    names = [(entry["user"], entry["action"]) for entry in outcome.to_result()["virtual_keys"]]
     assert names[:4] == [("user3", "created"), ("user4", "unchanged"), ("user2", "rotated"), ("user1", "created")]
     assert sorted(names[4:]) == [("user2", "deleted"), ("user9", "deleted")]
 
 
 def test_deleting_what_is_gone_is_no_error(served: ServedModel) -> None:
-    reconciler(served).gateway.delete(["a" * 64])
+    reconciler(served).api.delete(["a" * 64])
 
 
 def test_a_delete_that_arrives_twice(served: ServedModel) -> None:
@@ -421,7 +419,7 @@ def test_keep_going_makes_what_can_be_made(served: ServedModel) -> None:
     wanted = [*want("user1"), *want("user2", fields={"models": ["gpt-9"]}), *want("user3")]
     outcome = apply(served, wanted, keep_going=True)
     assert told(outcome) == {"user1": "created"}
-    assert {entry["alias"]: entry["code"] for entry in result_of(outcome)["left_out"]} == {
+    assert {entry["alias"]: entry["code"] for entry in outcome.to_result()["left_out"]} == {
         "virtkey-abc-user2": "unknown_model",
         "virtkey-abc-user3": "server_failed",
     }
@@ -450,10 +448,10 @@ def test_deletion_is_proven_by_the_value_itself() -> None:
 def test_a_gateway_that_goes_on_accepting_is_an_error_and_the_account_is_whole() -> None:
     with ServedModel(LitellmModel(memory=999)) as served:
         apply(served, want("user1"))
-        with pytest.raises(Incomplete, match=f"still accepts 1 of them after {REVOCATION_SECONDS:.0f} s, virtkey-abc-user1.*cache_ttl") as caught:
+        with pytest.raises(KeysIncomplete, match=f"still accepts 1 of them after {REVOCATION_SECONDS:.0f} s, virtkey-abc-user1.*cache_ttl") as caught:
             apply(served, want("user2"), EXACT)
         assert told(caught.value.outcome) == {"user2": "created", "user1": "deleted"}
-        with pytest.raises(Incomplete) as caught:
+        with pytest.raises(KeysIncomplete) as caught:
             destroy(served)
         assert told(caught.value.outcome) == {"user2": "deleted"} and caught.value.outcome.changed
 
@@ -461,7 +459,7 @@ def test_a_gateway_that_goes_on_accepting_is_an_error_and_the_account_is_whole()
 def test_a_proof_that_cannot_be_had_is_none(served: ServedModel) -> None:
     apply(served, want("user1"))
     served.faults = [Fault("/models", AWAY)]
-    with pytest.raises(Incomplete, match="could not be proven: .*no working database") as caught:
+    with pytest.raises(KeysIncomplete, match="could not be proven: .*no working database") as caught:
         destroy(served)
     assert caught.value.outcome.changed and caught.value.outcome.revocation is None
 
@@ -497,10 +495,10 @@ def test_all_generations_that_were_deleted_elsewhere_are_tried(served: ServedMod
         value = derive.value(SECRET, "virtkey-abc-user1", generation)
         served.model.handle("POST", "/key/generate", {}, {"key": value, "key_alias": f"hidden-{generation}"})
     elsewhere = [("virtkey-abc-user1", generation) for generation in range(4)]
-    with pytest.raises(Incomplete, match="still accepts 2 of them"):
-        destroy(served, elsewhere=elsewhere)
+    with pytest.raises(KeysIncomplete, match="still accepts 2 of them"):
+        destroy(served, deleted_elsewhere=elsewhere)
     served.model.rows.clear()
-    outcome = destroy(served, elsewhere=elsewhere)
+    outcome = destroy(served, deleted_elsewhere=elsewhere)
     assert outcome.revocation is not None and outcome.revocation["proven"] == ["virtkey-abc-user1"]
 
 
@@ -534,7 +532,7 @@ def test_a_deletion_that_fails_in_the_middle(served: ServedModel) -> None:
     for number in range(1100):
         served.model.handle("POST", "/key/generate", {}, {"key": f"sk-many-of-them-{number:05d}", "key_alias": f"virtkey-abc-user{number}"})
     served.faults = [Fault("/key/delete", BROKEN, skip=1)]
-    with pytest.raises(Incomplete, match="still lists 100 of 1100 keys") as caught:
+    with pytest.raises(KeysIncomplete, match="still lists 100 of 1100 keys") as caught:
         destroy(served)
     assert caught.value.outcome.changed and len(caught.value.outcome.done) == 1000
 
@@ -543,7 +541,7 @@ def test_a_gateway_that_dies_in_the_deletion(served: ServedModel) -> None:
     apply(served, want("user1"))
     served.requests.clear()
     served.faults = [Fault("/key/list", LOST, when=lambda _request: bool(served.asked("/key/delete")))]
-    with pytest.raises(Incomplete, match="may have been deleted, but the gateway could not be asked") as caught:
+    with pytest.raises(KeysIncomplete, match="may have been deleted, but the gateway could not be asked") as caught:
         destroy(served)
     assert caught.value.outcome.changed
 
@@ -563,14 +561,14 @@ def test_keys_that_appear_during_the_deletion_go_too(served: ServedModel) -> Non
 
 
 # ------------------------------------------------------------------------------------------------------- keys as they are
-def change(served: ServedModel, **options: Any) -> Outcome:
+def change(served: ServedModel, **options: Any) -> KeyOutcome:
     how = {name: options.pop(name) for name in ("check_mode", "retries") if name in options}
     worker = reconciler(served, **how)
 
     def wanted(row: LiveKey) -> WantedKey:
-        return WantedKey(row.alias, row.record or Record(), **options)
+        return WantedKey(row.alias, **options)
 
-    return worker.change(LAB.in_service(worker.gateway), wanted, lambda: LAB.in_service(worker.gateway))
+    return worker.change(LAB.in_service(worker.api), wanted, lambda: LAB.in_service(worker.api))
 
 
 def test_change_needs_no_value(served: ServedModel) -> None:
@@ -594,14 +592,14 @@ def test_a_change_that_fails(served: ServedModel) -> None:
     apply(served, want("user1", "user2"))
     token = derive.token(derive.value(SECRET, "virtkey-abc-user2", 0))
     served.faults = [Fault("/key/update", BROKEN, when=lambda request: request.body["key"] == token)]
-    with pytest.raises(Incomplete, match=r"1 of 2 keys are not as wanted \(virtkey-abc-user2: .*Internal Server Error") as caught:
+    with pytest.raises(KeysIncomplete, match=r"1 of 2 keys are not as wanted \(virtkey-abc-user2: .*Internal Server Error") as caught:
         change(served, fields={"rpm_limit": 1})
     assert told(caught.value.outcome) == {"user1": "updated"} and caught.value.outcome.changed
     served.faults = [Fault("/key/update", BROKEN)]
     with pytest.raises(errors.ServerFailed):
         change(served, fields={"rpm_limit": 2})
     served.faults = [Fault("/key/update", Reply(json={}))]
-    with pytest.raises(Incomplete, match="did not act on it"):
+    with pytest.raises(KeysIncomplete, match="did not act on it"):
         change(served, fields={"rpm_limit": 2})
 
 
@@ -609,7 +607,7 @@ def test_a_gateway_that_dies_after_a_change(served: ServedModel) -> None:
     apply(served, want("user1"))
     served.requests.clear()
     served.faults = [Fault("/key/list", LOST, when=lambda _request: bool(served.asked("/key/update")))]
-    with pytest.raises(Incomplete, match="could not be asked") as caught:
+    with pytest.raises(KeysIncomplete, match="could not be asked") as caught:
         change(served, fields={"rpm_limit": 1})
     assert caught.value.outcome.changed
 
@@ -624,7 +622,7 @@ def test_check_mode_says_what_the_real_run_does(served: ServedModel, exact: bool
     foretold = apply(served, wanted, policy, check_mode=True)
     assert served.model.rows == before and len(served.writes()) == calls
     real = apply(served, wanted, policy)
-    one, other = result_of(foretold, with_diff=True), result_of(real, with_diff=True)
+    one, other = foretold.to_result(with_diff=True), real.to_result(with_diff=True)
     assert foretold.changed and real.changed
     deleted = [entry["alias"] for entry in other["virtual_keys"] if entry["action"] == "deleted" and entry["retired_from"]]
     assert len(deleted) == 1, "the rotated value, which check mode shows as rotated"
@@ -638,8 +636,8 @@ def test_check_mode_says_what_the_real_run_does(served: ServedModel, exact: bool
 def test_results_and_diffs_hold_no_value(served: ServedModel) -> None:
     apply(served, want("user1", "user2"), secret=SECRET)
     outcome = apply(served, want("user1", rotation="a"), EXACT)
-    assert "sk-" not in repr(result_of(outcome, with_diff=True))
-    revealed = result_of(outcome, reveal=reconciler(served).value_of)
+    assert "sk-" not in repr(outcome.to_result(with_diff=True))
+    revealed = outcome.to_result(reveal=reconciler(served).value_of)
     values = [entry.get("value") for entry in revealed["virtual_keys"]]
     assert values[0] == derive.value(SECRET, "virtkey-abc-user1", 1) and values[1:] == [None, None]
 
@@ -647,5 +645,5 @@ def test_results_and_diffs_hold_no_value(served: ServedModel) -> None:
 def test_keep_admits_that_a_value_is_unknown(served: ServedModel) -> None:
     served.model.handle("POST", "/key/generate", {}, {"key": "sk-made-by-hand-012345", "key_alias": "virtkey-abc-user1"})
     outcome = apply(served, want("user1"), Policy(on_unrecoverable=OnUnrecoverable.KEEP))
-    (entry,) = result_of(outcome, reveal=reconciler(served).value_of)["virtual_keys"]
+    (entry,) = outcome.to_result(reveal=reconciler(served).value_of)["virtual_keys"]
     assert entry["recoverable"] is False and "value" not in entry

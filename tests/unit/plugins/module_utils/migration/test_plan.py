@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import RECORD, LiveKey, Record
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import Action
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey, Notes
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import KeyAction
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.notes import NOTES_NAME
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.migration.plan import NOTE, Move, MovePlan, SameGateway, differences, plan_moves
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -25,12 +26,12 @@ def value_of(alias: str, generation: int) -> str:
 
 
 def key(alias: str = "virtkey-abc", generation: int = 0, value: str = "", **more: Any) -> LiveKey:
-    record = Record(lab="virtkey-abc", guid="abc", generation=generation, adopted=more.pop("adopted", ""))
+    record = Notes(lab="virtkey-abc", guid="abc", generation=generation, adopted=more.pop("adopted", ""))
     row = {
         "key_alias": alias,
         "token": derive.token(value or value_of("virtkey-abc" if ".retired-" in alias else alias, generation)),
         "models": ["m"],
-        "metadata": {"owner": "ann", RECORD: record.to_metadata()},
+        "metadata": {"owner": "ann", NOTES_NAME: record.to_metadata()},
         "expires": (NOW + DAY).isoformat(),
         "created_at": (NOW - DAY).isoformat(),
     }
@@ -45,7 +46,7 @@ def moves(source: list[LiveKey], target: list[LiveKey], *, renew: bool = False, 
 def arrived(move: Move, **more: Any) -> LiveKey:
     """The key at the target after the move, with whatever has changed there since."""
     there = replace(move.row, token=move.token, metadata=move.payload["metadata"], created_at=NOW)
-    there = replace(there, record=Record.from_metadata(there.metadata))
+    there = replace(there, notes=Notes.from_metadata(there.metadata))
     return replace(there, **more)
 
 
@@ -57,7 +58,7 @@ def only(plan: MovePlan) -> Move:
 
 def test_a_key_is_made_with_its_value_and_the_rest_of_its_life() -> None:
     move = only(moves([key(spend=1.5, rpm_limit=9)], []))
-    assert move.action is Action.CREATE and move.value == value_of("virtkey-abc", 0)
+    assert move.action is KeyAction.CREATE and move.value == value_of("virtkey-abc", 0)
     body = move.body(NOW + timedelta(hours=1))
     assert (body["duration"], body["spend"], body["rpm_limit"], body["key_alias"]) == (f"{23 * 3600}s", 1.5, 9, "virtkey-abc")
     assert body["metadata"][NOTE]["from"] == OLD and body["metadata"]["owner"] == "ann" and "key" not in body
@@ -67,7 +68,7 @@ def test_a_key_is_made_with_its_value_and_the_rest_of_its_life() -> None:
 
 def test_what_has_arrived_is_kept_and_what_changed_at_the_source_follows() -> None:
     first = only(moves([key(spend=1.0)], []))
-    assert only(moves([key(spend=1.0)], [arrived(first)])).action is Action.KEEP
+    assert only(moves([key(spend=1.0)], [arrived(first)])).action is KeyAction.KEEP
     assert differences(first, arrived(first)) == []
     more = only(moves([key(spend=1.5)], [arrived(first, spend=1.25)]))
     assert more.only_spend and more.payload["spend"] == 1.75 and more.payload.keys() == {"key", "metadata", "spend"}
@@ -81,23 +82,25 @@ def test_what_changed_at_the_target_is_left() -> None:
     first = only(moves([key()], []))
     there = arrived(first, fields={**first.row.fields, "models": ["other"]}, expires=NOW + 9 * DAY)
     kept = only(moves([key()], [there]))
-    assert kept.action is Action.KEEP and differences(kept, there) == ["models", "expires"]
+    assert kept.action is KeyAction.KEEP and differences(kept, there) == ["models", "expires"]
 
 
 def test_a_key_that_was_rotated_at_the_target_is_not_brought_back() -> None:
     first = only(moves([key()], []))
-    newer = arrived(first, token=derive.token(value_of("virtkey-abc", 1)), record=Record(lab="virtkey-abc", guid="abc", generation=1))
+    newer = arrived(first, token=derive.token(value_of("virtkey-abc", 1)), notes=Notes(lab="virtkey-abc", guid="abc", generation=1))
     kept = only(moves([key()], [newer]))
-    assert kept.action is Action.KEEP and kept.superseded and kept.token == newer.token
+    assert kept.action is KeyAction.KEEP and kept.superseded and kept.token == newer.token
     foreign = replace(newer, metadata={})
     assert moves([key()], [foreign]).conflicts, "but one that did not come from here stands in the way"
 
 
 def test_a_rotation_at_the_source_frees_the_alias_first() -> None:
     first = only(moves([key()], []))
-    retired = key(f"virtkey-abc.retired-{first.token[:12]}", metadata={RECORD: Record(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc").to_metadata()})
+    retired = key(
+        f"virtkey-abc.retired-{first.token[:12]}", metadata={NOTES_NAME: Notes(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc").to_metadata()}
+    )
     plan = moves([key(generation=1), retired], [arrived(first)])
-    assert not plan.conflicts and {move.alias: move.action for move in plan.moves} == {"virtkey-abc": Action.CREATE, retired.alias: Action.UPDATE}
+    assert not plan.conflicts and {move.alias: move.action for move in plan.moves} == {"virtkey-abc": KeyAction.CREATE, retired.alias: KeyAction.UPDATE}
     (conflict,) = moves([key(generation=1)], [arrived(first)]).conflicts
     assert "rotated at the source since" in conflict
 
@@ -118,11 +121,11 @@ def test_random_values() -> None:
     row = key(value=value, adopted=derive.token(value))
     assert [each.code for each in moves([row], []).left_out] == ["unrecoverable"]
     given = only(moves([row], [], given=value))
-    assert given.value == value and given.payload["metadata"][RECORD]["adopted"] == row.token
+    assert given.value == value and given.payload["metadata"][NOTES_NAME]["adopted"] == row.token
     renewed = only(moves([row], [], renew=True))
-    assert renewed.renewed and renewed.value == value_of("virtkey-abc", 0) and "adopted" not in renewed.payload["metadata"][RECORD]
+    assert renewed.renewed and renewed.value == value_of("virtkey-abc", 0) and "adopted" not in renewed.payload["metadata"][NOTES_NAME]
     assert differences(renewed, arrived(renewed)) == []
-    assert only(moves([row], [arrived(renewed)], renew=True)).action is Action.KEEP
+    assert only(moves([row], [arrived(renewed)], renew=True)).action is KeyAction.KEEP
 
 
 @pytest.mark.parametrize(("more", "code"), [({"expires": NOW.isoformat()}, "expired"), ({"permissions": {"get_spend_routes": True}}, "not_carried")])

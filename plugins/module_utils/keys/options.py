@@ -1,0 +1,64 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The options that modules for keys share, and what becomes of them. The doc fragment `limits.value` describes the options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..common import durations
+from ..litellm.options import SECRET_SPEC
+from .known_values import known_values, texts
+from .plan import OnUnrecoverable, Policy
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+    from .reconcile import Reconciler
+    from .results import KeyOutcome
+
+VALUE_SPEC: dict[str, dict[str, Any]] = {
+    **SECRET_SPEC,
+    "on_unrecoverable": {"type": "str", "choices": ["fail", "rotate", "keep"], "default": "fail"},
+    "rotation": {"type": "str"},
+    "rotation_grace": {"type": "str", "default": "0s"},
+    "check_models": {"type": "bool", "default": True},
+}
+
+
+def policy_of(params: Mapping[str, Any], *, prune: bool = False) -> Policy:
+    """Return the policy that the arguments of `VALUE_SPEC` describe. Raises ValueError for a `rotation_grace` that is not a duration."""
+    grace = params["rotation_grace"]
+    return Policy(
+        prune=prune,
+        on_unrecoverable=OnUnrecoverable(params["on_unrecoverable"]),
+        grace=0 if grace == "0" else durations.seconds(grace, "rotation_grace", least=0),
+    )
+
+
+def result_for(module: AnsibleModule, reconciler: Reconciler, outcome: KeyOutcome, given: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return what a module that manages keys returns. Values are included only for a task that hides its output (`no_log: true`)."""
+    for warning in outcome.plan.warnings:
+        module.warn(warning)
+    result = outcome.to_result(reveal=reconciler.value_of if module.no_log else None, given=given, with_diff=module._diff)
+    return {**result, "calls": reconciler.api.client.calls}
+
+
+def take_known_values(module: AnsibleModule) -> dict[str, str]:
+    """Return the values of keys in the argument `known_values`, by their sha256.
+
+    Ansible would censor everything in that argument wherever it appears, and the values themselves in results, which
+    a task that hides its output exists to get. What must not be seen is censored here instead, and the argument is
+    removed from what the module shows.
+    """
+    tree = module.params["known_values"]
+    values = known_values(tree)
+    module.params["known_values"] = None
+    secrets = {params[name] for params in (module.params, module.params.get("target") or {}) for name in ("api_key", "secret") if params.get(name)}
+    module.no_log_values.difference_update(set(texts(tree)) - secrets)
+    if not module.no_log:
+        module.no_log_values.update(values.values())
+    return values

@@ -1,0 +1,142 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""What the modules for keys return, and what diff mode shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..common.durations import iso
+from ..litellm import errors
+from ..litellm.notes import NOTES_NAME
+from .key import LiveKey
+from .plan import KeyAction, KeyPlan, KeyStep, plan_key_deletion
+
+_ACTION_NAMES = {
+    KeyAction.CREATE: "created",
+    KeyAction.UPDATE: "updated",
+    KeyAction.ROTATE: "rotated",
+    KeyAction.KEEP: "unchanged",
+    KeyAction.DELETE: "deleted",
+}
+
+
+@dataclass
+class KeyOutcome:
+    """What was done, or in check mode would be done.
+
+    `live` holds the keys by alias as the gateway listed them afterwards, if it did; `left_out` the keys that could not be
+    made. `touched`: a call got through, even one for a key that is not done.
+    """
+
+    plan: KeyPlan
+    done: list[KeyStep] = field(default_factory=list)
+    live: dict[str, LiveKey] = field(default_factory=dict)
+    left_out: dict[str, errors.GatewayError] = field(default_factory=dict)
+    revocation: dict[str, Any] | None = None
+    touched: bool = False
+
+    @property
+    def changed(self) -> bool:
+        return self.touched or any(step.calls or step.action is KeyAction.DELETE for step in self.done)
+
+    def to_result(
+        self,
+        *,
+        reveal: Callable[[str, int], str] | None = None,
+        given: Mapping[str, str] | None = None,
+        with_diff: bool = False,
+    ) -> dict[str, Any]:
+        """Return what a module returns: one entry a key, counts, and the diff if asked for.
+
+        For a task that hides its output, `reveal` derives values, and `given` are values that the caller knows, by their sha256.
+        """
+        keys = [_entry(step, self.live.get(step.alias), reveal, given or {}) for step in self.done]
+        counts = {word: sum(1 for entry in keys if entry["action"] == word) for word in _ACTION_NAMES.values()}
+        result: dict[str, Any] = {
+            "changed": self.changed,
+            "virtual_keys": keys,
+            "counts": counts,
+        }
+        if self.left_out:
+            result["left_out"] = [{"alias": alias, "code": error.code, "msg": str(error)} for alias, error in sorted(self.left_out.items())]
+        if with_diff:
+            result["diff"] = diff_of(self.done)
+        if self.revocation is not None:
+            result["revocation"] = self.revocation
+        return result
+
+
+class KeysIncomplete(errors.Incomplete):
+    """Some of the keys are not as wanted, or not proven to be revoked; running again does the rest."""
+
+    outcome: KeyOutcome
+
+    def __init__(self, message: str, outcome: KeyOutcome) -> None:
+        super().__init__(message, outcome)
+
+
+def outcome_of_writes(plan: KeyPlan, done: Sequence[KeyStep], final: KeyPlan | None = None, *, touched: bool = False) -> KeyOutcome:
+    """Return what was done, one entry an alias in the order of `plan`, with the rows of the `final` plan if it is known."""
+    best: dict[tuple[str, bool], KeyStep] = {}
+    for step in done:
+        name = (step.alias, step.action is KeyAction.DELETE)
+        if name not in best or best[name].action is KeyAction.KEEP:
+            best[name] = step
+    order = {step.alias: number for number, step in enumerate(plan.steps) if step.action is not KeyAction.DELETE}
+    entries = sorted(best.values(), key=lambda step: (step.action is KeyAction.DELETE, order.get(step.alias, len(order))))
+    live = {step.alias: step.live for step in final.steps if step.live and step.action is not KeyAction.DELETE} if final else {}
+    return KeyOutcome(plan, done=entries, live=live, touched=touched)
+
+
+def outcome_of_deletion(rows: Sequence[LiveKey], remaining: Sequence[LiveKey]) -> KeyOutcome:
+    """Return the outcome of deleting `rows`, of which the gateway still lists those in `remaining`."""
+    tokens = {row.token for row in remaining}
+    plan = plan_key_deletion(rows)
+    return KeyOutcome(plan, done=[step for step in plan.steps if step.live and step.live.token not in tokens])
+
+
+def diff_of(steps: Iterable[KeyStep]) -> dict[str, Mapping[str, Any]]:
+    """Return the state before and after, by alias, of what changes."""
+    changing = [step for step in steps if step.calls or step.action is KeyAction.DELETE]
+    return {
+        "before": {step.alias: step.before for step in changing if step.before},
+        "after": {step.alias: step.after for step in changing if step.after},
+    }
+
+
+def describe_key(row: LiveKey) -> dict[str, Any]:
+    """Return a live key as modules return it. Nothing in it is secret."""
+    notes = row.notes
+    return {
+        "alias": row.alias,
+        "key_id": row.token,
+        "guid": row.guid,
+        "user": notes.user if notes else "",
+        "package": notes.package if notes else "",
+        "generation": row.generation,
+        **row.fields,
+        "expires": iso(row.expires) if row.expires else None,
+        "spend": row.spend,
+        "created_at": iso(row.created_at) if row.created_at else None,
+        "metadata": {name: value for name, value in row.metadata.items() if name != NOTES_NAME},
+        "managed": notes is not None,
+        "retired_from": notes.retired_from if notes else "",
+    }
+
+
+def _entry(step: KeyStep, live: LiveKey | None, reveal: Callable[[str, int], str] | None, given: Mapping[str, str]) -> dict[str, Any]:
+    row = step.live if step.action is KeyAction.DELETE else live or step.expected
+    if row is None:
+        raise AssertionError("only what deletes, or leads to a row, is carried out")
+    entry = {**describe_key(row), "action": _ACTION_NAMES[step.action], "recoverable": step.recoverable}
+    generation = step.generation if step.action in (KeyAction.CREATE, KeyAction.ROTATE) else row.generation
+    if reveal and step.recoverable and step.action is not KeyAction.DELETE:
+        entry["value"] = reveal(step.alias, generation)
+    elif reveal and row.token in given and step.action is not KeyAction.DELETE:
+        entry["value"] = given[row.token]
+    return entry

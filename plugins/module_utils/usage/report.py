@@ -1,0 +1,71 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""A report of usage: read the days that are asked for, and group what matches the conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..keys.api import KeyApi
+from ..keys.key import LiveKey
+from ..keys.lab import Lab
+from . import tables
+from .api import read_book, read_key_notes, rows_of_lab
+from .tables import KeyNotes
+
+
+def usage_condition(params: Mapping[str, Any], tokens: set[str] | None) -> Callable[[KeyNotes], bool]:
+    """Return all conditions that concern a key, as a test of one key; `tokens` are those of the lab, if one is named."""
+    owner = (params["owner"] or "").lower()
+
+    def matches(key: KeyNotes) -> bool:
+        return (
+            (tokens is None or key.token in tokens)
+            and (not params["alias"] or key.alias == params["alias"])
+            and (not owner or key.owner.lower() == owner)
+            and (not params["team_id"] or key.team == params["team_id"])
+            and (not params["package"] or key.package == params["package"])
+        )
+
+    return matches
+
+
+def report_usage(api: KeyApi, params: Mapping[str, Any], groupings: Mapping[str, Sequence[str]], lab: Lab | None) -> dict[str, Any]:
+    """Return the usage that `params` (the arguments of usage_info) ask for, grouped. Raises GatewayError, or ValueError for days that cannot be used."""
+    api.check_admin()
+    percent = params["near_budget"]
+    now = api.client.now()
+    days = tables.days(params["since"], params["until"] or "", now)
+
+    living: list[LiveKey] = []
+    known: list[KeyNotes] = []
+    if lab:
+        living = rows_of_lab(api, lab, deleted=False)
+        known = [KeyNotes.of_row(row, deleted=True) for row in rows_of_lab(api, lab, deleted=True)]
+    elif percent is not None:
+        living = list(api.keys())
+    known += [KeyNotes.of_row(row, deleted=False) for row in living]  # last: what was made again under its former value lives
+    tokens = {key.token for key in known} if lab else None
+    book = read_book(api.client, days, tokens)
+    notes = read_key_notes(api, book, known, all_that_live=lab is None and percent is not None)
+
+    matches = usage_condition(params, tokens)
+    kept = {token for token, key in notes.items() if matches(key)}
+
+    def keeps(key: KeyNotes, model: str) -> bool:
+        return key.token in kept and (params["model"] is None or model == params["model"])
+
+    result = {
+        "changed": False,
+        "usage": {name: tables.table(book, notes, by, keeps) for name, by in groupings.items()},
+        "total": tables.total(book, notes, keeps).to_result(),
+        "since": days.first.isoformat(),
+        "until": days.last.isoformat(),
+    }
+    if percent is not None:
+        wanted = [row for row in living if matches(KeyNotes.of_row(row, deleted=False))]
+        result["near_budget"] = tables.near_budget(wanted, percent, now)
+    return {**result, "calls": api.client.calls}
