@@ -130,6 +130,10 @@ setup: ## Only install what the targets need
 pins: ## Pin the newest tools that tests/requirements/*.in allow
 	@$(WORKSHOP) pins
 
+.PHONY: rule-options
+rule-options: ## Write the tables of the approval rules' options into their guide
+	@$(RUN) lint python tests/tools/rule_options.py
+
 .PHONY: format
 format: ## Bring Python into its format
 	@$(RUN) lint ruff format .

@@ -101,7 +101,10 @@ class ApprovalRule(ABC):
     """One rule of a chain, with its options. Made once for a chain, then asked about many requests."""
 
     OPTIONS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """The argument spec of the rule's `config`, as modules have one. Options with `no_log` never reach a trace."""
+    """The argument spec of the rule's `config`, as modules have one. An option may have a `description`, in reStructuredText.
+
+    Options with `no_log` never reach a trace.
+    """
 
     ON_ERROR: ClassVar[Decision] = Decision.PENDING
     """What `RuleUnavailable` means unless the chain says `on_error`."""

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""`denylist` (also `blacklist`): denies requests one of whose models is on a list. `list`: wildcard patterns."""
+"""`denylist` (also `blacklist`): denies requests one of whose models is on a list."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, Patte
 
 
 class Rule(ApprovalRule):
-    OPTIONS = {"list": {"type": "list", "elements": "str", "required": True}}
+    OPTIONS = {"list": {"type": "list", "elements": "str", "required": True, "description": "Patterns for models."}}
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)

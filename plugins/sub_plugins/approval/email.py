@@ -13,7 +13,7 @@ from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, Optio
 
 
 class Rule(ApprovalRule):
-    OPTIONS = {"pattern": {"type": "list", "elements": "str", "required": True}}
+    OPTIONS = {"pattern": {"type": "list", "elements": "str", "required": True, "description": "A pattern for addresses, or a list."}}
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)

@@ -4,7 +4,6 @@
 
 """`expression`: decides by a Jinja condition over `request`, as one would write it in `when`.
 
-`condition`: one or a list, all of which must be true. `decision`: what happens then, `approve`, `deny`, `review` or `pending`.
 A condition sees `request` and nothing else; what the requester wrote is data there and is never templated.
 """
 
@@ -18,8 +17,13 @@ from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, Optio
 
 class Rule(ApprovalRule):
     OPTIONS = {
-        "condition": {"type": "list", "elements": "raw", "required": True},
-        "decision": {"type": "str", "choices": ["approve", "deny", "review", "pending"], "required": True},
+        "condition": {
+            "type": "list",
+            "elements": "raw",
+            "required": True,
+            "description": "A condition over ``request``, or a list, all of which must be true.",
+        },
+        "decision": {"type": "str", "choices": ["approve", "deny", "review", "pending"], "required": True, "description": "What happens then."},
     }
 
     def __init__(self, options: Mapping[str, Any]) -> None:

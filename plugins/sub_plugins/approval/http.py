@@ -4,9 +4,6 @@
 
 """`http`: asks a service. It is sent POST {"email", "model", "request_id"} and answers {"decision": "APPROVE|DENY|CONTINUE"}.
 
-`endpoint`: its address, https unless `allow_http`. `timeout`: seconds for one try, the look-up of the name and the whole
-answer included. `retries`: further tries after a failure that may pass. `headers`: further headers, secret.
-`ca_path`: a file with the authorities to trust, in PEM format.
 REVIEW and PENDING are decisions as well. A request for several models is one question a model: one DENY denies, and only
 APPROVE for all approves. No answer, or one that is no decision, means CONTINUE unless the chain says `on_error`.
 Redirects are followed (307, 308) to the same scheme, host and port only.
@@ -60,12 +57,17 @@ class _Failure(Exception):
 
 class Rule(ApprovalRule):
     OPTIONS = {
-        "endpoint": {"type": "str", "required": True},
-        "timeout": {"type": "float", "default": 5.0},
-        "retries": {"type": "int", "default": 1},
-        "headers": {"type": "dict", "default": {}, "no_log": True},
-        "ca_path": {"type": "path"},
-        "allow_http": {"type": "bool", "default": False},
+        "endpoint": {"type": "str", "required": True, "description": "The address. It must be https."},
+        "timeout": {"type": "float", "default": 5.0, "description": "Seconds for one try. It bounds the look-up of the name and the whole answer."},
+        "retries": {"type": "int", "default": 1, "description": "How often to try again after no answer, or the statuses 429, 502, 503 and 504."},
+        "headers": {
+            "type": "dict",
+            "default": {},
+            "no_log": True,
+            "description": "Further headers, such as ``Authorization``. Their values are kept out of every output.",
+        },
+        "ca_path": {"type": "path", "description": "A file with the authorities to trust, in PEM format."},
+        "allow_http": {"type": "bool", "default": False, "description": "Allow an ``endpoint`` without https."},
     }
     ON_ERROR = Decision.CONTINUE
     REMOTE = True

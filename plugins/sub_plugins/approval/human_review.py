@@ -2,10 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""`human_review` (also `humanintheloop`): parks requests for certain models until a person has looked at them.
-
-`email`: the reviewer, or a list of reviewers. `patterns`: wildcard patterns for the models that need a reviewer.
-"""
+"""`human_review` (also `humanintheloop`): parks requests for certain models until a person has looked at them."""
 
 from __future__ import annotations
 
@@ -18,8 +15,8 @@ from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, Optio
 
 class Rule(ApprovalRule):
     OPTIONS = {
-        "email": {"type": "list", "elements": "str", "required": True},
-        "patterns": {"type": "list", "elements": "str", "required": True},
+        "email": {"type": "list", "elements": "str", "required": True, "description": "The reviewer's address, or a list."},
+        "patterns": {"type": "list", "elements": "str", "required": True, "description": "Patterns for models."},
     }
 
     def __init__(self, options: Mapping[str, Any]) -> None:

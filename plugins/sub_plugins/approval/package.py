@@ -4,9 +4,6 @@
 
 """`package`: says which packages a mail domain may take, and cuts what is asked for down to what it may have.
 
-`allow`: a list; the first entry whose `domain` and `packages` (wildcard patterns) match holds.
-  `packages` left out: any package, and requests for plain models. `max_duration` (30d) and `max_budget` (USD): the most.
-`otherwise`: what happens when no entry matches, `deny`, `review` or `continue`.
 A request that names no duration or budget where there is a cap gets the cap.
 """
 
@@ -27,14 +24,15 @@ class Rule(ApprovalRule):
             "type": "list",
             "elements": "dict",
             "required": True,
+            "description": "The first entry whose ``domain`` and ``packages`` match holds.",
             "options": {
-                "domain": {"type": "str", "default": "*"},
-                "packages": {"type": "list", "elements": "str"},
-                "max_duration": {"type": "str"},
-                "max_budget": {"type": "float"},
+                "domain": {"type": "str", "default": "*", "description": "A pattern for domains."},
+                "packages": {"type": "list", "elements": "str", "description": "Patterns for packages. Left out: any package, and models without a package."},
+                "max_duration": {"type": "str", "description": "The longest duration, such as ``30d``."},
+                "max_budget": {"type": "float", "description": "The highest budget, in USD."},
             },
         },
-        "otherwise": {"type": "str", "choices": ["deny", "review", "continue"], "default": "deny"},
+        "otherwise": {"type": "str", "choices": ["deny", "review", "continue"], "default": "deny", "description": "What happens when no entry matches."},
     }
 
     def __init__(self, options: Mapping[str, Any]) -> None:

@@ -4,10 +4,7 @@
 
 """`quota`: stops requests of those who have enough live keys.
 
-`per_person`, `per_domain`, `per_package`: the most live keys of one person, of one mail domain, of one package.
-`over`: what happens to a request that would be one more, `deny` or `review`.
-What counts are the keys that the task gave as `usage`, and those that requests earlier in the same list were granted.
-Addresses of one person with different `+tags` count as one.
+The keys that the task gave as `usage` count, and those that requests earlier in the same list were granted.
 """
 
 from __future__ import annotations
@@ -28,10 +25,10 @@ _REASONS = {
 
 class Rule(ApprovalRule):
     OPTIONS = {
-        "per_person": {"type": "int"},
-        "per_domain": {"type": "int"},
-        "per_package": {"type": "int"},
-        "over": {"type": "str", "choices": ["deny", "review"], "default": "deny"},
+        "per_person": {"type": "int", "description": "The most keys of one address. Different ``+tags`` of an address count as one."},
+        "per_domain": {"type": "int", "description": "The most keys of one mail domain."},
+        "per_package": {"type": "int", "description": "The most keys of one package."},
+        "over": {"type": "str", "choices": ["deny", "review"], "default": "deny", "description": "What happens to a request that would be one more."},
     }
 
     def __init__(self, options: Mapping[str, Any]) -> None:

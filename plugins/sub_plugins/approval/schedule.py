@@ -2,14 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""`schedule`: lets requests pass in weekly time windows only, and never on blackout dates.
-
-`timezone`: an IANA name such as Europe/Berlin. `windows`: a list of {days, from, to}; none: at any time.
-  `days`: mon to sun, as a list, or ranges such as mon-fri; left out: every day. `from`, `to`: "08:00", "18:30", "24:00".
-  A window whose `to` is not after its `from` ends on the next day.
-`blackout`: dates, "2026-12-24", or ranges, "2026-12-24/2027-01-01" with both ends within.
-`outside`: what happens outside, `deny`, `review`, `pending` (decided at the next pass inside) or `continue`.
-"""
+"""`schedule`: lets requests pass in weekly time windows only, and never on blackout dates."""
 
 from __future__ import annotations
 
@@ -42,18 +35,24 @@ class _Window:
 
 class Rule(ApprovalRule):
     OPTIONS = {
-        "timezone": {"type": "str", "default": "UTC"},
+        "timezone": {"type": "str", "default": "UTC", "description": "An IANA name, such as ``Europe/Berlin``."},
         "windows": {
             "type": "list",
             "elements": "dict",
+            "description": "When requests pass. Left out: at any time. Write times in quotes.",
             "options": {
-                "days": {"type": "list", "elements": "str"},
-                "from": {"type": "str", "default": "00:00"},
-                "to": {"type": "str", "default": "24:00"},
+                "days": {"type": "list", "elements": "str", "description": "``mon`` to ``sun``, or ranges such as ``mon-fri``. Left out: every day."},
+                "from": {"type": "str", "default": "00:00", "description": "Start of the window."},
+                "to": {"type": "str", "default": "24:00", "description": "End of the window. One that is not after ``from`` is on the next day."},
             },
         },
-        "blackout": {"type": "list", "elements": "str", "default": []},
-        "outside": {"type": "str", "choices": ["deny", "review", "pending", "continue"], "default": "pending"},
+        "blackout": {"type": "list", "elements": "str", "default": [], "description": "Dates, or ranges with a slash between two dates, both within."},
+        "outside": {
+            "type": "str",
+            "choices": ["deny", "review", "pending", "continue"],
+            "default": "pending",
+            "description": "What happens outside of the windows and on blackout dates; ``pending`` waits for the next pass within.",
+        },
     }
 
     def __init__(self, options: Mapping[str, Any]) -> None:

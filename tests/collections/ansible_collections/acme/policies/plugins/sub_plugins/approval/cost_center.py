@@ -23,7 +23,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approva
 
 
 class Rule(ApprovalRule):
-    OPTIONS = {"budgets": {"type": "dict", "required": True}}
+    OPTIONS = {"budgets": {"type": "dict", "required": True, "description": "USD by cost center."}}
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
