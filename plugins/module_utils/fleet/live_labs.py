@@ -81,7 +81,7 @@ class Source:
             guids = [str(guid) for guid in self.labs]
         else:
             read: Callable[[Source], str] = _fetched if self.url is not None else _printed if self.command is not None else _content
-            guids = parse(read(self), self)
+            guids = parse_guids(read(self), self)
         return self.believed(guids)
 
     def believed(self, guids: Sequence[str]) -> list[str]:
@@ -182,7 +182,7 @@ def _fetched(source: Source) -> str:
 
 
 # ------------------------------------------------------------------------------------------------------------- parsing
-def parse(text: str, source: Source) -> list[str]:
+def parse_guids(text: str, source: Source) -> list[str]:
     """The GUIDs in `text`: JSON, or one a line, with `#` before comments. Raises Refused."""
     start = text.lstrip("\ufeff \t\r\n")[:1]
     if start in ("[", "{") or source.items:

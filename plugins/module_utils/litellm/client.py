@@ -283,67 +283,50 @@ class Client:
         return words
 
     def _error(self, answer: Any, what: str) -> errors.GatewayError:
-        """The error that an answer stands for."""
+        """Return the error that an answer to the call `what` (such as `GET /models`) stands for: by LiteLLM's words, else by the HTTP status."""
+        text = redact(self._without_secrets(_words(answer)))[:300]
+        kind, message = self._error_by_words(answer, what, text) or self._error_by_status(answer, what, text)
+        return kind(message, status=answer.status_code, detail=text)
+
+    def _error_by_words(self, answer: Any, what: str, text: str) -> tuple[type[errors.GatewayError], str] | None:
+        """Return the error that LiteLLM's own words name, whatever the status; None if they name none. `text` are the words to show."""
         base, status = self.connection.base, answer.status_code
         low = _words(answer).lower()
-        text = redact(self._without_secrets(_words(answer)))[:300]
-
-        def make(kind: type[errors.GatewayError], message: str) -> errors.GatewayError:
-            return kind(message, status=status, detail=text)
-
-        if 300 <= status < 400:
-            return make(
-                errors.NotLitellm,
-                f"{base} redirects {what} to {answer.headers.get('Location', 'nowhere')}; give the final address in url.",
-            )
         if _database_away(answer) or any(words in low for words in _NO_DATABASE):
-            return make(
-                errors.NoDatabase,
-                f"the gateway at {base} has no working database ({what}: {text}); see to its DATABASE_URL and to PostgreSQL.",
-            )
+            return errors.NoDatabase, f"the gateway at {base} has no working database ({what}: {text}); see to its DATABASE_URL and to PostgreSQL."
         if "custom api key values are disabled" in low:
-            return make(
+            return (
                 errors.OwnValuesForbidden,
                 f"the gateway at {base} takes no key values of the caller's choice; switch disable_custom_api_keys off in its UI settings.",
             )
         if any(words in low for words in _ENTERPRISE):
-            return make(errors.EnterpriseOnly, f"{what} needs LiteLLM's enterprise licence: {text}")
+            return errors.EnterpriseOnly, f"{what} needs LiteLLM's enterprise licence: {text}"
         if any(words in low for words in _NOT_ADMIN):
-            return make(
-                errors.NotAdmin,
-                f"the API key may not manage keys on {base} ({what}: {text}); give the master key or an admin's key.",
-            )
-        if status == 401:
-            return make(
-                errors.Unauthorized,
-                f"the gateway at {base} does not know the API key ({what}: HTTP 401); check litellm_master_key or api_key.",
-            )
-        if status == 403:
-            return make(
-                errors.NotAdmin,
-                f"the API key may not do {what} on {base}: {text}; give the master key or an admin's key.",
-            )
-        if not _is_json(answer):
-            return make(
-                errors.NotLitellm if status < 500 else errors.ServerFailed,
-                f"{base} answered {what} with HTTP {status} and {_kind(answer)} instead of JSON;"
-                " check that url is the address of a LiteLLM gateway and that it runs.",
-            )
-        if status == 404:
-            return make(errors.NotFound, f"{base} does not have what {what} asks for: {text}")
-        if status == 429:
-            return make(
-                errors.RateLimited,
-                f"the gateway at {base} is too busy for {what}: {text}; run again later, or with fewer parallel_calls.",
-            )
+            return errors.NotAdmin, f"the API key may not manage keys on {base} ({what}: {text}); give the master key or an admin's key."
         if status == 400 and "already exists" in low and "alias" in low:
-            return make(errors.AliasTaken, f"{what}: {text}")
+            return errors.AliasTaken, f"{what}: {text}"
+        return None
+
+    def _error_by_status(self, answer: Any, what: str, text: str) -> tuple[type[errors.GatewayError], str]:
+        """Return the error that the HTTP status stands for. `text` are LiteLLM's words to show."""
+        base, status = self.connection.base, answer.status_code
+        if 300 <= status < 400:
+            return errors.NotLitellm, f"{base} redirects {what} to {answer.headers.get('Location', 'nowhere')}; give the final address in url."
+        if status == 401:
+            return errors.Unauthorized, f"the gateway at {base} does not know the API key ({what}: HTTP 401); check litellm_master_key or api_key."
+        if status == 403:
+            return errors.NotAdmin, f"the API key may not do {what} on {base}: {text}; give the master key or an admin's key."
+        if not _is_json(answer):
+            hint = "check that url is the address of a LiteLLM gateway and that it runs."
+            kind = errors.NotLitellm if status < 500 else errors.ServerFailed
+            return kind, f"{base} answered {what} with HTTP {status} and {_kind(answer)} instead of JSON; {hint}"
+        if status == 404:
+            return errors.NotFound, f"{base} does not have what {what} asks for: {text}"
+        if status == 429:
+            return errors.RateLimited, f"the gateway at {base} is too busy for {what}: {text}; run again later, or with fewer parallel_calls."
         if status < 500:
-            return make(errors.Rejected, f"the gateway at {base} rejects {what} (HTTP {status}): {text}")
-        return make(
-            errors.ServerFailed,
-            f"the gateway at {base} failed at {what} (HTTP {status}): {text}; see its log, then run again.",
-        )
+            return errors.Rejected, f"the gateway at {base} rejects {what} (HTTP {status}): {text}"
+        return errors.ServerFailed, f"the gateway at {base} failed at {what} (HTTP {status}): {text}; see its log, then run again."
 
 
 def _worth_another_try(answer: Any) -> bool:

@@ -20,7 +20,7 @@ from ..keys.api import KeyApi
 from ..keys.key import LiveKey
 from ..keys.lab import Lab
 from .api import read_book, rows_of_lab
-from .tables import Book, Days, KeyNotes, table, total
+from .tables import Book, Days, KeyNotes, total, usage_table
 
 DELAY = "LiteLLM writes what a request cost some seconds after it, about ten by default: requests of the last moments may be missing."
 RESET = "Some keys have a budget that is set back from time to time. Their spend is that since the last time, and the total is too small by what was before."
@@ -64,7 +64,7 @@ def receipt_of(lab: Lab, spent: Spent, now: datetime) -> dict[str, Any]:
         notes = {row.token: KeyNotes.of_row(row, deleted=False) for row in spent.living}
         notes[""] = KeyNotes("")
         whole = total(spent.book, notes, lambda _key, _model: True).to_result()
-        by_model = table(spent.book, notes, ["model"], lambda _key, _model: True)
+        by_model = usage_table(spent.book, notes, ["model"], lambda _key, _model: True)
     else:
         remarks += [SHORT, *([RESET] if any(key["budget_duration"] for key in keys) else []), FORMER]
     return {"guid": lab.guid, "lab": lab.alias, "made": durations.iso(now), "total": whole, "keys": keys, "models": by_model, "remarks": remarks}

@@ -60,7 +60,7 @@ def report_usage(api: KeyApi, params: Mapping[str, Any], groupings: Mapping[str,
 
     result = {
         "changed": False,
-        "usage": {name: tables.table(book, notes, by, keeps) for name, by in groupings.items()},
+        "usage": {name: tables.usage_table(book, notes, by, keeps) for name, by in groupings.items()},
         "total": tables.total(book, notes, keeps).to_result(),
         "since": days.first.isoformat(),
         "until": days.last.isoformat(),

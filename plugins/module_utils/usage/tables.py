@@ -252,7 +252,7 @@ def parse_tables(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def table(book: Book, notes: Mapping[str, KeyNotes], by: Sequence[str], kept: Callable[[KeyNotes, str], bool]) -> list[dict[str, Any]]:
+def usage_table(book: Book, notes: Mapping[str, KeyNotes], by: Sequence[str], kept: Callable[[KeyNotes, str], bool]) -> list[dict[str, Any]]:
     """One row for each combination of the dimensions in `by`, of the keys and models that `kept` takes.
 
     Ordered by day where `by` begins with it, otherwise what cost most comes first. A row of a key says whose it is. Names

@@ -17,8 +17,8 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.usage.t
     days,
     near_budget,
     parse_tables,
-    table,
     total,
+    usage_table,
 )
 
 NOW = datetime(2026, 11, 25, 1, 30, tzinfo=UTC)
@@ -153,20 +153,20 @@ def test_all_sums_agree_whatever_they_are_grouped_by() -> None:
     whole = total(entered, NOTES, everything).to_result()
     assert whole == {"requests": 10, "requests_ok": 9, "requests_failed": 1, "tokens_in": 90, "tokens_out": 180, "cost": 2.25}
     for by in (["day"], ["key"], ["lab"], ["user"], ["owner"], ["team"], ["package"], ["model"], ["day", "model"], ["lab", "owner", "model"]):
-        rows = table(entered, NOTES, by, everything)
+        rows = usage_table(entered, NOTES, by, everything)
         for name, value in whole.items():
             assert sum(row[name] for row in rows) == pytest.approx(value), by
 
 
 def test_what_has_no_key_is_not_lost_and_what_was_refused_is_left_out() -> None:
-    rows = {(row["key_id"], row["model"]): (row["requests"], row["cost"]) for row in table(book(), NOTES, ["key", "model"], everything)}
+    rows = {(row["key_id"], row["model"]): (row["requests"], row["cost"]) for row in usage_table(book(), NOTES, ["key", "model"], everything)}
     assert rows == {("a", "granite"): (5, 1.75), ("b", "granite"): (2, 0.25), ("b", "mistral"): (2, 0.25), ("", ""): (1, 0.0)}
 
 
 def test_order_by_day_or_by_cost() -> None:
-    assert [row["day"] for row in table(book(), NOTES, ["day"], everything)] == ["2026-11-24", "2026-11-25"]
-    assert [row["lab"] for row in table(book(), NOTES, ["lab"], everything)] == ["virtkey-x", "virtkey-y", ""]
-    assert [(row["day"], row["model"]) for row in table(book(), NOTES, ["day", "model"], everything)] == [
+    assert [row["day"] for row in usage_table(book(), NOTES, ["day"], everything)] == ["2026-11-24", "2026-11-25"]
+    assert [row["lab"] for row in usage_table(book(), NOTES, ["lab"], everything)] == ["virtkey-x", "virtkey-y", ""]
+    assert [(row["day"], row["model"]) for row in usage_table(book(), NOTES, ["day", "model"], everything)] == [
         ("2026-11-24", "granite"),
         ("2026-11-24", "mistral"),
         ("2026-11-24", ""),
@@ -175,14 +175,14 @@ def test_order_by_day_or_by_cost() -> None:
 
 
 def test_a_row_of_a_key_says_whose_it_is() -> None:
-    (row,) = table(book(), NOTES, ["key"], lambda key, _model: key.owner == "bob")
+    (row,) = usage_table(book(), NOTES, ["key"], lambda key, _model: key.owner == "bob")
     assert (row["key"], row["key_id"], row["lab"], row["user"], row["deleted"], row["requests"]) == ("virtkey-y-user1", "b", "virtkey-y", "user1", True, 4)
 
 
 def test_windows_add_up() -> None:
     entered = book()
     entered.enter(activity(("2026-11-25", metrics(1, 0.5), {"a": metrics(1, 0.5)}, {"granite": {"a": metrics(1, 0.5)}})))
-    (row,) = table(entered, NOTES, ["key"], lambda key, _model: key.token == "a")
+    (row,) = usage_table(entered, NOTES, ["key"], lambda key, _model: key.token == "a")
     assert (row["requests"], row["cost"]) == (6, 2.25)
     assert entered.tokens == {"a", "b"}
     assert entered.told["a"]["key_alias"] == "alias of a"
@@ -197,7 +197,7 @@ def test_an_answer_of_another_shape(answer: dict[str, Any]) -> None:
 def test_names_are_made_safe_to_show() -> None:
     entered = Book()
     entered.enter(activity(("2026-11-25", metrics(1, 0.0), {"a": metrics(1, 0.0)}, {"\x1b[31mred\n": {"a": metrics(1, 0.0)}})))
-    (row,) = table(entered, NOTES, ["model"], everything)
+    (row,) = usage_table(entered, NOTES, ["model"], everything)
     assert row["model"] == "[31mred"
 
 
