@@ -52,7 +52,7 @@ def _forms(value: str) -> list[bytes]:
 
 
 LITELLM = re.compile(rb"(?:^|\0)LITELLM_GATEWAY_LOCK=[^\0]*/litellm\.lock(?:\0|$)")
-"""In the environment of LiteLLM itself and of what it starts: gatewayctl.py puts it there, and LiteLLM takes its secrets from nowhere else."""
+"""In the environment of LiteLLM itself and of what it starts: gatewayctl puts it there, and LiteLLM takes its secrets from nowhere else."""
 LITELLM_S_OWN = frozenset({"master key", "provider's key"})
 
 

@@ -60,7 +60,7 @@ def own(gateway_home: Path, unique: str) -> Iterator[dict[str, Any]]:
         "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE),
         "litellm_gateway_postgres_settings": {"fsync": "off"},
     }
-    if (directory / "gatewayctl.py").exists():
+    if (directory / "gatewayctl").exists():
         gatewayctl(directory, "stop")
 
 
@@ -366,7 +366,7 @@ def test_a_normal_user_runs_it(gateway_home: Path, unique: str) -> None:
         run("-e", "litellm_gateway_state=absent", "-e", "litellm_gateway_delete_data=true")
         assert not directory.exists()
     finally:
-        if (directory / "gatewayctl.py").exists():
+        if (directory / "gatewayctl").exists():
             gatewayctl(directory, "stop")
         warm.close()
 

@@ -127,7 +127,7 @@ def test_its_whole_life(machine: Machine, playbook: Playbooks) -> None:
         assert Path(f"/proc/{pid}").owner() == USER
     for file in (machine.directory / "secrets", *(machine.directory / "secrets").iterdir(), machine.directory / "litellm.yaml"):
         assert (file.owner(), stat.S_IMODE(file.stat().st_mode) & 0o077) == ("root", 0)
-    assert (machine.directory / "gatewayctl.py").owner() == "root"
+    assert (machine.directory / "gatewayctl").owner() == "root"
     secrets = [(machine.directory / "secrets" / name).read_text() for name in ("master_key", "salt_key", "database_password")]
     for text in ("".join(told), *(file.read_text() for file in machine.units.iterdir() if file.is_file())):
         for secret in (*secrets, "env-0123456789-secret"):

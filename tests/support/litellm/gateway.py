@@ -166,7 +166,7 @@ class Gateway:
 def gatewayctl(directory: Path, command: str, *arguments: str) -> dict[str, Any]:
     """Run a gateway's own control program."""
     done = subprocess.run(
-        [sys.executable, str(directory / "gatewayctl.py"), str(directory), command, *arguments],
+        [sys.executable, str(directory / "gatewayctl"), str(directory), command, *arguments],
         capture_output=True,
         text=True,
         timeout=300,
@@ -200,7 +200,7 @@ class GatewayHome:
     @staticmethod
     def remove(home: Path) -> None:
         for gateway in home.glob("*/gateway.json"):
-            if (gateway.parent / "gatewayctl.py").exists():  # of a left-over, anything may be missing
+            if (gateway.parent / "gatewayctl").exists():  # of a left-over, anything may be missing
                 gatewayctl(gateway.parent, "stop")
         shutil.rmtree(home)
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 
-PROGRAM = Path(__file__).parents[4] / "roles" / "litellm_gateway" / "files" / "gatewayctl.py"
+PROGRAM = Path(__file__).parents[4] / "roles" / "litellm_gateway" / "files" / "gatewayctl" / "__main__.py"
 
 
 def load() -> ModuleType:
