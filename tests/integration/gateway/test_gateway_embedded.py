@@ -64,6 +64,13 @@ def own(gateway_home: Path, unique: str) -> Iterator[dict[str, Any]]:
         gatewayctl(directory, "stop")
 
 
+def install_former_control_program(directory: Path) -> None:
+    """Put the control program into a single file, as an earlier release did, and a copy of another release beside it."""
+    former = (directory / "gatewayctl").resolve().rename(directory / "control" / "gatewayctl-of-another-release")
+    (directory / "gatewayctl").unlink()
+    (directory / "gatewayctl.py").write_text(f"import runpy\nrunpy.run_path({str(former)!r}, run_name='__main__')\n")
+
+
 # ---------------------------------------------------------------------------------------------------- a running gateway
 def test_another_file_of_the_query_engine_is_other_software(playbook: Playbooks, tmp_path: Path) -> None:
     play = {
@@ -185,7 +192,8 @@ def test_its_whole_life(own: dict[str, Any], playbook: Playbooks, tls_provider: 
     assert gateway.chat(key, "new-model").ok
     assert gateway.chat(key, "real").json()["choices"][0]["message"]["content"] == "Spoken over TLS."
 
-    # Stopped, and stopped again.
+    # Stopped, and stopped again, by the single file that was the control program of an earlier release.
+    install_former_control_program(directory)
     pids = gateway.connection["pids"]
     stopped = {**own, "litellm_gateway_state": "stopped"}
     assert playbook("gateway", stopped, "--check").changed > 0
@@ -207,6 +215,8 @@ def test_its_whole_life(own: dict[str, Any], playbook: Playbooks, tls_provider: 
     assert playbook("gateway", own, "--check").changed > 0
     assert list((directory / "backups").iterdir()) == []
     playbook("gateway", own)
+    assert not (directory / "gatewayctl.py").exists()
+    assert [path.name for path in (directory / "control").iterdir()] == [(directory / "gatewayctl").resolve().name]
     assert {**gateway.connection, "pids": None} == {**first, "pids": None}
     assert gateway.chat(key, "new-model").ok
     (backup,) = (directory / "backups").iterdir()

@@ -138,6 +138,14 @@ def test_its_whole_life(machine: Machine, playbook: Playbooks) -> None:
     assert run("--check").changed == 0
     assert machine.pids() == pids
 
+    # An earlier release had a single file as its control program. The new one takes its place, and nothing restarts.
+    (machine.directory / "gatewayctl").unlink()
+    (machine.directory / "gatewayctl.py").touch()
+    assert run("--check").changed > 0
+    assert run().changed > 0
+    assert not (machine.directory / "gatewayctl.py").exists()
+    assert machine.pids() == pids
+
     # The power goes, the machine comes up: the units start by themselves what was there.
     for pid in pids.values():
         os.killpg(pid, signal.SIGKILL)
