@@ -125,65 +125,20 @@ code:
   type: str
 """
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common import private_file
-from ..module_utils.delivery import client_env
+from ..module_utils.delivery.env_files import EnvFileSettings, env_files_result, put_env_files
 
 
-def content(file: Mapping[str, Any], params: Mapping[str, Any]) -> bytes:
-    """What shall stand in a file. Raises ValueError."""
-    name = Path(file["path"]).name
-    comment = f"LLM key{' ' + file['alias'] if file['alias'] else ''}. Read it with: source {name}"
-    variables = client_env.variables(params["url"], file["value"] or "", params["vendors"], params["vendor_paths"])
-    return client_env.env_file(variables, [comment]).encode()
-
-
-def put(file: Mapping[str, Any], params: Mapping[str, Any], whose: private_file.Owner, *, check_mode: bool) -> bool:
-    """Make one file what it shall be. Returns whether anything changed. Raises OSError, or ValueError for its key."""
-    path = Path(file["path"])
-    if params["state"] == "absent":
-        if not path.is_symlink() and not path.exists():
-            return False
-        if path.is_dir() and not path.is_symlink():
-            raise IsADirectoryError(None, "it is a folder")
-        if not check_mode:
-            path.unlink()
-        return True
-    wanted = content(file, params)
-    if path.is_dir() and not path.is_symlink():
-        raise IsADirectoryError(None, "it is a folder")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(None, "its folder does not exist")
-    if private_file.is_so(path, wanted, whose):
-        return False
-    if not check_mode:
-        private_file.replace(path, wanted, whose)
-    return True
-
-
-def run(module: AnsibleModule) -> dict[str, Any]:
+def put_files(module: AnsibleModule) -> dict[str, Any]:
+    """Write or remove the files and return the module's result. Raises ValueError for options that cannot be used."""
     params = module.params
     whose = private_file.owner(params["owner"], params["group"])
-    if params["state"] == "present":
-        if not params["url"]:
-            raise ValueError("url is not given; give the address at which users reach the gateway.")
-        client_env.variables(params["url"], "sk-check", params["vendors"], params["vendor_paths"])
-    told = []
-    for file in params["files"]:
-        changed, reason = False, ""
-        try:
-            changed = put(file, params, whose, check_mode=module.check_mode)
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-        except ValueError as error:
-            reason = str(error).removesuffix(".")
-        told.append({"path": file["path"], "changed": changed, "failed": bool(reason), "reason": reason})
-    return {"changed": any(each["changed"] for each in told), "files": told}
+    settings = EnvFileSettings(params["url"] or "", params["vendors"], params["vendor_paths"]) if params["state"] == "present" else None
+    return env_files_result(put_env_files(params["files"], settings, whose, check_mode=module.check_mode))
 
 
 def main() -> None:
@@ -209,14 +164,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        told = run(module)
+        result = put_files(module)
     except ValueError as error:
         module.fail_json(msg=str(error), code="bad_input", changed=False)
-    lost = [each for each in told["files"] if each["failed"]]
-    if lost:
-        first = f"{lost[0]['path']}: {lost[0]['reason']}"
-        module.fail_json(msg=f"{len(lost)} of {len(told['files'])} files could not be changed; the first is {first}.", code="not_written", **told)
-    module.exit_json(**told)
+    if result.get("failed"):
+        module.fail_json(**result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -296,18 +296,12 @@ code:
   type: str
 """
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from ..module_utils.common import email_address
-from ..module_utils.common.printable import printable
-from ..module_utils.delivery import mail, smtp
-
-_STATUSES = (smtp.SENT, smtp.REFUSED, smtp.FAILED, "planned")
-_LARGEST_TEMPLATE = 1_000_000
+from ..module_utils.delivery import mail, outbox
 
 MESSAGE_SPEC: dict[str, dict[str, Any]] = {
     "kind": {"type": "str", "choices": list(mail.KINDS), "required": True},
@@ -340,75 +334,16 @@ TEMPLATE_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
-def notice(message: Mapping[str, Any], language: str) -> mail.Notice:
-    """The notice that a message of the arguments describes."""
-    given = {name: value for name, value in message.items() if value is not None}
-    for name in ("models", "commands"):
-        given[name] = tuple(given.get(name, ()))
-    if given.get("expires") == "never":
-        given["expires"] = None
-    return mail.Notice(**{"language": language, **given})
-
-
-def template(given: Mapping[str, Any]) -> mail.Template:
-    """The template that an entry of the arguments describes. Raises ValueError."""
-    content = {name: given[name] or "" for name in ("subject", "text", "html")}
-    for name in ("text", "html"):
-        path = given[f"{name}_path"]
-        if path:
-            try:
-                with Path(path).open(encoding="utf-8") as file:
-                    content[name] = file.read(_LARGEST_TEMPLATE)
-            except (OSError, UnicodeError):
-                raise ValueError(f"{name}_path is {printable(path, 200)}, which cannot be read as UTF-8; give a readable file.") from None
-    return mail.Template(kind=given["kind"], language=given["language"] or "", **content)
-
-
 def send(module: AnsibleModule) -> dict[str, Any]:
+    """Send the mails and return the module's result. Raises ValueError for options that cannot be used."""
     params = module.params
-    tls, port = smtp.tls_and_port(params["use_tls"], params["port"])
-    server = smtp.Server(
-        host=params["host"],
-        port=port,
-        tls=tls,
-        user=params["user"] or "",
-        password=params["password"] or "",
-        **{name: params[name] for name in ("validate_certs", "ca_path", "timeout", "retries", "retry_delay")},
-    )
+    server = outbox.server_from(params)
     sender = email_address.parse_address(params["sender"], "sender")
-    templates = [template(given) for given in params["templates"]]
-    if tls == smtp.NONE and server.host not in ("localhost", "127.0.0.1", "::1"):
-        module.warn(f"Mails go to {server.name} without encryption; everybody on the way reads the keys in them.")
-
-    notices = [notice(message, params["language"]) for message in params["messages"]]
-    mails: dict[int, mail.Mail] = {}
-    outcomes: dict[int, smtp.Outcome] = {}
-    for number, each in enumerate(notices):
-        try:
-            mails[number] = mail.compose(each, sender, templates)
-        except ValueError as error:
-            outcomes[number] = smtp.Outcome(smtp.FAILED, str(error).removesuffix("."))
-    if module.check_mode:
-        outcomes |= dict.fromkeys(mails, smtp.Outcome("planned"))
-    else:
-        outcomes |= dict(zip(mails, smtp.deliver(server, list(mails.values())), strict=True))
-    return result(notices, mails, [outcomes[number] for number in range(len(notices))])
-
-
-def result(notices: Sequence[mail.Notice], mails: Mapping[int, mail.Mail], outcomes: Sequence[smtp.Outcome]) -> dict[str, Any]:
-    """What the module returns. Only what cannot be secret is in it."""
-    told = [
-        {
-            "id": printable(each.id),
-            "kind": each.kind,
-            "to": printable(each.to, 254),
-            **outcome.__dict__,
-            "message_id": mails[number].message_id if number in mails else None,
-        }
-        for number, (each, outcome) in enumerate(zip(notices, outcomes, strict=True))
-    ]
-    counts = {status: sum(1 for outcome in outcomes if outcome.status == status) for status in _STATUSES}
-    return {"changed": bool(counts[smtp.SENT] or counts["planned"]), "mails": told, "counts": counts}
+    templates = [outbox.template_from(given) for given in params["templates"]]
+    for warning in outbox.warnings_about(server):
+        module.warn(warning)
+    notices = [outbox.notice_from(message, params["language"]) for message in params["messages"]]
+    return outbox.mails_result(outbox.send_notices(server, sender, notices, templates, dry_run=module.check_mode))
 
 
 def main() -> None:
@@ -444,14 +379,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        told = send(module)
+        result = send(module)
     except ValueError as error:
         module.fail_json(msg=str(error), code="bad_input", changed=False)
-    lost = [each for each in told["mails"] if each["status"] in (smtp.REFUSED, smtp.FAILED)]
-    if lost:
-        first = f"{lost[0]['kind']} mail to {lost[0]['to']}: {lost[0]['reason']}"
-        module.fail_json(msg=f"{len(lost)} of {len(told['mails'])} mails were not sent; the first is the {first}.", code="not_sent", **told)
-    module.exit_json(**told)
+    if result.get("failed"):
+        module.fail_json(**result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -218,7 +218,7 @@ def _env_file(key: Mapping[str, Any], settings: Settings) -> Parcel:
 
 
 def _user_info(key: Mapping[str, Any], settings: Settings) -> Parcel:
-    endpoint = client_env.gateway_address(settings.url)
+    endpoint = client_env.ascii_gateway_address(settings.url)
     models = [str(model) for model in key.get("models") or []]
     parcel = _parcel(key, str(key.get("user") or "the lab"), {})
     data = {

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Addresses of HTTP services, as people give them."""
+"""Addresses of HTTP services as people type them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .printable import printable
 
 
 def is_address(url: str) -> bool:
-    """Whether `url` is an address of http or https that can be called."""
+    """Return whether `url` is an http or https address that can be called."""
     try:
         parts = urlsplit(url)
         known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -23,8 +23,8 @@ def is_address(url: str) -> bool:
 
 
 def gateway_address(url: str) -> str:
-    """`url` without a slash or `/v1` at its end. Raises ValueError for what is not the plain address of a gateway."""
-    if any(mark in url for mark in "@?#"):  # not shown: there may be a secret in it
+    """Return `url` without a slash or `/v1` at its end. Raises ValueError if it is not the plain address of a gateway."""
+    if any(mark in url for mark in "@?#"):  # not shown, because it may contain a secret
         raise ValueError("url holds a user name, a query or a fragment; give the plain address of the gateway.")
     if not is_address(url):
         raise ValueError(f"url is {printable(url, 100)!r}, which is not the address of a gateway; give one such as https://litellm.example.com.")
@@ -32,5 +32,5 @@ def gateway_address(url: str) -> str:
 
 
 def without_secrets(url: str) -> str:
-    """An address without what may be secret in it: a user's name and password, and all that follows the path."""
+    """Return `url` without the parts that may be secret: user name, password, query and fragment."""
     return re.sub(r"//[^/]*@", "//", re.split(r"[?#]", url, maxsplit=1)[0])

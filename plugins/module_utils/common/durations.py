@@ -4,8 +4,8 @@
 
 """Lifetimes in the form that LiteLLM reads: a whole number and one unit.
 
-LiteLLM reads `1h30m` as one hour and answers 500 to `1y` or `30D` (measured on 1.102.4), so a duration is checked
-here, before anything is sent.
+LiteLLM reads `1h30m` as one hour and answers 500 to `1y` or `30D` (measured on 1.102.4), so durations are checked here
+before anything is sent.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _DURATION = re.compile(r"([0-9]{1,12})(s|m|h|d|w|mo)")
 
 
 def seconds(text: str, name: str = "duration", *, least: int = 1) -> int:
-    """The seconds of a duration such as `30d`; a month (`mo`) counts as 30 days.
+    """Return the seconds of a duration such as `30d`; a month (`mo`) counts as 30 days.
 
-    Raises ValueError, in one sentence that begins with `name`, for anything that is not a whole number followed by s,
-    m, h, d, w or mo, that is shorter than `least` seconds or longer than ten years.
+    Raises ValueError, in one sentence that begins with `name`, if the text is not a whole number followed by s, m, h, d,
+    w or mo, or if it is shorter than `least` seconds or longer than ten years.
     """
     match = _DURATION.fullmatch(text)
     if match is None:
@@ -44,7 +44,7 @@ def seconds(text: str, name: str = "duration", *, least: int = 1) -> int:
 
 
 def spell(total: int) -> str:
-    """`total` seconds in the largest unit that divides them: 2592000 is `30d`."""
+    """Return `total` seconds in the largest unit that divides them: 2592000 is `30d`."""
     for unit in ("d", "h", "m"):
         if total % UNITS[unit] == 0:
             return f"{total // UNITS[unit]}{unit}"
@@ -52,7 +52,7 @@ def spell(total: int) -> str:
 
 
 def parse_time(text: str, name: str = "time") -> datetime:
-    """An ISO 8601 time; one without an offset is UTC. Raises ValueError that begins with `name`."""
+    """Return the time in ISO 8601 text; without an offset it is UTC. Raises ValueError that begins with `name`."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -61,10 +61,10 @@ def parse_time(text: str, name: str = "time") -> datetime:
 
 
 def iso(time: datetime) -> str:
-    """UTC, to the second: 2026-12-31T18:00:00Z."""
+    """Return the time in UTC, to the second: 2026-12-31T18:00:00Z."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def whole_seconds(span: timedelta) -> int:
-    """The span in seconds, rounded up."""
+    """Return the span in seconds, rounded up."""
     return -int(-span.total_seconds() // 1)

@@ -2,12 +2,12 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""E-mail addresses in one strict form, so that what is compared is what a mail is sent to.
+"""E-mail addresses in one strict form, so rules compare exactly the address that a mail is sent to.
 
-Allowed is what people have: a plain local part (RFC 5322 dot-atom, ASCII) and a domain name with at least two labels.
-Quoted local parts, comments, address literals and internationalised local parts are refused. A domain is kept in its
-ASCII (IDNA 2008) form: a look-alike letter then makes another name, and never compares equal.
-The validator of PyPI (email-validator) would be a further requirement on every host; requests brings idna already.
+An address is a plain local part (RFC 5322 dot-atom, ASCII) and a domain name with at least two labels. Quoted local
+parts, comments, address literals and internationalised local parts are refused. The domain is kept in its ASCII (IDNA
+2008) form, in which a look-alike letter makes a different name.
+The library email-validator would be one more requirement on every host, while requests already brings idna.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ LONGEST = 254
 
 
 def ascii_lower(text: str) -> str:
-    """`text` with A to Z in lower case and nothing else changed: str.lower() would turn the Kelvin sign into k."""
+    """Return `text` with only A to Z in lower case: str.lower() would turn the Kelvin sign into k."""
     return text.translate(_ASCII_LOWER)
 
 
 def ascii_domain(domain: str) -> str:
-    """A domain name in lower-case ASCII form, non-ASCII labels as `xn--...`. Raises ValueError."""
+    """Return a domain name in lower-case ASCII form, non-ASCII labels as `xn--...`. Raises ValueError."""
     name = ascii_lower(domain)
     if not name.isascii():
         if IDNA_ERROR is not None:
@@ -54,7 +54,7 @@ def ascii_domain(domain: str) -> str:
 
 @dataclass(frozen=True)
 class Address:
-    """`local` as written, `domain` in lower-case ASCII form."""
+    """An e-mail address: `local` as written, `domain` in lower-case ASCII form."""
 
     local: str
     domain: str
@@ -64,12 +64,12 @@ class Address:
 
     @property
     def person(self) -> str:
-        """Whom mail to this address reaches, for counting: lower case, without a `+tag`."""
+        """The person whom mail to this address reaches, to count by: lower case, without a `+tag`."""
         return f"{ascii_lower(self.local).partition('+')[0]}@{self.domain}"
 
 
 def parse_address(text: object, name: str = "email") -> Address:
-    """The address in `text`. Raises ValueError, one sentence that begins with `name` and shows at most 80 characters of it."""
+    """Return the address in `text`. Raises ValueError that begins with `name` and shows at most 80 characters of the text."""
     if not isinstance(text, str) or not text:
         raise ValueError(f"{name} is missing; give an address such as user@example.com.")
     local, at, domain = text.rpartition("@")

@@ -2,7 +2,10 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""A file as a lock: one writer at a time, on one host or several that share a directory. The system frees it when its holder dies."""
+"""A file as a lock for one writer at a time, on one host or several that share a directory.
+
+The system releases the lock when its holder dies.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ _PAUSE_SECONDS = 0.005
 
 
 def open_lock(path: Path) -> int:
-    """The descriptor of the lock's file, which is made when it is not there. To close it frees the lock. Raises OSError."""
+    """Open the lock's file, creating it if needed, and return its descriptor. Closing it releases the lock. Raises OSError."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def take_lock(handle: int, patience: float) -> bool:
-    """Take the lock. False when another program has held it for `patience` seconds."""
+    """Take the lock. Returns False if another program held it for `patience` seconds."""
     deadline = time.monotonic() + patience
     while True:
         try:

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Names: GUIDs, users, and the aliases that are built from them.
+"""GUIDs, users, and the aliases built from them.
 
 A lab is known by its alias, `virtkey-{guid}` unless the caller formats another one. A lab with one key uses that alias
 for the key; a lab of many users has one key per user, `{lab alias}-{user}`.
@@ -15,7 +15,7 @@ import re
 ALIAS_PREFIX = "virtkey-"
 LONGEST_NAME = 128
 
-# Names that LiteLLM understands in a key's list of models without serving a model of that name.
+# Words in a key's list of models that LiteLLM understands as a set of models.
 MODEL_WORDS = ("all-proxy-models", "all-team-models", "no-default-models")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -33,34 +33,34 @@ def _check(text: str, name: str, pattern: re.Pattern[str], longest: int, allowed
 
 
 def check_guid(guid: str) -> str:
-    """`guid`, or ValueError: at most 128 letters, digits, `.`, `_` and `-`."""
+    """Return `guid`: at most 128 letters, digits, `.`, `_` and `-`. Raises ValueError for anything else."""
     return _check(guid, "guid", _NAME, LONGEST_NAME, "letters, digits, '.', '_' and '-'")
 
 
 def check_user(user: str) -> str:
-    """`user`, or ValueError, by the rule for a guid."""
+    """Return `user`, which follows the rule for a guid. Raises ValueError for anything else."""
     return _check(user, "user", _NAME, LONGEST_NAME, "letters, digits, '.', '_' and '-'")
 
 
 def check_alias(alias: str) -> str:
-    """`alias`, or ValueError: at most 255 letters, digits and `._@+:/-`."""
+    """Return `alias`: at most 255 letters, digits and `._@+:/-`. Raises ValueError for anything else."""
     return _check(alias, "alias", _ALIAS, 255, "letters, digits and '._@+:/-'")
 
 
 def lab_alias(guid: str) -> str:
-    """The alias of the lab `guid`: `virtkey-{guid}`."""
+    """Return the alias of the lab `guid`: `virtkey-{guid}`."""
     return ALIAS_PREFIX + guid
 
 
 def user_alias(lab: str, user: str | None) -> str:
-    """The alias of the key of `user` in the lab with alias `lab`; of the lab's only key when there is no user."""
+    """Return the alias of the key of `user` in the lab with alias `lab`; without a user, of the lab's only key."""
     return f"{lab}-{user}" if user else lab
 
 
 def lab_of_alias(alias: str, user_base: str = "user") -> tuple[str, str]:
-    """Lab and user by the alias alone, where nothing is noted on the key: `virtkey-{guid}` and `virtkey-{guid}-{user_base}{N}`.
+    """Return lab and user of a key without notes, by its alias: `virtkey-{guid}` or `virtkey-{guid}-{user_base}{N}`.
 
-    Both are '' for an alias of another pattern.
+    Both are '' for an alias of any other pattern.
     """
     if not alias.startswith(ALIAS_PREFIX):
         return "", ""
@@ -69,7 +69,7 @@ def lab_of_alias(alias: str, user_base: str = "user") -> tuple[str, str]:
 
 
 def retired_alias(alias: str, token: str) -> str:
-    """The alias that a key's former value goes by after a rotation, for as long as it still lives."""
+    """Return the alias of a key's former value, which it has from a rotation until the end of its grace period."""
     return alias + _retired_suffix(token)
 
 
@@ -83,7 +83,7 @@ def _retired_suffix(token: str) -> str:
 
 
 def user_of_legacy_alias(alias: str, lab: str, user_base: str) -> str | None:
-    """The user of a key made by release 1.3.2, which told them by alias only: '' for the lab's one key, None if it is not of this lab."""
+    """Return the user of a key that release 1.3.2 made, by its alias: '' for the lab's only key, None for another lab's key."""
     if alias == lab:
         return ""
     match = re.fullmatch(re.escape(f"{lab}-") + f"({re.escape(user_base)}[0-9]+)", alias)

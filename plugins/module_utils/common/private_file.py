@@ -2,9 +2,9 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Files that only their owner may read, from the first moment, and that are replaced whole or not at all.
+"""Files that only their owner can read, from the moment they exist, and that are replaced completely or not at all.
 
-ansible.builtin.copy and template make a new file readable by others for a moment before they set its mode.
+ansible.builtin.copy and template leave a new file readable by others for a moment, until they set its mode.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _STALE_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Owner:
-    """Numbers of user and group; -1: whoever writes."""
+    """Numeric user and group; -1 stands for those of the writing process."""
 
     uid: int = -1
     gid: int = -1
 
 
 def owner(user: str | None, group: str | None) -> Owner:
-    """From names, or numbers, of user and group. Raises ValueError for one that this host does not know."""
+    """Return the owner with these names or numbers. Raises ValueError for a name that this host does not know."""
     try:
         uid = -1 if not user else int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
     except KeyError:
@@ -45,8 +45,8 @@ def owner(user: str | None, group: str | None) -> Owner:
     return Owner(uid, gid)
 
 
-def is_so(path: Path, content: bytes, whose: Owner) -> bool:
-    """Whether `path` is a file of its own with this content, mode and owner. Raises OSError."""
+def is_up_to_date(path: Path, content: bytes, whose: Owner) -> bool:
+    """Return whether `path` is a regular file (not a link) with this content, owner and the private mode. Raises OSError."""
     try:
         now = path.lstat()
     except FileNotFoundError:
@@ -61,22 +61,22 @@ def is_so(path: Path, content: bytes, whose: Owner) -> bool:
 
 
 def replace(path: Path, content: bytes, whose: Owner) -> None:
-    """Put a file with `content` where `path` is. A link is replaced, not followed. Raises OSError, and then nothing has changed."""
+    """Replace `path` by a file with `content`. A link is replaced, not followed. Raises OSError, and then nothing has changed."""
     _sweep(path)
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")  # mode 0600
     _fill_and_rename(handle, Path(scratch), path, content, whose)
 
 
 def replace_locked(path: Path, content: bytes, scratch: Path) -> None:
-    """The same by way of the file `scratch`, for who holds a lock that lets nobody else use it. Raises OSError, and then nothing has changed."""
-    with suppress(FileNotFoundError):  # of a writer that was killed
+    """Like `replace`, through the file `scratch`, which the caller's lock reserves. Raises OSError, and then nothing has changed."""
+    with suppress(FileNotFoundError):  # left by a writer that was killed
         scratch.unlink()
     handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
     _fill_and_rename(handle, scratch, path, content, Owner())
 
 
 def _fill_and_rename(handle: int, scratch: Path, path: Path, content: bytes, whose: Owner) -> None:
-    """Write the new file `scratch`, open as `handle`, and put it in the place of `path`; nothing is left of it when that fails."""
+    """Write the new file `scratch`, open as `handle`, and rename it to `path`. It is removed if that fails."""
     try:
         with open(handle, "wb") as file:
             if whose != Owner():
@@ -92,7 +92,7 @@ def _fill_and_rename(handle: int, scratch: Path, path: Path, content: bytes, who
 
 
 def flush(directory: Path) -> None:
-    """Let the names in `directory` survive a loss of power. Raises OSError, also where the file system cannot do that."""
+    """Make the names in `directory` survive a loss of power. Raises OSError, also if the file system cannot do that."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -101,7 +101,7 @@ def flush(directory: Path) -> None:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what writers left that were killed."""
+    """Remove the scratch files of writers that were killed."""
     for left_over in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
         with suppress(OSError):
             if time.time() - left_over.lstat().st_mtime > _STALE_SECONDS:

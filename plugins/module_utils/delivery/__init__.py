@@ -4,5 +4,6 @@
 
 """Handing a key to its user: mail and environment files. Knows nothing of LiteLLM.
 
-`mail` composes messages from `words`, `smtp` sends them, `client_env` names the variables that LLM clients read.
+`mail` composes messages from `words`, `smtp` sends them, `outbox` does both for a batch. `client_env` names the variables
+that LLM clients read, `env_files` writes them into files.
 """

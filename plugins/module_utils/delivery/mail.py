@@ -2,11 +2,11 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""From a notice to the mail that carries it, as text and as HTML. Pure; `smtp` sends.
+"""Compose the mail that carries a notice, as text and as HTML. No I/O; `smtp` sends.
 
-A mail is a list of blocks, and each block has one way into text and one into HTML. So there is one place where what
-people wrote is escaped, and none where that can be forgotten. Own templates are Jinja; what people wrote is data to
-them and never becomes a template, and HTML is escaped there too.
+A mail is a list of blocks, and each block renders itself as text and as HTML. Text from people is therefore escaped in
+one place, where it cannot be forgotten. Custom templates are Jinja: text from people is data to them, never a template,
+and is escaped in their HTML too.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ LANGUAGES = tuple(WORDS)
 LONGEST_LINE = 1000
 MOST_LINES = 100
 MOST_MODELS = 50
-_POLICY = SMTP.clone(cte_type="7bit")  # not every server takes 8-bit bodies
+_POLICY = SMTP.clone(cte_type="7bit")  # not every server accepts 8-bit bodies
 
 
 @dataclass(frozen=True)
 class Notice:
-    """What to tell whom. Texts may be empty; which ones a kind needs, `compose` says."""
+    """The content of a mail and its recipient. Texts may be empty; `compose` checks those that a kind needs."""
 
     kind: str
     to: str
     id: str
-    """What the notice is about. Together with kind and recipient it makes the Message-ID, so a repetition is recognised."""
+    """The subject of the notice, such as a request's id. Kind, id and recipient make the Message-ID, so repeats are recognised."""
     language: str = "en"
     value: str = ""
     url: str = ""
@@ -59,7 +59,7 @@ class Notice:
     models: tuple[str, ...] = ()
     package: str = ""
     expires: str | None = ""
-    """ISO 8601; None: the key never ends; empty: not known."""
+    """When the key ends, in ISO 8601. None if it never does, empty if that is not known."""
     email: str = ""
     request_id: str = ""
     reason: str = ""
@@ -71,7 +71,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Template:
-    """Own words, in Jinja, for one kind, and for one language or, when that is empty, for all."""
+    """A custom text in Jinja for one kind of mail, in one language, or in all if `language` is empty."""
 
     kind: str
     text: str
@@ -89,45 +89,47 @@ class Template:
                 raise ValueError(f"the template of {self.kind} mails is wrong in its {name}, line {error.lineno}: {error.message}; correct it.") from None
 
     def render(self, name: str, values: Mapping[str, Any]) -> str:
-        """One of subject, text and html, filled in. Raises ValueError, which holds no values."""
+        """Return subject, text or html, filled in. Raises ValueError, which shows no values."""
         try:
             return str(_jinja(name).from_string(getattr(self, name)).render(values))
         except jinja2.UndefinedError as error:
             raise ValueError(f"the template of {self.kind} mails cannot be filled in: {printable(str(error.message), 200)}.") from None
         except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            # An expression of the template failed. Its message may show what it worked on, so only the kind is told.
+            # An expression of the template failed. Its message may contain values, so only its type is shown.
             raise ValueError(f"the template of {self.kind} mails fails in its {name} with {type(error).__name__}; correct it.") from None
 
 
 # ------------------------------------------------------------------------------------------------------------ blocks
 @dataclass(frozen=True)
 class Paragraph:
-    said: str
+    """Running text."""
+
+    content: str
 
     def text(self) -> str:
-        return self.said
+        return self.content
 
     def html(self) -> str:
-        return f"<p>{_markup(self.said)}</p>"
+        return f"<p>{_markup(self.content)}</p>"
 
 
 @dataclass(frozen=True)
 class Quote:
-    """What a person wrote, recognisable as such."""
+    """Text that a person wrote, shown as a quotation."""
 
-    said: str
+    content: str
 
     def text(self) -> str:
-        return "\n".join(f"> {line}" for line in self.said.split("\n"))
+        return "\n".join(f"> {line}" for line in self.content.split("\n"))
 
     def html(self) -> str:
         style = "margin:0 0 1em;padding:.2em 1em;border-left:4px solid #bbb;color:#444"
-        return f'<blockquote style="{style}">{_markup(self.said)}</blockquote>'
+        return f'<blockquote style="{style}">{_markup(self.content)}</blockquote>'
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and values."""
+    """A table of names and values."""
 
     pairs: tuple[tuple[str, str], ...]
 
@@ -146,6 +148,8 @@ class Facts:
 
 @dataclass(frozen=True)
 class Code:
+    """Lines to copy into a terminal."""
+
     lines: tuple[str, ...]
 
     def text(self) -> str:
@@ -166,7 +170,7 @@ def _markup(text: str) -> str:
 # ------------------------------------------------------------------------------------------------------------- mails
 @dataclass(frozen=True)
 class Mail:
-    """A mail ready to be handed over: the envelope, and what is in it."""
+    """A mail ready to send: its envelope and its content."""
 
     sender: str
     recipient: str
@@ -175,8 +179,8 @@ class Mail:
 
 
 def compose(notice: Notice, sender: Address, templates: Sequence[Template] = (), now: datetime | None = None) -> Mail:
-    """The mail. Raises ValueError, one sentence that holds no key, for a notice that makes no mail."""
-    recipient, clean = checked(notice)
+    """Return the mail. Raises ValueError, one sentence without the key, if the notice is incomplete or not allowed."""
+    recipient, clean = checked_notice(notice)
     template = _best(templates, clean)
     if template is not None:
         values = _values(clean)
@@ -203,15 +207,15 @@ def compose(notice: Notice, sender: Address, templates: Sequence[Template] = (),
 
 
 def message_id(notice: Notice, sender: Address) -> str:
-    """The same for the same kind, id and recipient, and another one for any other."""
-    told = "\0".join((notice.kind, notice.id, email_address.ascii_lower(notice.to)))
-    return f"<{hashlib.sha256(told.encode()).hexdigest()[:40]}@{sender.domain}>"
+    """Return the Message-ID, which depends only on kind, id, recipient and the sender's domain."""
+    identity = "\0".join((notice.kind, notice.id, email_address.ascii_lower(notice.to)))
+    return f"<{hashlib.sha256(identity.encode()).hexdigest()[:40]}@{sender.domain}>"
 
 
-def checked(notice: Notice) -> tuple[Address, Notice]:
-    """The recipient, and the notice with texts that steer nothing. Raises ValueError."""
+def checked_notice(notice: Notice) -> tuple[Address, Notice]:
+    """Return the recipient, and the notice with its texts made safe to show. Raises ValueError."""
     recipient = email_address.parse_address(notice.to, "to")
-    if "=?" in recipient.local:  # a mail reader takes that for an encoded word, and shows or answers another address
+    if "=?" in recipient.local:  # a mail reader decodes that, and then shows or answers another address
         raise ValueError(f"to is {printable(notice.to, 80)!r}, which mail readers would decode to another address; give a plain one.")
     if notice.kind not in KINDS:
         raise ValueError(f"kind is {printable(notice.kind, 40)!r}; give one of {', '.join(KINDS)}.")
@@ -235,7 +239,7 @@ def checked(notice: Notice) -> tuple[Address, Notice]:
         **{
             **{item.name: getattr(notice, item.name) for item in fields(notice)},
             "to": str(recipient),
-            "url": client_env.gateway_address(notice.url) if notice.url else "",
+            "url": client_env.ascii_gateway_address(notice.url) if notice.url else "",
             **{name: printable(getattr(notice, name)) for name in texts if name != "url"},
             **{name: _lines(getattr(notice, name)) for name in lines},
             "models": tuple(printable(model) for model in notice.models),
@@ -246,7 +250,7 @@ def checked(notice: Notice) -> tuple[Address, Notice]:
 
 
 def _lines(text: str) -> str:
-    """Text of several lines without anything that steers a terminal or a mail reader."""
+    """Return text of several lines without characters that control a terminal or a mail reader."""
     lines = text.replace("\r\n", "\n").strip("\n").split("\n")[:MOST_LINES]
     return "\n".join(printable(line, LONGEST_LINE) for line in lines)
 
@@ -307,28 +311,28 @@ def _blocks(notice: Notice) -> list[Block]:
         elif notice.url:
             exports = client_env.env_file(client_env.variables(notice.url, notice.value, ["openai"]))
             blocks += [Paragraph(words["approval_use"]), Code(tuple(exports.splitlines()))]
-        blocks += _said(notice.note)
+        blocks += _note(notice.note)
         blocks.append(Paragraph(words["approval_care"]) if notice.value else None)
     elif notice.kind == "denial":
         blocks.append(_facts(notice, "models", "package", "request"))
         blocks.append(Paragraph(words["denial_reason" if notice.reason else "denial_no_reason"]))
         blocks.append(Quote(notice.reason) if notice.reason else None)
-        blocks += _said(notice.note)
+        blocks += _note(notice.note)
     elif notice.kind == "review":
         blocks.append(_facts(notice, "request", "email", "models", "package"))
-        for name, said in (("review_purpose", notice.purpose), ("review_reason", notice.reason)):
-            blocks += [Paragraph(words[name]), Quote(said)] if said else []
-        blocks += _said(notice.note)
+        for name, text in (("review_purpose", notice.purpose), ("review_reason", notice.reason)):
+            blocks += [Paragraph(words[name]), Quote(text)] if text else []
+        blocks += _note(notice.note)
         blocks += [Paragraph(words["review_commands"]), Code(notice.commands)] if notice.commands else []
     else:
         blocks.append(_facts(notice, "alias", "expires", "models", "package", "url", "user", "request"))
-        blocks += _said(notice.note)
+        blocks += _note(notice.note)
         blocks += [Code(notice.commands)] if notice.commands else []
     blocks.append(Paragraph(words["automatic"]))
     return [block for block in blocks if block is not None]
 
 
-def _said(note: str) -> list[Block | None]:
+def _note(note: str) -> list[Block | None]:
     return [Paragraph(note)] if note else []
 
 
@@ -342,7 +346,7 @@ def _page(language: str, title: str, blocks: Iterable[Block]) -> str:
 
 # --------------------------------------------------------------------------------------------------------- templates
 def _best(templates: Sequence[Template], notice: Notice) -> Template | None:
-    """The template for this kind and language, else the one for this kind. Raises ValueError when a custom mail has none."""
+    """Return the template for this kind and language, or for this kind, or None. Raises ValueError if a custom mail has none."""
     fitting = [t for t in templates if t.kind == notice.kind and t.language in (notice.language, "")]
     if not fitting and notice.kind == "custom":
         raise ValueError(f"the custom mail to {notice.to} has no template for {notice.language}; give one.")

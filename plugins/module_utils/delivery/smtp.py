@@ -2,9 +2,9 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Mails to an SMTP server: one connection for all, tried again within a bound, an outcome for each.
+"""Hand mails to an SMTP server over one connection, with a limited number of retries and an outcome for each mail.
 
-Delivery is at least once. When a connection breaks between a mail and the server's answer, the mail goes out again.
+Delivery happens at least once: if a connection breaks between a mail and the server's answer, the mail is sent again.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ SENT, REFUSED, FAILED = "sent", "refused", "failed"
 LONGEST_WAIT = 30.0
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _IMPLICIT_PORT, _SUBMISSION_PORT = 465, 587
-_CLOSING = 421  # the server says so and hangs up, RFC 5321 section 3.8
+_CLOSING = 421  # the server announces that it closes the connection, RFC 5321 section 3.8
 
 
 @dataclass(frozen=True)
 class Server:
-    """How to reach a server. Times in seconds; `retries` counts further tries. Raises ValueError for what cannot work."""
+    """How to reach a server. Times are in seconds, `retries` counts further tries. Raises ValueError for impossible settings."""
 
     host: str
     port: int
@@ -64,7 +64,7 @@ class Server:
 
 
 def tls_and_port(use_tls: str, port: int | None) -> tuple[str, int]:
-    """From `use_tls` (a word, or yes or no as in SMTP_USE_TLS) and the port, if given. Raises ValueError."""
+    """Return the mode and the port for `use_tls` (a mode, or yes or no as in SMTP_USE_TLS). Raises ValueError."""
     word = use_tls.strip().lower()
     if word in _YES:
         word = IMPLICIT if port == _IMPLICIT_PORT else STARTTLS
@@ -76,8 +76,8 @@ def tls_and_port(use_tls: str, port: int | None) -> tuple[str, int]:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a mail. `reason` is in the server's words where there are any, `code` its SMTP code."""
+class SendOutcome:
+    """The outcome of sending a mail. `reason` quotes the server if it gave one, `code` is its SMTP code."""
 
     status: str
     reason: str = ""
@@ -88,21 +88,21 @@ class Outcome:
 
 
 class _SessionError(Exception):
-    """No more can be done over this connection."""
+    """This connection cannot be used any further."""
 
     def __init__(self, reason: str, *, code: int | None = None, temporary: bool) -> None:
         super().__init__(reason)
-        self.outcome = Outcome(FAILED, reason, code, temporary)
+        self.outcome = SendOutcome(FAILED, reason, code, temporary)
 
 
-def deliver(server: Server, mails: Sequence[Mail], *, sleep: Callable[[float], None] = time.sleep) -> list[Outcome]:
-    """Hand the mails over, each to its one recipient, and say what became of each, in order.
+def deliver(server: Server, mails: Sequence[Mail], *, sleep: Callable[[float], None] = time.sleep) -> list[SendOutcome]:
+    """Send each mail to its one recipient, and return the outcomes in the same order.
 
-    A mail that the server puts off (4xx) is tried again with all others of its kind after a pause, so that one slow
-    recipient delays nobody. A server that cannot be reached is tried `retries` times in all, not for each mail.
+    A mail that the server defers (4xx) is tried again together with the other deferred ones after a pause, so a slow
+    recipient does not delay the rest. An unreachable server is tried `retries` times in all, not for each mail.
     """
-    ways = [_Way(mail) for mail in mails]
-    waiting, fruitless, pauses = list(ways), 0, 0
+    pending = [_PendingMail(mail) for mail in mails]
+    waiting, fruitless, pauses = list(pending), 0, 0
     while waiting:
         before, fault = len(waiting), None
         try:
@@ -111,60 +111,60 @@ def deliver(server: Server, mails: Sequence[Mail], *, sleep: Callable[[float], N
         except _SessionError as error:
             fault = error
         if fault is not None and not fault.outcome.temporary:
-            for way in waiting:
-                way.end(fault.outcome)
+            for each in waiting:
+                each.end(fault.outcome)
             break
         settled = len(waiting) < before
         fruitless = 0 if settled else fruitless + 1
         if fruitless > server.retries:
-            for way in waiting:
-                way.end(way.put_off if fault is None else fault.outcome)
+            for each in waiting:
+                each.end(each.deferred if fault is None else fault.outcome)
             break
         if waiting and not (fault and settled):
-            sleep(min(LONGEST_WAIT, server.retry_delay * 2**pauses) * random.uniform(0.5, 1.0))  # noqa: S311 - no secret, only apart from each other
+            sleep(min(LONGEST_WAIT, server.retry_delay * 2**pauses) * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret, it only spreads the tries
             pauses += 1
-    return [way.outcome for way in ways]
+    return [each.outcome for each in pending]
 
 
-class _Way:
-    """A mail on its way."""
+class _PendingMail:
+    """A mail that is not settled yet, with its attempts so far."""
 
     def __init__(self, mail: Mail) -> None:
         self.mail = mail
         self.attempts = 0
-        self.put_off = Outcome(FAILED, "it was not tried", temporary=True)
-        self.outcome = self.put_off
+        self.deferred = SendOutcome(FAILED, "it was not tried", temporary=True)
+        self.outcome = self.deferred
 
-    def end(self, outcome: Outcome) -> None:
-        self.outcome = Outcome(outcome.status, outcome.reason, outcome.code, outcome.temporary, self.attempts)
+    def end(self, outcome: SendOutcome) -> None:
+        self.outcome = SendOutcome(outcome.status, outcome.reason, outcome.code, outcome.temporary, self.attempts)
 
 
-def _round(server: Server, session: smtplib.SMTP, ways: Sequence[_Way]) -> tuple[list[_Way], _SessionError | None]:
-    """Try each mail once. Returns those to be tried again, and what ended the connection before its time, if something did."""
-    again: list[_Way] = []
-    for number, way in enumerate(ways, 1):
-        way.attempts += 1
+def _round(server: Server, session: smtplib.SMTP, pending: Sequence[_PendingMail]) -> tuple[list[_PendingMail], _SessionError | None]:
+    """Try each mail once. Returns the mails to try again, and the error that ended the connection early, if any."""
+    again: list[_PendingMail] = []
+    for number, each in enumerate(pending, 1):
+        each.attempts += 1
         fault = None
         try:
-            outcome = _hand_over(session, way.mail)
+            outcome = _hand_over(session, each.mail)
         except _SessionError as error:
             fault, outcome = error, error.outcome
             if outcome.code == _CLOSING and number - 1 > len(again):
-                way.attempts -= 1  # the server has had enough of this connection, not of this mail
-        if outcome.temporary and way.attempts <= server.retries:
-            way.put_off = outcome
-            again.append(way)
+                each.attempts -= 1  # the server closed the connection for its own reasons, not because of this mail
+        if outcome.temporary and each.attempts <= server.retries:
+            each.deferred = outcome
+            again.append(each)
         else:
-            way.end(outcome)
+            each.end(outcome)
         if fault is not None:
-            return [*ways[number:], *again], fault
+            return [*pending[number:], *again], fault
     return again, None
 
 
-def _hand_over(session: smtplib.SMTP, mail: Mail) -> Outcome:
+def _hand_over(session: smtplib.SMTP, mail: Mail) -> SendOutcome:
     try:
         session.sendmail(mail.sender, [mail.recipient], mail.data)
-        return Outcome(SENT)
+        return SendOutcome(SENT)
     except smtplib.SMTPRecipientsRefused as error:
         code: int
         words: bytes | str
@@ -173,18 +173,18 @@ def _hand_over(session: smtplib.SMTP, mail: Mail) -> Outcome:
         code, words = error.smtp_code, error.smtp_error
     except OSError as error:  # smtplib's own errors, SMTPServerDisconnected among them, are OSErrors too
         raise _SessionError(f"the connection broke: {_cause(error)}", temporary=True) from None
-    reason = f"the server answered {_said(code, words)}"
+    reason = f"the server answered {_quoted(code, words)}"
     if code == _CLOSING or code < 400:
         raise _SessionError(reason, code=code, temporary=True)
     if code < 500:
-        return Outcome(FAILED, reason, code, temporary=True)
-    return Outcome(REFUSED, reason, code)
+        return SendOutcome(FAILED, reason, code, temporary=True)
+    return SendOutcome(REFUSED, reason, code)
 
 
 # -------------------------------------------------------------------------------------------------------- connection
 @contextlib.contextmanager
 def _session(server: Server) -> Iterator[smtplib.SMTP]:
-    """A connection, encrypted and logged in as the server's settings say. Never less than they say. Raises _SessionError."""
+    """Open a connection, encrypted and logged in exactly as the settings say. Raises _SessionError."""
     session = _connect(server)
     try:
         yield session
@@ -227,11 +227,11 @@ def _fault(server: Server, error: OSError) -> _SessionError:
             temporary=False,
         )
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        said = _said(error.smtp_code, error.smtp_error)
-        return _SessionError(f"{server.name} does not let the user in: {said}", code=error.smtp_code, temporary=error.smtp_code < 500)
+        answer = _quoted(error.smtp_code, error.smtp_error)
+        return _SessionError(f"{server.name} does not let the user in: {answer}", code=error.smtp_code, temporary=error.smtp_code < 500)
     if isinstance(error, smtplib.SMTPResponseException):
-        said = _said(error.smtp_code, error.smtp_error)
-        return _SessionError(f"{server.name} answered {said}", code=error.smtp_code, temporary=error.smtp_code < 500)
+        answer = _quoted(error.smtp_code, error.smtp_error)
+        return _SessionError(f"{server.name} answered {answer}", code=error.smtp_code, temporary=error.smtp_code < 500)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         missing = "STARTTLS, so nothing was sent; set use_tls to implicit if the server speaks TLS from the start"
         if "STARTTLS" not in str(error):
@@ -246,7 +246,7 @@ def _fault(server: Server, error: OSError) -> _SessionError:
     return _SessionError(f"{server.name} cannot be reached: {_cause(error)}", temporary=True)
 
 
-def _said(code: int, words: bytes | str) -> str:
+def _quoted(code: int, words: bytes | str) -> str:
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
     return printable(redact(f"{code} {text}"), 300)
 

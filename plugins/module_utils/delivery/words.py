@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What mails say, in each language. Every language has the same entries with the same `{placeholders}`."""
+"""The texts of mails in each language. Every language has the same entries with the same `{placeholders}`."""
 
 from __future__ import annotations
 

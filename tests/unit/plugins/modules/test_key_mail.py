@@ -2,43 +2,21 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""From the arguments of key_mail to notices and templates. Sending is tested on real servers in tests/integration."""
+"""The module key_mail. Sending is tested on real servers in tests/integration."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mail import Notice
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.modules import key_mail
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
 
 KEY = "sk-stoEN1JAQJQCe8fmu0i5L_wwnqvuGMVYok3FbyaTj8s"
-NOTHING = dict.fromkeys(key_mail.MESSAGE_SPEC)
-NO_TEMPLATE = dict.fromkeys(key_mail.TEMPLATE_SPEC)
 
 
 def test_every_field_of_a_notice_can_be_given() -> None:
     assert set(key_mail.MESSAGE_SPEC) == set(Notice.__dataclass_fields__)
-
-
-def test_a_notice_from_arguments() -> None:
-    told = key_mail.notice({**NOTHING, "kind": "expiry", "to": "a@b.example", "id": "1", "models": ["x"], "expires": "2026-12-31T18:00:00Z"}, "de")
-    assert told == Notice("expiry", "a@b.example", "1", "de", models=("x",), expires="2026-12-31T18:00:00Z")
-
-
-def test_a_message_has_its_own_language_and_may_never_end() -> None:
-    told = key_mail.notice({**NOTHING, "kind": "approval", "to": "a@b.example", "id": "1", "language": "es", "expires": "never"}, "de")
-    assert (told.language, told.expires) == ("es", None)
-
-
-def test_a_template_from_files(tmp_path: Path) -> None:
-    (tmp_path / "t").write_text("Grüße {{ to }}", encoding="utf-8")
-    assert key_mail.template({**NO_TEMPLATE, "kind": "denial", "text_path": str(tmp_path / "t"), "html": "<p>"}).text == "Grüße {{ to }}"
-    (tmp_path / "t").write_bytes(b"\xff\xfe")
-    with pytest.raises(ValueError, match=r"text_path is .* cannot be read as UTF-8"):
-        key_mail.template({**NO_TEMPLATE, "kind": "denial", "text_path": str(tmp_path / "t")})
 
 
 def test_the_key_is_hidden_and_nothing_else_is() -> None:

@@ -84,7 +84,7 @@ class ScriptedServer:
 STEPS = ["ok", "ok", "ok", "down", "bad password", "cut before", "cut after", "421", "451", "550", "552", "521"]
 
 
-def run(script: list[str], mails: int, retries: int) -> tuple[ScriptedServer, list[smtp.Outcome], list[float]]:
+def run(script: list[str], mails: int, retries: int) -> tuple[ScriptedServer, list[smtp.SendOutcome], list[float]]:
     """The script over and over; for ever the last step when it is one."""
 
     def steps() -> Iterator[str]:
@@ -131,7 +131,7 @@ def test_without_broken_connections_nothing_arrives_twice(script: list[str], mai
 
 def test_pauses_grow_and_stay_bounded() -> None:
     _scripted, (outcome,), pauses = run(["down"], 1, 10)
-    assert outcome == smtp.Outcome(smtp.FAILED, "mail.test:587 cannot be reached: Connection refused", None, True, 0)
+    assert outcome == smtp.SendOutcome(smtp.FAILED, "mail.test:587 cannot be reached: Connection refused", None, True, 0)
     assert len(pauses) == 10
     for number, pause in enumerate(pauses):
         assert 0.5 * min(30, 2 * 2**number) <= pause <= min(30, 2 * 2**number)
@@ -163,5 +163,5 @@ def test_settings_that_cannot_work_are_named_and_secrets_are_not_shown(settings_
 
 
 def test_words_of_the_server_are_shown_without_keys_and_escapes() -> None:
-    said = smtp._said(550, b"no \x1b[31mroom for sk-0123456789abcdef\r\n\xff")
+    said = smtp._quoted(550, b"no \x1b[31mroom for sk-0123456789abcdef\r\n\xff")
     assert said == "550 no [31mroom for sk-*** \ufffd"
