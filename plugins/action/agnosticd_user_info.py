@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The action `agnosticd_user_info`: tells users what to know. Its documentation stands in the module of that name."""
+"""The action `agnosticd_user_info`: save messages and data for users. The module of that name documents it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..plugin_utils import user_info
 from ..plugin_utils.user_info import Entry, UserInfoError
 
 AGNOSTICD_OWN = ("agnosticd.core.agnosticd_user_info", "ansible.legacy.agnosticd_user_info")
-"""AgnosticD's own plugin: of version 2, in its collection; of version 1, beside its playbooks."""
+"""AgnosticD's own plugin: in its collection (version 2), or beside its playbooks (version 1)."""
 
 
 class ActionModule(ActionBase):
@@ -23,15 +23,15 @@ class ActionModule(ActionBase):
     _requires_connection = False
     _supports_check_mode = True
     _supports_async = False
-    _supports_diff = False  # it would show values
+    _supports_diff = False  # a diff would show keys
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
-            entry = user_info.parse(self._task.args)
+            entry = user_info.parse_entry(self._task.args)
             own = user_info.own_plugin(AGNOSTICD_OWN, action_loader.has_plugin)
-            if own and not self._task.check_mode:  # in which AgnosticD's plugin would write
+            if own and not self._task.check_mode:  # AgnosticD's plugin writes in check mode too
                 return {**result, **self._run_own(own, variables)}
             directory = user_info.directory(variables, self._templar.template)
             written = []
@@ -41,14 +41,14 @@ class ActionModule(ActionBase):
         except UserInfoError as error:
             return {**result, "failed": True, "msg": str(error)}
         result.update(as_agnosticd_reads_it(entry), changed=bool(written), written=written)
-        # Messages are made to be read; data is not.
+        # Messages are meant to be read; data is not.
         result["_ansible_verbose_always"] = not (entry.data or entry.users)
         return result
 
     def _run_own(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
-        """Hand the task to AgnosticD's plugin, with what `module_defaults` has for that one, such as `data_prefix`."""
+        """Hand the task to AgnosticD's plugin, with the `module_defaults` for that plugin, such as `data_prefix`."""
         defaults: Any = {}
-        resolved = action_loader.find_plugin_with_context(name).resolved_fqcn  # by which Ansible keeps defaults
+        resolved = action_loader.find_plugin_with_context(name).resolved_fqcn  # the name under which Ansible keeps defaults
         for of_block in self._task.module_defaults:
             defaults = of_block.get(resolved, defaults)
         results = []
@@ -66,14 +66,14 @@ class ActionModule(ActionBase):
             )
             result: dict[str, Any] = handler.run(task_vars=variables)
             if result.get("failed"):
-                # Beside its error it returns the message that it could not save, in which there may be a key.
+                # Its result also has the message that it could not save, which may contain a key.
                 raise UserInfoError(f"{name} failed: {result.get('error') or 'it does not say why'}")
             results.append(result)
         return results[0] if len(results) == 1 else {"changed": any(result.get("changed") for result in results)}
 
 
 def as_agnosticd_reads_it(entry: Entry) -> dict[str, Any]:
-    """The part of the result that AgnosticD's portal takes from job events when nobody posts it the files."""
+    """Return the part of the result that AgnosticD's portal reads from job events if it does not receive the files."""
     result: dict[str, Any] = {}
     if entry.user is not None:
         result["user"] = entry.user

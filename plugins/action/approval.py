@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The action `approval`: decides requests for keys by a chain of rules. Its documentation stands in the module of that name."""
+"""The action `approval`: decide requests for keys by a chain of rules. The module of that name documents it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ansible.utils.display import Display
 from ..module_utils.common.printable import printable
 from ..plugin_utils.approval import context as contexts
 from ..plugin_utils.approval import loader
-from ..plugin_utils.approval.chain import Chain, Outcome
+from ..plugin_utils.approval.chain import Chain, ChainOutcome
 from ..plugin_utils.approval.decision import Decision, Verdict
 from ..plugin_utils.approval.loader import Link
-from ..plugin_utils.approval.request import InvalidRequest, Request, parse
+from ..plugin_utils.approval.request import InvalidRequest, Request, parse_request
 
 display = Display()
 
@@ -53,7 +53,7 @@ class ActionModule(ActionBase):
                 raise ValueError(f"parallel is {arguments['parallel']}; give a number from 1 to 64.")
             context = contexts.build(self._loader, now=arguments["now"], usage=arguments["usage"])
             chain = Chain(
-                loader.load(arguments["rules"], context),
+                loader.load_chain(arguments["rules"], context),
                 parallel=arguments["parallel"],
                 answers=_not_in_check_mode if self._task.check_mode else None,
             )
@@ -61,7 +61,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from None
         raw = arguments["requests"] if arguments["request"] is None else [arguments["request"]]
         outcomes = chain.decide([_parsed(request, arguments["packages"], arguments["models"]) for request in raw], context)
-        _tell_faults(outcomes)
+        _warn_of_faults(outcomes)
         results = [_as_result(request, outcome) for request, outcome in zip(raw, outcomes, strict=True)]
         counts = Counter(answer["decision"] for answer in results)
         result.update(changed=False, results=results, summary={str(decision): counts[str(decision)] for decision in _FINAL})
@@ -77,12 +77,12 @@ def _not_in_check_mode(link: Link, request: Request) -> Verdict:
 
 def _parsed(raw: object, packages: Mapping[str, Any] | None, models: Sequence[str] | None) -> Request | InvalidRequest:
     try:
-        return parse(raw, packages, models)
+        return parse_request(raw, packages, models)
     except InvalidRequest as error:
         return error
 
 
-def _as_result(raw: object, outcome: Outcome) -> dict[str, Any]:
+def _as_result(raw: object, outcome: ChainOutcome) -> dict[str, Any]:
     answer = outcome.as_dict()
     request = answer["request"]
     given = request or (raw if isinstance(raw, Mapping) else {})
@@ -100,13 +100,13 @@ def _shown(value: object) -> str:
     return printable(str(value), 254) if value is not None else ""
 
 
-def _tell_faults(outcomes: list[Outcome]) -> None:
-    """Each rule's first fault as a warning; its traceback at -vvv."""
-    told = set()
+def _warn_of_faults(outcomes: list[ChainOutcome]) -> None:
+    """Warn about the first fault of each rule, and show tracebacks at -vvv."""
+    warned = set()
     for outcome in outcomes:
         for fault in outcome.faults:
             display.vvv(fault)
             link = outcome.decided_by
-            if link and link.index not in told:
-                told.add(link.index)
+            if link and link.index not in warned:
+                warned.add(link.index)
                 display.warning(f"rules[{link.index}] ({link.name}): {outcome.trace[-1].detail}; the requests it failed on stay pending.")

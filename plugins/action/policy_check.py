@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The action `policy_check`: lints and rehearses a chain of approval rules. Its documentation stands in the module of that name."""
+"""The action `policy_check`: lint and rehearse a chain of approval rules. The module of that name documents it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ActionModule(ActionBase):
         _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS, mutually_exclusive=[("cases", "cases_file")])
         try:
             context = contexts.build(self._loader, now=arguments["now"], usage=arguments["usage"])
-            links = loader.load(arguments["rules"], context)
+            links = loader.load_chain(arguments["rules"], context)
             answers = rehearsal.checked_answers(arguments["answers"], links, "answers")
             rows = rehearsal.read_cases(arguments["cases_file"]) if arguments["cases_file"] else arguments["cases"]
             cases = [] if rows is None else rehearsal.parse_cases(rows, links)
@@ -55,22 +55,22 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from None
         trials = rehearsal.rehearse(cases, links, context, arguments["packages"], answers, arguments["models"] or None)
         findings = lint(links, arguments["models"])
-        lines = [*(rehearsal.table(trials) if trials else ()), *map(str, findings)]
+        lines = [*(rehearsal.rehearsal_table(trials) if trials else ()), *map(str, findings)]
         display.display("\n".join(["", *(lines or ["Nothing to find fault with."]), ""]))
 
         wrong = [trial for trial in trials if not trial.agrees]
         errors = [finding for finding in findings if finding.level == ERROR]
-        told = []
+        problems = []
         if wrong:
             verb = "disagrees" if len(wrong) == 1 else "disagree"
-            told.append(f"{len(wrong)} of {_counted(trials, 'case')} {verb} with the chain: {'; '.join(map(str, wrong[:5]))}")
+            problems.append(f"{len(wrong)} of {_counted(trials, 'case')} {verb} with the chain: {'; '.join(map(str, wrong[:5]))}")
         if errors and arguments["strict"]:
-            told.append(f"the lint finds {_counted(errors, 'error')}: {'; '.join(map(str, errors[:5]))}")
+            problems.append(f"the lint finds {_counted(errors, 'error')}: {'; '.join(map(str, errors[:5]))}")
         result.update(
             changed=False,
-            failed=bool(told),
-            passed=not told,
-            msg=". ".join(told) + "." if told else f"{_counted(trials, 'case')} {'agrees' if len(trials) == 1 else 'agree'} with the chain.",
+            failed=bool(problems),
+            passed=not problems,
+            msg=". ".join(problems) + "." if problems else f"{_counted(trials, 'case')} {'agrees' if len(trials) == 1 else 'agree'} with the chain.",
             results=[trial.as_dict() for trial in trials],
             findings=[finding.as_dict() for finding in findings],
             table=lines,

@@ -65,7 +65,7 @@ class LookupModule(LookupBase):
             values: list[Any] = lookup.run(terms, variables=variables, user=user, **kwargs)
             return values
         try:
-            options.check_names(kwargs, ("user",))
+            options.check_option_names(kwargs, ("user",))
             directory = user_info.directory(variables or {}, self._templar.template)
             data = user_info.Directory(directory).read_data() if directory else {}
         except (UserInfoError, ValueError) as error:

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Lookup: the certificates in a directory, checked and put together."""
+"""Lookup: the certificates in a directory, checked and joined."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ PEM = re.compile(r"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.+?-----END (?:
 
 
 def certificates(path: Path) -> list[str]:
-    """The certificates of a file, each as PEM. Raises ValueError with what is wrong."""
+    """Return the certificates in a file, each as PEM. Raises ValueError that continues the sentence after the file's name."""
     content = path.read_bytes()
     if b"PRIVATE KEY-----" in content:
         raise ValueError("holds a private key, which has no place among certificates to trust: take it away")
@@ -69,6 +69,7 @@ def certificates(path: Path) -> list[str]:
 
 
 def bundle(directory: Path) -> str:
+    """Return all certificates in a directory as one PEM text, each once. Raises AnsibleLookupError."""
     if not directory.is_dir():
         raise AnsibleLookupError(f"{directory} is no directory: name one on the controller that holds *.crt or *.pem")
     try:
@@ -91,7 +92,7 @@ def bundle(directory: Path) -> str:
 class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         try:
-            options.check_names(kwargs)
+            options.check_option_names(kwargs)
         except ValueError as error:
             raise AnsibleLookupError(f"ca_certificates: {error}") from None
         return [bundle(Path(self._loader.path_dwim(term))) for term in terms]

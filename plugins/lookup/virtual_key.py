@@ -94,7 +94,7 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         guid = self.get_option("guid")
         try:
-            options.check_names(kwargs, ("guid", "generation", "secret", "api_key", "master_key"))
+            options.check_option_names(kwargs, ("guid", "generation", "secret", "api_key", "master_key"))
             secret = self._secret()
             if guid:
                 lab = names.lab_alias(names.check_guid(guid))

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""AgnosticD's user info: what one call adds to it, and how its files are written so that nothing gets lost.
+"""AgnosticD's user info: the entry that one call adds, and files that are written without losing anything.
 
 The files of an action lie in AgnosticD's `output_dir` (formats as agnosticd.core and AgnosticD's completion callback have them):
 
@@ -11,9 +11,9 @@ The files of an action lie in AgnosticD's `output_dir` (formats as agnosticd.cor
 - `{action}-user-data.yaml`: a mapping of names to values, and under `users` one more for each user, with the messages and
   texts to that user as one string each, `msg` and `body`.
 
-An empty file, and one that is only `---`, counts as one that is not there: so AgnosticD creates them.
+An empty file, or one with only `---`, counts as missing, because AgnosticD creates such files.
 
-`parse` and `merged` are pure. `Directory` reads and writes. No error contains a value or a part of a file.
+`parse_entry` and `merged` do no I/O. `Directory` reads and writes. No error contains a value or a part of a file.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from ..module_utils.common.file_lock import open_lock, take_lock
 
 LOCK = ".user-info.lock"
 LOCK_SECONDS = 60
-"""How long a writer waits for the others. Each of them takes milliseconds."""
+"""How long a writer waits for the others, of which each takes milliseconds."""
 
-# libyaml is about ten times as fast, and a part of every wheel of PyYAML.
+# libyaml is about ten times as fast, and every wheel of PyYAML contains it.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _ONE_LINE = 2**31 - 1
@@ -46,13 +46,13 @@ _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 class UserInfoError(Exception):
-    """One sentence that names what is wrong and what to do."""
+    """User info cannot be read or written. The message is one sentence with the cause and the next step."""
 
 
-# ------------------------------------------------------------------------------------------------------------ what is said
+# ----------------------------------------------------------------------------------------------------------------- entry
 @dataclass(frozen=True)
 class Entry:
-    """One call. At most one of `msg` and `body` is given."""
+    """The messages and data of one call. At most one of `msg` and `body` is given."""
 
     msg: str | list[str] | None
     body: str | None
@@ -68,10 +68,10 @@ class Entry:
         return [self.msg] if isinstance(self.msg, str) else self.msg
 
 
-def parse(arguments: Mapping[str, Any]) -> Entry:
-    """The entry that a task's arguments (OPTIONS) describe; null is not given.
+def parse_entry(arguments: Mapping[str, Any]) -> Entry:
+    """Return the entry that a task's arguments (OPTIONS) describe. None counts as not given.
 
-    Raises UserInfoError for arguments that are refused.
+    Raises UserInfoError for invalid arguments.
     """
     unknown = sorted(str(name) for name in arguments if name not in OPTIONS)
     if unknown:
@@ -107,19 +107,19 @@ def parse(arguments: Mapping[str, Any]) -> Entry:
 def _data(given: Any, name: str, prefix: str) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise UserInfoError(f"{name} is a {_kind(given)}; give a mapping of names to values.")
-    return {prefix + key: value for key, value in plain(given, name).items()}
+    return {prefix + key: value for key, value in plain_value(given, name).items()}
 
 
 def _message(message: Any, name: str, or_else: str = "") -> str:
     if isinstance(message, (str, int, float)):  # a template such as {{ port }} makes a number
-        return str(plain(message, name))
+        return str(plain_value(message, name))
     raise UserInfoError(f"{name} is a {_kind(message)}; give a string{or_else}.")
 
 
-def plain(value: Any, name: str) -> Any:
-    """`value` in Python's own types, without what ansible-core attaches to them; `name` says in errors where it stands.
+def plain_value(value: Any, name: str) -> Any:
+    """Return `value` in plain Python types, without ansible-core's tags. `name` is its place, for errors.
 
-    Names become strings, as in JSON, in which AgnosticD sends them on. Raises UserInfoError for what YAML cannot hold.
+    Names become strings, as in the JSON that AgnosticD sends on. Raises UserInfoError for types that YAML does not have.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -136,9 +136,9 @@ def plain(value: Any, name: str) -> Any:
     if isinstance(value, datetime.date):
         return datetime.date(value.year, value.month, value.day)
     if isinstance(value, Mapping):
-        return {_name(key, name): plain(item, f"{name}.{key}") for key, item in value.items()}
+        return {_name(key, name): plain_value(item, f"{name}.{key}") for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item, f"{name}[{number}]") for number, item in enumerate(value)]
+        return [plain_value(item, f"{name}[{number}]") for number, item in enumerate(value)]
     raise UserInfoError(f"{name} is a {_kind(value)}, which the YAML of user data does not have; convert it to a string.")
 
 
@@ -151,7 +151,7 @@ def _name(key: Any, name: str) -> str:
 
 
 def _text(text: str, name: str) -> str:
-    """The same characters in a string of Python's own class, which is all that YAML's writer takes."""
+    """Return the text as a plain str, the only string type that YAML's writer accepts."""
     try:
         text.encode()
     except UnicodeEncodeError:  # bytes of another encoding, which Python carries as halves of surrogate pairs
@@ -164,7 +164,7 @@ def _kind(value: object) -> str:
 
 
 def for_agnosticd(arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The same in calls that AgnosticD's own plugin knows, which takes one user at a time."""
+    """Return the arguments as calls of AgnosticD's own plugin, which takes one user at a time."""
     shared = {name: value for name, value in arguments.items() if name != "users"}
     by_user = [{"user": str(user), "data": data} for user, data in (arguments.get("users") or {}).items()]
     prefix = {name: value for name, value in shared.items() if name == "data_prefix"}
@@ -174,7 +174,7 @@ def for_agnosticd(arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 # --------------------------------------------------------------------------------------------------------------- merging
 def merged(info: list[str], body: list[str], data: dict[str, Any], entry: Entry) -> tuple[list[str], list[str], dict[str, Any]]:
-    """The contents of the three files, with the entry in them. Adding an entry again changes nothing."""
+    """Return the contents of the three files with the entry added. Adding an entry twice changes nothing."""
     new_body = [] if entry.body is None else [entry.body]
     users = data.get("users") or {}
     if entry.user is None:
@@ -190,7 +190,7 @@ def merged(info: list[str], body: list[str], data: dict[str, Any], entry: Entry)
 
 
 def _with(existing: list[str], block: Sequence[str]) -> list[str]:
-    """The block at the end, unless it stands in there already, line after line."""
+    """Return the lines with the block appended, unless they already contain it."""
     size = len(block)
     if any(existing[start : start + size] == list(block) for start in range(len(existing) - size + 1)):
         return existing
@@ -203,20 +203,20 @@ def _lines(text: Any) -> list[str]:
 
 # ----------------------------------------------------------------------------------------------------------------- files
 class Directory:
-    """AgnosticD's `output_dir`, and in it the files of one action."""
+    """AgnosticD's `output_dir` with the files of one action."""
 
     def __init__(self, directory: Path, action: str = "provision") -> None:
         if not _ACTION.fullmatch(action):
             raise UserInfoError("ACTION is no word such as provision or destroy, by which user info files are named; correct it.")
         self.directory = directory
-        # AgnosticD links user-data.yaml to the file of provisioning: what is replaced is the file, never a link to it.
+        # AgnosticD links user-data.yaml to the file of provisioning; the file is replaced, never the link.
         self.info, self.body, self.data = ((directory / f"{action}-user-{kind}.yaml").resolve() for kind in ("info", "body", "data"))
 
     def add(self, entry: Entry, *, check: bool = False) -> list[str]:
-        """Add the entry to the files, and return the paths of those whose content changed, or would with `check`.
+        """Add the entry to the files, and return the paths of the changed ones. With `check`, only predict them.
 
-        All files are read, and found to be in order, before the first is written.
-        Raises UserInfoError; then each file is as it was or complete, never half written.
+        All files are read and checked before the first is written.
+        Raises UserInfoError, and then each file has its old or its new content, never a part of it.
         """
         if check:
             return [str(path) for path, _text in self._changes(entry)]
@@ -227,7 +227,7 @@ class Directory:
         return [str(path) for path, _text in changes]
 
     def read_data(self) -> dict[str, Any]:
-        """The data of everybody and, under `users`, of each user; empty when there is none."""
+        """Return the data of the whole lab and, under `users`, of each user; empty if nothing was saved."""
         data: dict[str, Any] = _read(self.data, dict)
         users = data.get("users") or {}
         if not isinstance(users, dict) or not all(user is None or isinstance(user, dict) for user in users.values()):
@@ -238,11 +238,11 @@ class Directory:
         before = (_read_list(self.info), _read_list(self.body), self.read_data())
         after = merged(*before, entry)
         files = zip((self.info, self.body, self.data), before, after, strict=True)
-        return [(path, _dump(new)) for path, old, new in files if repr(new) != repr(old)]  # to new != old, True is 1
+        return [(path, _dump(new)) for path, old, new in files if repr(new) != repr(old)]  # by !=, True would equal 1
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One writer at a time, on one host or several that share the directory."""
+        """Let one writer in at a time, on one host or several that share the directory."""
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = open_lock(self.directory / LOCK)
@@ -257,14 +257,14 @@ class Directory:
 
 
 def _read(path: Path, kind: type) -> Any:
-    """What the file has, or an empty `kind` when there is none."""
+    """Return the content of the file, or an empty `kind` if it is missing."""
     try:
         content = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506 # one of the two safe ones
     except FileNotFoundError:
         return kind()
     except OSError as error:
         raise UserInfoError(f"{path} cannot be read ({error.strerror}); it was left as it is.") from None
-    except yaml.MarkedYAMLError as error:  # whose own words may quote the file
+    except yaml.MarkedYAMLError as error:  # its message may quote the file
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserInfoError(f"{path} is not YAML{line}; repair or remove it.") from None
     except (yaml.YAMLError, ValueError, RecursionError):
@@ -282,29 +282,29 @@ def _read_list(path: Path) -> list[str]:
 
 
 def _dump(content: object) -> str:
-    # In ASCII, as AgnosticD writes it: its readers open the file in whatever encoding they happen to run in.
+    # In ASCII, as AgnosticD writes it, because its readers open the file in the encoding of their locale.
     text: str = yaml.dump(content, Dumper=_Dumper, explicit_start=True, default_flow_style=False, width=_ONE_LINE)
     return text
 
 
 def _replace(path: Path, text: str) -> None:
-    """Put a new file in the place of the old one, in one step. Only with the lock held, as the scratch file has one name."""
+    """Replace the file in one step. The caller holds the lock, because the scratch file has a fixed name."""
     try:
         private_file.replace_locked(path, text.encode("ascii"), path.with_name(f".{path.name}.new"))
     except OSError as error:
         raise UserInfoError(f"{path} cannot be written ({error.strerror}); it was left as it was, so correct this and run again.") from None
-    with suppress(OSError):  # of a file system that cannot flush directories
+    with suppress(OSError):  # some file systems cannot flush directories
         private_file.flush(path.parent)
 
 
 # ------------------------------------------------------------------------------------------------------- AgnosticD's own
 def own_plugin(names: Sequence[str], is_there: Callable[[str], bool]) -> str | None:
-    """The first of these plugins that is there. Ansible, asked for one in a collection that is not installed, would warn whoever runs it."""
+    """Return the first of these plugins that is installed. Looking in a collection that is not installed would print a warning."""
     return next((name for name in names if _is_installed(name.rpartition(".")[0]) and is_there(name)), None)
 
 
 def _is_installed(collection: str) -> bool:
-    if collection == "ansible.legacy":  # what lies beside playbooks
+    if collection == "ansible.legacy":  # plugins beside playbooks
         return True
     try:
         return importlib.util.find_spec(f"ansible_collections.{collection}") is not None
@@ -314,19 +314,19 @@ def _is_installed(collection: str) -> bool:
 
 # ------------------------------------------------------------------------------------------------------------- variables
 def directory(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> Path | None:
-    """AgnosticD's `output_dir`, or None outside of AgnosticD, where nobody sets it."""
+    """Return AgnosticD's `output_dir`, or None if it is not set, as outside of AgnosticD."""
     value = _variable("output_dir", variables, template)
     return Path(str(value)).expanduser() if value else None
 
 
 def action(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> str:
-    """What is being done: `agnosticd_action`, else `ACTION`, else provision, as AgnosticD has it."""
+    """Return the action: `agnosticd_action`, else `ACTION`, else provision, in AgnosticD's order."""
     named = (_variable(name, variables, template) for name in ("agnosticd_action", "ACTION"))
     return next((str(value) for value in named if value), "provision")
 
 
 def _variable(name: str, variables: Mapping[str, Any], template: Callable[[Any], Any]) -> Any:
-    """A variable of this host, else of localhost, on which AgnosticD sets its own."""
+    """Return a variable of this host, else of localhost, where AgnosticD sets its variables."""
     value = template(variables.get(name))
     hosts = variables.get("hostvars", {})
     return value if value or "localhost" not in hosts else hosts["localhost"].get(name)

@@ -12,10 +12,10 @@ from typing import Any
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval import context as contexts
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval import loader
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.chain import Answers, Chain, Outcome
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.chain import Answers, Chain, ChainOutcome
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.decision import Decision, Verdict
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.loader import Link
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.request import InvalidRequest, Request, parse
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.request import InvalidRequest, Request, parse_request
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.rule import ApprovalRule, Context
 
 MONDAY_NOON = "2026-11-23T12:00:00Z"
@@ -42,7 +42,7 @@ def context(now: str = MONDAY_NOON, usage: Sequence[Mapping[str, str]] | None = 
 
 def parsed(raw: object, packages: Mapping[str, Any] | None = None, served: Sequence[str] | None = None) -> Request | InvalidRequest:
     try:
-        return parse(raw, packages, served)
+        return parse_request(raw, packages, served)
     except InvalidRequest as error:
         return error
 
@@ -56,14 +56,14 @@ def decide(
     served: Sequence[str] | None = None,
     parallel: int = 8,
     answers: Answers | None = None,
-) -> list[Outcome]:
+) -> list[ChainOutcome]:
     """The outcomes of requests (mappings) in a chain (data)."""
     here = context(now, usage)
-    chain = Chain(loader.load(entries, here), parallel=parallel, answers=answers)
+    chain = Chain(loader.load_chain(entries, here), parallel=parallel, answers=answers)
     return chain.decide([parsed(request, packages, served) for request in requests], here)
 
 
-def one(entries: list[Any], email: str = "user@company.com", model: Any = "gpt-4", **options: Any) -> Outcome:
+def one(entries: list[Any], email: str = "user@company.com", model: Any = "gpt-4", **options: Any) -> ChainOutcome:
     """The outcome of one request; options that are none of `decide` are further fields of the request."""
     own = {name: options.pop(name) for name in ("now", "usage", "packages", "served", "parallel", "answers") if name in options}
     models = {"model": model} if isinstance(model, str) else {"models": model} if model else {}

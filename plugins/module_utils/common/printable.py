@@ -16,7 +16,7 @@ _UNSEEN = frozenset(("Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"))
 
 
 def printable(text: str, longest: int = 300) -> str:
-    """`text` on one line: control, escape and direction characters become blanks, and what is longer is cut with `…`."""
+    """Return `text` on one line: control, escape and direction characters become blanks, and a long text is cut with `…`."""
     seen = "".join(" " if unicodedata.category(character) in _UNSEEN else character for character in text[: 4 * longest])
     seen = " ".join(seen.split())
     return seen if len(seen) <= longest else seen[: longest - 1] + "…"

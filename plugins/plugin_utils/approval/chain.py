@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The chain at work: requests in, decisions with their traces out. It writes nothing and keeps nothing."""
+"""Run a chain of rules: requests in, decisions with their traces out. Nothing is written or kept."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ LONGEST_REASON = 500
 LONGEST_DETAIL = 500
 
 Answers = Callable[[Link, Request], Verdict]
-"""Stands in for remote rules, in check mode and in rehearsals."""
+"""Replaces the calls of remote rules, in check mode and in rehearsals."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """What one rule said."""
+class ChainStep:
+    """The answer of one rule, as the trace shows it."""
 
     index: int
     rule: str
@@ -53,22 +53,22 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ChainOutcome:
     """The decision on one request."""
 
     decision: Decision
     reason: str
     request: Request | None
-    """As it is to be minted; None when it could not be read."""
+    """The request with the terms to mint; None if it could not be read."""
     decided_by: Link | None = None
-    """The rule that ended the chain; None when none did."""
-    trace: tuple[Step, ...] = ()
+    """The rule that ended the chain, or None."""
+    trace: tuple[ChainStep, ...] = ()
     reviewers: tuple[str, ...] = ()
     faults: tuple[str, ...] = field(default=(), repr=False)
-    """Tracebacks of rules that failed in a way their authors did not foresee."""
+    """Tracebacks of rules that failed unexpectedly."""
 
     def as_dict(self) -> dict[str, Any]:
-        """As it is returned to playbooks."""
+        """Return the decision as playbooks receive it."""
         return {
             "decision": str(self.decision),
             "reason": self.reason,
@@ -81,22 +81,22 @@ class Outcome:
 
 
 class Chain:
-    """Rules in their order, asked about requests in theirs."""
+    """An ordered list of rules that decides an ordered list of requests."""
 
     def __init__(self, links: Sequence[Link], *, parallel: int = 8, answers: Answers | None = None) -> None:
-        """`parallel` requests at most are under way at the same time. With `answers`, remote rules are not called."""
+        """Decide at most `parallel` requests at a time. With `answers`, remote rules are not called."""
         self._links = links
         self._parallel = parallel
         self._answers = answers
 
-    def decide(self, requests: Sequence[Request | InvalidRequest], context: Context) -> list[Outcome]:
-        """One outcome a request, in the same order, as though each had been decided before the next was looked at."""
+    def decide(self, requests: Sequence[Request | InvalidRequest], context: Context) -> list[ChainOutcome]:
+        """Return one outcome per request, in the same order, as if each were decided before the next one is considered."""
         run = _Pass(self._links, self._answers, requests, context)
         remote = self._answers is None and any(link.rule.REMOTE for link in self._links)
         if not remote or self._parallel == 1:
             return [run.decide(position) for position in range(len(requests))]
         with ThreadPoolExecutor(self._parallel, "approval") as pool:
-            # Started in their order: a request then only ever waits for one that is already under way.
+            # Started in order, so a request only waits for requests that have already started.
             futures = [pool.submit(contextvars.copy_context().run, run.decide, position) for position in range(len(requests))]
             try:
                 return [future.result() for future in futures]
@@ -105,7 +105,7 @@ class Chain:
 
 
 class _Pass:
-    """One pass over a list of requests. Only the waiting for remote rules overlaps: everything else holds `_turn`."""
+    """One pass over a list of requests. Only waiting for remote rules overlaps; everything else holds `_turn`."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class _Pass:
         valid = [request if isinstance(request, Request) else None for request in requests]
         self._ledger = None if context.usage is None else Ledger(context.usage, valid, self._turn)
 
-    def decide(self, position: int) -> Outcome:
+    def decide(self, position: int) -> ChainOutcome:
         with self._turn:
             outcome = None
             try:
@@ -132,14 +132,14 @@ class _Pass:
                     self._ledger.decided(position, outcome is not None and outcome.decision is Decision.APPROVE)
         return outcome
 
-    def _walk(self, position: int) -> Outcome:
+    def _walk(self, position: int) -> ChainOutcome:
         request = self._requests[position]
         if isinstance(request, InvalidRequest):
-            return Outcome(Decision.DENY, printable(str(request), LONGEST_REASON), None)
+            return ChainOutcome(Decision.DENY, printable(str(request), LONGEST_REASON), None)
         if not self._links:
-            return Outcome(Decision.DENY, NO_RULES, request)
+            return ChainOutcome(Decision.DENY, NO_RULES, request)
         context = self._context if self._ledger is None else replace(self._context, tally=Tally(self._ledger, position))
-        trace: list[Step] = []
+        trace: list[ChainStep] = []
         for link in self._links:
             started = time.perf_counter()
             verdict, answered, faults = self._ask(link, request, context)
@@ -148,11 +148,11 @@ class _Pass:
             if verdict.decision is not Decision.CONTINUE:
                 reviewers = tuple(dict.fromkeys((*verdict.reviewers, *link.reviewers))) if verdict.decision is Decision.REVIEW else ()
                 reason = (link.reason if answered else "") or verdict.reason or USUAL_REASONS[verdict.decision]
-                return Outcome(verdict.decision, printable(link.conceal(reason), LONGEST_REASON), request, link, tuple(trace), reviewers, faults)
-        return Outcome(Decision.DENY, NOTHING_APPROVED, request, None, tuple(trace))
+                return ChainOutcome(verdict.decision, printable(link.conceal(reason), LONGEST_REASON), request, link, tuple(trace), reviewers, faults)
+        return ChainOutcome(Decision.DENY, NOTHING_APPROVED, request, None, tuple(trace))
 
     def _ask(self, link: Link, request: Request, context: Context) -> tuple[Verdict, bool, tuple[str, ...]]:
-        """The verdict, whether it is the rule's own, and the traceback when the rule failed."""
+        """Return the verdict, whether the rule itself gave it, and the traceback if the rule failed."""
         try:
             verdict = self._verdict(link, request, context)
             more = growth(request, verdict.request) if verdict.request is not None else None
@@ -160,7 +160,7 @@ class _Pass:
                 raise TypeError(f"it would widen {more} of the request, and a rule may only take away")
         except RuleUnavailable as error:
             return Verdict(link.on_error, f"no answer: {error} (on_error: {link.on_error.word})"), False, ()
-        except Exception as error:  # noqa: BLE001 - a rule's author may err in any way: the request waits, its fault is told
+        except Exception as error:  # noqa: BLE001 - a rule may fail in any way; the request stays pending, the fault is reported
             detail = f"the rule failed: {type(error).__name__}: {error}"
             fault = link.conceal(f"rules[{link.index}] ({link.name}) failed: {traceback.format_exc()}")
             return Verdict(Decision.PENDING, detail), False, (fault,)
@@ -187,8 +187,8 @@ class _Pass:
             self._turn.acquire()
 
 
-def _step(link: Link, verdict: Verdict, started: float) -> Step:
-    return Step(
+def _step(link: Link, verdict: Verdict, started: float) -> ChainStep:
+    return ChainStep(
         index=link.index,
         rule=link.name,
         decision=verdict.decision,

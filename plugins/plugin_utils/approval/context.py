@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What a task knows, made ready for the rules: the time, the live keys, and Ansible's templating for conditions."""
+"""The context that a task gives to the rules: the time, the live keys, and Ansible's templating for conditions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ except ImportError:
 else:
 
     def _data(value: Any) -> Any:
-        # New text carries no trust, whatever the task's own text carried.
+        # New text is untrusted, even if the task's own text was trusted.
         return json.loads(json.dumps(value, default=str))
 
 
@@ -45,13 +45,13 @@ _TEMPLATE = "{% set holds = (CONDITION) %}{{ 'true' if holds is true else 'false
 
 
 class Conditions:
-    """Evaluates conditions as `when` does: a result that is neither true nor false is an error."""
+    """Evaluates conditions like `when`; a result that is neither true nor false is an error."""
 
     def __init__(self, loader: DataLoader) -> None:
         self._templar = Templar(loader=loader, variables={})
 
     def check(self, condition: str) -> str | None:
-        """What is wrong with a condition before any request is known, or None."""
+        """Return the fault of a condition that shows before any request is known, or None."""
         if "{{" in condition or "{%" in condition:
             return "it is a condition already, so write it without {{ and {%"
         if not is_trusted_as_template(condition):
@@ -66,7 +66,7 @@ class Conditions:
         return None
 
     def evaluate(self, condition: str, variables: Mapping[str, Any]) -> bool:
-        """Whether a checked condition holds. Raises ValueError with Ansible's words when it cannot be told."""
+        """Return whether a checked condition is true. Raises ValueError with Ansible's message if it cannot be evaluated."""
         self._templar.available_variables = {name: _data(value) for name, value in variables.items()}
         try:
             result = self._templar.template(trust_as_template(_TEMPLATE.replace("CONDITION", condition)))
@@ -80,7 +80,7 @@ class Conditions:
 
 
 def build(loader: DataLoader, *, now: str | None = None, usage: Sequence[Any] | None = None) -> Context:
-    """The context of a task. `now`: an ISO 8601 time, None: this moment. Raises ValueError, one sentence."""
+    """Return the context of a task. `now` is an ISO 8601 time, by default the present. Raises ValueError, one sentence."""
     conditions = Conditions(loader)
     for index, row in enumerate(usage or ()):
         wrong = check_usage(row)

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What a rule may say, and how it says it."""
+"""The answers that a rule can give."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Decision(StrEnum):
 
     @classmethod
     def from_word(cls, word: str) -> Decision:
-        """The decision that a word means, in any case. Raises ValueError."""
+        """Return the decision for a word in upper or lower case. Raises ValueError."""
         return cls(word.strip().upper())
 
 
@@ -40,18 +40,18 @@ class Verdict:
 
     decision: Decision
     detail: str = ""
-    """What happened, in words for the administrator; stands in the trace."""
+    """What happened, for the administrator; shown in the trace."""
     reason: str = ""
-    """Why, in words for the requester: nothing about rules, patterns or services. Empty: the decision's usual words."""
+    """Why, for the requester: nothing about rules, patterns or services. Empty means the usual reason of the decision."""
     matched: str | None = None
-    """The pattern, condition or limit that brought the decision about."""
+    """The pattern, condition or limit that caused the decision."""
     request: Request | None = None
-    """The request as the next rules shall see it and as it is to be minted; None: as it was. It may only become less."""
+    """The request as the next rules see it and as it will be minted. None keeps it. It may only be reduced."""
     reviewers: tuple[str, ...] = ()
-    """E-mail addresses of those who shall look at it when the decision is REVIEW."""
+    """E-mail addresses of the reviewers, if the decision is REVIEW."""
 
 
-# What the requester reads when neither the rule nor the chain has words of its own.
+# The reasons that the requester reads if neither the rule nor the chain gives one.
 USUAL_REASONS: dict[Decision, str] = {
     Decision.APPROVE: "Your request meets the rules for automatic approval.",
     Decision.DENY: "Your request does not meet the rules for a key.",

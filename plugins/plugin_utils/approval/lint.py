@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What is wrong with a chain although every rule of it is well formed."""
+"""Find faults of a chain whose rules are each valid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OPENING = (Decision.APPROVE, Decision.REVIEW, Decision.PENDING)
 
 @dataclass(frozen=True)
 class Finding:
-    """`index` and `name` say which rule; both None: the chain as a whole."""
+    """A fault of the rule at `index` with the name `name`, or of the whole chain if both are None."""
 
     level: str
     index: int | None
@@ -37,13 +37,13 @@ class Finding:
 
 
 def lint(links: Sequence[Link], models: Sequence[str] = ()) -> list[Finding]:
-    """The findings about a chain, errors first. `models` are those that the gateway serves; none: not compared."""
+    """Return the findings, errors first. Patterns are compared with `models`, which the gateway serves, if there are any."""
     findings = [*_closed(links), *_unreachable(links), *_covered(links), *_unserved(links, models), *_own(links)]
     return sorted(findings, key=lambda finding: finding.level != ERROR)
 
 
 def _reachable(links: Sequence[Link]) -> tuple[Sequence[Link], Link | None]:
-    """The links that requests can come to, and the one that lets nothing through to the rest."""
+    """Return the links that requests can reach, and the link that always ends the chain, or None."""
     for count, link in enumerate(links, 1):
         if Decision.CONTINUE not in link.outcomes():
             return links[:count], link
@@ -65,12 +65,12 @@ def _unreachable(links: Sequence[Link]) -> Iterator[Finding]:
         return
     ways = " or ".join(sorted(decision.word for decision in end.outcomes()))
     for link in links[len(reachable) :]:
-        told = f"is never reached, because rules[{end.index}] ({end.name}) always ends the chain ({ways})"
-        yield Finding(ERROR, link.index, link.name, f"{told}; move it before that rule")
+        message = f"is never reached, because rules[{end.index}] ({end.name}) always ends the chain ({ways})"
+        yield Finding(ERROR, link.index, link.name, f"{message}; move it before that rule")
 
 
 def _covered(links: Sequence[Link]) -> Iterator[Finding]:
-    """Patterns that an earlier pattern matches all of. Redundant in the same rule; in a later one, never the reason."""
+    """Find patterns that an earlier pattern covers: redundant in the same rule, without effect in a later one."""
     earlier: list[tuple[Link, str, str]] = []
     reachable, _end = _reachable(links)
     for link in reachable:
@@ -85,8 +85,8 @@ def _covered(links: Sequence[Link]) -> Iterator[Finding]:
             before = next((known for known in earlier if known[1] == patterns.subject and covers(known[2], pattern)), None)
             beside = next((other for other in patterns.patterns if other != pattern and covers(other, pattern)), None)
             if before:
-                told = f"the pattern {pattern!r} has no effect, because rules[{before[0].index}] ({before[0].name}) decides by {before[2]!r} before"
-                yield Finding(WARNING, link.index, link.name, f"{told}; delete it, or move this rule before that one")
+                message = f"the pattern {pattern!r} has no effect, because rules[{before[0].index}] ({before[0].name}) decides by {before[2]!r} before"
+                yield Finding(WARNING, link.index, link.name, f"{message}; delete it, or move this rule before that one")
             elif beside and not (covers(pattern, beside) and patterns.patterns.index(beside) > patterns.patterns.index(pattern)):
                 yield Finding(WARNING, link.index, link.name, f"the pattern {pattern!r} is part of {beside!r}; delete it")
         earlier += [(link, patterns.subject, pattern) for pattern in patterns.patterns]

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""From a chain as data to rules that can be asked. Whatever is wrong with it is said before anything is decided."""
+"""Turn a chain from data into rules, and report every fault in it before anything is decided."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .rule import ApprovalRule, Context, OptionError
 OUR_COLLECTION = "rhpds.litellm_virtual_keys"
 ALIASES: dict[str, str] = {"whitelist": "allowlist", "blacklist": "denylist", "humanintheloop": "human_review"}
 ENTRY_KEYS = ("name", "config", "on_error", "reason", "reviewers")
-# Concealing a shorter text would tear holes into every sentence, and so give it away.
+# Hiding a shorter text would leave gaps in many sentences, and so reveal it.
 SHORTEST_SECRET = 4
 ON_ERROR_WORDS = ("continue", "deny", "review", "pending")
 
@@ -34,16 +34,16 @@ _NAME = re.compile(r"(?:([a-z_][a-z0-9_]*)\.([a-z_][a-z0-9_]*)\.)?([a-z][a-z0-9_
 
 
 class ChainError(ValueError):
-    """The chain cannot be used. One sentence that names the rule by its place and name, the cause and the cure."""
+    """The chain cannot be used. The message names the rule by place and name, the cause and the remedy."""
 
 
 @dataclass(frozen=True)
 class Link:
-    """A rule at its place in a chain."""
+    """A rule and its place in a chain."""
 
     index: int
     name: str
-    """As the chain names it."""
+    """The name that the chain uses."""
     rule: ApprovalRule
     on_error: Decision
     reason: str = ""
@@ -51,18 +51,18 @@ class Link:
     secrets: tuple[str, ...] = ()
 
     def outcomes(self) -> frozenset[Decision]:
-        """Every decision this link can come to, outages included."""
+        """Return every decision that this link can reach, including those for an outage."""
         return self.rule.outcomes() | ({self.on_error} if self.rule.REMOTE else frozenset())
 
     def conceal(self, text: str) -> str:
-        """`text` without the rule's secrets."""
+        """Return `text` without the rule's secrets."""
         return str(remove_values(text, self.secrets)) if self.secrets else text
 
 
-def load(entries: object, context: Context | None = None) -> list[Link]:
-    """The rules of a chain, `[{name, config?, on_error?, reason?, reviewers?}, ...]`, in their order.
+def load_chain(entries: object, context: Context | None = None) -> list[Link]:
+    """Return the rules of a chain, `[{name, config?, on_error?, reason?, reviewers?}, ...]`, in their order.
 
-    With a context, each rule also says whether it can work there. Raises ChainError at the first thing that is wrong.
+    With a context, each rule also checks that it can work there. Raises ChainError for the first fault.
     """
     if entries is None:
         return []
@@ -79,7 +79,7 @@ def load(entries: object, context: Context | None = None) -> list[Link]:
 
 
 def known_rules() -> list[str]:
-    """The names of this collection's rules, each with its other name."""
+    """Return the names of this collection's rules, each with its alias."""
     other = {rule: alias for alias, rule in ALIASES.items()}
     return [f"{name} ({other[name]})" if name in other else name for name in _rules_in(OUR_COLLECTION)]
 
@@ -117,7 +117,7 @@ def _option_error(place: str, link: Link, error: OptionError) -> str:
 
 
 def _on_error(place: str, entry: Mapping[str, Any], config: dict[str, Any], rule_class: type[ApprovalRule]) -> Decision:
-    """Stands beside `config` or in it: the one is this collection's place for it, the other where people expect it."""
+    """Return the decision for an outage. `on_error` is documented beside `config`, and accepted in it as people expect it there."""
     words = [word for word in (entry.get("on_error"), config.pop("on_error", None)) if word is not None]
     if not words:
         return rule_class.ON_ERROR
@@ -160,7 +160,7 @@ def _rule_class(place: str, name: str) -> type[ApprovalRule]:
         raise ChainError(f"{place}: there is no such approval rule in {collection}; known are {known}.")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # whatever the author's file does when it is imported, the chain cannot be used
+    except Exception as error:  # importing the author's file may raise anything
         raise ChainError(f"{place} cannot be loaded: {type(error).__name__}: {error}; mend the rule or install what it needs.") from error
     rule_class = getattr(module, "Rule", None)
     if not isinstance(rule_class, type) or not issubclass(rule_class, ApprovalRule):
@@ -195,7 +195,7 @@ def _checked_options(place: str, rule_class: type[ApprovalRule], config: dict[st
 
 
 def _wrong_types(spec: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """What Ansible would convert without a word (a mapping to text, yes to "True"), or let pass (null for a required option)."""
+    """Find values that Ansible would silently convert (a mapping to text, yes to "True") or accept (null for a required option)."""
     for option, about in spec.items():
         if option not in config:
             continue

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Wildcard patterns: `*` stands for any characters, `?` for one, everything else for itself. Case of A to Z does not count."""
+"""Wildcard patterns: `*` matches any characters, `?` matches one, all others match themselves. The case of A to Z is ignored."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from functools import cache, lru_cache
 
 from ...module_utils.common.email_address import ascii_domain, ascii_lower
 
-# Stands for a letter that no pattern names: the hardest to match of all that a wildcard stands for.
+# Represents a letter that no pattern names, the hardest one to match of all that a wildcard matches.
 _OTHER = ""
 
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    # fnmatch's own translation does not backtrack exponentially; its [...] sets are no part of our patterns.
+    # fnmatch's translation does not backtrack exponentially. Our patterns do not have its [...] sets.
     return re.compile(fnmatch.translate(ascii_lower(pattern).replace("[", "[[]")))
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether the whole of `text` matches."""
+    """Return whether the whole `text` matches."""
     return _compiled(pattern).match(ascii_lower(text)) is not None
 
 
 def first_match(patterns: Iterable[str], text: str) -> str | None:
-    """The first pattern that matches, or None."""
+    """Return the first pattern that matches, or None."""
     return next((pattern for pattern in patterns if matches(pattern, text)), None)
 
 
 def covers(general: str, special: str) -> bool:
-    """Whether everything that `special` matches is matched by `general` as well."""
+    """Return whether `general` matches everything that `special` matches."""
     wide, narrow = ascii_lower(general), ascii_lower(special)
 
-    # Both are read from the left. `places` are those in `wide` where one may stand after what was read so far.
+    # Both are read from the left. `places` are the possible positions in `wide` after the letters read so far.
     def at(places: Iterable[int]) -> frozenset[int]:
         open_places = set(places)
         for place in range(len(wide)):
@@ -67,16 +67,16 @@ def covers(general: str, special: str) -> bool:
 
 
 def email_pattern(pattern: str) -> str:
-    """A pattern for addresses with its domain in ASCII form, as addresses are compared. Raises ValueError.
+    """Return a pattern for addresses with its domain in ASCII form, in which addresses are compared. Raises ValueError.
 
-    A label with a wildcard in it must be written in ASCII.
+    A label with a wildcard must be written in ASCII.
     """
     local, at, domain = pattern.rpartition("@")
     return ascii_lower(local) + at + domain_pattern(domain)
 
 
 def domain_pattern(pattern: str) -> str:
-    """A pattern for domains in ASCII form. Raises ValueError."""
+    """Return a pattern for domains in ASCII form. Raises ValueError."""
     labels = []
     for label in ascii_lower(pattern).split("."):
         if label.isascii():

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""A chain tried on a table of cases: who would get what, and by which rule. Nobody is asked and nothing is given out."""
+"""Try a chain on a table of cases: who would get what, and by which rule. No service is asked and no key is made."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ import yaml
 
 from ...module_utils.common import durations
 from ...module_utils.common.printable import printable
-from .chain import Chain, Outcome
+from .chain import Chain, ChainOutcome
 from .decision import Decision, Verdict
 from .loader import ALIASES, Link
-from .request import InvalidRequest, Request, parse
+from .request import InvalidRequest, Request, parse_request
 from .rule import Context, RuleUnavailable
 
 FAILS = "ERROR"
-"""The declared answer of a remote rule that gives none."""
+"""The declared answer of a remote rule whose service fails."""
 NO_RULE = "none"
 """The expected rule of a case that no rule decides."""
 _OWN_COLUMNS = frozenset(("decision", "expected", "rule", "answer", "at"))
@@ -33,30 +33,30 @@ _WIDEST = 44
 
 @dataclass(frozen=True)
 class Case:
-    """A request, and what shall become of it."""
+    """A request, and the decision that is expected for it."""
 
     number: int
     request: Mapping[str, Any]
     expected: Decision
     rule: str | None = None
-    """The rule that shall decide it: its name, its index, or `none`."""
+    """The rule expected to decide it: its name, its index, or `none`."""
     answers: Mapping[str, str] | str | None = None
-    """What remote rules answer: for all of them, or by their name or index."""
+    """The answers of remote rules: one for all of them, or by their name or index."""
     at: str | None = None
-    """When it is decided; None: when the others are."""
+    """When it is decided; None means at the time of the others."""
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A case with what became of it."""
+class RehearsedCase:
+    """A case and the decision that the chain made."""
 
     case: Case
     request: Request | InvalidRequest
-    outcome: Outcome
+    outcome: ChainOutcome
 
     @property
     def rule(self) -> str:
-        """Who decided it, in words."""
+        """The rule that decided it, to be shown."""
         link = self.outcome.decided_by
         if link is not None:
             return f"rules[{link.index}] {link.name}"
@@ -64,6 +64,7 @@ class Trial:
 
     @property
     def agrees(self) -> bool:
+        """Whether the decision, and the rule if one is expected, are as expected."""
         if self.outcome.decision is not self.case.expected:
             return False
         link, wanted = self.outcome.decided_by, self.case.rule
@@ -89,7 +90,7 @@ class Trial:
 
 # --------------------------------------------------------------------------------------------------------------- cases
 def read_cases(path: str) -> list[Any]:
-    """The rows of a table: CSV (first line names the columns, lines with # are notes), or YAML or JSON with a list. Raises ValueError."""
+    """Return the rows of a table: CSV (column names in line 1, # starts a comment), or a list in YAML or JSON. Raises ValueError."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -121,7 +122,7 @@ def _read_csv(path: str, text: str) -> list[Any]:
 
 
 def parse_cases(rows: Iterable[Any], links: Sequence[Link]) -> list[Case]:
-    """The cases in the rows of a table, numbered from 1. Raises ValueError, one sentence, at the first that is none."""
+    """Return the cases in the rows of a table, numbered from 1. Raises ValueError for the first invalid row."""
     cases = [_case(number, row, links) for number, row in enumerate(rows, 1)]
     if not cases:
         raise ValueError("there are no cases; give at least one, with email, model or package, and decision.")
@@ -156,7 +157,7 @@ def _case(number: int, row: Any, links: Sequence[Link]) -> Case:
 
 
 def checked_answers(answers: Any, links: Sequence[Link], place: str) -> Mapping[str, str] | str | None:
-    """Declared answers of remote rules: one for all, or a mapping by name or index. Raises ValueError, one sentence."""
+    """Return the declared answers of remote rules: one for all, or a mapping by name or index. Raises ValueError."""
     if answers is None:
         return None
     remote = [link for link in links if link.rule.REMOTE]
@@ -181,25 +182,25 @@ def rehearse(
     packages: Mapping[str, Any] | None = None,
     answers: Mapping[str, str] | str | None = None,
     served: Sequence[str] | None = None,
-) -> list[Trial]:
-    """Every case on its own: none counts for the quota of another. `answers` hold for cases that declare none.
+) -> list[RehearsedCase]:
+    """Decide each case separately, so that none counts towards the quota of another.
 
-    `served` are the models of the gateway; None: not compared.
+    `answers` are for cases that declare none. `served` are the gateway's models; None means not to compare.
     """
     trials = []
     for case in cases:
         at = durations.parse_time(case.at) if case.at else context.now
         chain = Chain(links, answers=_Declared(links, case.answers, answers))
         try:
-            request: Request | InvalidRequest = parse(case.request, packages, served)
+            request: Request | InvalidRequest = parse_request(case.request, packages, served)
         except InvalidRequest as error:
             request = error
-        trials.append(Trial(case, request, chain.decide([request], replace(context, now=at))[0]))
+        trials.append(RehearsedCase(case, request, chain.decide([request], replace(context, now=at))[0]))
     return trials
 
 
 class _Declared:
-    """Answers for remote rules: of the case, else of the task, else CONTINUE, which the trace then says."""
+    """Answers for remote rules: from the case, else from the task, else CONTINUE, which the trace mentions."""
 
     def __init__(self, links: Sequence[Link], *sources: Mapping[str, str] | str | None) -> None:
         self._words: dict[int, str] = {}
@@ -218,8 +219,8 @@ class _Declared:
 
 
 # --------------------------------------------------------------------------------------------------------------- table
-def table(trials: Sequence[Trial]) -> list[str]:
-    """Lines to read in a terminal: one a case, and under each that disagrees the words of its rules."""
+def rehearsal_table(trials: Sequence[RehearsedCase]) -> list[str]:
+    """Return lines for a terminal: one per case, and the answers of the rules under each case that disagrees."""
     head = ("", "case", "who", "asks for", "gets", "by", "expected")
     rows = [
         (
@@ -247,12 +248,12 @@ def table(trials: Sequence[Trial]) -> list[str]:
     return lines
 
 
-def _asked_for(trial: Trial) -> str:
+def _asked_for(trial: RehearsedCase) -> str:
     given = trial.case.request
     models = given.get("models") or given.get("model") or ""
     wanted = given.get("package") or (" ".join(map(str, models)) if isinstance(models, (list, tuple)) else models)
     return printable(str(wanted), _WIDEST)
 
 
-def _asks(trial: Trial) -> str:
+def _asks(trial: RehearsedCase) -> str:
     return f"{printable(str(trial.case.request.get('email', '')), _WIDEST)}, {_asked_for(trial)}"

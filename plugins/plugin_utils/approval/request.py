@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""A request for a key, checked: what comes in is written by anybody."""
+"""A request for a key as the chain sees it, checked because anybody may have written it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class InvalidRequest(ValueError):
-    """The request cannot be taken as it is. The message may be shown to the requester."""
+    """The request is not valid. The message may be shown to the requester."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody asks for. `models` is what the key will be good for; `duration` such as 30d and `max_budget` in USD, None: no limit."""
+    """A request to decide. `models` are those that the key may call, `max_budget` is in USD, None means no limit."""
 
     address: Address
     models: tuple[str, ...]
@@ -37,7 +37,7 @@ class Request:
     duration: str | None = None
     max_budget: float | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """All other fields of the record, as they came."""
+    """All other fields of the request, unchanged."""
 
     @property
     def email(self) -> str:
@@ -48,7 +48,7 @@ class Request:
         return self.address.domain
 
     def as_dict(self) -> dict[str, Any]:
-        """As conditions see it and as it is returned."""
+        """Return the request as conditions see it and as playbooks receive it."""
         return {
             **self.extra,
             "request_id": self.request_id,
@@ -65,10 +65,10 @@ class Request:
 _OWN_FIELDS = frozenset(("request_id", "email", "domain", "model", "models", "package", "duration", "max_budget"))
 
 
-def parse(raw: object, packages: Mapping[str, Mapping[str, Any]] | None = None, served: Sequence[str] | None = None) -> Request:
-    """The request in `raw`; a package of `packages` supplies the models, duration and budget that `raw` does not name.
+def parse_request(raw: object, packages: Mapping[str, Mapping[str, Any]] | None = None, served: Sequence[str] | None = None) -> Request:
+    """Return the request in `raw`. Its package supplies the models, duration and budget that `raw` does not name.
 
-    `served` are the models of the gateway; None: not known. Raises InvalidRequest, one sentence.
+    `served` are the gateway's models; None means not to compare. Raises InvalidRequest, one sentence.
     """
     if not isinstance(raw, Mapping):
         raise InvalidRequest("the request is not a mapping with an email and a model or package.")
@@ -95,7 +95,7 @@ def parse(raw: object, packages: Mapping[str, Mapping[str, Any]] | None = None, 
 
 
 def growth(old: Request, new: Request) -> str | None:
-    """What of `new` is more than in `old`, in words; None when it is the same or less."""
+    """Return the name of a term that is larger in `new` than in `old`, or None."""
     if (new.address, new.request_id, new.package) != (old.address, old.request_id, old.package):
         return "the person, the id or the package"
     if not new.models or not set(new.models) <= set(old.models):
@@ -143,7 +143,7 @@ def _models(raw: Mapping[str, Any], offer: Mapping[str, Any], served: Sequence[s
         if not isinstance(model, str) or not model or len(model) > LONGEST_MODEL or model.strip() != model or printable(model, LONGEST_MODEL) != model:
             raise InvalidRequest(f"model is {printable(str(model), 80)!r}, which is not the name of a model; name one that the gateway serves.")
         models.append(str(model))
-    if named and served is not None:  # a package whose models are not served is not the fault of the one who asks for it
+    if named and served is not None:  # whoever asks for a package does not choose its models
         _check_served(models, served)
     return tuple(dict.fromkeys(models))
 

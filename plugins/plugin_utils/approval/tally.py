@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""How many keys somebody has: those that live on the gateway, and those that this pass has granted."""
+"""Count keys of a person, domain or package: the live ones on the gateway, and those that this pass granted."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def _keys(request: Request) -> list[tuple[str, str]]:
 
 
 class Ledger:
-    """The counts of one pass. Requests count in the order of their list, whatever the order in which they are answered.
+    """The counts of one pass. Requests count in the order of their list, whatever the order of the answers.
 
-    A request is granted as though all before it had been decided first: where the count depends on one that is still
-    being decided, the asking thread waits. `turn` guards everything here, and is held by whoever calls.
+    A request is decided as if all earlier ones were decided first: if the count depends on one that is still undecided,
+    the asking thread waits. Callers hold `turn`, which guards everything here.
     """
 
     def __init__(self, usage: Iterable[Mapping[str, Any]], requests: Sequence[Request | None], turn: threading.Condition) -> None:
@@ -42,7 +42,7 @@ class Ledger:
                 self._undecided[key].append(position)
 
     def decided(self, position: int, granted: bool) -> None:
-        """The request at `position` has its decision."""
+        """Note that the request at `position` is decided."""
         request = self._requests[position]
         for key in _keys(request) if request else ():
             undecided = self._undecided[key]
@@ -53,7 +53,7 @@ class Ledger:
         self._turn.notify_all()
 
     def count(self, key: tuple[str, str], position: int, limit: int) -> int:
-        """Keys before the request at `position`; exact from `limit` on, and whenever it is below for sure."""
+        """Return the number of keys before the request at `position`, once it is certain whether that is below `limit`."""
         while True:
             held = self._live[key] + bisect_left(self._granted[key], position)
             open_before = bisect_left(self._undecided[key], position)
@@ -64,18 +64,18 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Tally:
-    """The ledger as one request sees it."""
+    """The ledger from the position of one request."""
 
     ledger: Ledger
     position: int
 
     def held(self, by: str, value: str, limit: int) -> int:
-        """How many keys `value` has, `by` person, domain or package: at least `limit`, or fewer."""
+        """Return how many keys `value` (a person, domain or package, as `by` says) has, at least as to whether it reaches `limit`."""
         return self.ledger.count((by, value), self.position, limit)
 
 
 def check_usage(row: object) -> str | None:
-    """What is wrong with a row of `usage`, or None."""
+    """Return the fault of a row of `usage`, or None."""
     if not isinstance(row, Mapping):
         return "is not a mapping"
     unknown = sorted(str(key) for key in row if key not in ("owner", "domain", "package", "alias"))
@@ -90,7 +90,7 @@ def _usage_keys(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     try:
         address = email_address.parse_address(owner)
         person, domain = address.person, domain or address.domain
-    except ValueError:  # keys of labs and services have owners that are no addresses
+    except ValueError:  # the owners of keys of labs and services are not addresses
         person = email_address.ascii_lower(owner)
     keys = ((PERSON, person), (DOMAIN, email_address.ascii_lower(domain)), (PACKAGE, package))
     return [key for key in keys if key[1]]

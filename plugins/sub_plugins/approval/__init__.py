@@ -2,4 +2,4 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The approval rules of this collection, one a file; the file's name is the rule's."""
+"""The approval rules of this collection, one per file, named after the file."""

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""`allowlist` (also `whitelist`): approves requests all of whose models are on a list."""
+"""`allowlist` (also `whitelist`): approve requests if all their models are on a list."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""`denylist` (also `blacklist`): denies requests one of whose models is on a list."""
+"""`denylist` (also `blacklist`): deny requests if one of their models is on a list."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""`email`: approves requests from addresses that match `pattern` (one, or a list), and denies all others."""
+"""`email`: approve requests from addresses that match `pattern` (one, or a list), and deny all others."""
 
 from __future__ import annotations
 

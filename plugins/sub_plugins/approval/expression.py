@@ -2,9 +2,9 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""`expression`: decides by a Jinja condition over `request`, as one would write it in `when`.
+"""`expression`: decide by a Jinja condition over `request`, in the form that `when` takes.
 
-A condition sees `request` and nothing else; what the requester wrote is data there and is never templated.
+A condition sees only `request`. Text that the requester wrote is data and is never templated.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""`http`: asks a service. It is sent POST {"email", "model", "request_id"} and answers {"decision": "APPROVE|DENY|CONTINUE"}.
+"""`http`: ask a service. It receives POST {"email", "model", "request_id"} and answers {"decision": "APPROVE|DENY|CONTINUE"}.
 
-REVIEW and PENDING are decisions as well. A request for several models is one question a model: one DENY denies, and only
-APPROVE for all approves. No answer, or one that is no decision, means CONTINUE unless the chain says `on_error`.
-Redirects are followed (307, 308) to the same scheme, host and port only.
+REVIEW and PENDING are valid decisions too. A request for several models is asked about one model at a time: one DENY
+denies, and only APPROVE for all approves. A missing or invalid answer means CONTINUE unless the chain gives `on_error`.
+Redirects (307, 308) are followed only to the same scheme, host and port.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ except ImportError as error:
 
 LARGEST_ANSWER = 64 * 1024  # bytes
 MOST_REDIRECTS = 3
-# After so many tries in a row without any answer the service counts as down for the rest of the pass: 500 requests must
-# not each wait for it.
+# After this many tries in a row without an answer the service counts as down for the rest of the pass, so that 500
+# requests do not each wait for it.
 GIVE_UP_AFTER = 10
 
 _PASSING = (429, 502, 503, 504)
@@ -47,7 +47,7 @@ _WEAKEST_FIRST = (Decision.DENY, Decision.REVIEW, Decision.PENDING, Decision.CON
 
 
 class _Failure(Exception):
-    """A try without a decision. `again`: another try may help. `silent`: the service did not answer at all."""
+    """A try that brought no decision. `again`: another try may help. `silent`: the service did not answer at all."""
 
     def __init__(self, message: str, *, again: bool = False, silent: bool = False) -> None:
         super().__init__(message)
@@ -89,17 +89,17 @@ class Rule(ApprovalRule):
 
     def evaluate(self, request: Request, context: Context) -> Verdict:
         decisions: list[Decision] = []
-        told = ""
+        detail = ""
         for model in request.models:
             decision, words = self._ask({"email": request.email, "model": model, "request_id": request.request_id})
             decisions.append(decision)
-            told = f"{self._origin} answered {decision} for {model}{words}"
+            detail = f"{self._origin} answered {decision} for {model}{words}"
             if decision is Decision.DENY:
                 break
         decision = next(weak for weak in _WEAKEST_FIRST if weak in decisions)
         if len(decisions) > 1 and decision is not Decision.DENY:
-            told = f"{self._origin} was asked about {len(decisions)} models: {decision}"
-        return Verdict(decision, told, matched=None if decision is Decision.CONTINUE else self._origin)
+            detail = f"{self._origin} was asked about {len(decisions)} models: {decision}"
+        return Verdict(decision, detail, matched=None if decision is Decision.CONTINUE else self._origin)
 
     # -------------------------------------------------------------------------------------------------------- one question
     def _ask(self, question: dict[str, str]) -> tuple[Decision, str]:
@@ -124,10 +124,10 @@ class Rule(ApprovalRule):
             self._silent = self._silent + 1 if silent else 0
 
     def _within(self, seconds: float, question: dict[str, str]) -> tuple[Decision, str]:
-        """The answer, or _Failure after `seconds` at the latest.
+        """Return the answer, or raise _Failure after `seconds` at the latest.
 
-        The timeouts of requests begin anew with every byte and leave the look-up of the name out, so the try runs in a
-        thread of its own, which is left behind when it takes too long.
+        The timeouts of requests restart with every byte and exclude name resolution, so the try runs in a thread of its
+        own, which is abandoned if it takes too long.
         """
         done: queue.SimpleQueue[tuple[Decision, str] | BaseException] = queue.SimpleQueue()
 
@@ -183,13 +183,13 @@ class Rule(ApprovalRule):
 
 def _session() -> requests.Session:
     class Session(requests.Session):
-        """Leaves redirects alone: even when told not to follow them, requests would parse them and read their body to its end."""
+        """Ignores redirects: even with allow_redirects=False, requests would parse them and read their whole body."""
 
         def get_redirect_target(self, resp: requests.Response) -> None:
             return None
 
     session = Session()
-    # Nobody's answer may depend on what the service set for another, nor on a password in the controller's netrc file.
+    # An answer must not depend on cookies set for another request, or on a password in the controller's netrc file.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.auth = lambda request: request
     session.headers["User-Agent"] = "rhpds.litellm_virtual_keys"
@@ -217,7 +217,7 @@ def _decision(response: requests.Response) -> tuple[Decision, str]:
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost cause of a library's error: the outer ones repeat the address, with its query."""
+    """Return the innermost cause of a library's error. The outer ones repeat the address with its query."""
     seen: BaseException | None = error
     while seen is not None:
         error, seen = seen, seen.__cause__ or seen.__context__
@@ -250,7 +250,7 @@ def _checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _origin(url: str) -> str:
-    """Scheme, host and port: the part of an address that may be shown."""
+    """Return scheme, host and port, the part of an address that may be shown."""
     parts = urlsplit(url)
     default = {"http": 80, "https": 443}.get(parts.scheme)
     port = parts.port or default

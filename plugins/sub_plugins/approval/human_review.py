@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""`human_review` (also `humanintheloop`): parks requests for certain models until a person has looked at them."""
+"""`human_review` (also `humanintheloop`): park requests for certain models until a person decides."""
 
 from __future__ import annotations
 

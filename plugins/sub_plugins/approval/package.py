@@ -2,9 +2,9 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""`package`: says which packages a mail domain may take, and cuts what is asked for down to what it may have.
+"""`package`: limit which packages a mail domain may take, and cut requests down to the terms that it may have.
 
-A request that names no duration or budget where there is a cap gets the cap.
+A request without a duration or budget gets the upper bound, if there is one.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ class Rule(ApprovalRule):
                 package = first_match(entry["packages"], request.package) if request.package else None
                 if package is None:
                     continue
-            cut, told = _cut(request, entry)
+            cut, cuts = _cut(request, entry)
             matched = entry["domain"] if package is None else f"{entry['domain']}: {package}"
-            return Verdict(Decision.CONTINUE, "; ".join(told) or "within the caps", matched=matched, request=cut)
+            return Verdict(Decision.CONTINUE, "; ".join(cuts) or "within the caps", matched=matched, request=cut)
         asked = f"the package {request.package}" if request.package else "models without a package"
         detail = f"no entry gives {asked} to {request.domain}"
         return Verdict(Decision.from_word(self.options["otherwise"]), detail, "Your organisation may not take what you asked for.")
@@ -72,14 +72,14 @@ class Rule(ApprovalRule):
 
 
 def _cut(request: Request, entry: Mapping[str, Any]) -> tuple[Request, list[str]]:
-    """The request within the caps of an entry, and what was changed, in words."""
-    told = []
+    """Return the request within the bounds of an entry, and a description of each change."""
+    cuts = []
     longest, most = entry["max_duration"], entry["max_budget"]
     if longest is not None and (request.duration is None or durations.seconds(request.duration) > durations.seconds(longest)):
-        told.append(f"duration cut from {request.duration or 'no end'} to {longest}")
+        cuts.append(f"duration cut from {request.duration or 'no end'} to {longest}")
         request = replace(request, duration=longest)
     if most is not None and (request.max_budget is None or request.max_budget > most):
         asked = "no limit" if request.max_budget is None else f"{request.max_budget:g}"
-        told.append(f"budget cut from {asked} to {most:g} USD")
+        cuts.append(f"budget cut from {asked} to {most:g} USD")
         request = replace(request, max_budget=most)
-    return request, told
+    return request, cuts

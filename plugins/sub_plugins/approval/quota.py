@@ -2,9 +2,9 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""`quota`: stops requests of those who have enough live keys.
+"""`quota`: limit the number of live keys.
 
-The keys that the task gave as `usage` count, and those that requests earlier in the same list were granted.
+The keys in the task's `usage` count, and those granted to earlier requests of the same list.
 """
 
 from __future__ import annotations

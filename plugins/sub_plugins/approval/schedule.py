@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""`schedule`: lets requests pass in weekly time windows only, and never on blackout dates."""
+"""`schedule`: let requests pass only in weekly time windows, and never on blackout dates."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ _MIDNIGHT = 24 * 60
 
 @dataclass(frozen=True)
 class _Window:
+    """A weekly window; `start` and `end` are minutes after midnight."""
+
     days: frozenset[int]
-    start: int  # minutes after midnight, as is `end`
+    start: int
     end: int
     text: str
 
@@ -67,16 +69,16 @@ class Rule(ApprovalRule):
 
     def evaluate(self, request: Request, context: Context) -> Verdict:
         local = context.now.astimezone(self._zone)
-        told = f"it is {local:%a %Y-%m-%d %H:%M} in {self.options['timezone']}"
+        moment = f"it is {local:%a %Y-%m-%d %H:%M} in {self.options['timezone']}"
         for first, last, text in self._blackout:
             if first <= local.date() <= last:
-                return self._outside(f"{told}, a blackout date", text)
+                return self._outside(f"{moment}, a blackout date", text)
         if not self._windows:
-            return Verdict(Decision.CONTINUE, f"{told}, no blackout date")
+            return Verdict(Decision.CONTINUE, f"{moment}, no blackout date")
         for window in self._windows:
             if window.holds(local.weekday(), 60 * local.hour + local.minute):
-                return Verdict(Decision.CONTINUE, f"{told}, within a window", matched=window.text)
-        return self._outside(f"{told}, outside of every window", None)
+                return Verdict(Decision.CONTINUE, f"{moment}, within a window", matched=window.text)
+        return self._outside(f"{moment}, outside of every window", None)
 
     def _outside(self, detail: str, matched: str | None) -> Verdict:
         decision = Decision.from_word(self.options["outside"])

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval import context as contexts
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.chain import Chain, Outcome
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.loader import load
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.request import parse
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.chain import Chain, ChainOutcome
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.loader import load_chain
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.request import parse_request
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.approval import DECISIONS, Authority, Service, serving
 
 
@@ -39,9 +39,9 @@ def secure(authority: Authority) -> Iterator[Service]:
         yield service
 
 
-def decide(requests: list[dict[str, Any]], *entries: dict[str, Any], parallel: int = 8) -> list[Outcome]:
+def decide(requests: list[dict[str, Any]], *entries: dict[str, Any], parallel: int = 8) -> list[ChainOutcome]:
     context = contexts.build(DataLoader())
-    return Chain(load(list(entries), context), parallel=parallel).decide([parse(request) for request in requests], context)
+    return Chain(load_chain(list(entries), context), parallel=parallel).decide([parse_request(request) for request in requests], context)
 
 
 def http(endpoint: str, on_error: str | None = None, **config: Any) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def http(endpoint: str, on_error: str | None = None, **config: Any) -> dict[str,
     return {"name": "http", "on_error": on_error, "config": {"endpoint": endpoint, "retries": 0, "timeout": 20, **config}}
 
 
-def ask(endpoint: str, on_error: str | None = None, model: Any = "gpt-4", **config: Any) -> Outcome:
+def ask(endpoint: str, on_error: str | None = None, model: Any = "gpt-4", **config: Any) -> ChainOutcome:
     return decide(
         [{"email": "user@company.com", "models": model if isinstance(model, list) else [model], "request_id": "req_1"}], http(endpoint, on_error, **config)
     )[0]

@@ -29,6 +29,13 @@ assert not [name for name in sys.modules if name.partition(".")[0] == "ansible"]
 sys.meta_path.insert(0, Refuse())
 """
 
+LIST_OTHER_WINGS = f"""
+prefix = "{COLLECTION}.plugins.module_utils."
+for name in sorted(sys.modules):
+    if name.startswith(prefix) and name.removeprefix(prefix).partition(".")[0] not in {WINGS!r}:
+        print(name)
+"""
+
 AT_THE_DESK = """
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import parse_address
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mail import Notice, compose
@@ -55,8 +62,9 @@ def test_every_file_can_be_imported(wing: str) -> None:
     names = [path.stem for path in sorted(folder.glob("*.py")) if f"{wing}/{path.name}" not in NEEDS_ANSIBLE and path.stem != "__init__"]
     assert names
     imports = "".join(f"importlib.import_module('{COLLECTION}.plugins.module_utils.{wing}.{name}')\n" for name in names)
-    ran = without_ansible(imports)
+    ran = without_ansible(imports + LIST_OTHER_WINGS)
     assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split() == [], f"{wing} imports files of other wings than {', '.join(WINGS)}"
 
 
 def test_the_exception_is_still_one() -> None:

@@ -10,20 +10,20 @@ import time
 from dataclasses import replace
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.chain import Chain, Outcome
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.chain import Chain, ChainOutcome
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.decision import Decision, Verdict
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.loader import Link
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.request import Request, parse
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.request import Request, parse_request
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.rule import Context, RuleUnavailable
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.approval_parts import AT, Scripted, ScriptedRemote, decide, link, one, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
 APPROVE, DENY, CONTINUE, REVIEW, PENDING = Decision
-REQUEST = parse({"request_id": "req_1", "email": "user@company.com", "model": "gpt-4", "duration": "30d", "max_budget": 10})
+REQUEST = parse_request({"request_id": "req_1", "email": "user@company.com", "model": "gpt-4", "duration": "30d", "max_budget": 10})
 
 
-def run(*says: object, request: Request = REQUEST) -> tuple[Outcome, list[Scripted]]:
+def run(*says: object, request: Request = REQUEST) -> tuple[ChainOutcome, list[Scripted]]:
     rules = [say if isinstance(say, Scripted) else Scripted(say) for say in says]
     links = [link(index, rule) for index, rule in enumerate(rules)]
     return Chain(links).decide([request], Context(now=AT))[0], rules
@@ -119,7 +119,7 @@ def test_a_rule_makes_less_of_a_request_for_all_that_follow() -> None:
         replace(REQUEST, models=()),
         replace(REQUEST, package="lab-prod"),
         replace(REQUEST, request_id="req_2"),
-        parse({"email": "other@company.com", "model": "gpt-4"}),
+        parse_request({"email": "other@company.com", "model": "gpt-4"}),
     ],
 )
 def test_a_rule_cannot_make_more_of_a_request(more: Request) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.lint import lint
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.loader import load
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.loader import load_chain
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.approval_parts import rule
 
 SEED_SAMPLE = [
@@ -21,11 +21,11 @@ HTTP = rule("http", endpoint="https://api.example.com/approve")
 
 
 def findings(entries: list[Any], models: list[str] | None = None) -> list[tuple[str, int | None]]:
-    return [(finding.level, finding.index) for finding in lint(load(entries), models or [])]
+    return [(finding.level, finding.index) for finding in lint(load_chain(entries), models or [])]
 
 
 def test_the_seeds_own_sample_is_flagged() -> None:
-    told = lint(load(SEED_SAMPLE))
+    told = lint(load_chain(SEED_SAMPLE))
     assert [(finding.level, finding.index) for finding in told] == [("error", 2), ("error", 3), ("error", 4)]
     assert all("because rules[1] (email) always ends the chain (approve or deny)" in finding.message for finding in told)
     assert str(told[0]).startswith("error: rules[2] (blacklist): is never reached")
@@ -75,7 +75,7 @@ def test_chains_that_only_deny_and_rules_out_of_reach(entries: list[Any], expect
     ],
 )
 def test_patterns_without_effect(entries: list[Any], words: str) -> None:
-    told = lint(load(entries))
+    told = lint(load_chain(entries))
     assert [finding.level for finding in told] == ["warning"]
     assert words in told[0].message
 
@@ -87,5 +87,5 @@ def test_an_email_pattern_is_not_compared_with_model_patterns() -> None:
 def test_patterns_that_match_no_model_of_the_gateway() -> None:
     chain = [rule("denylist", list=["gpt-4*", "grok/*"]), rule("email", pattern="*@example.com")]
     assert findings(chain, ["gpt-4o", "claude-3"]) == [("warning", 0)]
-    assert "'grok/*' matches none of the 2 models" in lint(load(chain), ["gpt-4o", "claude-3"])[0].message
+    assert "'grok/*' matches none of the 2 models" in lint(load_chain(chain), ["gpt-4o", "claude-3"])[0].message
     assert findings(chain, []) == []

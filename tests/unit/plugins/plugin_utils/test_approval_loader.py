@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval import loader
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.decision import Decision
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.loader import ChainError, load
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.loader import ChainError, load_chain
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.approval_parts import context, rule
 
 GOOD = rule("allowlist", list=["ollama/*"])
@@ -122,7 +122,7 @@ GOOD = rule("allowlist", list=["ollama/*"])
 )
 def test_every_mistake_is_named(entries: Any, words: list[str]) -> None:
     with pytest.raises(ChainError) as raised:
-        load(entries)
+        load_chain(entries)
     message = str(raised.value)
     assert all(word in message for word in words), message
     assert message.isprintable()
@@ -132,17 +132,17 @@ def test_every_mistake_is_named(entries: Any, words: list[str]) -> None:
 
 def test_a_secret_stays_out_of_the_error() -> None:
     with pytest.raises(ChainError) as raised:
-        load([rule("http", endpoint="https://x.example", headers={"Authorization": "s3cret-value\n"})])
+        load_chain([rule("http", endpoint="https://x.example", headers={"Authorization": "s3cret-value\n"})])
     assert "s3cret" not in str(raised.value)
     with pytest.raises(ChainError) as raised:
-        load([rule("http", endpoint="https://x.example", headers="s3cret-value")])
+        load_chain([rule("http", endpoint="https://x.example", headers="s3cret-value")])
     assert "s3cret" not in str(raised.value)
 
 
 def test_the_quota_wants_to_know_the_live_keys() -> None:
     with pytest.raises(ChainError, match=r"rules\[0\] \(quota\): option per_person .* give it usage"):
-        load([rule("quota", per_person=1)], context())
-    assert load([rule("quota", per_person=1)], context(usage=[]))
+        load_chain([rule("quota", per_person=1)], context())
+    assert load_chain([rule("quota", per_person=1)], context(usage=[]))
 
 
 @pytest.mark.parametrize("row", ["alice", {"owner": 3}, {"ower": "a@b.de"}])
@@ -163,13 +163,13 @@ def test_usage_is_checked(row: Any) -> None:
     ],
 )
 def test_the_seeds_names_and_ours_are_the_same_rules(name: str, file: str) -> None:
-    (link,) = load([rule(name, list=["a"])])
+    (link,) = load_chain([rule(name, list=["a"])])
     assert type(link.rule).__module__.endswith(f".sub_plugins.approval.{file}")
     assert link.name == name
 
 
 def test_the_seeds_human_in_the_loop() -> None:
-    (link,) = load([rule("humanintheloop", email="admin@example.com", patterns=["claude*"])])
+    (link,) = load_chain([rule("humanintheloop", email="admin@example.com", patterns=["claude*"])])
     assert type(link.rule).__module__.endswith(".human_review")
 
 
@@ -183,12 +183,12 @@ def test_the_seeds_human_in_the_loop() -> None:
     ],
 )
 def test_on_error_stands_beside_the_config_or_in_it(entry: dict[str, Any], expected: Decision) -> None:
-    (link,) = load([{"name": "http", "config": {"endpoint": "https://x.example"}, **entry}])
+    (link,) = load_chain([{"name": "http", "config": {"endpoint": "https://x.example"}, **entry}])
     assert link.on_error is expected
 
 
 def test_an_empty_chain_is_a_chain() -> None:
-    assert load(None) == load([]) == []
+    assert load_chain(None) == load_chain([]) == []
 
 
 @pytest.mark.parametrize(
@@ -205,4 +205,4 @@ def test_a_file_that_is_no_rule(monkeypatch: pytest.MonkeyPatch, content: dict[s
     monkeypatch.setattr(loader, "_rules_in", lambda collection: ["stand_in"])
     monkeypatch.setitem(sys.modules, "ansible_collections.acme.policies.plugins.sub_plugins.approval.stand_in", module)
     with pytest.raises(ChainError, match=words):
-        load([rule("acme.policies.stand_in")])
+        load_chain([rule("acme.policies.stand_in")])

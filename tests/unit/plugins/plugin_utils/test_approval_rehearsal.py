@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval import loader, rehearsal
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.rehearsal import Trial, parse_cases, read_cases, table
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.rehearsal import RehearsedCase, parse_cases, read_cases, rehearsal_table
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.approval_parts import context, rule
 
 CHAIN = [
@@ -20,9 +20,9 @@ CHAIN = [
 ]
 
 
-def rehearse(*cases: dict[str, Any], chain: list[Any] | None = None, answers: Any = None, packages: Any = None, served: Any = None) -> list[Trial]:
+def rehearse(*cases: dict[str, Any], chain: list[Any] | None = None, answers: Any = None, packages: Any = None, served: Any = None) -> list[RehearsedCase]:
     here = context(usage=[{"owner": "full@company.com"}])
-    links = loader.load(CHAIN if chain is None else chain, here)
+    links = loader.load_chain(CHAIN if chain is None else chain, here)
     declared = rehearsal.checked_answers(answers, links, "answers")
     return rehearsal.rehearse(parse_cases(cases, links), links, here, packages, declared, served)
 
@@ -187,7 +187,7 @@ def test_a_file_that_is_not_there() -> None:
 # ------------------------------------------------------------------------------------------------------------ table
 def test_the_table() -> None:
     trials = rehearse(case("APPROVE"), case("APPROVE", model="gpt-4o", email="x\x1b[31m@company.com"), case("REVIEW", email="user@gmail.com", rule="email"))
-    lines = table(trials)
+    lines = rehearsal_table(trials)
     assert lines[0].split() == ["case", "who", "asks", "for", "gets", "by", "expected"]
     assert lines[2].split() == ["ok", "1", "user@company.com", "claude-3", "APPROVE", "rules[4]", "email", "APPROVE"]
     assert lines[3].startswith("WRONG  2     x [31m@company.com  gpt-4o    DENY     not a valid request  APPROVE")

@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval import loader
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.chain import Chain
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.decision import Decision, Verdict
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.request import Request, parse
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.request import Request, parse_request
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.rule import Context
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.approval_parts import AT, ScriptedRemote, link, rule
 from hypothesis import given, settings
@@ -38,12 +38,12 @@ REQUESTS = st.lists(st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(["x.e
 @settings(deadline=None, max_examples=60)
 @given(REQUESTS, st.integers(0, 3), st.integers(0, 4), st.integers(0, 10**6))
 def test_the_count_is_that_of_one_after_another(asks: list[tuple[str, str, str]], per_person: int, per_domain: int, seed: int) -> None:
-    requests = [parse({"email": f"{name}@{domain}", "model": model}) for name, domain, model in asks]
+    requests = [parse_request({"email": f"{name}@{domain}", "model": model}) for name, domain, model in asks]
     usage = [{"owner": "a@x.example"}]
     context = Context(now=AT, usage=usage)
 
     def chain(parallel: int) -> list[Any]:
-        quota, allow = loader.load([rule("quota", per_person=per_person, per_domain=per_domain), rule("allowlist", list=["*"])])
+        quota, allow = loader.load_chain([rule("quota", per_person=per_person, per_domain=per_domain), rule("allowlist", list=["*"])])
         links = [link(0, Remote(seed)), link(1, quota.rule), link(2, Remote(seed + 1)), link(3, allow.rule)]
         return [outcome.decision for outcome in Chain(links, parallel=parallel).decide(requests, context)]
 
@@ -68,7 +68,7 @@ def test_far_from_its_limit_a_quota_does_not_make_services_wait_for_each_other()
             together.wait()  # all eight are asked at the same time, or none gets on
             return Verdict(Decision.APPROVE)
 
-    (quota,) = loader.load([rule("quota", per_domain=1000)])
-    requests = [parse({"email": f"user{number}@x.example", "model": "m"}) for number in range(16)]
+    (quota,) = loader.load_chain([rule("quota", per_domain=1000)])
+    requests = [parse_request({"email": f"user{number}@x.example", "model": "m"}) for number in range(16)]
     outcomes = Chain([quota, link(1, Together(Decision.APPROVE))], parallel=8).decide(requests, Context(now=AT, usage=[]))
     assert {outcome.decision for outcome in outcomes} == {Decision.APPROVE}

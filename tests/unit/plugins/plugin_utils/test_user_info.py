@@ -23,7 +23,15 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils import user_info
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.user_info import Directory, Entry, UserInfoError, for_agnosticd, merged, parse, plain
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.user_info import (
+    Directory,
+    Entry,
+    UserInfoError,
+    for_agnosticd,
+    merged,
+    parse_entry,
+    plain_value,
+)
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +43,7 @@ def saved(directory: Path, kind: str, action: str = "provision") -> Any:
 
 
 def add(directory: Path, action: str = "provision", *, check: bool = False, **arguments: Any) -> list[str]:
-    return [Path(path).name for path in Directory(directory, action).add(parse(arguments), check=check)]
+    return [Path(path).name for path in Directory(directory, action).add(parse_entry(arguments), check=check)]
 
 
 # ------------------------------------------------------------------------------------------------------------- arguments
@@ -75,26 +83,26 @@ def add(directory: Path, action: str = "provision", *, check: bool = False, **ar
 )
 def test_refuses_in_one_sentence(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(UserInfoError) as caught:
-        parse(arguments)
+        parse_entry(arguments)
     assert words in str(caught.value)
 
 
 def test_takes_what_agnosticd_takes() -> None:
-    assert parse({"msg": "a", "body": None, "user": None}) == Entry("a", None, {}, None)
-    assert parse({"msg": ["a", "b"], "user": "u"}) == Entry(["a", "b"], None, {}, "u")
-    assert parse({"msg": 8080}).msg == "8080"
-    assert parse({"data": {}, "user": "u"}) == Entry(None, None, {}, "u")
-    assert parse({"data": {"a": 1, 2: "b"}, "data_prefix": "x_"}).data == {"x_a": 1, "x_2": "b"}
-    assert parse({"data": {"users": 1}, "data_prefix": "x_"}).data == {"x_users": 1}
-    assert parse({"data": {"users": 1}, "user": "u"}).data == {"users": 1}
+    assert parse_entry({"msg": "a", "body": None, "user": None}) == Entry("a", None, {}, None)
+    assert parse_entry({"msg": ["a", "b"], "user": "u"}) == Entry(["a", "b"], None, {}, "u")
+    assert parse_entry({"msg": 8080}).msg == "8080"
+    assert parse_entry({"data": {}, "user": "u"}) == Entry(None, None, {}, "u")
+    assert parse_entry({"data": {"a": 1, 2: "b"}, "data_prefix": "x_"}).data == {"x_a": 1, "x_2": "b"}
+    assert parse_entry({"data": {"users": 1}, "data_prefix": "x_"}).data == {"x_users": 1}
+    assert parse_entry({"data": {"users": 1}, "user": "u"}).data == {"users": 1}
 
 
 def test_many_users_in_one_call_are_what_a_call_for_each_would_be() -> None:
     many = {"msg": "all", "data": {"a": 1}, "users": {"u": {"k": 2, "l": 3}, "v": {}, 4: {"k": 5}}, "data_prefix": "x_"}
     before: tuple[list[str], list[str], dict[str, Any]] = (["old"], [], {"users": {"u": {"x_k": 0, "msg": "one"}, "w": None}})
-    at_once = merged(*before, parse(many))
+    at_once = merged(*before, parse_entry(many))
     assert at_once[2] == {"x_a": 1, "users": {"u": {"x_k": 2, "x_l": 3, "msg": "one"}, "v": {}, "4": {"x_k": 5}, "w": None}}
-    assert merged(*at_once, parse(many)) == at_once
+    assert merged(*at_once, parse_entry(many)) == at_once
     calls = for_agnosticd(many)
     assert calls == [
         {"msg": "all", "data": {"a": 1}, "data_prefix": "x_"},
@@ -104,7 +112,7 @@ def test_many_users_in_one_call_are_what_a_call_for_each_would_be() -> None:
     ]
     one_by_one = before
     for call in calls:
-        one_by_one = merged(*one_by_one, parse(call))
+        one_by_one = merged(*one_by_one, parse_entry(call))
     assert one_by_one == at_once
     assert for_agnosticd({"users": {"u": {"k": 1}}}) == [{"user": "u", "data": {"k": 1}}]
     for without in ({"msg": "a", "user": "u"}, {"data": {}}, {"body": "b", "data_prefix": "p_"}):
@@ -156,7 +164,7 @@ def test_plain_leaves_nothing_of_ansible() -> None:
             "d": Vaulted(),
         }
     )
-    clean = plain(value, "data")
+    clean = plain_value(value, "data")
     assert clean == {"a": ["x", 3, 1.5, True, None], "4": datetime.datetime(2026, 1, 2, 3, tzinfo=zone), "c": datetime.date(2026, 1, 2), "d": "opened"}
     assert clean.__class__ is dict and clean["a"].__class__ is list
     assert [type(item) for item in clean["a"]] == [str, int, float, bool, type(None)]
@@ -166,19 +174,19 @@ def test_plain_leaves_nothing_of_ansible() -> None:
 
 # --------------------------------------------------------------------------------------------------------------- merging
 def test_messages_are_added_once() -> None:
-    info, _body, _data = merged(["a", "b", "c"], [], {}, parse({"msg": ["b", "c"]}))
+    info, _body, _data = merged(["a", "b", "c"], [], {}, parse_entry({"msg": ["b", "c"]}))
     assert info == ["a", "b", "c"]
-    info, _body, _data = merged(["a", "b", "c"], [], {}, parse({"msg": ["a", "c"]}))
+    info, _body, _data = merged(["a", "b", "c"], [], {}, parse_entry({"msg": ["a", "c"]}))
     assert info == ["a", "b", "c", "a", "c"]
 
 
 def test_user_has_messages_as_one_string() -> None:
     _info, _body, data = merged(
-        [], [], {"a": 1, "users": {"u": {"msg": "one", "k": 1}, "v": None}}, parse({"user": "u", "msg": ["two", "three"], "data": {"k": 2}})
+        [], [], {"a": 1, "users": {"u": {"msg": "one", "k": 1}, "v": None}}, parse_entry({"user": "u", "msg": ["two", "three"], "data": {"k": 2}})
     )
     assert data == {"a": 1, "users": {"u": {"msg": "one\ntwo\nthree", "k": 2}, "v": None}}
-    assert merged([], [], data, parse({"user": "u", "msg": "two\nthree"}))[2] == data
-    assert merged([], [], data, parse({"user": "v", "body": "text"}))[2]["users"]["v"] == {"body": "text"}
+    assert merged([], [], data, parse_entry({"user": "u", "msg": "two\nthree"}))[2] == data
+    assert merged([], [], data, parse_entry({"user": "v", "body": "text"}))[2]["users"]["v"] == {"body": "text"}
 
 
 VALUES = st.recursive(
@@ -216,7 +224,7 @@ def exactly(value: Any) -> Any:
 @given(data=st.dictionaries(NAMES, VALUES, max_size=5))
 def test_values_survive_yaml(monkeypatch: pytest.MonkeyPatch, dumper: Any, data: dict[str, Any]) -> None:
     monkeypatch.setattr(user_info, "_Dumper", dumper)
-    text = user_info._dump(plain(data, "data"))
+    text = user_info._dump(plain_value(data, "data"))
     text.encode("ascii")
     for loader in (yaml.SafeLoader, yaml.CSafeLoader):
         assert exactly(yaml.load(text, Loader=loader)) == exactly(data)
@@ -226,8 +234,8 @@ def test_values_survive_yaml(monkeypatch: pytest.MonkeyPatch, dumper: Any, data:
 def test_adding_again_changes_nothing(entries: list[dict[str, Any]]) -> None:
     files: tuple[list[str], list[str], dict[str, Any]] = ([], [], {})
     for entry in entries:
-        files = merged(*files, parse(entry))
-        assert merged(*files, parse(entry)) == files
+        files = merged(*files, parse_entry(entry))
+        assert merged(*files, parse_entry(entry)) == files
 
 
 # ----------------------------------------------------------------------------------------------------------------- files
@@ -391,16 +399,16 @@ def test_full_disk(tmp_path: Path) -> None:
     script.write_text(
         "import sys\n"
         "from pathlib import Path\n"
-        "from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.user_info import Directory, UserInfoError, parse\n"
+        "from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.user_info import Directory, UserInfoError, parse_entry\n"
         "place = Path(sys.argv[1])\n"
-        "Directory(place).add(parse({'data': {'a': 1}}))\n"
+        "Directory(place).add(parse_entry({'data': {'a': 1}}))\n"
         "before = (place / 'provision-user-data.yaml').read_bytes()\n"
         "try:\n"
-        "    Directory(place).add(parse({'data': {'b': 'x' * 200_000}}))\n"
+        "    Directory(place).add(parse_entry({'data': {'b': 'x' * 200_000}}))\n"
         "except UserInfoError as error:\n"
         "    print(error)\n"
         "assert (place / 'provision-user-data.yaml').read_bytes() == before\n"
-        "Directory(place).add(parse({'data': {'b': 'x'}}))\n"
+        "Directory(place).add(parse_entry({'data': {'b': 'x'}}))\n"
         "print(sorted(path.name for path in place.iterdir()))\n"
     )
     disk = tmp_path / "disk"

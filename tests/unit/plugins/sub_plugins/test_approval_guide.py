@@ -33,7 +33,7 @@ def section(title: str) -> str:
 
 @pytest.mark.parametrize("chain", [block for block in blocks("yaml") if "acme." not in block])
 def test_every_chain_of_the_guide_loads_and_has_no_error(chain: str) -> None:
-    links = loader.load(yaml.safe_load(chain))
+    links = loader.load_chain(yaml.safe_load(chain))
     assert not [finding for finding in lint(links) if "never reached" in finding.message]
 
 
@@ -75,7 +75,7 @@ def test_the_other_name_of_a_rule_is_described(alias: str, rule: str) -> None:
 def test_the_cases_of_the_guide_agree_with_its_first_chain(tmp_path: Path) -> None:
     (table,) = [block for block in blocks("text") if block.startswith("# who gets what")]
     (tmp_path / "cases.csv").write_text(table)
-    links = loader.load(yaml.safe_load(blocks("yaml")[0]))
+    links = loader.load_chain(yaml.safe_load(blocks("yaml")[0]))
     trials = rehearse(parse_cases(read_cases(str(tmp_path / "cases.csv")), links), links, context())
     assert len(trials) == 4
     assert [str(trial) for trial in trials if not trial.agrees] == []

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.chain import Outcome
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.chain import ChainOutcome
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.decision import Decision
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.loader import ChainError
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.approval_parts import decide, one, rule, trusted, untrusted
@@ -19,7 +19,7 @@ APPROVE, DENY, CONTINUE, REVIEW, PENDING = Decision
 REST = rule("allowlist", list=["*"])  # approves what the rule before let pass
 
 
-def said(outcome: Outcome) -> list[str]:
+def said(outcome: ChainOutcome) -> list[str]:
     """The trace as the seed writes it: what each rule that was asked said."""
     return [f"{step.rule} {step.decision}" for step in outcome.trace]
 
