@@ -4,7 +4,7 @@
 
 """Somebody else who uses the same store of requests: a process of its own, for races and for kill -9.
 
-    python request_store_worker.py '{"directory": "..."}' submit 40
+    python store_worker.py '{"directory": "..."}' submit 40
 
 The first argument is how to reach the store: `{"directory": path}`, or the fields of `Access` for Kubernetes. The worker
 prints `ready`, waits for a line on its standard input, and then works:

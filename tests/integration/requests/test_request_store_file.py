@@ -105,7 +105,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.request_store_worker import AT, wish
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.store_worker import AT, wish
 store = DirectoryStore(sys.argv[1] + "/requests")
 def attempt(act):
     try:
