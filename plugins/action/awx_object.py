@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The action `awx_object`: runs the module for an object of AWX. Its documentation stands in the module of that name."""
+"""The action `awx_object`: run the module for an object of AWX. The module of that name documents it."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from None
         changed = False
         for module, options in calls:
-            told = {**arguments["connection"], **options}
-            answer = self._execute_module(module_name=f"{modules}.{module}", module_args=told, task_vars=task_vars)
+            module_args = {**arguments["connection"], **options}
+            answer = self._execute_module(module_name=f"{modules}.{module}", module_args=module_args, task_vars=task_vars)
             result.update(judged(answer, state, self._task.check_mode))
             changed = changed or bool(result.get("changed"))
             if result.get("failed"):

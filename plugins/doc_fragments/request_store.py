@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Where requests are kept: the options of every module that reads or writes them."""
+"""The options that say where requests are kept, for every module that reads or writes them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ options:
   store:
     description:
       - Where requests are kept.
-      - With V(file) in a directory, one file each, which only the user of the module may read.
-      - With V(kubernetes) in a namespace, one Secret each, with the names, labels and annotations of the LLM Key
-        Requestor. There C(kubectl label) and C(kubectl annotate) approve a request too.
+      - With V(file), in a directory, one file each, which only the user of the module can read.
+      - With V(kubernetes), in a namespace, one Secret each, with the names, labels and annotations of the LLM Key
+        Requestor. There C(kubectl label) and C(kubectl annotate) can approve a request too.
     type: str
     choices: [file, kubernetes]
     default: file
   directory:
     description:
-      - The directory, with O(store=file). It is made with mode 0700 when the first request is submitted, and refused
-        when others may write to it, because who may write there may approve requests.
+      - The directory, with O(store=file). It is created with mode 0700 when the first request is submitted. A directory
+        that others can write to is refused, because whoever can write there can approve requests.
       - When not set, the environment variable E(LITELLM_KEY_REQUESTS_DIR) is used, and after it
         V(rhpds-litellm-virtual-keys/requests) below E(XDG_STATE_HOME) or V(~/.local/state).
     type: path
@@ -70,14 +70,14 @@ options:
     default: 30
 """
 
-    # That the options above can be given once for all modules.
+    # The action group, through which the options above can be given once for all modules.
     GROUP = r"""
 options: {}
 attributes:
   action_group:
     description:
-      - Use C(group/rhpds.litellm_virtual_keys.key_requests) in C(module_defaults) to say once, for all modules that read
-        or write requests, where these are kept.
+      - Use C(group/rhpds.litellm_virtual_keys.key_requests) in C(module_defaults) to set the store once for all modules
+        that read or write requests.
     support: full
     membership:
       - rhpds.litellm_virtual_keys.key_requests

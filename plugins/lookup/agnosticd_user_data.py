@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: agnosticd_user_data
-short_description: Read what agnosticd_user_info saved
+short_description: Read the data that agnosticd_user_info saved
 version_added: 2.0.0
 description:
   - Returns values that M(rhpds.litellm_virtual_keys.agnosticd_user_info), or AgnosticD's own plugin, saved while
     provisioning, from the file V(provision-user-data.yaml) in the directory that the variable C(output_dir) names.
-  - Inside AgnosticD its own lookup does the work, C(agnosticd.core.agnosticd_user_data) or, in version 1,
-    C(agnosticd_user_data) beside its playbooks, whenever it is installed.
+  - Inside AgnosticD its own lookup does the work if it is installed, C(agnosticd.core.agnosticd_user_data) or, in version 1,
+    C(agnosticd_user_data) beside its playbooks.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 options:
@@ -24,7 +24,7 @@ options:
     required: true
   user:
     description:
-      - The user whose data it is. When not given, it is the data of the whole lab.
+      - The user whose data to read. The default is the data of the whole lab.
     type: str
 """
 
@@ -40,7 +40,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: The values, in the order of the names. One that was not saved is null.
+  description: The values, in the order of the names. A value that was not saved is null.
   type: list
   elements: raw
 """

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: ca_certificates
-short_description: The certificates in a directory as one PEM text
+short_description: Return the certificates in a directory as one PEM text
 version_added: 2.0.0
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 description:
   - Reads the files C(*.crt) and C(*.pem) of a directory on the controller, in the order of their names, and returns all
-    certificates in them as one PEM text, each once. Files may hold several certificates, or one in DER.
-  - A directory without such a file, a file without a certificate, one that cannot be read as one, and one with a private
-    key, is an error.
+    certificates in them as one PEM text, each once. A file may contain several certificates, or one in DER.
+  - It is an error if a directory has no such file, or if a file has no certificate, an unreadable one, or a private key.
 options:
   _terms:
     description: Directories.
@@ -35,7 +34,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: One PEM text a directory.
+  description: One PEM text per directory.
   type: list
   elements: str
 """

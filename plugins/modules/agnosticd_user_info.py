@@ -3,29 +3,28 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The documentation of the action plugin of this name."""
+"""Documentation of the action `agnosticd_user_info`, whose code is in plugins/action."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: agnosticd_user_info
-short_description: Tell the users of a lab what they need to know, as AgnosticD does
+short_description: Save messages and data for the users of a lab, as AgnosticD does
 version_added: 1.0.0
 description:
   - Adds messages and data to the files from which AgnosticD informs the users of a lab and its other workloads. The
     files are V(ACTION-user-info.yaml) and V(ACTION-user-body.yaml), lists of strings, and V(ACTION-user-data.yaml), a
-    mapping that keeps the data of each user under C(users). They lie in the directory that the variable C(output_dir)
+    mapping that keeps the data of each user under C(users). They are in the directory that the variable C(output_dir)
     names. V(ACTION) is the variable C(agnosticd_action), else C(ACTION), else V(provision).
-  - Inside AgnosticD its own plugin does the work, C(agnosticd.core.agnosticd_user_info) or, in version 1,
-    C(agnosticd_user_info) beside its playbooks, whenever it is installed. C(module_defaults) for that plugin, such as a
-    C(data_prefix), hold then.
-  - Without AgnosticD the files are written whole or not at all, readable by their owner only, and several tasks, forks
+  - Inside AgnosticD its own plugin does the work if it is installed, C(agnosticd.core.agnosticd_user_info) or, in version 1,
+    C(agnosticd_user_info) beside its playbooks. The C(module_defaults) of that plugin, such as a C(data_prefix), then apply.
+  - Without AgnosticD each file is replaced completely or not at all, only its owner can read it, and several tasks, forks
     and runs may write at once.
-  - When C(output_dir) is not set, outside of AgnosticD, nothing is saved. The task returns and shows the same, so
-    playbooks that were written for AgnosticD run anywhere, and leave no keys in the directory of a playbook.
+  - If C(output_dir) is not set, as outside of AgnosticD, nothing is saved. The task returns and shows the same, so
+    playbooks written for AgnosticD run anywhere and leave no keys in the directory of a playbook.
   - The result of the task has the messages and the data, because AgnosticD's portal reads job events. Set C(no_log) on
-    the task when they are secret and the portal gets the files, as it does when a completion callback is configured.
-    The files are written all the same.
+    the task if they are secret and the portal receives the files, as it does with a completion callback. The files are
+    written in any case.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -34,20 +33,20 @@ attributes:
   check_mode:
     support: full
     details:
-      - AgnosticD's own plugin is not called in check mode, because it would write.
+      - AgnosticD's own plugin is not called in check mode, because it writes even then.
   diff_mode:
     support: none
     details:
-      - It would show secrets.
+      - A diff would show secrets.
   idempotent:
     support: partial
     details:
-      - AgnosticD's own plugin adds a message each time. It also never reports a change.
+      - AgnosticD's own plugin adds a message each time, and never reports a change.
 options:
   msg:
     description:
       - A message, or a list of messages, to the owner of the lab, or to O(user).
-      - Messages that stand in the file already, one after the other, are not added again.
+      - Messages that are already in the file, one after the other, are not added again.
     type: raw
   body:
     description:
@@ -55,25 +54,25 @@ options:
     type: str
   data:
     description:
-      - Names and values to save, for the whole lab or for O(user). What has been saved under a name before is replaced.
-      - For the whole lab the name V(users) is refused, as the data of the users would be lost.
+      - Names and values to save, for the whole lab or for O(user). A value saved earlier under the same name is replaced.
+      - For the whole lab the name V(users) is refused, because the data of the users would be lost.
     type: dict
   data_prefix:
     description:
-      - Put this before each name in O(data).
+      - A prefix for each name in O(data).
     type: str
   user:
     description:
-      - The user to whom messages and data belong. When not given, they belong to the whole lab.
+      - The user to whom messages and data belong. By default they belong to the whole lab.
       - Not together with O(users).
     type: str
   users:
     description:
-      - Data of many users, each user's name with names and values as in O(data). The files are read and written once, where a
-        task for each of many users would do that for each.
+      - Data of many users, a mapping of each user's name to names and values as in O(data). The files are read and written
+        only once, not once for each user.
       - Not together with O(user).
-      - Inside AgnosticD its own plugin is called once for each user, because it takes one at a time. What it returns is not
-        returned then, unless that is one call only. AgnosticD's portal reads the data of one user from a job event, so use O(user) in a loop where it does.
+      - Inside AgnosticD its own plugin is called once for each user, because it takes one at a time. Its result is returned
+        only if there is a single call. If AgnosticD's portal reads the data of a user from a job event, use O(user) in a loop.
     type: dict
     version_added: 2.0.0
 seealso:
@@ -82,7 +81,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Tell the owner of the lab
+- name: Show the owner of the lab the address and the key
   rhpds.litellm_virtual_keys.agnosticd_user_info:
     msg:
       - "LiteLLM API Endpoint: https://litellm.example.com/v1"
@@ -113,24 +112,23 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description:
-    - O(msg) or O(body). For the whole lab V(user.info:) or V(user.body:) and a space stand before each message, as AgnosticD
-      has it.
+    - O(msg) or O(body). For the whole lab each message begins with V(user.info:) or V(user.body:) and a space, as in AgnosticD.
   type: raw
-  returned: when there is a message, or a body for the whole lab
+  returned: if there is a message, or a body for the whole lab
 data:
   description: O(data), with O(data_prefix) before each name.
   type: dict
-  returned: when there is data
+  returned: if there is data
 user:
   description: O(user).
   type: str
-  returned: when O(user) is given
+  returned: if O(user) is given
 users:
   description: O(users), with O(data_prefix) before each name.
   type: dict
-  returned: when O(users) is given, unless AgnosticD's own plugin did the work
+  returned: if O(users) is given, unless AgnosticD's own plugin did the work
 written:
-  description: The files whose content changed, or would in check mode. Empty when C(output_dir) is not set.
+  description: The files whose content changed, or would change in check mode. Empty if C(output_dir) is not set.
   type: list
   elements: str
   returned: success, unless AgnosticD's own plugin did the work

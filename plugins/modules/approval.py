@@ -12,16 +12,15 @@ module: approval
 short_description: Decide requests for LLM keys by a chain of rules
 version_added: 2.0.0
 description:
-  - Asks an ordered chain of rules about each request, and returns the decision, its reason in words for the requester,
-    and the trace of all rules asked for the administrator.
+  - Asks an ordered chain of rules about each request. Returns the decision, its reason for the requester, and the trace of
+    all rules that were asked, for the administrator.
   - A rule answers C(APPROVE) or C(DENY), which end the chain, C(CONTINUE), which asks the next rule, or C(REVIEW) or
     C(PENDING), which park the request. A request that no rule approves is denied. Without rules everything is denied.
-  - The whole chain is checked first. An unknown rule, an unknown option or a wrong type fails the task before
-    anything is decided.
+  - The whole chain is checked first. An unknown rule, an unknown option or a wrong type fails the task before anything is
+    decided.
   - A request that is not valid (no e-mail address, no model, a control character in a name) is denied with RV(results[].valid)
     false, and the others are decided.
-  - Nothing is written anywhere. The rules of this collection and the way to write one's own are described in the guide to
-    approval rules.
+  - Nothing is stored. The guide to approval rules describes the rules of this collection, and how to write your own.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -30,7 +29,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Rules that ask a service, such as C(http), do not ask it in check mode. They count as C(CONTINUE), and the trace says so.
+      - Rules that ask a service, such as C(http), do not ask it in check mode. They count as C(CONTINUE), as the trace shows.
   diff_mode:
     support: N/A
     details:
@@ -45,46 +44,46 @@ options:
       - One request, a mapping with C(email), C(model) or C(models), C(package), C(request_id), C(duration) and C(max_budget).
         C(email) and one of C(model), C(models), C(package) are required.
       - All other fields are kept, and conditions of the rule C(expression) can use them.
-      - Give either this or O(requests).
+      - Set either this or O(requests).
     type: raw
   requests:
-    description: A list of such requests. They are decided as though one after another, in this order.
+    description: A list of requests. They are decided as if one after another, in this order.
     type: list
     elements: raw
   rules:
     description:
       - The chain, a list of mappings with the rule's C(name) and its options under C(config).
-      - A C(name) of its own is a rule of this collection; a rule of another collection is named C(namespace.collection.rule).
-      - C(on_error), V(continue), V(deny), V(review) or V(pending), says what happens when the rule cannot answer. The default is
+      - A plain C(name) is a rule of this collection. A rule of another collection is named C(namespace.collection.rule).
+      - C(on_error), V(continue), V(deny), V(review) or V(pending), is the decision if the rule cannot answer. The default is
         V(continue) for C(http) and V(pending) for the others.
-      - C(reason) replaces the words that the requester reads when this rule decides.
-      - C(reviewers) is a list of e-mail addresses of those who are told when this rule's decision is C(REVIEW).
+      - C(reason) replaces the reason that the requester reads if this rule decides.
+      - C(reviewers) is a list of e-mail addresses to notify if the decision of this rule is C(REVIEW).
     type: list
     elements: raw
     required: true
   packages:
     description:
-      - The packages that are offered, by name, each a mapping with C(models) and, when it has them, C(duration) and C(max_budget).
-      - A request for a package that names no models gets the package's. A request for a package that is not here is not valid.
-      - When not given, packages are not looked up, and a request must name its models.
+      - The packages on offer, by name, each a mapping with C(models) and, optionally, C(duration) and C(max_budget).
+      - A request for a package gets its models unless it names some. A request for a package that is not here is not valid.
+      - Without it, packages are not looked up, and a request must name its models.
     type: dict
   models:
     description:
       - The models that the gateway serves, as the module P(rhpds.litellm_virtual_keys.gateway_info#module) returns them.
-      - A request that names another model is not valid. The models of a package are not compared, for whoever asks for a
-        package does not choose them.
-      - When not given, nothing is compared.
+      - A request that names another model is not valid. The models of a package are not compared, because the requester
+        does not choose them.
+      - Without it, models are not compared.
     type: list
     elements: str
   usage:
     description:
-      - The keys that live on the gateway, for the rule C(quota), as mappings with C(owner), C(domain), C(package) and
-        C(alias). C(domain) is taken from C(owner) when it is not given.
-      - Required when the chain has the rule C(quota). An empty list says that there are no keys.
+      - The live keys on the gateway, for the rule C(quota), as mappings with C(owner), C(domain), C(package) and
+        C(alias). C(domain) defaults to that of C(owner).
+      - Required if the chain has the rule C(quota). An empty list means that there are no keys.
     type: list
     elements: raw
   now:
-    description: The time at which to decide, in ISO 8601. The default is this moment.
+    description: The time of the decision, in ISO 8601. The default is the present.
     type: str
   parallel:
     description: How many requests may wait for services at the same time, from 1 to 64.
@@ -95,7 +94,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Decide what waits
+- name: Decide pending requests
   rhpds.litellm_virtual_keys.approval:
     requests:
       - {request_id: req_1, email: user@company.com, model: ollama/llama2}
@@ -120,7 +119,7 @@ EXAMPLES = r"""
           pattern: "*@company.com"
   register: decided
 
-- name: Who was denied, and why?
+- name: Show who was denied, and why
   ansible.builtin.debug:
     msg: "{{ item.email }}: {{ item.reason }}"
   loop: "{{ decided.results | selectattr('decision', 'equalto', 'DENY') }}"
@@ -128,13 +127,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 results:
-  description: One answer a request, in the order of the requests.
+  description: One answer per request, in the order of the requests.
   returned: success
   type: list
   elements: dict
   contains:
     request_id:
-      description: The id of the request, or an empty text.
+      description: The id of the request, or an empty string.
       type: str
       sample: req_1
     email:
@@ -142,7 +141,7 @@ results:
       type: str
       sample: user@company.com
     models:
-      description: The models that were decided upon.
+      description: The models that the decision is about.
       type: list
       elements: str
       sample: [ollama/llama2]
@@ -158,7 +157,7 @@ results:
       type: str
       sample: APPROVE
     reason:
-      description: Why, in words for the requester. They never hold control characters.
+      description: Why, for the requester. It has no control characters.
       type: str
       sample: Your request meets the rules for automatic approval.
     rule:
@@ -170,16 +169,16 @@ results:
       type: int
       sample: 3
     reviewers:
-      description: Who is to be told when the decision is C(REVIEW).
+      description: The addresses to notify if the decision is C(REVIEW).
       type: list
       elements: str
     request:
       description:
-        - The request as it is to be minted. Rules can make the models, the duration and the budget less than what was asked for.
-        - None when the request was not valid.
+        - The request with the terms to mint. Rules can reduce the models, the duration and the budget.
+        - None if the request is not valid.
       type: dict
     trace:
-      description: What each rule that was asked said, in words for the administrator.
+      description: The answer of each rule that was asked, for the administrator.
       type: list
       elements: dict
       contains:
@@ -193,7 +192,7 @@ results:
           description: C(APPROVE), C(DENY), C(CONTINUE), C(REVIEW) or C(PENDING).
           type: str
         matched:
-          description: The pattern, condition or limit that brought it about.
+          description: The pattern, condition or limit that caused it.
           type: str
         detail:
           description: What happened.
@@ -202,7 +201,7 @@ results:
           description: How long it took.
           type: float
 summary:
-  description: How many requests met each decision.
+  description: The number of requests for each decision.
   returned: success
   type: dict
   sample: {"APPROVE": 1, "DENY": 1, "REVIEW": 0, "PENDING": 0}

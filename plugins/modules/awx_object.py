@@ -9,13 +9,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: awx_object
-short_description: Bring an object of AWX to a state, with the modules of whichever collection is there
+short_description: Create, change or remove an object of AWX with the modules of a chosen collection
 version_added: 2.0.0
 description:
-  - Runs the module of P(awx.awx.organization#module) and its like for one object. The collection is an option, because
-    C(ansible.controller) has the same modules for automation controller.
-  - In check mode an object counts as changed when something that it refers to is not there yet. The modules themselves fail then.
-  - An object that shall go needs only what it is found by, and it is no error when that is not there either.
+  - Runs P(awx.awx.organization#module), or another module of that collection, for one object. The collection is an option,
+    because C(ansible.controller) has the same modules for automation controller.
+  - In check mode an object counts as changed if something that it refers to does not exist yet. The modules themselves fail
+    then.
+  - An object to remove needs only the options that identify it. It is not an error if these refer to something missing.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -32,7 +33,7 @@ attributes:
         secret, and for every survey with a password, because AWX does not show what is stored.
 options:
   kind:
-    description: What the object is, by the name of its module.
+    description: The kind of object, by the name of its module.
     type: str
     required: true
     choices:
@@ -50,31 +51,31 @@ options:
       - schedule
       - role
   options:
-    description: The object, in the options of its module.
+    description: The object, as options of its module.
     type: dict
     required: true
     suboptions: {}
   state:
-    description: Whether the object shall be there.
+    description: Whether the object exists.
     type: str
     choices: [present, absent]
     default: present
   modules:
-    description: The collection that has the modules.
+    description: The collection with the modules.
     type: str
     default: awx.awx
   connection:
-    description: How to reach AWX, in the options that all those modules share, such as C(controller_host) and C(controller_oauthtoken).
+    description: How to reach AWX, as options that all these modules share, such as C(controller_host) and C(controller_oauthtoken).
     type: dict
     default: {}
 seealso:
   - name: The role awx_catalog
-    description: Uses it for a whole catalogue.
+    description: Uses this module for a whole catalogue.
     link: https://github.com/rhpds/rhpds.litellm_virtual_keys/tree/main/roles/awx_catalog
 """
 
 EXAMPLES = r"""
-- name: A team, wherever the controller comes from
+- name: Create a team on automation controller
   rhpds.litellm_virtual_keys.awx_object:
     modules: ansible.controller
     kind: team
@@ -89,6 +90,6 @@ EXAMPLES = r"""
 RETURN = r"""
 id:
   description: The number of the object in AWX.
-  returned: when it is there
+  returned: if it exists
   type: int
 """

@@ -3,18 +3,18 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Write keys into files that shells source."""
+"""Write keys into files for shells to source."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: key_env_file
-short_description: Write virtual keys into files that shells source
+short_description: Write virtual keys into files for shells to source
 version_added: 2.0.0
 description:
-  - Writes files of lines C(export NAME='value'), by which the official SDKs of OpenAI, Anthropic and other vendors use a virtual
-    key and the gateway.
-  - A file can be read by its owner only, from the moment it exists, and is replaced whole or not at all.
+  - Writes files of lines C(export NAME='value'), through which the official SDKs of OpenAI, Anthropic and other vendors use a
+    virtual key and the gateway.
+  - Only its owner can read a file, from the moment it exists. A file is replaced completely or not at all.
   - A file that cannot be written does not stop the others. The module fails at the end, and RV(files) says which and why.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
@@ -26,7 +26,7 @@ attributes:
   diff_mode:
     support: none
     details:
-      - It would show keys.
+      - A diff would show keys.
   idempotent:
     support: full
 requirements:
@@ -44,33 +44,33 @@ options:
         type: path
         required: true
       value:
-        description: The key. Not needed with O(state=absent).
+        description: The key. Not used with O(state=absent).
         type: str
       alias:
-        description: The alias of the key, to be told in the first line.
+        description: The alias of the key, to be shown in the first line.
         type: str
   url:
     description:
-      - The address at which users reach the gateway. Not needed with O(state=absent).
+      - The address at which users reach the gateway. Not used with O(state=absent).
     type: str
   vendors:
     description:
-      - For the SDKs of which vendors. All that P(rhpds.litellm_virtual_keys.client_env#filter) knows when not given.
+      - The vendors whose SDKs use the file. The default is all that P(rhpds.litellm_virtual_keys.client_env#filter) knows.
     type: list
     elements: str
   vendor_paths:
     description:
-      - What follows the gateway's address, by vendor, where a gateway has other routes.
+      - The path after the gateway's address, by vendor, for a gateway with other routes.
     type: dict
     default: {}
   owner:
-    description: Who owns the files, by name or number. Whoever runs the module when not given.
+    description: The owner of the files, by name or number. The default is the user who runs the module.
     type: str
   group:
     description: The group of the files, by name or number.
     type: str
   state:
-    description: Whether the files shall exist.
+    description: Whether the files exist.
     type: str
     choices: [present, absent]
     default: present
@@ -82,7 +82,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Write the key of a lab where its user finds it
+- name: Write a lab's key to the home of its user
   rhpds.litellm_virtual_keys.key_env_file:
     url: https://litellm.example.com
     owner: lab-user
@@ -91,7 +91,7 @@ EXAMPLES = r"""
         value: "{{ litellm_virtual_key }}"
         alias: "{{ litellm_key_alias }}"
 
-- name: Write what LlamaKey wrote, for OpenAI's SDK only
+- name: Write the file of LlamaKey, for OpenAI's SDK only
   rhpds.litellm_virtual_keys.key_env_file:
     url: https://litellm.example.com
     vendors: [openai]
@@ -102,8 +102,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files:
-  description: What became of each file, in the order of O(files).
-  returned: success, and when files could not be changed
+  description: The result of each file, in the order of O(files).
+  returned: success, and if files could not be changed
   type: list
   elements: dict
   contains:
@@ -120,7 +120,7 @@ files:
       description: Why it failed.
       type: str
 code:
-  description: C(not_written) when files could not be written or removed, C(bad_input) when the arguments cannot be used.
+  description: Stable error code, C(not_written) if files could not be changed, C(bad_input) if the options cannot be used.
   returned: failure
   type: str
 """

@@ -3,21 +3,21 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Tell people about their keys by mail."""
+"""Mail people their keys and decisions."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: key_mail
-short_description: Mail people their virtual keys, and what became of their requests
+short_description: Mail people their virtual keys, and the decisions on their requests
 version_added: 2.0.0
 description:
-  - Sends mails as text and as HTML, in English, German or Spanish or from own templates, all over one connection to an SMTP
-    server.
-  - Every mail goes to one recipient. One that is refused does not stop the others. The module fails at the end when a mail
-    was not sent, and RV(mails) says which and why.
-  - The connection is encrypted and the server's certificate is checked. Without encryption nothing is sent, unless
-    O(use_tls=none) asks for it.
+  - Sends mails as text and as HTML, in English, German or Spanish or from custom templates, all over one connection to an
+    SMTP server.
+  - Every mail goes to one recipient. A refused mail does not stop the others. The module fails at the end if a mail was not
+    sent, and RV(mails) says which and why.
+  - The connection is encrypted and the server's certificate is checked. Nothing is sent without encryption, unless
+    O(use_tls=none) is set.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -26,13 +26,13 @@ attributes:
   check_mode:
     support: full
     details:
-      - Mails are written and checked, and none is sent.
+      - Mails are composed and checked, but not sent.
   diff_mode:
     support: none
   idempotent:
     support: none
     details:
-      - Mails go out at every run. The caller keeps in mind what was sent. A repeated mail has the same Message-ID.
+      - Every run sends the mails. The caller records what was sent. A repeated mail has the same Message-ID.
 requirements:
   - Python 3.11 or newer on the host that runs the module
   - the Python library Jinja2 on that host, for O(templates)
@@ -46,8 +46,8 @@ options:
     suboptions:
       kind:
         description:
-          - V(approval) brings a key, V(denial) says no, V(review) asks a reviewer to decide, V(expiry) warns that a key ends,
-            and V(custom) is whatever its template says.
+          - V(approval) brings a key, V(denial) declines a request, V(review) asks a reviewer to decide, V(expiry) warns that a
+            key ends, and V(custom) has the content of its template.
         type: str
         choices: [approval, denial, review, expiry, custom]
         required: true
@@ -57,12 +57,12 @@ options:
         required: true
       id:
         description:
-          - What the mail is about, for example the id of the request. With the same kind, id and recipient, a mail has the
+          - The subject of the mail, for example the id of the request. Mails with the same kind, id and recipient have the
             same Message-ID.
         type: str
         required: true
       language:
-        description: The language of this mail, if not O(language).
+        description: The language of this mail. The default is O(language).
         type: str
         choices: [en, de, es]
       value:
@@ -79,7 +79,7 @@ options:
         description: The user in the lab.
         type: str
       models:
-        description: The models that the key may call, or that were asked for.
+        description: The models that the key can call, or that were asked for.
         type: list
         elements: str
       package:
@@ -89,7 +89,7 @@ options:
         description: When the key ends, in ISO 8601, or V(never).
         type: str
       email:
-        description: With V(review), who asks.
+        description: With V(review), the requester.
         type: str
       request_id:
         description: The id of the request.
@@ -98,48 +98,48 @@ options:
         description: Why a request was denied or needs a decision.
         type: str
       purpose:
-        description: With V(review), what the requester wants the key for.
+        description: With V(review), the purpose of the key.
         type: str
       note:
-        description: A paragraph of your own, for example where to find help. An V(approval) without O(messages[].value) needs one.
+        description: A custom paragraph, for example where to find help. Required for an V(approval) without O(messages[].value).
         type: str
       commands:
-        description: Commands to show, for example those by which a reviewer decides.
+        description: Commands to show, for example those that a reviewer runs to decide.
         type: list
         elements: str
       variables:
-        description: More values for a template. Never put a secret here.
+        description: More values for a template. Do not put secrets here.
         type: dict
   language:
-    description: The language of mails that do not say theirs.
+    description: The language of mails that do not set their own.
     type: str
     choices: [en, de, es]
     default: en
   templates:
     description:
-      - Own words for a kind of mail, in Jinja. They take the place of the built-in ones.
-      - A template sees what the mail's suboptions hold, by their names, the entries of O(messages[].variables), and C(ends),
-        the end of the key for people to read. What it sees is data and is never taken for a template. In HTML it is escaped.
-      - Ansible fills in templates that stand in a playbook itself, before the module sees them. Better give a file, or mark
-        the text with C(!unsafe).
+      - Custom texts for a kind of mail, in Jinja. They replace the built-in ones.
+      - A template can use the mail's suboptions by their names, the entries of O(messages[].variables), and C(ends), the
+        end of the key in readable form. These values are data, never templates, and are escaped in HTML.
+      - Ansible fills in a template that is written in a playbook before the module sees it. Use a file instead, or mark the
+        text with C(!unsafe).
     type: list
     elements: dict
     default: []
     suboptions:
       kind:
-        description: For which mails.
+        description: The kind of mail that the template is for.
         type: str
         choices: [approval, denial, review, expiry, custom]
         required: true
       language:
-        description: For which language. For all when not given.
+        description: The language that the template is for. The default is all languages.
         type: str
         choices: [en, de, es]
       subject:
-        description: The subject, on one line. V(custom) mails need one, others have their own.
+        description: The subject, on one line. Required for V(custom) mails, others have a built-in one.
         type: str
       text:
-        description: The text. Give either this or O(templates[].text_path).
+        description: The text. Set either this or O(templates[].text_path).
         type: str
       text_path:
         description: A file with the text.
@@ -152,7 +152,7 @@ options:
         type: path
   sender:
     description:
-      - The address that the mails come from.
+      - The address that sends the mails.
       - When not set, the environment variable E(SMTP_FROM) is used.
     type: str
     default: noreply@example.com
@@ -165,12 +165,12 @@ options:
     default: localhost
   port:
     description:
-      - The port of the server. 587, and with O(use_tls=implicit) 465, when it is not set.
+      - The port of the server. The default is 587, with O(use_tls=implicit) 465.
       - When not set, the environment variable E(SMTP_PORT) is used.
     type: int
   user:
     description:
-      - Who logs in. Nobody does when it is not set.
+      - The user who logs in. Without it the module does not log in.
       - When not set, the environment variable E(SMTP_USER) is used.
     type: str
   password:
@@ -180,10 +180,9 @@ options:
     type: str
   use_tls:
     description:
-      - With V(starttls) the connection is encrypted before anything but greetings is exchanged, and given up when the server
-        does not offer that.
+      - With V(starttls) the connection is encrypted right after the greeting, and given up if the server does not offer that.
       - With V(implicit) it is encrypted from the beginning.
-      - With V(none) it is not encrypted, and everybody on the way reads passwords and keys.
+      - With V(none) it is not encrypted, and everybody along the way can read passwords and keys.
       - V(true) means V(implicit) on port 465 and V(starttls) on any other, V(false) means V(none).
       - When not set, the environment variable E(SMTP_USE_TLS) is used.
     type: str
@@ -194,8 +193,7 @@ options:
     default: true
   ca_path:
     description:
-      - A file with the certificates of the authorities to trust, in PEM format. The system's authorities are trusted when it
-        is not given.
+      - A file with the certificates of the authorities to trust, in PEM format. The default is the system's authorities.
     type: path
   timeout:
     description: How many seconds to wait for each answer of the server.
@@ -203,21 +201,19 @@ options:
     default: 30
   retries:
     description:
-      - How often to try again when the server cannot be reached, hangs up or puts a mail off.
+      - How often to try again if the server cannot be reached, closes the connection or defers a mail.
     type: int
     default: 3
   retry_delay:
     description:
-      - How many seconds to wait before the first further try. The time doubles with each further try, up to 30 seconds.
+      - How many seconds to wait before the first retry. The time doubles with each retry, up to 30 seconds.
     type: float
     default: 2
 seealso:
   - module: rhpds.litellm_virtual_keys.virtual_keys
 notes:
-  - Keys are hidden in what Ansible prints. Give the task C(no_log=true) all the same, for texts may hold what is nobody's
-    business.
-  - When a connection breaks after a mail was handed over and before the server has said so, the mail is sent again, and may
-    arrive twice.
+  - Keys are hidden in Ansible's output. Set C(no_log=true) on the task nevertheless, because texts may be confidential.
+  - If a connection breaks between a mail and the server's answer, the mail is sent again and may arrive twice.
 """
 
 EXAMPLES = r"""
@@ -237,7 +233,7 @@ EXAMPLES = r"""
         expires: "2026-12-31T18:00:00Z"
   no_log: true
 
-- name: Say no in German, with own words in a file
+- name: Decline a request in German, with a custom text from a file
   rhpds.litellm_virtual_keys.key_mail:
     messages:
       - kind: denial
@@ -254,8 +250,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 mails:
-  description: What became of each mail, in the order of O(messages).
-  returned: success, and when mails were not sent
+  description: The result of each mail, in the order of O(messages).
+  returned: success, and if mails were not sent
   type: list
   elements: dict
   contains:
@@ -272,7 +268,7 @@ mails:
       description: C(sent), C(refused) by the server, C(failed), or C(planned) in check mode.
       type: str
     reason:
-      description: Why the mail was not sent, in the server's words where there are any.
+      description: Why the mail was not sent, in the server's words if it gave any.
       type: str
     code:
       description: The SMTP code of the refusal, or null.
@@ -288,10 +284,10 @@ mails:
       type: str
 counts:
   description: How many mails were sent, refused, failed and planned.
-  returned: success, and when mails were not sent
+  returned: success, and if mails were not sent
   type: dict
 code:
-  description: C(not_sent) when mails were not sent, C(bad_input) when the arguments cannot be used.
+  description: Stable error code, C(not_sent) if mails were not sent, C(bad_input) if the options cannot be used.
   returned: failure
   type: str
 """

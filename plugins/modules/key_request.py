@@ -3,7 +3,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Ask for a key, and decide about one request."""
+"""Submit a request for a key, or decide one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ version_added: 2.0.0
 description:
   - Keeps requests for keys. A person asks for models or for a package. The request waits until the approval chain or an
     administrator decides, and the role P(rhpds.litellm_virtual_keys.key_requests#role) makes and delivers the key.
-  - There is one request per person and models or package (and lab, when one is named). Asking again returns it as it is.
-    Nothing is ever done to a request that is under way, or to somebody's living key.
-  - When others change the same request at the same time, it is read again, and the change is made to what it is by then.
-    Nobody's change is overwritten.
+  - Each person has one request for the same models or package (and lab, if one is named). Asking again returns it
+    unchanged. Submitting never changes a request that is under way, or one whose key is alive.
+  - If others change the same request at the same time, it is read again and the change is applied to its present form, so
+    nobody's change is overwritten.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -34,13 +34,12 @@ attributes:
 options:
   state:
     description:
-      - With V(submitted) the request exists. One that was cancelled, or whose key has ended, begins anew.
+      - With V(submitted) the request exists. One that was cancelled, or whose key has ended, starts again.
       - With V(approved) the request is approved. A request that was denied can be approved too.
-      - With V(denied) the request is denied, for O(reason). A request whose key exists already is refused. Delete the key
-        then.
-      - With V(cancelled) the requester takes the request back. It is kept as denied, with a reason that says so, and may
+      - With V(denied) the request is denied, for O(reason). This fails if its key already exists. Delete the key instead.
+      - With V(cancelled) the requester withdraws the request. It is kept as denied, with a reason that says so, and can
         be submitted again.
-      - With V(absent) the request is forgotten, with its history. A key is not touched by this.
+      - With V(absent) the request is removed with its history. Its key is not touched.
     type: str
     choices: [submitted, approved, denied, cancelled, absent]
     default: submitted
@@ -53,13 +52,13 @@ options:
     aliases: [id]
   email:
     description:
-      - The e-mail address of the person who asks, and to whom the key is sent. A plain address, without a name around it.
-      - The domain is kept in its ASCII form. The part before the C(@) counts without upper and lower case.
-      - Together with O(models) or O(package), and O(guid) and O(user) when it was asked for a lab, it finds a request whose
-        O(request_id) is not given.
+      - The e-mail address of the person who asks and who receives the key. A plain address without a display name.
+      - The domain is kept in its ASCII form. The part before the C(@) is compared without case.
+      - Together with O(models) or O(package), and for a lab also O(guid) and O(user), it identifies a request without its
+        O(request_id).
     type: str
   models:
-    description: The models asked for, by the names under which the gateway serves them. Patterns are refused.
+    description: The models asked for, by the names that the gateway serves. Patterns are refused.
     type: list
     elements: str
     aliases: [model, llm]
@@ -67,38 +66,38 @@ options:
     description: The subscription package asked for, instead of O(models).
     type: str
   guid:
-    description: The GUID of the lab for which the key is asked. Every lab has requests of its own.
+    description: The GUID of the lab that the key is for. Requests for different labs are different requests.
     type: str
   user:
-    description: The user of the lab for whom the key is asked.
+    description: The user of the lab that the key is for.
     type: str
   purpose:
-    description: What the key is for, in words for those who decide. At most 2000 characters.
+    description: The purpose of the key, for those who decide. At most 2000 characters.
     type: str
     aliases: [justification]
   duration:
     description:
-      - How long the key shall live, for example V(30d).
-      - With O(state=approved), how long it may live, instead of what was asked for.
+      - The lifetime of the key, for example V(30d).
+      - With O(state=approved), the lifetime granted, instead of the one asked for.
     type: str
   max_budget:
     description:
-      - How many USD the key shall be able to spend.
-      - With O(state=approved), how many it may spend, instead of what was asked for.
+      - The budget of the key in USD.
+      - With O(state=approved), the budget granted, instead of the one asked for.
     type: float
   reason:
     description:
-      - Why the request is approved, denied or cancelled, in words for the requester. At most 1000 characters.
-      - Needed with O(state=denied).
+      - Why the request is approved, denied or cancelled, for the requester. At most 1000 characters.
+      - Required with O(state=denied).
     type: str
   actor:
     description:
-      - Who does this, for the history. AWX knows it as C(awx_user_name).
-      - When not set, it is the requester with O(state=submitted) and O(state=cancelled), and otherwise the user who runs
-        the module.
+      - Who makes the change, for the history. In AWX this is the variable C(awx_user_name).
+      - The default is the requester with O(state=submitted) and O(state=cancelled), and otherwise the user who runs the
+        module.
     type: str
   again:
-    description: With O(state=submitted), whether a request that was denied begins anew. Otherwise the denial is returned.
+    description: With O(state=submitted), whether a denied request starts again. Otherwise the denied request is returned.
     type: bool
     default: false
 seealso:
@@ -133,7 +132,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 request:
-  description: The request, or in check mode what would become of it. Not there when O(state=absent).
+  description: The request, in check mode as it would be. Missing if O(state=absent).
   returned: success
   type: dict
   contains:
@@ -161,7 +160,7 @@ request:
       description: The user of the lab.
       type: str
     purpose:
-      description: What the key is for.
+      description: The purpose of the key.
       type: str
     duration:
       description: The lifetime asked for.
@@ -173,23 +172,23 @@ request:
       description: V(pending), V(in-review), V(approved) or V(denied).
       type: str
     reason:
-      description: Why it is in this state, in words for the requester.
+      description: Why it is in this state, for the requester.
       type: str
     cancelled:
-      description: Whether the requester took it back.
+      description: Whether the requester withdrew it.
       type: bool
     granted:
-      description: What was approved where that differs from what was asked for.
+      description: The approved terms that differ from those asked for.
       type: dict
     trace:
-      description: How the approval chain decided, for administrators.
+      description: How the approval chain reached its decision, for administrators.
       type: list
       elements: dict
     open:
-      description: Whether something is left to do, such as to decide, to make the key or to deliver the answer.
+      description: Whether a decision, the key or the delivery of the answer is still to come.
       type: bool
     progress:
-      description: What was done about the state.
+      description: The work done in the present state.
       type: dict
       contains:
         status:
@@ -205,16 +204,16 @@ request:
           description: When the key ends.
           type: str
         delivered:
-          description: The ways by which the answer was delivered, and when.
+          description: The methods by which the answer was delivered, and when.
           type: dict
         finished_at:
-          description: When the last way succeeded.
+          description: When the answer had been delivered by every method.
           type: str
         ended_at:
-          description: When the key had expired or was revoked.
+          description: When the key was found to have expired or been revoked.
           type: str
         notified:
-          description: Notices that are sent once, and when they were.
+          description: Notices that are sent only once, and when they were sent.
           type: dict
         failure:
           description: The step that failed last, its reason, how many attempts there were, and when the next one is due.
@@ -230,10 +229,10 @@ request:
       type: list
       elements: dict
     version:
-      description: The version that the store gave it.
+      description: The version in the store.
       type: str
 code:
-  description: What went wrong, in one word that stays the same, for example C(missing), C(refused) or C(bad_input).
+  description: Stable error code, for example C(missing), C(refused) or C(bad_input).
   returned: failure
   type: str
 """

@@ -12,9 +12,9 @@ module: key_request_info
 short_description: List requests for LLM keys
 version_added: 2.0.0
 description:
-  - Lists requests with their state, their history and what was done about them, oldest first.
-  - A request that cannot be read, for example because somebody edited it into nonsense, is set aside. It is named in
-    RV(set_aside) with what is wrong, it is never changed, and the others are listed all the same.
+  - Lists requests with their state, history and progress, oldest first.
+  - A request that cannot be read, for example after a faulty manual edit, is set aside. It is listed in RV(set_aside)
+    with the reason and never changed, and the other requests are listed as usual.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -26,9 +26,10 @@ options:
   filter:
     description:
       - Which requests to list.
-      - V(pending) wait for a decision, V(review) for an administrator, V(approved) and V(denied) are decided.
-      - V(open) are those with something left to do, such as to decide, to make the key or to deliver the answer.
-      - V(due) are those of the open ones that may be tried now, because no attempt failed a moment ago.
+      - V(pending) requests wait for a decision, V(review) ones for an administrator, V(approved) and V(denied) ones are
+        decided.
+      - V(open) requests still wait for a decision, for their key or for the delivery of the answer.
+      - V(due) requests are open and may be tried now, because no attempt failed a moment ago.
     type: str
     choices: [all, pending, review, approved, denied, open, due]
     default: all
@@ -44,12 +45,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What waits for an administrator?
+- name: List requests that wait for an administrator
   rhpds.litellm_virtual_keys.key_request_info:
     filter: review
   register: waiting
 
-- name: All requests of a person
+- name: List all requests of a person
   rhpds.litellm_virtual_keys.key_request_info:
     store: kubernetes
     namespace: llm-keys
@@ -72,10 +73,10 @@ set_aside:
       description: The file or the Secret.
       type: str
     reason:
-      description: What is wrong, and what to do about it.
+      description: Why it cannot be read, and what to do about it.
       type: str
 code:
-  description: What went wrong, in one word that stays the same, for example C(not_readable) or C(bad_input).
+  description: Stable error code, for example C(not_readable) or C(bad_input).
   returned: failure
   type: str
 """

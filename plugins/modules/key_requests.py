@@ -3,7 +3,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Record what a pass over the queue decided and did."""
+"""Record decisions and progress on many requests."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ module: key_requests
 short_description: Record decisions and progress on many requests for LLM keys
 version_added: 2.0.0
 description:
-  - Records what a pass over the queue decided and did, on many requests at once. The role
-    P(rhpds.litellm_virtual_keys.key_requests#role) is made of this. Administrators use
-    P(rhpds.litellm_virtual_keys.key_request#module).
-  - A change that is not possible any more, because somebody else changed the request meanwhile, is left out and named in
-    RV(refused). All other changes are made.
-  - Recording the same again changes nothing, except V(failed), which counts attempts.
+  - Records the decisions and the progress of a pass over the queue, on many requests at once, for the role
+    P(rhpds.litellm_virtual_keys.key_requests#role). Administrators use P(rhpds.litellm_virtual_keys.key_request#module).
+  - A change that is no longer possible, because somebody else changed the request in the meantime, is left out and listed
+    in RV(refused). All other changes are made.
+  - Recording a change twice has no effect, except V(failed), which counts attempts.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -35,7 +34,7 @@ attributes:
       - Recording a failure again counts one more attempt.
 options:
   changes:
-    description: What to record, in this order where a request is named more than once.
+    description: The changes. Those to the same request are made in this order.
     type: list
     elements: dict
     required: true
@@ -46,50 +45,50 @@ options:
         required: true
       action:
         description:
-          - V(approve), V(deny) and V(review) are decisions of the approval chain. They hold for pending requests only,
-            so they never overrule an administrator.
-          - V(minted) says that the key exists. It is refused when the request is not approved any more. The key must be
-            deleted then.
-          - V(delivered) says that the answer went out one way, O(changes[].via), V(finished) that it went out by all ways
-            wanted.
-          - V(failed) says that a O(changes[].step) failed for a O(changes[].reason). The request is not V(due) again for
+          - V(approve), V(deny) and V(review) are decisions of the approval chain. They apply only to pending requests, so
+            they never overrule an administrator.
+          - V(minted) notes that the key exists. It is refused if the request is no longer approved. The key must be deleted
+            then.
+          - V(delivered) notes that the answer was delivered by the method O(changes[].via), V(finished) that it was
+            delivered by every method wanted.
+          - V(failed) notes that the O(changes[].step) failed because of O(changes[].reason). The request is not V(due) again for
             1, 2, 4 and at most 30 minutes.
-          - V(notified) says that a notice that is sent once was sent to O(changes[].whom).
-          - V(ended) says that the key expired or was revoked. The person may ask again then.
+          - V(notified) notes that the notice O(changes[].whom), which is sent only once, was sent.
+          - V(ended) notes that the key expired or was revoked, so the person may ask again.
         type: str
         required: true
         choices: [approve, deny, review, minted, delivered, finished, failed, notified, ended]
       reason:
         description:
-          - Why, in words for the requester with a decision, and for administrators with V(failed).
-          - Needed with V(deny) and V(failed).
+          - Why, for the requester with a decision, and for administrators with V(failed).
+          - Required with V(deny) and V(failed).
         type: str
       trace:
-        description: How the approval chain came to its decision. Kept up to 16 kB.
+        description: How the approval chain reached its decision. Up to 16 kB are kept.
         type: list
         elements: dict
       granted:
         description:
-          - What is approved where that differs from what was asked for, in the words of the module
+          - The approved terms that differ from those asked for, named as the options of the module
             P(rhpds.litellm_virtual_keys.virtual_keys#module). Models, package, duration, budgets and rate limits.
         type: dict
       key_alias:
-        description: The alias of the key. Needed with V(minted).
+        description: The alias of the key. Required with V(minted).
         type: str
       expires:
         description: When the key ends, in ISO 8601.
         type: str
       via:
-        description: A way of delivery, for example V(mail). Needed with V(delivered).
+        description: A delivery method, for example V(mail). Required with V(delivered).
         type: str
       step:
-        description: The step that failed, for example V(mint). Needed with V(failed).
+        description: The step that failed, for example V(mint). Required with V(failed).
         type: str
       whom:
-        description: The notice, for example V(review) or V(expiry-72h). Needed with V(notified).
+        description: The notice, for example V(review) or V(expiry-72h). Required with V(notified).
         type: str
   actor:
-    description: Who does this, for the history.
+    description: Who makes the changes, for the history.
     type: str
     default: approval chain
 seealso:
@@ -112,7 +111,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 requests:
-  description: The requests after the change, each as the module P(rhpds.litellm_virtual_keys.key_request#module) returns it.
+  description: The requests after the changes, each as the module P(rhpds.litellm_virtual_keys.key_request#module) returns it.
   returned: success
   type: list
   elements: dict
@@ -126,16 +125,16 @@ refused:
       description: The request.
       type: str
     action:
-      description: What was to be recorded.
+      description: The action of the change.
       type: str
     code:
       description: V(refused), V(missing), V(broken) or V(busy).
       type: str
     msg:
-      description: Why it was not.
+      description: Why the change was not made.
       type: str
 code:
-  description: What went wrong, in one word that stays the same, for example C(not_writable) or C(bad_input).
+  description: Stable error code, for example C(not_writable) or C(bad_input).
   returned: failure
   type: str
 """
