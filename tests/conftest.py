@@ -44,7 +44,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Told to each worker, as all have to come to the same order."""
-    node.workerinput["kubernetes_is_there"] = build.are_there()
+    node.workerinput["kubernetes_is_built"] = build.are_built()
 
 
 def expected_seconds(item: pytest.Item) -> float:
@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     late: set[Path] = set()
     for item in items:
         files[item.path] += expected_seconds(item)
-        if "kube" in getattr(item, "fixturenames", ()) and not told["kubernetes_is_there"]:
+        if "kube" in getattr(item, "fixturenames", ()) and not told["kubernetes_is_built"]:
             late.add(item.path)
     items.sort(key=lambda item: (item.path in late, -files[item.path]))
 

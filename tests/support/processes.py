@@ -12,7 +12,7 @@ from typing import Self
 
 
 class Sampler:
-    """Takes a sample again and again, in a thread of its own, for as long as it is open."""
+    """Calls `sample` over and over in a thread of its own, until the block is left."""
 
     pause = 0.01
     """Seconds between samples."""
@@ -38,7 +38,7 @@ class Sampler:
 
 
 def descendants(process: int) -> list[int]:
-    """Children, their children and so on. A process that ends meanwhile may be missing."""
+    """Return the children of a process, their children and so on. A process that ends during the search may be missing."""
     found: list[int] = []
     try:
         for task in os.listdir(f"/proc/{process}/task"):

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import requests
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy, Harm
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.further import Further, further_litellm
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.litellm_process import LitellmProcess, running_litellm
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import GRANITE, Live
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.recording_proxy import Gateway as RecordedGateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.recording_proxy import Message, RecordingProxy
@@ -123,7 +123,7 @@ def test_a_lab_that_is_not_there(live: Live) -> None:
 
 
 # -------------------------------------------------------------------------------------------------------- the database
-def test_a_gateway_without_a_database(lab: Live, job: Run, without_database: Further) -> None:
+def test_a_gateway_without_a_database(lab: Live, job: Run, without_database: LitellmProcess) -> None:
     refused(job(url=without_database.url), "no_database", "DATABASE_URL")
 
 
@@ -137,14 +137,14 @@ def test_a_gateway_without_a_database(lab: Live, job: Run, without_database: Fur
         ("key_reaper", {"live_labs": ["nobody"], "stage": "block"}),
     ],
 )
-def test_what_else_needs_a_database(live: Live, without_database: Further, module: str, arguments: dict[str, Any]) -> None:
+def test_what_else_needs_a_database(live: Live, without_database: LitellmProcess, module: str, arguments: dict[str, Any]) -> None:
     live.url = without_database.url
     for check in (True, False):
         result = live(module, **arguments, _check=check)
         refused(result, "no_database", "DATABASE_URL")
 
 
-def test_usage_is_kept_in_the_database(live: Live, without_database: Further) -> None:
+def test_usage_is_kept_in_the_database(live: Live, without_database: LitellmProcess) -> None:
     live.url = without_database.url
     for check in (True, False):
         result = live("usage_info", _check=check)
@@ -201,7 +201,7 @@ def balanced(gateway: Gateway, tmp_path: Path) -> Iterator[tuple[str, str]]:
 
     The addresses of the gateway and of the second replica.
     """
-    with further_litellm(gateway, tmp_path, database=True, settings={"user_api_key_cache_ttl": 8}) as replica:
+    with running_litellm(gateway, tmp_path, database=True, settings={"user_api_key_cache_ttl": 8}) as replica:
         second = RecordedGateway("127.0.0.1", int(replica.url.rsplit(":", 1)[1]))
 
         class Balanced(RecordingProxy):

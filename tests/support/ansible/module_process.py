@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""A module in a process of its own, beside others of its kind, or to be killed: a fork of the process that runs modules."""
+"""Run a module in a process of its own, at the same time as others or to be killed: a fork of the process that runs modules."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class ModuleProcess:
     """A module that has been started."""
 
     def __init__(self, name: str, arguments: Mapping[str, Any], folder: Path) -> None:
-        """The arguments travel in a private file below the folder, as they do with Ansible."""
+        """Start a module. Its arguments travel in a private file below the folder, as they do with Ansible."""
         handle, file = tempfile.mkstemp(dir=folder, suffix=".json")
-        with os.fdopen(handle, "w") as told:
-            told.write(payload(arguments, check=False, diff=False, no_log=True))
+        with os.fdopen(handle, "w") as arguments_file:
+            arguments_file.write(payload(arguments, check=False, diff=False, no_log=True))
         usual = {**os.environ, **ANSIBLE_ENVIRONMENT}
         warm = runner.Warm.of(usual)
         environment = {**usual, **warm.handing_over(usual)}
@@ -38,7 +38,7 @@ class ModuleProcess:
             process.send(self._caller, warm.folder / "modules", request, (nothing.fileno(), self._printed.fileno(), self._printed.fileno()))
 
     def output(self, timeout: float) -> str:
-        """What it has printed when it has ended; nothing when it was killed. `timeout` is in seconds."""
+        """Wait for its end and return what it printed, or an empty string if it was killed. `timeout` is in seconds."""
         self._caller.settimeout(timeout)
         with self._printed, self._caller:
             assert self._caller.recv(16) != process.UNFIT
@@ -47,6 +47,6 @@ class ModuleProcess:
             return self._printed.read()
 
     def kill(self) -> None:
-        """With SIGKILL, while another thread waits for the output. It is dead afterwards."""
+        """Kill it with SIGKILL while another thread waits for the output. Returns when it is dead."""
         self._caller.shutdown(socket.SHUT_WR)
         assert self._ended.wait(60)

@@ -19,7 +19,7 @@ MODULES = "ansible_collections.rhpds.litellm_virtual_keys.plugins.modules"
 
 
 def payload(arguments: Mapping[str, Any], *, check: bool, diff: bool, no_log: bool) -> str:
-    """A module's arguments, as Ansible hands them over. `no_log` is the task's."""
+    """Return a module's arguments as Ansible passes them. `no_log` is the keyword of the task."""
     internal = {
         "_ansible_check_mode": check,
         "_ansible_diff": diff,
@@ -31,12 +31,15 @@ def payload(arguments: Mapping[str, Any], *, check: bool, diff: bool, no_log: bo
 
 
 def run_module(name: str, arguments: Mapping[str, Any], *, check: bool = False, diff: bool = False, no_log: bool = True) -> dict[str, Any]:
-    """What the module returned, `failed` included. `no_log` is the task's. A name with dots is that of a module of others."""
+    """Run a module and return its result, `failed` included.
+
+    `name` is one of the collection's modules or, with dots, the whole name of another one. `no_log` is the keyword of the task.
+    """
     module = importlib.import_module(name if "." in name else f"{MODULES}.{name}")
-    told = payload(arguments, check=check, diff=diff, no_log=no_log)
+    passed = payload(arguments, check=check, diff=diff, no_log=no_log)
     printed = io.StringIO()
     with (
-        mock.patch.object(basic, "_ANSIBLE_ARGS", told.encode()),
+        mock.patch.object(basic, "_ANSIBLE_ARGS", passed.encode()),
         mock.patch.object(basic, "_ANSIBLE_PROFILE", "legacy", create=True),
         contextlib.redirect_stdout(printed),
         contextlib.suppress(SystemExit),

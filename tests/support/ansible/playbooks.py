@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Run playbooks as a user does: fixture `playbook`, class `Playbooks`.
+"""The fixture `playbook` and the class `Playbooks`: run playbooks as a user does.
 
 Playbooks run with the `ansible-playbook` beside the Python that runs pytest, and find the collection through
 ANSIBLE_COLLECTIONS_PATH, which `make` sets.
@@ -34,14 +34,14 @@ ANSIBLE_ENVIRONMENT = {
 
 @dataclasses.dataclass(frozen=True)
 class PlaybookRun:
-    """How a run ended."""
+    """The result of a run."""
 
     returncode: int
     output: str
-    """Standard output and standard error, as a person would have seen them."""
+    """Standard output and standard error, mixed as on a terminal."""
 
     def count(self, what: str) -> int:
-        """A number of the recap (ok, changed, failed, skipped, ...), summed over all hosts."""
+        """Return a number of the recap (ok, changed, failed, skipped, ...), summed over all hosts."""
         return sum(int(number) for number in re.findall(rf"\b{what}=(\d+)", self.output.rpartition("PLAY RECAP")[2]))
 
     @property
@@ -50,7 +50,7 @@ class PlaybookRun:
 
 
 class Playbooks:
-    """Runs playbooks as a user does: another process, and what the installed ansible-playbook does, or with `run` that itself."""
+    """Runs playbooks in another process: warm by default, or with `run` as the caller chooses (see warm/runner.py)."""
 
     def __init__(self, directory: Path, run: Callable[..., subprocess.CompletedProcess[str]] = runner.run) -> None:
         self.directory = directory
@@ -67,7 +67,7 @@ class Playbooks:
     ) -> PlaybookRun:
         """Run a playbook of the collection by its short name ("provision"), or any other by its path.
 
-        The variables travel in a private file, as secrets may be among them. With ``check`` a run that fails is an error here.
+        The variables travel in a private file because they may hold secrets. With ``check`` a run that fails raises AssertionError.
         """
         playbook = str(name) if isinstance(name, Path) else f"{COLLECTION}.{name}"
         handle, extra_vars = tempfile.mkstemp(dir=self.directory, suffix=".json")

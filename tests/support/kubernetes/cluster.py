@@ -4,8 +4,8 @@
 
 """A real Kubernetes API for tests: etcd and kube-apiserver on loopback, with RBAC and without nodes.
 
-There is no controller manager, so nothing removes what is in a deleted namespace, and no service account exists
-until it is made. Each test takes a namespace of its own and leaves it behind; the whole cluster goes away at the end.
+It has no controller manager, so nothing deletes the objects of a deleted namespace, and no service account exists
+until it is created. Each test takes a namespace of its own and leaves it behind; the whole cluster is deleted at the end.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody who may use the cluster: by token, or by a kubeconfig file that holds it."""
+    """A user of the cluster, with a token and a kubeconfig file that holds it."""
 
     name: str
     namespace: str
@@ -51,7 +51,7 @@ class Account:
 
 
 class Cluster:
-    """Use it as a context manager: when that is left, both processes are gone."""
+    """A running cluster. A context manager that ends both processes when its block is left."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -63,7 +63,7 @@ class Cluster:
         self._api: subprocess.Popen[bytes] | None = None
         self._etcd_port = self._api_port = 0
         self._session = requests.Session()
-        self._session.trust_env = False  # a CA bundle or proxy named in the environment is not for this server
+        self._session.trust_env = False  # ignore a CA bundle or a proxy from the environment
 
     def __enter__(self) -> Self:
         begun = time.monotonic()
@@ -103,7 +103,7 @@ class Cluster:
         return f"https://127.0.0.1:{self._api_port}"
 
     def start_api(self) -> None:
-        """Start the API server, and wait until it and its RBAC rules are ready."""
+        """Start the API server and wait until it and its RBAC rules are ready."""
         files = self.directory
         self._api = self._run(
             "kube-apiserver",
@@ -139,7 +139,7 @@ class Cluster:
             time.sleep(0.1)
 
     def stop_api(self) -> None:
-        """Stop the API server; what it stored stays."""
+        """Stop the API server. What it stored stays in etcd."""
         _end(self._api)
         self._api = None
 
@@ -151,7 +151,7 @@ class Cluster:
 
     @contextmanager
     def api_down(self) -> Iterator[None]:
-        """The API is down inside the block, and back on the same port after it."""
+        """Stop the API inside the block, and start it on the same port afterwards."""
         self.stop_api()
         try:
             yield
@@ -159,7 +159,7 @@ class Cluster:
             self.start_api()
 
     def call(self, method: str, path: str, body: Any = None, *, kind: str = "application/json") -> Any:
-        """One exchange with the API, as the administrator. Raises requests.HTTPError with the API's own words."""
+        """Call the API as the administrator and return its answer. Raises requests.HTTPError with the API's message."""
         answer = self._session.request(method, self.server + path, data=None if body is None else json.dumps(body), headers={"Content-Type": kind}, timeout=30)
         if not answer.ok:
             raise requests.HTTPError(f"{answer.status_code} {answer.text}", response=answer)
@@ -172,12 +172,12 @@ class Cluster:
         return name
 
     def account(self, namespace: str, verbs: Sequence[str], *, resources: Sequence[str] = ("secrets",), lifetime: int = 3600) -> Account:
-        """A service account with a token, that may do `verbs` to `resources` in `namespace` and nothing else."""
+        """Create a service account with a token that allows `verbs` on `resources` in `namespace` and nothing else."""
         rules = [{"apiGroups": [""], "resources": list(resources), "verbs": list(verbs)}]
         return self.account_with_rules(namespace, rules, lifetime=lifetime)
 
     def account_with_rules(self, namespace: str, rules: Sequence[dict[str, Any]], *, lifetime: int = 3600) -> Account:
-        """A service account with a token and a Role of these rules. `lifetime` is in seconds; the API grants 600 at least."""
+        """Create a service account with a token and a Role of these rules. `lifetime` is in seconds; the API grants at least 600."""
         base = f"/api/v1/namespaces/{namespace}"
         rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
         made = self.call("POST", f"{base}/serviceaccounts", {"metadata": {"generateName": "account-"}})
@@ -194,7 +194,7 @@ class Cluster:
         return Account(name, namespace, token, self._write_kubeconfig(f"{namespace}-{name}", token, namespace))
 
     def expired_continue(self, token: str) -> str:
-        """The place in a listing that `token` names, as it would be named by a listing so old that etcd has forgotten it."""
+        """Return a continue token for the same place in a listing so old that etcd no longer has its revision."""
         place = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         etcd = f"http://127.0.0.1:{self._etcd_port}/v3/kv"
         revision = self._session.post(f"{etcd}/range", json={"key": "AA=="}, timeout=30).json()["header"]["revision"]
@@ -202,7 +202,7 @@ class Cluster:
         return base64.urlsafe_b64encode(json.dumps({**place, "rv": 1}).encode()).decode().rstrip("=")
 
     def kubectl(self, *arguments: str, account: Account | None = None, namespace: str | None = None) -> str:
-        """What kubectl of the same release prints. Raises subprocess.CalledProcessError when it fails."""
+        """Run kubectl of the same release and return what it prints. Raises subprocess.CalledProcessError if it fails."""
         who = account or self.admin
         command = [str(self.assets / "kubectl"), f"--kubeconfig={who.kubeconfig}", f"--namespace={namespace or who.namespace}"]
         return subprocess.run([*command, *arguments], check=True, capture_output=True, text=True, timeout=60).stdout
@@ -239,7 +239,7 @@ class Cluster:
 
 @contextmanager
 def running() -> Iterator[Cluster]:
-    """A cluster in a temporary directory."""
+    """Run a cluster in a temporary directory."""
     with tempfile.TemporaryDirectory(prefix="kube-") as directory, Cluster(Path(directory)) as cluster:
         yield cluster
 
@@ -256,7 +256,7 @@ def _end(process: subprocess.Popen[bytes] | None) -> None:
 
 
 def _die_with_parent() -> None:
-    """Even when the test run is killed with SIGKILL, its servers end."""
+    """Make a server end with the test run, even if that is killed with SIGKILL."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -272,7 +272,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def make_certificates(directory: Path) -> None:
-    """An authority, a certificate for 127.0.0.1, and the key that signs service account tokens."""
+    """Write an authority, a certificate for 127.0.0.1 and the key that signs service account tokens."""
     now = datetime.datetime.now(datetime.UTC)
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])

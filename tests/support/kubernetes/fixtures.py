@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The fixture `kube`: one real Kubernetes API for all tests of a run."""
+"""The fixtures `kube` and `namespace`: one real Kubernetes API for all tests of a run, and a namespace for each."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes imp
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Where a test will want the cluster, begin to build its binaries now; the tests before it run meanwhile.
+    """Begin to build the binaries if a test needs the cluster; other tests run meanwhile.
 
-    Of several workers each begins, and all but one find at once that they have to wait or that everything is there.
+    Each worker begins a build; all but one of them wait for the first build, or find the binaries already built.
     """
     if any("kube" in getattr(item, "fixturenames", ()) for item in session.items) and not session.config.option.collectonly:
         log = build.cache_dir() / "kube" / "build.log"
@@ -29,7 +29,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def kube(request: pytest.FixtureRequest) -> Iterator[cluster.Cluster]:
-    """The cluster. Take a namespace of your own from it (`kube.namespace()`) and leave that behind."""
+    """The cluster. A test takes a namespace of its own (`kube.namespace()`) and need not delete it."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
         print("\nStarting a real Kubernetes API (3 s; minutes the first time) ...", file=sys.stderr, flush=True)

@@ -2,10 +2,10 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""A stand-in for one call of the Kubernetes API that needs a node: to run a command in a pod.
+"""A stand-in for the one call of the Kubernetes API that needs a node: running a command in a pod.
 
 The tests' API server has no nodes, so no pod can run there. This server answers the exec call as a kubelet does, over a
-WebSocket with one channel each for output, errors and the status, and runs the command on this machine. All else is real:
+WebSocket with one channel each for output, errors and the status, and runs the command on this machine. The rest is real:
 kubernetes.core.k8s_exec, psql, and the gateway's PostgreSQL.
 """
 
@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-# What clients ask for before they do anything.
+# What clients ask for first.
 DISCOVERY: dict[str, object] = {
     "/version": {"major": "1", "minor": "31", "gitVersion": "v1.31.0"},
     "/api": {"kind": "APIVersions", "versions": ["v1"]},
@@ -39,7 +39,7 @@ PROTOCOL = "v4.channel.k8s.io"
 
 
 class PodExec:
-    """Answers exec calls for any pod, with the environment given; `commands` is what was run."""
+    """Answers exec calls for any pod by running the command in `environment`; `commands` and `pods` record the calls."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = dict(environment)
@@ -108,7 +108,7 @@ class PodExec:
         self._server.server_close()
 
     def kubeconfig(self, path: Path) -> Path:
-        """A kubeconfig file that leads here."""
+        """Write a kubeconfig file for this server and return its path."""
         address = f"http://127.0.0.1:{self._server.server_address[1]}"
         path.write_text(
             json.dumps(

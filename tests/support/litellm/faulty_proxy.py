@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""A proxy before the real gateway that records every exchange and does harm to those that it is told to."""
+"""A proxy before the real gateway that records every exchange and does harm to chosen ones."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.record
 
 @dataclasses.dataclass
 class Harm:
-    """What happens to requests whose method and path match the pattern `to` ("POST /key/generate"), and whose query has `query` in it.
+    """Harm to requests whose method and path match the pattern `to` ("POST /key/generate") and whose query contains `query`.
 
-    - `refuse`: the connection is dropped, the gateway never sees the request.
-    - `lose`: the gateway does its work, and its answer is lost.
-    - `cut`: half of the body of the answer arrives.
-    - `answer`: the gateway never sees the request, `status`, `headers` and `body` go back.
-    - `delay`: it takes `seconds` longer.
-    - `repeat`: the gateway gets it twice, as from a network that repeats.
-    - `call`: `work` is called before the request goes on, and again after the answer with `after=True`.
+    - `refuse`: the connection is dropped and the gateway never sees the request.
+    - `lose`: the gateway does its work and its answer is lost.
+    - `cut`: only half of the answer's body arrives.
+    - `answer`: the gateway never sees the request; the client gets `status`, `headers` and `body`.
+    - `delay`: the exchange takes `seconds` longer.
+    - `repeat`: the gateway gets the request twice, as from a network that repeats.
+    - `call`: `work(False)` is called before the request goes to the gateway, and `work(True)` after the answer.
 
-    The first `skip` requests that match pass unharmed, then `times` of them are harmed.
+    The first `skip` matching requests pass unharmed, then `times` of them are harmed.
     """
 
     kind: Literal["refuse", "lose", "cut", "answer", "delay", "repeat", "call"]
@@ -52,7 +52,7 @@ class Harm:
 
 
 class FaultyProxy(RecordingProxy):
-    """`with FaultyProxy(gateway.url) as proxy: proxy.harms = [Harm("lose", "POST /key/generate", times=1)]`"""
+    """A recording proxy that does harm: `FaultyProxy(gateway.url, Harm("lose", "POST /key/generate", times=1))`."""
 
     def __init__(self, upstream: str, *harms: Harm) -> None:
         super().__init__(upstream)
@@ -84,7 +84,7 @@ class FaultyProxy(RecordingProxy):
 
 
 def answer(harm: Harm) -> Message:
-    """What the proxy says in the gateway's place."""
+    """Return the answer that the proxy gives in place of the gateway."""
     body = harm.body if isinstance(harm.body, bytes) else json.dumps(harm.body).encode()
     kind = "text/html" if isinstance(harm.body, bytes) else "application/json"
     headers = {"content-type": kind, "content-length": str(len(body)), **harm.headers}

@@ -5,10 +5,10 @@
 
 Fixtures:
 
-- ``gateway`` (whole session): a :class:`Gateway`. Other tests use it too, so a test makes keys under names of its own. Each
-  worker (see tests/conftest.py) has one for itself, so a test may take its database away for a while.
-  ``LITELLM_VIRTUAL_KEYS_TEST_GATEWAY=<litellm_gateway_dir of a running gateway>`` uses that one and leaves it running.
-- ``other_gateway`` (whole session): another one, started when a test asks for it, or the one that
+- ``gateway`` (whole session): a :class:`Gateway`. Other tests use it too, so a test uses names of its own for its keys. Each
+  worker (see tests/conftest.py) has its own gateway, so a test may stop its database for a while.
+  ``LITELLM_VIRTUAL_KEYS_TEST_GATEWAY=<litellm_gateway_dir of a running gateway>`` uses that gateway and leaves it running.
+- ``other_gateway`` (whole session): a second gateway, started when a test asks for it, or the one that
   ``LITELLM_VIRTUAL_KEYS_TEST_TARGET`` names.
 """
 
@@ -35,8 +35,8 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbo
 MOCK_MODELS = ["openai/granite-3-2-8b-instruct", "openai/mistral-7b-instruct", "openai/llama-3-1-8b-instruct"]
 """The models that the shared gateway serves; the role's default."""
 CACHE_TTL_SECONDS = 5
-"""How long LiteLLM may go on believing what it knows of a key (60 by default): what changes in a team or from another
-worker shows within this time, and a test that waits for it stays short."""
+"""How long LiteLLM caches a key, in seconds (60 by default). A change to a team, or one made through another worker, is
+visible after this time, so tests that wait for one stay short."""
 SHARED_GATEWAY = {
     "litellm_gateway_mock_models": MOCK_MODELS,
     "litellm_gateway_general_settings": {"user_api_key_cache_ttl": CACHE_TTL_SECONDS},
@@ -45,7 +45,7 @@ SHARED_GATEWAY = {
 
 
 def cache() -> Path:
-    """Where the project keeps what it installs."""
+    """Return the folder where the project keeps what it installs."""
     xdg = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("LITELLM_VIRTUAL_KEYS_CACHE") or Path(xdg) / "rhpds-litellm-virtual-keys")
 
@@ -55,7 +55,7 @@ GATEWAY_SOFTWARE = cache() / "gateway-software"
 
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
-    """One process at a time, of all that share the cache."""
+    """Hold a lock that all processes sharing the cache respect."""
     folder = cache() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / f"{name}.lock", "w", encoding="ascii") as lock:
@@ -64,7 +64,7 @@ def locked(name: str) -> Iterator[None]:
 
 
 class Gateway:
-    """A running gateway, and the hands of its admin."""
+    """A running gateway, with calls as its admin makes them."""
 
     def __init__(self, directory: Path) -> None:
         self.dir = directory
@@ -74,8 +74,8 @@ class Gateway:
 
     @property
     def connection(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads((self.dir / "connection.json").read_text())
-        return told
+        found: dict[str, Any] = json.loads((self.dir / "connection.json").read_text())
+        return found
 
     @property
     def url(self) -> str:
@@ -91,22 +91,22 @@ class Gateway:
 
     @property
     def software(self) -> Path:
-        """Where what it runs is installed."""
+        """The folder in which its software is installed."""
         return Path(json.loads((self.dir / "gateway.json").read_text())["software"])
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the playbooks want to know of the gateway."""
+        """The variables with which a playbook finds the gateway."""
         return {"litellm_url": self.url, "litellm_master_key": self.master_key}
 
     @property
     def environment(self) -> dict[str, str]:
-        """The same for modules, which take it from the environment."""
+        """The environment in which a module finds the gateway."""
         return {"LITELLM_BASE_URL": self.url, "LITELLM_API_KEY": self.master_key}
 
     # ------------------------------------------------------------------------------------------------ admin's calls
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Any call with the master key; the answer whatever its status."""
+        """Make a call with the master key and return the answer, whatever its status."""
         return self.session.request(method, self.url + path, timeout=60, **options)
 
     def get(self, path: str, **parameters: Any) -> Any:
@@ -120,7 +120,7 @@ class Gateway:
         return answer.json()
 
     def chat(self, key: str, model: str = MOCK_MODELS[0]) -> requests.Response:
-        """A call of a model with a virtual key, over a connection of its own."""
+        """Call a model with a virtual key, over a new connection."""
         return requests.post(
             f"{self.url}/v1/chat/completions",
             headers={"Authorization": f"Bearer {key}"},
@@ -129,11 +129,11 @@ class Gateway:
         )
 
     def keys(self, prefix: str) -> list[dict[str, Any]]:
-        """All keys whose alias begins with the prefix, as LiteLLM keeps them."""
+        """Return the rows of all keys whose alias begins with the prefix."""
         return [key for key in self.keys_with(prefix) if (key["key_alias"] or "").startswith(prefix)]
 
     def keys_with(self, part: str) -> list[dict[str, Any]]:
-        """All keys whose alias contains this."""
+        """Return the rows of all keys whose alias contains `part`."""
         search = {"key_alias": part, "substring_matching": "true"} if part else {}
         found, page = [], 1
         while True:
@@ -148,11 +148,11 @@ class Gateway:
         return gatewayctl(self.dir, command, *arguments)
 
     def stop_postgres(self) -> None:
-        """Take the database away from under LiteLLM; give it back with start_postgres, also when the test fails."""
+        """Stop the database. The test must call start_postgres afterwards, also when it fails."""
         self.control("stop", "--only", "postgres")
 
     def start_postgres(self) -> None:
-        """Give the database back and wait until LiteLLM works with it again; its readiness alone may be old news."""
+        """Start the database and wait until LiteLLM answers from it; the answer of its readiness route may be outdated."""
         self.control("start")
         deadline = time.monotonic() + 30
         while not (answer := self.request("GET", "/key/list", params={"size": 1})).ok:
@@ -164,7 +164,7 @@ class Gateway:
 
 
 def gatewayctl(directory: Path, command: str, *arguments: str) -> dict[str, Any]:
-    """Run a gateway's own control program."""
+    """Run a gateway's own control program and return the JSON that it prints."""
     done = subprocess.run(
         [sys.executable, str(directory / "gatewayctl"), str(directory), command, *arguments],
         capture_output=True,
@@ -173,20 +173,20 @@ def gatewayctl(directory: Path, command: str, *arguments: str) -> dict[str, Any]
         check=False,
     )
     assert done.returncode == 0, f"gatewayctl {command}: {done.stderr}"
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
 class GatewayHome:
-    """Makes folders for gateways and takes everything in them down again, also after a session that was killed.
+    """A folder for gateways. In the end they are stopped and deleted, also those that a killed session left.
 
-    Not pytest's tmp_path: PostgreSQL, which never runs as root, must be able to pass through.
+    It is not below pytest's tmp_path because PostgreSQL, which never runs as root, must be able to enter it.
     """
 
     PREFIX = "litellm-gateway-test-"
 
     def __init__(self, prefix: str = PREFIX) -> None:
-        with locked("test-gateways"):  # not by two at once, who would trip over each other
+        with locked("test-gateways"):  # two sessions at once would delete the same folders
             for left_over in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
                 owner = int(left_over.name.removeprefix(prefix).partition("-")[0])
                 with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -200,7 +200,7 @@ class GatewayHome:
     @staticmethod
     def remove(home: Path) -> None:
         for gateway in home.glob("*/gateway.json"):
-            if (gateway.parent / "gatewayctl").exists():  # of a left-over, anything may be missing
+            if (gateway.parent / "gatewayctl").exists():  # a killed session may have left anything half made
                 gatewayctl(gateway.parent, "stop")
         shutil.rmtree(home)
 
@@ -212,26 +212,26 @@ class GatewayHome:
 
 
 def gateway_variables(directory: Path) -> dict[str, Any]:
-    """What the role litellm_gateway is told for a gateway as the tests share one."""
+    """Return the variables of the role litellm_gateway for a gateway that tests share."""
     return {**SHARED_GATEWAY, "litellm_gateway_dir": str(directory), "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE)}
 
 
 def start_gateway(directory: Path, **more: Any) -> Gateway:
-    """Such a gateway, running; its folder lies below a GatewayHome. `more` are further variables of the role."""
+    """Start a gateway for the tests, in a folder below a GatewayHome. `more` are further variables of the role."""
     Playbooks(directory.parent)("gateway", {**gateway_variables(directory), **more})
     return Gateway(directory)
 
 
 @pytest.fixture(scope="session")
 def gateway_home() -> Iterator[Path]:
-    """A folder for gateways; whatever runs in it is stopped at the end of the session."""
+    """A folder for gateways; those that run in it are stopped at the end of the session."""
     with GatewayHome() as home:
         yield home
 
 
 @pytest.fixture(scope="session")
 def gateway(request: pytest.FixtureRequest) -> Iterator[Gateway]:
-    """The shared LiteLLM: started once, up to three minutes when its software must be installed first, else 15 seconds."""
+    """The shared LiteLLM. Its start takes 15 seconds, or up to three minutes if its software must be installed first."""
     borrowed = os.environ.get("LITELLM_VIRTUAL_KEYS_TEST_GATEWAY")
     if borrowed:
         yield Gateway(Path(borrowed))
@@ -248,12 +248,12 @@ def gateway(request: pytest.FixtureRequest) -> Iterator[Gateway]:
 
 @pytest.fixture(scope="session")
 def other_gateway(request: pytest.FixtureRequest) -> Gateway:
-    """A second LiteLLM with a database of its own, for what moves from one to another: 15 seconds, once."""
+    """A second LiteLLM with a database of its own, for migrations from one to the other. Its start takes 15 seconds."""
     borrowed = os.environ.get("LITELLM_VIRTUAL_KEYS_TEST_TARGET")
     return Gateway(Path(borrowed)) if borrowed else start_gateway(request.getfixturevalue("gateway_home") / "other")
 
 
 @pytest.fixture
 def unique() -> str:
-    """A name that no other test has, fit for a guid, an alias or a folder."""
+    """A name that no other test uses, valid as a GUID, in an alias or as a folder."""
     return f"t{uuid.uuid4().hex[:10]}"

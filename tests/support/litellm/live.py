@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The modules that manage keys, run on the real gateway: fixture `live`."""
+"""The fixture `live`: the modules that manage keys, run on the real gateway."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ SECRET = "the secret of the integration tests"
 
 
 class Live:
-    """Runs modules against the gateway, or against a proxy before it. Options of the task (check, diff, no_log) begin with an underscore.
+    """Runs modules against the gateway, or against a proxy before it: `live("virtual_key", guid=..., _check=True)`.
 
-    `name` is a guid, or a part of aliases, that no other test uses; keys with it go when the test ends.
+    Keywords of the task (check, diff, no_log) begin with an underscore. `name` is a GUID, or a part of aliases, that no other
+    test uses; its keys are deleted when the test ends.
     """
 
     def __init__(self, gateway: Gateway, name: str) -> None:
@@ -41,7 +42,7 @@ class Live:
         return result
 
     def lab(self, *users: str, **arguments: Any) -> dict[str, Any]:
-        """The keys of the lab for these users, made with one model for a day unless told otherwise."""
+        """Create the lab's keys for these users; by default they may use one model for a day."""
         keys = [{"user": user} for user in users] or [{}]
         return self.well("virtual_keys", **{"guid": self.name, "keys": keys, "models": [GRANITE], "duration": "1d", **arguments})
 
@@ -50,13 +51,13 @@ class Live:
 
     @property
     def rows(self) -> dict[str, dict[str, Any]]:
-        """What LiteLLM has of the test's keys, by alias."""
+        """The rows of the test's keys, by alias."""
         found = self.gateway.keys_with(self.name)
         assert len({row["key_alias"] for row in found}) == len(found), "two rows share an alias"
         return {row["key_alias"]: row for row in found}
 
     def works(self, value: str) -> bool:
-        """Whether the gateway takes the value now, even if nothing may be spent with it, over a connection of its own."""
+        """Return whether the gateway accepts the value now, even if its budget is spent. Asks over a new connection."""
         answer = requests.get(f"{self.gateway.url}/models", headers={"Authorization": f"Bearer {value}"}, timeout=30)
         assert answer.status_code in (200, 401, 429), answer.text
         return answer.status_code != 401
@@ -68,7 +69,7 @@ class Live:
 
 
 def token(value: str) -> str:
-    """What LiteLLM keeps of a value."""
+    """Return the token of a value, which is all that LiteLLM stores."""
     return hashlib.sha256(value.encode()).hexdigest()
 
 

@@ -1,11 +1,11 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""LiteLLM's table of keys in memory, with the habits that were measured on LiteLLM 1.102.4 and PostgreSQL.
+"""LiteLLM's table of keys in memory, with the behaviour measured on LiteLLM 1.102.4 and PostgreSQL.
 
-It stands beside the real gateway of the integration tests, for what the real one cannot show quickly or at will:
-thousands of random histories, other releases' ways to search, workers that remember a deleted key, lost calls.
-Its habits are checked against the real gateway in tests/integration/keys/test_virtual_keys_model.py.
+It complements the real gateway of the integration tests where that one is too slow or cannot be made to misbehave:
+thousands of random histories, the searches of other releases, workers that remember a deleted key, lost calls.
+tests/integration/keys/test_virtual_keys_model.py compares its answers with those of the real gateway.
 """
 
 from __future__ import annotations
@@ -41,15 +41,17 @@ _DEFAULTS: dict[str, Any] = {
 
 
 def error(message: str, kind: str = "bad_request_error") -> dict[str, Any]:
-    """The body of most of LiteLLM's refusals."""
+    """Return a body in the form of most refusals by LiteLLM."""
     return {"error": {"message": message, "type": kind, "param": None, "code": "400"}}
 
 
 @dataclass
 class LitellmModel:
-    """`search`: whether `/key/list` matches a part of an alias when asked to ("optional", as now), always ("always", as
-    for some releases) or never ("exact", as before). `memory`: seconds for which workers remember a deleted key.
-    `users`: keys of users that are no admins, with the user's id; they see and make keys of their own only.
+    """A LiteLLM without HTTP.
+
+    `search` is "optional" if `/key/list` matches a part of an alias on request, as LiteLLM does now, "always" if it always does
+    and "exact" if it never does; both occur in other releases. `memory` is the time in seconds for which workers remember a
+    deleted key. `users` maps the keys of users who are not admins to their ids; they see and create only their own keys.
     """
 
     search: str = "optional"
@@ -67,14 +69,14 @@ class LitellmModel:
         self.now += timedelta(seconds=seconds)
 
     def works(self, value: str) -> bool:
-        """Whether the gateway takes this value now, even if nothing may be spent with it."""
+        """Return whether the gateway accepts this value now, even if its budget is spent."""
         return self.handle("GET", "/models", {}, None, value)[0] in (200, 429)
 
     def with_alias(self, alias: str) -> list[dict[str, Any]]:
         return [row for row in self.rows.values() if row["key_alias"] == alias]
 
     def handle(self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None, key: str = MASTER_KEY) -> tuple[int, Any]:
-        """The status and the JSON for a call."""
+        """Return the status and the JSON that answer a call."""
         with self.lock:
             refusal = self._refusal(key, path)
             if refusal:
@@ -112,7 +114,7 @@ class LitellmModel:
         return None
 
     def _expiry(self, duration: Any) -> datetime | None:
-        """From now on, and only the first number and unit count: `1h30m` is an hour."""
+        """Return the end of a duration that begins now. Only the first number and unit count: `1h30m` is an hour."""
         match = _DURATION.match(str(duration))
         if match is None:
             raise ValueError(f"Unable to parse time {duration}")

@@ -1,14 +1,14 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""An HTTP/1.1 proxy that stands before a real gateway and writes down every exchange.
+"""An HTTP/1.1 proxy before a real gateway that records every exchange.
 
     with RecordingProxy(gateway.url) as proxy:
         ...  # work against proxy.url
         proxy.exchanges
 
-Each connection of a client has one connection of its own to the gateway, kept as long as the client keeps its own: what
-the proxy sees is what the gateway would have seen. It runs in a thread of the process that reads the record.
+Each connection of a client has its own connection to the gateway, which stays open as long as the client's does, so the
+proxy sees what the gateway would have seen. It runs in a thread of the process that reads the record.
 A subclass that overrides `exchange` may delay, change, repeat or lose what passes.
 """
 
@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 
 
 def caller(bearer: str) -> str:
-    """How a record names the one who called: some digits of the sha256 of the key, never the key."""
+    """Return the caller's name in a record: the first digits of the sha256 of the key, never the key."""
     return hashlib.sha256(bearer.encode()).hexdigest()[:12]
 
 
@@ -43,7 +43,7 @@ class Message:
         return self.head.split(b"\r\n", 1)[0].decode("latin-1")
 
     def header(self, name: str) -> str:
-        """A header's value; '' when there is none."""
+        """Return a header's value, or an empty string if the header is missing."""
         for line in self.head.decode("latin-1").split("\r\n")[1:]:
             found, _colon, value = line.partition(":")
             if found.lower() == name:
@@ -53,7 +53,7 @@ class Message:
 
 @dataclasses.dataclass(frozen=True)
 class Exchange:
-    """One request and what came of it. Times are seconds of `time.time()`; status 0: there was no answer to pass on."""
+    """A request and its outcome. Times are seconds of `time.time()`. Status 0 means that the client got no answer."""
 
     method: str
     path: str
@@ -64,7 +64,7 @@ class Exchange:
     ended: float
     connection: int
     body: bytes = dataclasses.field(repr=False)
-    """What the client sent; it may hold secrets."""
+    """The body of the request; it may hold secrets."""
 
 
 class RecordingProxy:
@@ -94,7 +94,7 @@ class RecordingProxy:
         self._loop.close()
 
     def take(self) -> list[Exchange]:
-        """What was written down since the last time, in the order in which it ended."""
+        """Return the exchanges since the last call, in the order in which they ended."""
         taken, self.exchanges = self.exchanges, []
         return taken
 
@@ -106,11 +106,11 @@ class RecordingProxy:
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def exchange(self, request: Message, gateway: Gateway) -> Message:
-        """One request's way to the gateway and back. A ConnectionError drops the client's connection."""
+        """Send a request to the gateway and return the answer. A ConnectionError drops the client's connection."""
         return await gateway.send(request)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection of a client, until one of the two sides closes it."""
+        """Serve one connection of a client until one of the two sides closes it."""
         self._connections += 1
         number = self._connections
         gateway = Gateway(*self._address)
@@ -127,7 +127,7 @@ class RecordingProxy:
                     who = caller(request.header("authorization").removeprefix("Bearer "))
                     ended = time.time()
                     self.exchanges.append(Exchange(method, path, query, who, status, started, ended, number, request.body))
-                # Only now: a client that has its answer may look into the record at once.
+                # Record first: a client that has its answer may look into the record at once.
                 writer.write(response.head + response.body)
                 await writer.drain()
                 if "close" in (request.header("connection").lower(), response.header("connection").lower()):
@@ -135,7 +135,7 @@ class RecordingProxy:
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # one of the two sides has gone, or does not speak HTTP
         except asyncio.CancelledError:
-            pass  # the proxy ends, and asyncio's servers cannot bear a cancelled task
+            pass  # the proxy ends, and a server of asyncio reports a cancelled task as an error
         finally:
             gateway.close()
             writer.close()
@@ -151,14 +151,14 @@ class RecordingProxy:
 
 
 class Gateway:
-    """A connection to the real gateway, opened when it is first needed and again when the gateway has closed it."""
+    """A connection to the real gateway, opened for the first request and again after the gateway has closed it."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def send(self, request: Message) -> Message:
-        """Raises ConnectionError or IncompleteReadError when the gateway does not answer, or not to the end."""
+        """Send a request and return the answer. Raises ConnectionError or IncompleteReadError if the answer is missing or cut off."""
         if self._streams is None or self._streams[0].at_eof():
             self.close()
             self._streams = await asyncio.open_connection(self._host, self._port)
@@ -175,9 +175,9 @@ class Gateway:
 
 
 async def _read(reader: asyncio.StreamReader, answers: str = "") -> Message:
-    """A whole message: a request, or with `answers` the response to a request of that method.
+    """Read a whole message: a request or, with `answers`, the response to a request of that method.
 
-    Raises IncompleteReadError when the other side has closed the connection.
+    Raises IncompleteReadError if the other side has closed the connection.
     """
     head = await reader.readuntil(b"\r\n\r\n")
     message = Message(head, b"")
@@ -191,7 +191,7 @@ async def _read(reader: asyncio.StreamReader, answers: str = "") -> Message:
 
 
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    """A chunked body, still in its chunks."""
+    """Read a chunked body and return it, still in its chunks."""
     parts = []
     while True:
         size = await reader.readuntil(b"\r\n")

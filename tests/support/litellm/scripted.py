@@ -1,15 +1,15 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""HTTP servers on loopback for tests: one that follows a script, and one that asks a function.
+"""HTTP servers on loopback for tests: one follows a script, the other asks a function for each reply.
 
-`ScriptedGateway` plays one conversation. A test states every exchange in its order, what it expects of the request and
-what goes back, and then runs the real code against it:
+`ScriptedGateway` plays one conversation. A test lists the exchanges in their order, each with the request it expects and the
+reply to send, and then runs the real code against it:
 
     with ScriptedGateway(Exchange("GET", "/models", reply=Reply(json={"data": []}))) as gateway:
         ...  # gateway.url
 
-Leaving the block fails when an exchange was different, was missing or was one too many.
+Leaving the block fails if a request differed from the script, was missing or was one too many.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 ANYTHING: Any = object()
-"""An expectation that everything meets."""
+"""An expectation that every value meets."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What arrived."""
+    """A request as it arrived."""
 
     method: str
     path: str
@@ -43,16 +43,16 @@ class Request:
 
     @property
     def key(self) -> str:
-        """The key in the Authorization header, or ''."""
+        """The key in the Authorization header, or an empty string."""
         return self.headers.get("authorization", "").removeprefix("Bearer ")
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes back.
+    """A reply to send.
 
-    `json` or `text` is the body. `cut`: promise the whole body, send half of it. `reset`: send nothing and reset the
-    connection. `wait`: seconds before anything is sent.
+    `json` or `text` is the body. `cut`: announce the whole body and send half of it. `reset`: send nothing and reset the
+    connection. `wait`: seconds to wait before sending.
     """
 
     status: int = 200
@@ -64,7 +64,7 @@ class Reply:
     wait: float = 0.0
 
     def content(self) -> tuple[bytes, str]:
-        """The body and its type."""
+        """Return the body and its media type."""
         if self.text is not None:
             return self.text.encode(), "text/html"
         return json.dumps(self.json).encode(), "application/json"
@@ -72,10 +72,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request as expected, and its reply.
+    """An expected request and its reply.
 
-    `query` is compared wholly, `headers` by those that are named (None: must be absent). `body` is the whole JSON body
-    or a function that judges it.
+    `query` is the whole query. `headers` may name some of the headers; None means that a header must be absent. `body` is the
+    whole JSON body, or a function that returns whether a body is as expected.
     """
 
     method: str
@@ -86,7 +86,7 @@ class Exchange:
     reply: Reply = field(default_factory=Reply)
 
     def faults(self, request: Request) -> list[str]:
-        """What is not as expected."""
+        """Return how the request differs from the expected one."""
         found = []
         if (request.method, request.path) != (self.method, self.path):
             found.append(f"expected {self.method} {self.path}, got {request.method} {request.path}")
@@ -103,76 +103,85 @@ class Exchange:
         return found
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, answer: Callable[[Request], Reply]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answer = answer
+
+    def handle_error(self, *_arguments: Any) -> None:
+        """Ignore it: some tests are about clients that go away."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except (ConnectionError, ssl.SSLError):
+            self.close_connection = True
+
+    def _serve(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts = urlsplit(self.path)
+        request = Request(
+            method=self.command,
+            path=parts.path,
+            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=json.loads(raw) if raw else None,
+        )
+        self._send(self.server.answer(request))
+
+    def _send(self, reply: Reply) -> None:
+        time.sleep(reply.wait)
+        if reply.reset:
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.connection.close()
+            self.close_connection = True
+            return
+        content, kind = reply.content()
+        headers = {
+            "Date": formatdate(usegmt=True),
+            "Content-Type": kind,
+            "Content-Length": str(len(content)),
+            **reply.headers,
+        }
+        self.send_response_only(reply.status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if reply.cut:
+            content = content[: len(content) // 2]
+            self.close_connection = True
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_DELETE = _serve
+
+    def log_message(self, *_arguments: Any) -> None:
+        """Keep quiet."""
+
+
 class LoopbackServer:
-    """Serves HTTP/1.1 on a port of 127.0.0.1, with `answer` deciding on each request. A context manager."""
+    """Serves HTTP/1.1 on a port of 127.0.0.1 and sends the reply that `answer` returns for each request. A context manager."""
 
     def __init__(self, answer: Callable[[Request], Reply], *, tls: ssl.SSLContext | None = None) -> None:
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def handle_one_request(self) -> None:
-                try:
-                    super().handle_one_request()
-                except (ConnectionError, ssl.SSLError):
-                    self.close_connection = True
-
-            def _serve(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                raw = self.rfile.read(length)
-                parts = urlsplit(self.path)
-                request = Request(
-                    method=self.command,
-                    path=parts.path,
-                    query=dict(parse_qsl(parts.query, keep_blank_values=True)),
-                    headers={name.lower(): value for name, value in self.headers.items()},
-                    body=json.loads(raw) if raw else None,
-                )
-                with outer.lock:
-                    outer.requests.append(request)
-                self._send(answer(request))
-
-            def _send(self, reply: Reply) -> None:
-                time.sleep(reply.wait)
-                if reply.reset:
-                    linger = struct.pack("ii", 1, 0)
-                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                    self.connection.close()
-                    self.close_connection = True
-                    return
-                content, kind = reply.content()
-                headers = {
-                    "Date": formatdate(usegmt=True),
-                    "Content-Type": kind,
-                    "Content-Length": str(len(content)),
-                    **reply.headers,
-                }
-                self.send_response_only(reply.status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                if reply.cut:
-                    content = content[: len(content) // 2]
-                    self.close_connection = True
-                self.wfile.write(content)
-
-            do_GET = do_POST = do_DELETE = _serve
-
-            def log_message(self, *_arguments: Any) -> None:
-                """Keep quiet."""
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 64
-
-            def handle_error(self, *_arguments: Any) -> None:
-                """A client that goes away is what some tests are about."""
-
         self.lock = threading.Lock()
         self.requests: list[Request] = []
-        self._server = Server(("127.0.0.1", 0), Handler)
+        """The requests so far, in the order of their arrival."""
+
+        def record_and_answer(request: Request) -> Reply:
+            with self.lock:
+                self.requests.append(request)
+            return answer(request)
+
+        self._server = _Server(record_and_answer)
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_address[1]}"
@@ -188,7 +197,7 @@ class LoopbackServer:
 
 
 class ScriptedGateway(LoopbackServer):
-    """Plays the exchanges in their order."""
+    """Plays the exchanges in their order; see the top of this file."""
 
     def __init__(self, *script: Exchange, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(self._answer, tls=tls)

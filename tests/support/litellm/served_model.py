@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The model of LiteLLM behind HTTP, with faults at will."""
+"""The model of LiteLLM behind HTTP, with faults that a test chooses."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.script
 
 @dataclass
 class Fault:
-    """What goes wrong, and when.
+    """A wrong reply, and the requests that get it.
 
-    It meets requests of `path` (and those of `when`), skips the first `skip` of them and then strikes `times` times.
-    With `after` the model has done its work before the reply is replaced: a lost answer.
+    It applies to requests of `path` for which `when` is true, skips the first `skip` of them and then strikes `times` times.
+    With `after` the model does its work before the reply is replaced, as when an answer is lost.
     """
 
     path: str
@@ -40,7 +40,7 @@ class Fault:
 
 
 class ServedModel(LoopbackServer):
-    """A `LitellmModel` on loopback."""
+    """A `LitellmModel` on loopback; `faults` may be replaced at any time."""
 
     def __init__(self, model: LitellmModel | None = None, faults: Sequence[Fault] = ()) -> None:
         super().__init__(self._answer)
@@ -48,11 +48,11 @@ class ServedModel(LoopbackServer):
         self.faults = list(faults)
 
     def asked(self, *paths: str) -> list[Request]:
-        """The requests of these paths, in their order; all without any."""
+        """Return the requests of these paths in their order, or all requests if no path is given."""
         return [request for request in self.requests if not paths or request.path in paths]
 
     def writes(self) -> list[tuple[str, Any]]:
-        """The writing requests, in their order."""
+        """Return path and body of the writing requests, in their order."""
         return [(request.path, request.body) for request in self.requests if request.method == "POST"]
 
     def _answer(self, request: Request) -> Reply:

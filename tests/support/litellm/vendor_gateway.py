@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""A gateway with vendors behind it, configured as the guide to providers says: fixture `vendor_gateway`."""
+"""The fixture `vendor_gateway`: a gateway with vendors behind it, configured as in the guide to providers."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ ADDRESSES = {
     "https://us-central1-aiplatform.googleapis.com": "vertex",
     "https://api.vectara.io": "vectara",
 }
-"""The addresses in the guide, for each of which a stand-in takes the place."""
+"""The addresses in the guide, with the vendor whose stand-in replaces each."""
 
 SERVICE_ACCOUNT = "/etc/litellm/vertex-ai.json"
-"""The file that the guide names, in the place of which comes one for the stand-in."""
+"""The file that the guide names; a file for the stand-in replaces it."""
 
 FOR_LIMITS = {
     "litellm_gateway_models": [
@@ -52,7 +52,7 @@ FOR_LIMITS = {
     ],
     "litellm_gateway_general_settings": {"proxy_budget_rescheduler_min_time": 1, "proxy_budget_rescheduler_max_time": 1},
 }
-"""A model that costs something, one that takes its time, and budgets that are looked after every second instead of every ten minutes."""
+"""An expensive model, a slow one, and budgets that LiteLLM resets every second instead of every ten minutes."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class VendorGateway:
 
 
 def guide_variables() -> dict[str, Any]:
-    """All YAML of the guide as one: what an admin has who wants every vendor."""
+    """Return all YAML of the guide merged into one mapping, as an admin who wants every vendor would have it."""
     text = GUIDE.read_text(encoding="utf-8")
     blocks = re.findall(r"^\.\. code-block:: yaml\n\n((?:   .*\n|\n)+)", text, re.MULTILINE)
     result: dict[str, Any] = {}
@@ -83,12 +83,15 @@ def joined(one: Any, other: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def vendor_gateway(gateway_home: Path, request: pytest.FixtureRequest) -> Iterator[VendorGateway]:
-    """For the tests of a file that need vendors, prices or delays: half a minute. It looks after budgets all the time, so it ends with them."""
+    """A gateway for the tests of a file that need vendors, prices or delays; its start takes half a minute.
+
+    It resets budgets all the time, so it ends with these tests.
+    """
     vendors = Vendors()
     guide = guide_variables()
     text = yaml.safe_dump(joined(guide, FOR_LIMITS))
     for address, vendor in ADDRESSES.items():
-        assert address in text, f"the guide does not say {address}"
+        assert address in text, f"the guide does not name {address}"
         text = text.replace(address, vendors.url(vendor))
     account = gateway_home / "vertex-ai.json"
     account.write_text(vendors.service_account(), encoding="utf-8")

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""An approval service on loopback, as somebody else would run one: a real HTTP or HTTPS server, with every bad habit a service can have.
+"""An approval service on loopback, as a third party would run one: a real HTTP or HTTPS server with every bad habit.
 
-The path says how it answers; what it was sent is kept in `asked`.
+The path of a request chooses the habit with which the service answers; `asked` holds the requests.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DECISIONS = ("APPROVE", "DENY", "CONTINUE", "REVIEW", "PENDING")
 
 @dataclass(frozen=True)
 class Asked:
-    """One question that the service was sent."""
+    """A question that the service received."""
 
     path: str
     headers: dict[str, str]
@@ -48,11 +48,11 @@ class Service(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.tls = tls
         self.seconds = seconds
-        """How long it thinks before each answer."""
+        """Seconds that it waits before each answer."""
         self.asked: list[Asked] = []
         self.connections = 0
         self.other: Service | None = None
-        """Where it redirects to when it redirects to another."""
+        """The service to which `redirect_other` redirects."""
 
     @property
     def url(self) -> str:
@@ -65,8 +65,8 @@ class Service(ThreadingHTTPServer):
         return connection, address
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        with contextlib.suppress(OSError):  # callers that hang up or distrust us are what is tested
-            # Here, in the thread of the connection: a slow handshake must not hold up the others.
+        with contextlib.suppress(OSError):  # some tests are about callers that hang up or do not trust the certificate
+            # In the thread of the connection, because a slow handshake must not hold up the others.
             connection = self.tls.wrap_socket(request, server_side=True) if self.tls else request
             super().finish_request(connection, client_address)
 
@@ -214,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serving(tls: ssl.SSLContext | None = None, seconds: float = 0.0) -> Iterator[Service]:
-    """A running service, gone afterwards."""
+    """Run a service inside the block."""
     service = Service(tls, seconds)
     thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -228,7 +228,7 @@ def serving(tls: ssl.SSLContext | None = None, seconds: float = 0.0) -> Iterator
 # ------------------------------------------------------------------------------------------------------- certificates
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority of our own: `path` is its certificate, in PEM format."""
+    """A certificate authority for tests; `path` is its certificate in PEM format."""
 
     directory: Path
     key: ec.EllipticCurvePrivateKey
@@ -246,7 +246,7 @@ class Authority:
         return cls(directory, key, certificate)
 
     def context(self, name: str = "127.0.0.1", *, expired: bool = False) -> ssl.SSLContext:
-        """For a server that calls itself `name`."""
+        """Return the TLS context of a server whose certificate is for `name`."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = _signed(name, key, self.certificate, self.key, x509.BasicConstraints(ca=False, path_length=None), expired=expired)
         path = self.directory / f"server-{certificate.serial_number}.pem"

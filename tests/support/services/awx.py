@@ -1,11 +1,11 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""A server that answers as the API of AWX does, keeps what it is told, and records every call.
+"""A server that answers as the API of AWX does, stores its objects, and records every call.
 
-There is no AWX without containers. This stands in for the part of it that the modules of awx.awx use: lists with filters and
-pages, creation with the checks that AWX makes, changes, associations, surveys, approval nodes, roles, project updates, and
-secrets that are shown as ``$encrypted$``.
+AWX itself runs only in containers. This server stands in for the parts that the modules of awx.awx use: lists with filters and
+pages, creation with AWX's own checks, changes, associations, surveys, approval nodes, roles, project updates, and secrets shown
+as ``$encrypted$``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ API = "/api/v2"
 TOKEN = "awx-token-4711"
 HIDDEN = "$encrypted$"
 PAGE = 3
-"""How many objects a page has; few, so that second pages are read."""
+"""Number of objects on a page; few, so that tests read second pages."""
 
 TYPES = {
     "organizations": "organization",
@@ -44,7 +44,7 @@ TYPES = {
     "schedules": "schedule",
 }
 UNIFIED = ("projects", "inventory_sources", "job_templates", "workflow_job_templates")
-"""What can be a node or be scheduled."""
+"""The collections whose objects can be nodes or be scheduled."""
 REFERENCES = {
     "organization": "organizations",
     "credential_type": "credential_types",
@@ -80,12 +80,12 @@ NOT_NULL = ("kind", "name", "description", "source_path", "scm_branch", "scm_url
 
 
 class Refused(Exception):
-    """A 400, as Django REST framework words it."""
+    """A refusal with status 400, as Django REST framework words it."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A request that arrived."""
+    """A request as it arrived."""
 
     method: str
     path: str
@@ -100,20 +100,20 @@ class Call:
 
 @dataclass
 class Awx:
-    """What AWX knows."""
+    """The objects of an AWX and its answers."""
 
     version: str = "24.6.1"
     product: str = "AWX"
     playbooks: list[str] = field(default_factory=list)
-    """What the project update finds in the repository."""
+    """The playbooks that a project update finds in the repository."""
     url: str = ""
     calls: list[Call] = field(default_factory=list)
     objects: dict[str, dict[int, dict[str, Any]]] = field(default_factory=lambda: {name: {} for name in TYPES})
     linked: dict[tuple[str, int, str], list[int]] = field(default_factory=dict)
-    """Collection, object and association, and what is associated, in order."""
+    """The associated objects, in order, by collection, object and association."""
     surveys: dict[tuple[str, int], Any] = field(default_factory=dict)
     granted: dict[tuple[int, str], list[int]] = field(default_factory=dict)
-    """Role and kind of actor, and whom it is granted."""
+    """The actors that have a role, by role and kind of actor."""
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(10))
 
     def __post_init__(self) -> None:
@@ -140,7 +140,7 @@ class Awx:
         return thing
 
     def check(self, collection: str, body: dict[str, Any], present: dict[str, Any] | None = None) -> None:
-        """Refuse what AWX refuses."""
+        """Raise Refused if AWX would refuse this object."""
         for name in REQUIRED.get(collection, ()) if present is None else ():
             if body.get(name) in (None, ""):
                 raise Refused({name: ["This field is required."]})
@@ -174,7 +174,7 @@ class Awx:
         project.update(scm_revision="f" * 40, playbook_files=list(self.playbooks))
 
     def delete(self, collection: str, number: int) -> None:
-        """Take an object away, and what AWX takes away with it."""
+        """Delete an object and whatever AWX deletes with it."""
         del self.objects[collection][number]
         parts = {
             "inventories": [("inventory_sources", "inventory")],
@@ -190,33 +190,33 @@ class Awx:
 
     # ------------------------------------------------------------------------------------------------------------ showing
     def shown(self, collection: str, thing: dict[str, Any], created: bool = False) -> dict[str, Any]:
-        """An object as the API gives it back: secrets hidden, with its links."""
+        """Return an object as the API shows it: with its links, and its secrets hidden."""
         number, url = thing["id"], thing["url"]
-        told: dict[str, Any] = {"description": "", **thing, "related": {}, "summary_fields": {}}
+        shown: dict[str, Any] = {"description": "", **thing, "related": {}, "summary_fields": {}}
         if collection == "credentials":
-            told["inputs"] = self.hidden(thing.get("inputs", {}), self.secrets_of(thing))
+            shown["inputs"] = self.hidden(thing.get("inputs", {}), self.secrets_of(thing))
         if collection == "notification_templates":
             secrets = NOTIFICATION_SECRETS.get(thing["notification_type"], ())
-            told["notification_configuration"] = self.hidden(thing["notification_configuration"], secrets)
+            shown["notification_configuration"] = self.hidden(thing["notification_configuration"], secrets)
         if collection in ("job_templates", "workflow_job_templates"):
-            told["related"]["survey_spec"] = f"{url}survey_spec/"
+            shown["related"]["survey_spec"] = f"{url}survey_spec/"
         if collection == "projects":
-            told["related"]["update"] = f"{url}update/"
+            shown["related"]["update"] = f"{url}update/"
             if created:
-                told["scm_revision"] = ""
-                told["summary_fields"]["current_update"] = {"id": number, "status": "pending"}
+                shown["scm_revision"] = ""
+                shown["summary_fields"]["current_update"] = {"id": number, "status": "pending"}
         if collection == "workflow_job_template_nodes" and (template := thing.get("unified_job_template")) is not None:
-            told["related"]["unified_job_template"] = next(f"{API}/{name}/{template}/" for name in self.objects if template in self.objects[name])
+            shown["related"]["unified_job_template"] = next(f"{API}/{name}/{template}/" for name in self.objects if template in self.objects[name])
         if collection in ROLES:
-            told["summary_fields"]["object_roles"] = {
+            shown["summary_fields"]["object_roles"] = {
                 f"{name}_role": {"id": number * 100 + index, "name": name} for index, name in enumerate(ROLES[collection])
             }
         if collection == "organizations":
             counted = ("inventories", "teams", "job_templates", "projects")
-            told["summary_fields"]["related_field_counts"] = {
+            shown["summary_fields"]["related_field_counts"] = {
                 name: sum(each.get("organization") == number for each in self.objects[name].values()) for name in counted
             } | {"users": 0, "admins": 0}
-        return told
+        return shown
 
     def secrets_of(self, credential: dict[str, Any]) -> list[str]:
         kind = self.objects["credential_types"][credential["credential_type"]]
@@ -350,12 +350,12 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PATCH = do_DELETE = do
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing on the terminal."""
+        """Keep quiet."""
 
 
 @contextlib.contextmanager
 def serving(version: str = "24.6.1") -> Iterator[Awx]:
-    """An AWX with nothing in it; its project finds the playbooks of the project in the role."""
+    """Run an empty AWX; its project finds the playbooks of the role's project."""
     project = Path(__file__).parents[3] / "roles" / "awx_catalog" / "files" / "project"
     state = Awx(version=version, playbooks=[each.name for each in project.glob("*.yml")])
     handler = type("AwxHandler", (Handler,), {"awx": state, "lock": threading.Lock()})

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""A real browser for pages that the collection makes: Chromium, without a window. Fixture `browser`.
+"""The fixture `browser`: Chromium without a window, for the pages that the collection generates.
 
-Root installs Debian's package when there is none; others are told how. ``LITELLM_VIRTUAL_KEYS_TEST_PICTURES=<folder>`` keeps
-the pictures of pages, to be looked at.
+If Chromium is missing, root installs Debian's package; for other users the tests are skipped with a message that explains how to
+install it. ``LITELLM_VIRTUAL_KEYS_TEST_PICTURES=<folder>`` keeps the pictures of pages.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PACKAGE = "chromium"
 INSTALL_SECONDS = 300
 QUIET = (
     "--headless",
-    "--no-sandbox",  # which root cannot have
+    "--no-sandbox",  # the sandbox does not work for root
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -34,28 +34,28 @@ QUIET = (
 
 
 class Browser:
-    """Opens files; each time with a profile that is new, and gone afterwards."""
+    """Opens files, each in a new profile that is deleted afterwards."""
 
     def __init__(self, program: str) -> None:
         self._program = program
 
     def dom(self, page: Path, *arguments: str) -> str:
-        """The page as the browser understands it, written out again."""
+        """Return the page's DOM as HTML."""
         return self._run(page, "--dump-dom", *arguments)
 
     def log(self, page: Path, *arguments: str) -> str:
-        """What the browser says about the page: errors of scripts, things that its policy forbids."""
+        """Return what the browser logs about the page: errors of scripts, violations of its policy."""
         return self._run(page, "--enable-logging=stderr", "--dump-dom", *arguments, stderr=True)
 
     def picture(self, page: Path, file: Path, *arguments: str, width: int = 1200, height: int = 2400) -> bytes:
-        """A PNG of the page, kept where LITELLM_VIRTUAL_KEYS_TEST_PICTURES says, too."""
+        """Return a PNG of the page, and copy it to LITELLM_VIRTUAL_KEYS_TEST_PICTURES if that is set."""
         self._run(page, f"--screenshot={file}", f"--window-size={width},{height}", *arguments)
         if kept := os.environ.get("LITELLM_VIRTUAL_KEYS_TEST_PICTURES"):
             shutil.copy(file, kept)
         return file.read_bytes()
 
     def paper(self, page: Path, file: Path) -> bytes:
-        """A PDF of the page, as it is printed."""
+        """Return a PDF of the printed page."""
         self._run(page, f"--print-to-pdf={file}", "--no-pdf-header-footer")
         return file.read_bytes()
 
@@ -72,16 +72,16 @@ def find() -> str | None:
 
 
 def install() -> str:
-    """Install Debian's Chromium and return ''; or why that is not possible."""
+    """Install Debian's Chromium. Return an empty string, or the reason why that is not possible."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        return f"there is no Chromium; install it, on Debian as root with: apt-get install {PACKAGE}"
+        return f"Chromium is missing; install it, on Debian as root with: apt-get install {PACKAGE}"
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["install"], ["update"], ["install"]):
         command = ["apt-get", *arguments, "--quiet", *(["--yes", "--no-install-recommends", PACKAGE] if arguments == ["install"] else [])]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
         if arguments == ["install"] and done.returncode == 0:
             return ""
-    return f"there is no Chromium, and apt-get cannot install it: {done.stderr.strip()[-300:]}"
+    return f"Chromium is missing, and apt-get cannot install it: {done.stderr.strip()[-300:]}"
 
 
 @pytest.fixture(scope="session")

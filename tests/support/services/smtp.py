@@ -4,8 +4,8 @@
 
 """The fixture `smtp`: real SMTP servers on loopback, with the faults that a mail system has.
 
-`smtp(tls="starttls", users={"ada": "secret"})` starts a server and returns it. `server.mailbox` shows what arrived, and is
-told which recipients to refuse, whom to put off and when to hang up. The servers end with the test.
+`smtp(tls="starttls", users={"ada": "secret"})` starts a server and returns it. `server.mailbox` shows what arrived, and takes
+orders: which recipients to refuse, which to put off and when to hang up. The servers end with the test.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Received:
     user: str | None
 
     def part(self, subtype: str) -> str:
-        """The text of the part text/`subtype`, decoded."""
+        """Return the decoded text of the part text/`subtype`."""
         body = self.message.get_body((subtype,))
         assert body is not None, f"the mail has no part text/{subtype}"
         content: str = body.get_content()
@@ -52,27 +52,27 @@ class Received:
 
 @dataclass
 class Mailbox:
-    """The handler of a server: keeps what arrives, and makes the faults it is told to make."""
+    """The handler of a server: keeps what arrives, and makes the faults that a test sets here."""
 
     received: list[Received] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
-    """Recipient, and the server's answer to it."""
+    """The server's answer to each recipient that it refuses."""
     put_off: dict[str, int] = field(default_factory=dict)
-    """Recipient, and how often it is still answered with 451."""
+    """How many more times a recipient is answered with 451."""
     hang_ups: dict[str, int] = field(default_factory=dict)
-    """Recipient, and how often the connection breaks instead of an answer to the mail itself."""
+    """How many more times the connection breaks instead of an answer to a recipient's mail."""
     before_taking: Callable[[str], None] | None = None
-    """Called with the recipient before a mail is taken."""
+    """Called with the recipient before a mail is accepted."""
     most_per_connection: int | None = None
-    """After how many mails the server says 421."""
+    """Number of mails after which the server answers 421."""
     tries: list[str] = field(default_factory=list)
-    """Every recipient that was named, in order."""
+    """Every recipient that a client named, in order."""
     taken: dict[Any, int] = field(default_factory=dict)
-    """Connection, and how many mails came over it."""
+    """Number of mails that came over each connection."""
 
     @property
     def connections(self) -> int:
-        """How many connections got as far as a greeting."""
+        """Number of connections that got as far as a greeting."""
         return len(self.taken)
 
     def of(self, address: str) -> list[Received]:
@@ -129,7 +129,7 @@ class Server:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What key_mail has to know to use the server."""
+        """The options with which key_mail uses the server."""
         return {"host": self.host, "port": self.port, "use_tls": self.tls, "ca_path": str(self.ca_path), "retry_delay": 0.1, "timeout": 10}
 
     def start(self) -> None:
@@ -144,7 +144,7 @@ class Server:
             decode_data=False,
             authenticator=self._authenticate if self.users else None,
             auth_required=bool(self.users),
-            auth_require_tls=False,  # aiosmtpd knows only TLS that began with STARTTLS
+            auth_require_tls=False,  # aiosmtpd only recognizes TLS that began with STARTTLS
             **more,
         )
         self._controller.start()
@@ -154,22 +154,22 @@ class Server:
             self._controller.stop()
             self._controller = None
 
-    def _authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, told: object) -> AuthResult:
-        assert isinstance(told, LoginPassword)
-        return AuthResult(success=self.users.get(told.login.decode()) == told.password.decode(), handled=False, auth_data=told)
+    def _authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, login: object) -> AuthResult:
+        assert isinstance(login, LoginPassword)
+        return AuthResult(success=self.users.get(login.login.decode()) == login.password.decode(), handled=False, auth_data=login)
 
 
 SmtpFactory = Callable[..., Server]
 
 
 def new_server(directory: Path, tls: str = "starttls", users: dict[str, str] | None = None, certificate: str = "good") -> Server:
-    """A server that is not started yet, with its certificates in `directory`; see the fixture `smtp`."""
+    """Return a server that is not started yet, with its certificates in `directory`. See `mail_servers` for the options."""
     return Server(tls, users or {}, _server_context(directory, certificate), directory / "ca.crt")
 
 
 @contextlib.contextmanager
 def mail_servers(folder: Path) -> Iterator[SmtpFactory]:
-    """A function that starts servers, whose files are in `folder`; in the end they are stopped.
+    """Yield a function that starts servers with their files in `folder`; they are stopped at the end of the block.
 
     `tls`: starttls, implicit or none. `users`: names and passwords. `certificate`: good, expired or of another host.
     """
@@ -193,18 +193,18 @@ def mail_servers(folder: Path) -> Iterator[SmtpFactory]:
 
 @pytest.fixture
 def smtp(tmp_path: Path) -> Iterator[SmtpFactory]:
-    """See `mail_servers`."""
+    """A function that starts servers; see `mail_servers`."""
     with mail_servers(tmp_path) as make:
         yield make
 
 
 def _server_context(directory: Path, certificate: str) -> ssl.SSLContext:
-    """A server's TLS, with a certificate of an authority made for it: `ca.crt`."""
+    """Return the TLS context of a server, with a certificate of a new authority; write that to `ca.crt`."""
     now = datetime.datetime.now(datetime.UTC)
     authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority of the mail tests")])
     days = -1 if certificate == "expired" else 2
-    host = "elsewhere.test" if certificate == "of another host" else "localhost"
+    host = "other-host.test" if certificate == "of another host" else "localhost"
 
     def begin(subject: x509.Name, public: ec.EllipticCurvePublicKey, until: datetime.datetime) -> x509.CertificateBuilder:
         return (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The fixture ``tls_provider``: an OpenAI-compatible provider on TLS, whose certificate only a private authority vouches for."""
+"""The fixture ``tls_provider``: an OpenAI-compatible provider on TLS with a certificate of a private authority."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """It says nothing."""
+        """Keep quiet."""
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Stand-ins for the vendors behind a gateway, who cannot be reached from a test.
+"""Stand-ins for the vendors behind a gateway, which a test cannot reach.
 
-Each answers in its vendor's wire format, refuses whoever does not bring the vendor's key, and remembers what it was sent.
-They are one HTTP server; a vendor is the first part of the path, but for Vertex AI, for which LiteLLM makes the path itself.
+Each answers in its vendor's wire format, refuses calls without the vendor's key, and records the calls.
+They share one HTTP server. The first part of the path names the vendor, except for Vertex AI, whose path LiteLLM sets itself.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 ANSWER = ("Salut", " from ", "{vendor}")
-"""What every vendor says, in the pieces in which it streams."""
+"""The answer of every vendor, in the pieces in which it is streamed."""
 LOGIN_PATH = "/vertex/token"
-"""Where a service account of Vertex AI gets the token that is the key there."""
+"""Where a service account of Vertex AI gets its token, which serves as the key."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """What a vendor was sent."""
+    """A call that a vendor received."""
 
     vendor: str
     path: str
     headers: Mapping[str, str]
     body: Any
     raw: str
-    """All of it as text, to look for keys in."""
+    """The whole call as text, to search for keys."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A JSON document, or events of a stream (name and data; no name, no `event` line)."""
+    """A JSON document, or the events of a stream as name and data. An event without a name has no `event` line."""
 
     document: Any = None
     events: tuple[tuple[str, Any], ...] = ()
@@ -123,7 +123,7 @@ def vectara(call: Call, words: tuple[str, ...]) -> Reply:
 
 @dataclass(frozen=True)
 class Vendor:
-    """A vendor: the key that the gateway's owner has there, the header that carries it, and how it answers."""
+    """A vendor: the key of the gateway's owner, the header that carries it, and the function that answers."""
 
     key: str
     header: str
@@ -139,7 +139,7 @@ class Vendor:
 
 # ------------------------------------------------------------------------------------------------------------ server
 class Vendors:
-    """The running stand-ins. `url(vendor)` takes the place of the vendor's own address."""
+    """The running stand-ins. `url(vendor)` replaces the vendor's own address."""
 
     def __init__(self) -> None:
         self.all = {
@@ -154,7 +154,7 @@ class Vendors:
         }
         self.calls: list[Call] = []
         self.angry: set[str] = set()
-        """Vendors who refuse every key, as after a bill that nobody paid."""
+        """Vendors that refuse every key, as after an unpaid bill."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -166,7 +166,7 @@ class Vendors:
         return self.root if vendor == "vertex" else f"{self.root}/{vendor}"
 
     def service_account(self) -> str:
-        """The file that Google gives to whoever may call Vertex AI, with a private key of its own."""
+        """Return the file of a service account that may call Vertex AI, with a new private key."""
         private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         plain = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         account = {"type": "service_account", "project_id": "my-project", "private_key_id": "1", "private_key": plain.decode()}
@@ -188,7 +188,7 @@ class Vendors:
             return 200, Reply({"access_token": self.all["vertex"].key, "token_type": "Bearer", "expires_in": 3600})
         vendor, _slash, path = urlsplit(target).path.removeprefix("/").partition("/")
         text = raw.decode(errors="replace")
-        if vendor not in self.all:  # whose address takes no path
+        if vendor not in self.all:  # Vertex AI, whose address takes no path
             vendor, path = "vertex", f"{vendor}/{path}"
         call = Call(vendor, f"/{path}", headers, json.loads(text) if text.startswith("{") else None, f"{method} {target}\n{dict(headers)}\n{text}")
         self.calls.append(call)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Further LiteLLM processes beside the shared gateway: one without a database, and a second replica on the same one."""
+"""LiteLLM processes beside the shared gateway: one without a database, and a second replica on the same one."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ START_SECONDS = 120
 
 
 @dataclass(frozen=True)
-class Further:
-    """A running LiteLLM."""
+class LitellmProcess:
+    """A LiteLLM that runs beside the shared gateway."""
 
     url: str
     master_key: str
 
 
 @contextlib.contextmanager
-def further_litellm(gateway: Gateway, folder: Path, *, database: bool, settings: Mapping[str, Any] | None = None) -> Iterator[Further]:
-    """A LiteLLM with the software and the master key of `gateway`, and its database if told so."""
+def running_litellm(gateway: Gateway, folder: Path, *, database: bool, settings: Mapping[str, Any] | None = None) -> Iterator[LitellmProcess]:
+    """Run a LiteLLM with the software and the master key of `gateway`, and with its database if `database` is true."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    told = json.loads((gateway.dir / "gateway.json").read_text())
+    installed = json.loads((gateway.dir / "gateway.json").read_text())
     models = [{"model_name": name, "litellm_params": {"model": name, "mock_response": "Hello."}} for name in MOCK_MODELS]
     configuration = folder / "litellm.yaml"
     configuration.write_text(yaml.safe_dump({"model_list": models, "general_settings": dict(settings or {})}))
@@ -46,10 +46,10 @@ def further_litellm(gateway: Gateway, folder: Path, *, database: bool, settings:
         "HOME": str(folder),
         "LANG": "C.UTF-8",
         "LITELLM_MASTER_KEY": gateway.master_key,
-        **told["litellm_environment"],
+        **installed["litellm_environment"],
         **({"DATABASE_URL": gateway.database_url} if database else {"STORE_MODEL_IN_DB": "False"}),
     }
-    command = [str(Path(told["software"], each)) for each in ("venv/bin/python", "bin/serve_litellm.py")]
+    command = [str(Path(installed["software"], each)) for each in ("venv/bin/python", "bin/serve_litellm.py")]
     command += ["--config", str(configuration)]
     command += ["--host", "127.0.0.1", "--port", str(port), "--num_workers", "1", "--telemetry", "False"]
     log = folder / "litellm.log"
@@ -62,7 +62,7 @@ def further_litellm(gateway: Gateway, folder: Path, *, database: bool, settings:
         while not _answers(url):
             assert process.poll() is None and time.monotonic() < deadline, log.read_text()[-3000:]
             time.sleep(0.3)
-        yield Further(url, gateway.master_key)
+        yield LitellmProcess(url, gateway.master_key)
     finally:
         process.terminate()
         try:
@@ -79,7 +79,7 @@ def _answers(url: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def without_database(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Further]:
-    """A LiteLLM that has no database."""
-    with further_litellm(gateway, tmp_path_factory.mktemp("no-database"), database=False) as litellm:
+def without_database(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LitellmProcess]:
+    """A LiteLLM without a database, shared by the tests of a file."""
+    with running_litellm(gateway, tmp_path_factory.mktemp("no-database"), database=False) as litellm:
         yield litellm
