@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.api import Catalogue, NotServed
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.api import CatalogueApi, NotServed
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.entry import Kind, model_id
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.plan import Action, Step
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.catalogue.plan import CatalogueAction, CatalogueStep
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.client import Client, Connection
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
@@ -385,8 +385,8 @@ def test_a_virtual_key_changes_nothing(catalogue: Live) -> None:
 
 def test_a_model_that_litellm_cannot_serve_leaves_nothing_behind(catalogue: Live) -> None:
     """What passes all checks and still cannot be served would stay in the database, unseen: here the checks are left out."""
-    step = Step(Kind.MODEL, catalogue.name, catalogue.name, model_id(catalogue.name, ""), Action.CREATE, params={"model": "nonsense/x"})
-    writer = Catalogue(Client(Connection(catalogue.url, catalogue.gateway.master_key)))
+    step = CatalogueStep(Kind.MODEL, catalogue.name, catalogue.name, model_id(catalogue.name, ""), CatalogueAction.CREATE, params={"model": "nonsense/x"})
+    writer = CatalogueApi(Client(Connection(catalogue.url, catalogue.gateway.master_key)))
     with pytest.raises(NotServed, match="cannot serve the model"):
         writer.write(step)
     gone = catalogue.gateway.request("POST", "/model/delete", json={"id": step.id})
@@ -395,8 +395,12 @@ def test_a_model_that_litellm_cannot_serve_leaves_nothing_behind(catalogue: Live
 
 def test_what_two_runs_do_at_once_is_one_model(catalogue: Live) -> None:
     """The second creation of the same id and of the same credential becomes a change: the lists of both runs were old."""
-    writer = Catalogue(Client(Connection(catalogue.url, catalogue.gateway.master_key)))
+    writer = CatalogueApi(Client(Connection(catalogue.url, catalogue.gateway.master_key)))
     for rpm in (1, 2):
-        writer.write(Step(Kind.MODEL, catalogue.name, catalogue.name, model_id(catalogue.name, ""), Action.CREATE, params={"model": "openai/x", "rpm": rpm}))
-        writer.write(Step(Kind.CREDENTIAL, catalogue.name, catalogue.name, catalogue.name, Action.CREATE, secrets={"api_key": f"{KEY}{rpm}"}))
+        writer.write(
+            CatalogueStep(
+                Kind.MODEL, catalogue.name, catalogue.name, model_id(catalogue.name, ""), CatalogueAction.CREATE, params={"model": "openai/x", "rpm": rpm}
+            )
+        )
+        writer.write(CatalogueStep(Kind.CREDENTIAL, catalogue.name, catalogue.name, catalogue.name, CatalogueAction.CREATE, secrets={"api_key": f"{KEY}{rpm}"}))
     assert params(catalogue)["rpm"] == 2 and credential(catalogue)["credential_values"] == {"api_key": "pr****12"}
