@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Call a model with each of many keys, and print the list of HTTP statuses: {"url", "model", "keys"} comes on standard input, as JSON.
+"""Call a model with each of many keys and print the list of HTTP statuses. Reads {"url", "model", "keys"} as JSON from standard input.
 
-For the demo, which calls with every key in half a second so; a task for each would take ten.
+The demo calls with every key in half a second this way; a task for each key would take ten.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import urllib.request
 
 
 def status(url: str, model: str, key: str) -> int:
-    """What the gateway answers to a chat with this key."""
+    """Return the HTTP status of a chat with `key`."""
     body = {"model": model, "messages": [{"role": "user", "content": "Hello!"}]}
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     request = urllib.request.Request(f"{url}/v1/chat/completions", json.dumps(body).encode(), headers)
@@ -27,5 +27,5 @@ def status(url: str, model: str, key: str) -> int:
 
 
 if __name__ == "__main__":
-    told = json.load(sys.stdin)
-    print(json.dumps([status(told["url"], told["model"], key) for key in told["keys"]]))
+    call = json.load(sys.stdin)
+    print(json.dumps([status(call["url"], call["model"], key) for key in call["keys"]]))

@@ -23,7 +23,8 @@ WORKSHOP = [sys.executable, str(Path(__file__).with_name("workshop.py")), "run"]
 
 def commands(sanity: bool) -> list[list[str]]:
     modules = sorted(f"{NAMESPACE}.{NAME}.{path.stem}" for path in (CHECKOUT / "plugins" / "modules").glob("*.py"))
-    playbooks = sorted(f"playbooks/{path.name}" for path in (CHECKOUT / "playbooks").glob("*.yml"))
+    folder = CHECKOUT / "playbooks"
+    playbooks = sorted(str(path.relative_to(CHECKOUT)) for path in [*folder.glob("*.yml"), *folder.glob("events/*.yml")])
     return [
         ["pytest", "-q", "--durations=0", "--durations-min=30", "tests/unit"],
         ["sh", "-c", 'ansible-doc --type module --json "$@" >/dev/null', "ansible-doc", *modules],

@@ -35,17 +35,17 @@ ALERT = {
     "event_group": "key",
     "event_message": "Key Budget: Budget Crossed",
 }
-"""What LiteLLM 1.102 sends to WEBHOOK_URL, in its main parts."""
+"""The main parts of what LiteLLM 1.102 posts to WEBHOOK_URL."""
 
 
 def platform() -> Path:
-    """The environment with ansible-rulebook, installed when it is not there yet."""
+    """Return the environment with ansible-rulebook; install it if it is missing."""
     setup = [sys.executable, str(CHECKOUT / "tests" / "tools" / "workshop.py"), "setup", "platform"]
     return Path(subprocess.run(setup, stdout=subprocess.PIPE, text=True, check=True).stdout.strip())
 
 
 class Rulebook:
-    """A running rulebook, and what those who call it see."""
+    """A running rulebook, its output, and calls to it."""
 
     def __init__(self, directory: Path, gateway: Gateway) -> None:
         self.store = directory / "requests"
@@ -85,23 +85,23 @@ class Rulebook:
                 start_new_session=True,
             )
         while self.answer(None, {}) is None:
-            assert self.process.poll() is None, self.told
-            assert time.monotonic() < started + 120, f"the rulebook does not listen:\n{self.told}"
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < started + 120, f"the rulebook does not listen:\n{self.output}"
             time.sleep(0.2)
         self.seconds = time.monotonic() - started
 
     @property
-    def told(self) -> str:
+    def output(self) -> str:
         return self.log.read_text(errors="replace")
 
     @property
     def megabytes(self) -> int:
-        """The most that the process has had in memory."""
+        """The peak memory of the process, in MB."""
         (line,) = [each for each in Path(f"/proc/{self.process.pid}/status").read_text().splitlines() if each.startswith("VmHWM")]
         return int(line.split()[1]) // 1024
 
     def answer(self, token: str | None, body: Any) -> int | None:
-        """The status, or None when nobody answers."""
+        """Return the HTTP status of a call, or None if nobody answers."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         try:
             return requests.post(f"http://127.0.0.1:{self.port}/events", json=body, headers=headers, timeout=10).status_code
@@ -110,18 +110,18 @@ class Rulebook:
 
     def wait_for(self, words: str, count: int = 1) -> None:
         deadline = time.monotonic() + 120
-        while self.told.count(words) < count:
-            assert self.process.poll() is None and time.monotonic() < deadline, self.told
+        while self.output.count(words) < count:
+            assert self.process.poll() is None and time.monotonic() < deadline, self.output
             time.sleep(0.2)
 
     def request(self, email: str) -> dict[str, Any]:
-        told = {"email": email, "models": MOCK_MODELS[:1], "store": "file", "directory": str(self.store)}
-        request: dict[str, Any] = run_module("key_request", told)["request"]
+        options = {"email": email, "models": MOCK_MODELS[:1], "store": "file", "directory": str(self.store)}
+        request: dict[str, Any] = run_module("key_request", options)["request"]
         return request
 
     def state(self, request_id: str) -> str:
-        told = {"request_id": request_id, "store": "file", "directory": str(self.store)}
-        (request,) = run_module("key_request_info", told)["requests"]
+        options = {"request_id": request_id, "store": "file", "directory": str(self.store)}
+        (request,) = run_module("key_request_info", options)["requests"]
         return str(request["state"])
 
     def stop(self) -> None:
@@ -141,7 +141,7 @@ def rulebook(tmp_path_factory: pytest.TempPathFactory, gateway: Gateway) -> Iter
     running.stop()
 
 
-def test_who_has_no_token_is_not_heard(rulebook: Rulebook) -> None:
+def test_a_caller_without_the_token_is_refused(rulebook: Rulebook) -> None:
     body = {"event": "request_submitted", "request_id": "r-1"}
     assert rulebook.answer(None, body) == 401
     assert rulebook.answer("another", body) == 401
@@ -154,8 +154,8 @@ def test_a_request_is_decided_and_bodies_of_other_shapes_start_nothing(rulebook:
         "request_submitted",
         7,
         {"event": "request_submitted"},
-        {"request_id": "r-1"},  # with the one above all that a request has, but in two bodies
-        {"event": "request_submitted", "request_id": 7},  # a rule takes a number for its text; the playbook does not
+        {"request_id": "r-1"},  # together with the one before it a whole event, but in two bodies
+        {"event": "request_submitted", "request_id": 7},  # to a rule a number is as good as its text; the playbook refuses it
         {"event": "request_submitted", "request_id": "$(id)"},
         {"event": ["request_submitted"], "request_id": "r-1"},  # as with the number
         {"event": "somewhat", "request_id": "r-1"},
@@ -168,17 +168,17 @@ def test_a_request_is_decided_and_bodies_of_other_shapes_start_nothing(rulebook:
     for body in strange:
         assert rulebook.answer(TOKEN, body) == 200
     assert rulebook.answer(TOKEN, {"event": "request_submitted", "request_id": request["request_id"]}) == 200
-    # Events are taken one after the other: when the last one's pass has ended, the others have had their turn.
+    # Events are handled one after another: when the last one's pass has ended, the others have been handled.
     rulebook.wait_for("1 requests were due: 0 approved, 1 denied")
-    assert rulebook.state(request["request_id"]) == "denied", rulebook.told
-    assert rulebook.told.count("requests were due") == 1, rulebook.told
-    assert "This is no event of a request" in rulebook.told
-    assert TOKEN not in rulebook.told
+    assert rulebook.state(request["request_id"]) == "denied", rulebook.output
+    assert rulebook.output.count("requests were due") == 1, rulebook.output
+    assert "This is no event of a request" in rulebook.output
+    assert TOKEN not in rulebook.output
 
 
-def test_a_lab_of_any_name_that_a_lab_may_have_is_heard(rulebook: Rulebook) -> None:
+def test_a_lab_may_have_any_valid_name(rulebook: Rulebook) -> None:
     assert rulebook.answer(TOKEN, {"event": "lab_ended", "guid": "lab_1.x-" + "a" * 120}) == 200
-    rulebook.wait_for("one of the following is required: live_labs")  # the reaper has run, and nobody has told it which labs live
+    rulebook.wait_for("one of the following is required: live_labs")  # the reaper has run, without a list of living labs
 
 
 def test_it_starts_soon_and_stays_small(rulebook: Rulebook) -> None:

@@ -49,39 +49,39 @@ def admin(gateway: Gateway, playbook: Playbooks, unique: str) -> Iterator[Admin]
 def test_an_admins_day(admin: Admin, tmp_path: Path) -> None:
     name = admin.name
     provider = ("-e", "provider=openai", "-e", f"credential={name}", "-e", f"models={name}-small,{name}-large")
-    foretold = admin("set_key", *provider, "--check", PROVIDER_KEY=PROVIDER_KEY).output
-    assert f"key {name} (openai): created" in foretold and name not in admin("list_keys").output
-    assert admin("set_key", *provider, PROVIDER_KEY=PROVIDER_KEY).output.count("created") == 3
+    foretold = admin("set_provider_key", *provider, "--check", PROVIDER_KEY=PROVIDER_KEY).output
+    assert f"key {name} (openai): created" in foretold and name not in admin("list_provider_keys").output
+    assert admin("set_provider_key", *provider, PROVIDER_KEY=PROVIDER_KEY).output.count("created") == 3
     key_file = tmp_path / "provider.key"
     key_file.write_text(f"{PROVIDER_KEY}-next\n")
-    turned = admin("set_key", *provider, "-e", f"key_file={key_file}").output
+    turned = admin("set_provider_key", *provider, "-e", f"key_file={key_file}").output
     assert f"key {name} (openai): updated" in turned and turned.count("unchanged") == 2
 
-    listed = admin("list_keys").output
+    listed = admin("list_provider_keys").output
     assert next(line for line in listed.splitlines() if line.startswith(name)).split() == [name, "openai", "tO****xt", f"{name}-large,", f"{name}-small"]
-    assert name in {key["name"] for key in json.loads(from_json(admin("list_keys", "-e", "output=json").output))}
+    assert name in {key["name"] for key in json.loads(from_json(admin("list_provider_keys", "-e", "output=json").output))}
 
     project = ("-e", f"project='{name} Überblick'", "-e", f"models={name}-small")
     alias = f"project-{name}-berblick"
-    made = admin("keys_create", *project, "-e", f"file={tmp_path / 'mine.env'}")
+    made = admin("create_project_key", *project, "-e", f"file={tmp_path / 'mine.env'}")
     env = tmp_path / "mine.env"
     value = next(line for line in env.read_text().splitlines() if "OPENAI_API_KEY" in line).split("'")[1]
     assert alias in made.output and "100 requests a minute" in made.output and value not in made.output
     assert stat.S_IMODE(env.stat().st_mode) == 0o600
     (row,) = admin.gateway.keys(alias)
     assert (row["models"], row["rpm_limit"], row["metadata"]["project"]) == ([f"{name}-small"], 100, f"{name} Überblick")
-    again = admin("keys_create", *project, "-e", "show=true", "-e", "tier=premium")
+    again = admin("create_project_key", *project, "-e", "show=true", "-e", "tier=premium")
     assert value in again.output, "the same key, printed when asked for"
     assert admin.gateway.keys(alias)[0]["rpm_limit"] == 1000
 
-    taken = admin("keys_create", "-e", f"project={name}-berblick", check=False)
+    taken = admin("create_project_key", "-e", f"project={name}-berblick", check=False)
     assert taken.returncode and "belongs to the project" in taken.output
 
-    assert alias in admin("list").output
+    assert alias in admin("list_virtual_keys").output
     assert admin.gateway.chat(value, f"{name}-small").status_code != 401
-    assert "the gateway refuses it" in admin("keys_revoke", "-e", f"project='{name} Überblick'").output
+    assert "the gateway refuses it" in admin("revoke_virtual_key", "-e", f"project='{name} Überblick'").output
     assert admin.gateway.chat(value, f"{name}-small").status_code == 401
-    assert "there is no such key" in admin("keys_revoke", "-e", f"alias={alias}").output
+    assert "there is no such key" in admin("revoke_virtual_key", "-e", f"alias={alias}").output
 
 
 def from_json(output: str) -> str:
@@ -92,14 +92,14 @@ def from_json(output: str) -> str:
 @pytest.mark.parametrize(
     ("command", "arguments", "words"),
     [
-        ("set_key", [], "Name the provider"),
-        ("set_key", ["-e", "provider=opnai"], "did you mean openai"),
-        ("keys_create", ["-e", "project=ÄÖ"], "a letter from a to z"),
-        ("keys_create", ["-e", "project=x", "-e", "duration=often"], "FAILED: duration"),
+        ("set_provider_key", [], "Name the provider"),
+        ("set_provider_key", ["-e", "provider=opnai"], "did you mean openai"),
+        ("create_project_key", ["-e", "project=ÄÖ"], "a letter from a to z"),
+        ("create_project_key", ["-e", "project=x", "-e", "duration=often"], "FAILED: duration"),
         ("approve", [], "Name the request by its id in request_id"),
         ("deny", ["-e", "reason=no"], "Name the request by its id in request_id"),
         ("request", ["-e", "package=ai-developer"], "Give the address of the person who asks"),
-        ("keys_revoke", ["-e", "project=My Project"], "in quotes twice"),
+        ("revoke_virtual_key", ["-e", "project=My Project"], "in quotes twice"),
     ],
 )
 def test_what_cannot_be_is_said(admin: Admin, command: str, arguments: list[str], words: str) -> None:

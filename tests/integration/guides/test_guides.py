@@ -36,7 +36,7 @@ NOT_RUN = [
     ("contributing", "make ", "make test is what runs this test, and the gates are run by make lint"),
     ("figures", "make bench", "takes minutes; tests/unit/bench/test_bench.py has its parts"),
     ("threat_model", "make leak-check", "takes minutes; CI runs it"),
-    ("gateway_admin", "ansible-playbook rhpds.litellm_virtual_keys.init", "starts a gateway; test_gateway_embedded.py does"),
+    ("models_and_projects", "ansible-playbook rhpds.litellm_virtual_keys.init", "starts a gateway; test_gateway_embedded.py does"),
     ("requests", "kubectl ", "test_request_store_kubernetes.py approves so, on a real Kubernetes API"),
     ("gateway", "ansible-playbook rhpds.litellm_virtual_keys.gateway", "starts a gateway; test_gateway_embedded.py does"),
     ("gateway", "journalctl ", "needs systemd"),
@@ -171,7 +171,7 @@ def a_mail_server(reader: Reader) -> None:
 
 
 def a_provider_and_a_project(reader: Reader) -> None:
-    """Names that no other test has, and the key that set_key would ask for."""
+    """Names that no other test has, and the key that set_provider_key would ask for."""
     name = reader.guid
     reader.words |= {
         "provider=openai": f"provider=openai -e credential={name}",
@@ -228,7 +228,7 @@ def labs_of_which_one_is_dead(reader: Reader) -> None:
 SET_UP: dict[str, list[Callable[[Reader], None]]] = {
     "approval_rules": [a_chain_and_cases],
     "fleet": [labs_of_which_one_is_dead],
-    "gateway_admin": [a_provider_and_a_project],
+    "models_and_projects": [a_provider_and_a_project],
     "requester": [a_granted_request_and_a_program],
     "requests": [a_mail_server],
     "threat_model": [a_lab],

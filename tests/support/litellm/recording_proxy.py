@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import dataclasses
 import hashlib
+import ssl
 import threading
 import time
 from collections.abc import Coroutine
@@ -68,14 +69,15 @@ class Exchange:
 
 
 class RecordingProxy:
-    """Listens on a port of 127.0.0.1 and passes everything on to `upstream`, an address such as http://127.0.0.1:4000."""
+    """Listens on a port of 127.0.0.1, with `tls` for HTTPS, and passes everything on to `upstream`, an address such as http://127.0.0.1:4000."""
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, tls: ssl.SSLContext | None = None) -> None:
         parts = urlsplit(upstream)
         if parts.scheme != "http" or not parts.hostname:
-            raise ValueError(f"upstream is {upstream!r}; the proxy speaks plain HTTP only.")
+            raise ValueError(f"upstream is {upstream!r}; the proxy speaks plain HTTP to the gateway.")
         self.exchanges: list[Exchange] = []
         self.url = ""
+        self._tls = tls
         self._address = (parts.hostname, parts.port or 80)
         self._connections = 0
         self._server: asyncio.Server | None = None
@@ -102,8 +104,8 @@ class RecordingProxy:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def exchange(self, request: Message, gateway: Gateway) -> Message:
         """Send a request to the gateway and return the answer. A ConnectionError drops the client's connection."""
