@@ -12,12 +12,12 @@ module: key_adoption
 short_description: Take over LiteLLM virtual keys that were made with random values
 version_added: 2.0.0
 description:
-  - Finds the keys of a lab by their aliases, and notes on each that this collection manages it with the value it has.
-    From then on it is provisioned, prolonged, blocked, listed and deleted like any other, and nothing stops at it because
-    its value cannot be derived. Values, limits, ends and owners stay as they are, so no user notices.
+  - Finds the keys of a lab by their aliases, and notes on each that this collection manages it with its present value.
+    From then on the key is provisioned, extended, blocked, listed and deleted like any other, and no task fails because
+    its value cannot be derived. Values, limits, expiry and owners stay as they are, so users do not notice.
   - This is for keys that release 1.3.2 of this collection made, and for keys whose secret was lost.
-  - LiteLLM tells nobody the value of a key. It is returned only when it is among O(known_values).
-  - A key gets a derived value when it is rotated, and not before.
+  - LiteLLM never reveals the value of a key. The value is returned only if it is among O(known_values).
+  - A key gets a derived value only when it is rotated.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -37,21 +37,21 @@ options:
     type: str
     required: true
   lab_alias:
-    description: The alias of the lab, when it is not V(virtkey-GUID).
+    description: The alias of the lab, if it is not V(virtkey-GUID).
     type: str
   user_base:
-    description: How user names begin. A key is the lab's when the rest of its alias is this and a number.
+    description: The prefix of user names. A key belongs to the lab if the rest of its alias is this prefix and a number.
     type: str
     default: user
   secret:
     description:
-      - What values are derived from, to tell which of the keys need not be taken over. At least 16 characters.
+      - The secret that values are derived from, to find out which keys need not be taken over. At least 16 characters.
       - When not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and after it O(api_key).
     type: str
   known_values:
     description:
-      - Where the values of the keys still are. Any structure will do, for example the content of an AgnosticD user data
-        file, or the data of a Kubernetes Secret. A value counts for the key whose SHA-256 it has, everything else is
+      - Data that still contains the values of the keys. Any structure will do, for example the content of an AgnosticD user
+        data file, or the data of a Kubernetes Secret. A value belongs to the key whose SHA-256 it has, and everything else is
         ignored.
     type: raw
 seealso:
@@ -84,13 +84,13 @@ virtual_keys:
       description: The user in the lab, or an empty text.
       type: str
     action:
-      description: C(updated) when it was taken over by this run, C(unchanged) when it had been before, or was this collection's own.
+      description: C(updated) if this run took the key over, C(unchanged) if it was taken over before or is this collection's own.
       type: str
     recoverable:
       description: Whether the value can be derived.
       type: bool
     value:
-      description: The key itself, when it can be derived or is among O(known_values). Present only when the task has C(no_log=true).
+      description: The key itself, if it can be derived or is among O(known_values). Present only when the task has C(no_log=true).
       type: str
 counts:
   description: How many keys were created, updated, rotated, unchanged and deleted.
@@ -124,7 +124,7 @@ from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_clien
 def adopt_keys(module: AnsibleModule) -> dict[str, Any]:
     """Take over the keys of the lab whose values cannot be derived."""
     params = module.params
-    given = take_known_values(module)
+    known = take_known_values(module)
     api = KeyApi(open_client(module))
     reconciler = Reconciler(api, secret_of(params), check_mode=module.check_mode)
     lab = Lab.from_params(params)
@@ -134,7 +134,7 @@ def adopt_keys(module: AnsibleModule) -> dict[str, Any]:
         return replace(unchanged(row), adopt=not derivable(row, reconciler.value_of))
 
     outcome = reconciler.change(lab.in_service(api), adopted, lambda: lab.in_service(api))
-    return result_for(module, reconciler, outcome, given)
+    return result_for(module, reconciler, outcome, known)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ module: virtual_key
 short_description: Manage one LiteLLM virtual key
 version_added: 2.0.0
 description:
-  - Makes, repairs, prolongs, rotates, blocks and deletes one virtual key.
+  - Creates, updates, extends, rotates, blocks and deletes one virtual key.
   - The value of the key is derived from a secret and the alias, so the same task returns the same value whenever it
     runs. For the keys of a lab or a class use M(rhpds.litellm_virtual_keys.virtual_keys), which handles them as one set.
 author:
@@ -38,15 +38,14 @@ options:
     type: str
   key_id:
     description:
-      - The SHA-256 of the key's value, by which LiteLLM knows it. Only for O(state=absent) and O(state=blocked).
+      - The SHA-256 of the key's value, which is the key's id in LiteLLM. Only for O(state=absent) and O(state=blocked).
     type: str
   state:
     description:
       - With V(present) the key exists as described and is not blocked.
-      - With V(blocked) the key exists, and the gateway refuses calls with it. It must exist already. Its value need not be
-        known, and its limits are those that are given. O(duration), O(on_unrecoverable) and O(rotation) do not count then.
-      - With V(absent) the key does not exist, neither do values that it had before a rotation, and the gateway refuses
-        them all.
+      - With V(blocked) the key exists, and the gateway refuses calls with it. It must exist already, but
+        its value need not be known. Given limits are applied. O(duration), O(on_unrecoverable) and O(rotation) are ignored.
+      - With V(absent) neither the key nor the values that it had before a rotation exist, and the gateway refuses them all.
     type: str
     choices: [present, blocked, absent]
     default: present
@@ -61,7 +60,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Give a project a key
+- name: Create a project's key
   rhpds.litellm_virtual_keys.virtual_key:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -73,14 +72,14 @@ EXAMPLES = r"""
   register: blue
   no_log: true # the result holds the value only because of this
 
-- name: Suspend it
+- name: Block the key
   rhpds.litellm_virtual_keys.virtual_key:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
     alias: project-blue
     state: blocked
 
-- name: Give it a new value, and let the old one work for another day
+- name: Rotate the key, and let the old value work for another day
   rhpds.litellm_virtual_keys.virtual_key:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -88,7 +87,7 @@ EXAMPLES = r"""
     rotation: 2026-11
     rotation_grace: 24h
 
-- name: Delete a key of which only the id is known
+- name: Delete a key by its id
   rhpds.litellm_virtual_keys.virtual_key:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -98,7 +97,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 key:
-  description: The key, with what became of it. Empty when there was none.
+  description: The key, with the action taken on it. Empty if there was no key.
   returned: success, and when part of the work failed
   type: dict
   contains:
@@ -109,7 +108,7 @@ key:
       description: C(created), C(updated), C(rotated), C(unchanged) or C(deleted).
       type: str
     value:
-      description: The key itself. Present only when the task has C(no_log=true), O(state) is not V(absent), and it can be derived.
+      description: The key itself. Present only when the task has C(no_log=true), O(state) is not V(absent), and the value can be derived.
       type: str
     key_id:
       description: The SHA-256 of the value, by which LiteLLM knows the key.
@@ -168,14 +167,14 @@ from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module
 
 
 def find_rows(api: KeyApi, params: dict[str, Any]) -> list[LiveKey]:
-    """Return the rows that the alias, with its former values, or the key id names."""
+    """Return the rows of the alias, including its former values, or the row of the key id."""
     if params["key_id"] is not None:
         return list(api.keys(key_hash=params["key_id"]))
     return [row for row in api.keys_like(params["alias"], thorough=True) if row.served_alias == params["alias"]]
 
 
 def check_one_key(params: dict[str, Any]) -> None:
-    """Raise ValueError unless alias or key id names one key: to LiteLLM an empty name means every key."""
+    """Raise ValueError unless alias or key id names one key: LiteLLM takes an empty name to mean every key."""
     if params["alias"] is not None:
         names.check_alias(params["alias"])
     elif not re.fullmatch("[0-9a-f]{64}", params["key_id"]):
@@ -183,7 +182,7 @@ def check_one_key(params: dict[str, Any]) -> None:
 
 
 def manage_key(module: AnsibleModule) -> dict[str, Any]:
-    """Bring the one key to its state, and return it as a set of keys."""
+    """Bring the key to its state, and return the result for a set of keys."""
     params = module.params
     check_one_key(params)
     api = KeyApi(open_client(module))
@@ -210,7 +209,7 @@ def manage_key(module: AnsibleModule) -> dict[str, Any]:
 
 
 def of_one_key(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a result of many keys as that of one, without the values that it had before a rotation."""
+    """Return the result for a set of keys as that of one key, without the values that it had before a rotation."""
     own = [key for key in result["virtual_keys"] if not key["retired_from"]]
     return {"key": own[0] if own else {}, **{name: value for name, value in result.items() if name != "virtual_keys"}}
 

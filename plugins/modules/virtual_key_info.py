@@ -3,7 +3,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Look virtual keys up."""
+"""Look up virtual keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ module: virtual_key_info
 short_description: Look up LiteLLM virtual keys
 version_added: 2.0.0
 description:
-  - Lists virtual keys by alias, lab, owner, team, package and end, with their limits and what they have spent.
+  - Lists virtual keys by alias, lab, owner, team, package and expiry, with their limits and spend.
   - A key must match all conditions that are given. Without any, all keys of the gateway are listed. An empty condition is
     refused.
   - Values of keys are never returned.
@@ -31,7 +31,7 @@ options:
     description: The GUID of the lab whose keys to list.
     type: str
   owner:
-    description: The owner, who is the key's user in LiteLLM or stands as C(owner) in its metadata. Case does not matter.
+    description: The owner, which is the key's user in LiteLLM or the C(owner) in its metadata. Case does not matter.
     type: str
   team_id:
     description: The team in LiteLLM.
@@ -40,10 +40,10 @@ options:
     description: The subscription package that is noted on the key.
     type: str
   expiring_within:
-    description: Only keys that have not ended and end within this time from now, for example V(72h).
+    description: Only keys that have not expired and will expire within this time from now, for example V(72h).
     type: str
   expired:
-    description: Only keys that have ended (V(true)), or have not (V(false)).
+    description: Only keys that have expired (V(true)), or that have not (V(false)).
     type: bool
   user_base:
     description: How user names begin in labs of release 1.3.2 of this collection. Counts with O(guid) only.
@@ -52,14 +52,14 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Whose keys end within three days?
+- name: List the keys that expire within three days
   rhpds.litellm_virtual_keys.virtual_key_info:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
     expiring_within: 72h
   register: ending
 
-- name: What has the lab spent?
+- name: List the keys of a lab with their spend
   rhpds.litellm_virtual_keys.virtual_key_info:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -97,19 +97,19 @@ virtual_keys:
       description: When the key ends, or null when it does not.
       type: str
     expired:
-      description: Whether it has ended.
+      description: Whether it has expired.
       type: bool
     spend:
-      description: What it has spent, in USD.
+      description: How much it has spent, in USD.
       type: float
     max_budget:
-      description: What it may spend, in USD, or null.
+      description: How much it may spend, in USD, or null.
       type: float
     soft_budget:
-      description: After how many USD the gateway sends an alert, or null.
+      description: The spend in USD at which the gateway sends an alert, or null.
       type: float
     budget_duration:
-      description: After which time the spending is counted from zero again, or null.
+      description: The time after which the spend is reset to zero, or null.
       type: str
     rpm_limit:
       description: How many requests per minute it may make, or null.
@@ -118,29 +118,29 @@ virtual_keys:
       description: How many tokens per minute it may use, or null.
       type: int
     max_parallel_requests:
-      description: How many requests it may have under way at the same time, or null.
+      description: How many requests with it may be in progress at the same time, or null.
       type: int
     model_max_budget:
-      description: A budget for each model. Empty without any.
+      description: The budget for each model. Empty if there is none.
       type: dict
     allowed_routes:
-      description: The routes of the gateway that it may call. Empty without a limit.
+      description: The routes of the gateway that it may call. Empty if there is no limit.
       type: list
       elements: str
     user_id:
-      description: The user whose key it is, in LiteLLM, or null.
+      description: The LiteLLM user that it belongs to, or null.
       type: str
     team_id:
-      description: The team that it belongs to, in LiteLLM, or null.
+      description: The LiteLLM team that it belongs to, or null.
       type: str
     created_at:
-      description: When it was made, or null when LiteLLM does not tell.
+      description: When it was created, or null if LiteLLM does not say.
       type: str
     blocked:
       description: Whether the gateway refuses it.
       type: bool
     metadata:
-      description: What is noted on the key.
+      description: The metadata of the key.
       type: dict
     managed:
       description: Whether this collection made the key, or has taken it over.
@@ -152,7 +152,7 @@ virtual_keys:
       description: The alias that this value served before a rotation, or an empty text.
       type: str
 spend:
-  description: What they all have spent, in USD.
+  description: How much all of them have spent, in USD.
   returned: success
   type: float
 calls:
@@ -196,7 +196,7 @@ def filters_of(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def key_condition(params: Mapping[str, Any], lab: Lab | None, now: datetime) -> Callable[[LiveKey], bool]:
-    """Return all conditions as a test of one key. Raises ValueError."""
+    """Return a test of one key for all conditions. Raises ValueError."""
     within = params["expiring_within"]
     limit = now + timedelta(seconds=durations.seconds(within, "expiring_within")) if within else None
     owner = (params["owner"] or "").lower()
@@ -220,6 +220,7 @@ def _owners(row: LiveKey) -> tuple[str, str]:
 
 
 def look_up_keys(module: AnsibleModule) -> dict[str, Any]:
+    """Return the keys that match all conditions."""
     params = module.params
     refuse_empty(params, ("alias", "owner", "team_id", "package", "expiring_within"))
     lab = Lab.from_params(params) if params["guid"] is not None else None

@@ -12,8 +12,8 @@ module: virtual_keys
 short_description: Manage a set of LiteLLM virtual keys
 version_added: 2.0.0
 description:
-  - Makes, repairs, prolongs, rotates and deletes the virtual keys of a lab as one set. The keys are read once, compared
-    with what is wanted, and only what differs is written, several keys at a time. Then they are read again.
+  - Creates, updates, extends, rotates and deletes the virtual keys of a lab as one set. The keys are read once and compared
+    with what is wanted. Only differences are written, several keys at a time. Then the keys are read again.
   - The value of a key is derived from a secret and the key's alias, so the same task returns the same value whenever it
     runs, and a run that was cut off is finished by running it again.
   - Deletion is proven. The module calls the gateway with every deleted value until it is refused.
@@ -42,15 +42,15 @@ options:
     type: str
   lab_alias:
     description:
-      - The alias of the lab, when it is not V(virtkey-GUID). Two sets with the same O(guid) and different aliases, for
+      - The alias of the lab, if it is not V(virtkey-GUID). Two sets with the same O(guid) and different aliases, for
         example of two tenants, do not touch each other's keys.
     type: str
   keys:
     description:
-      - The keys of the set. The options beside this one hold for all keys, those in an element for that key.
-      - When not given, the options beside this one are applied to the keys that the lab has, as they are.
-        O(duration), O(on_unrecoverable) and O(keep_going) then count only with O(rotation).
-      - With O(state=absent), the keys to delete. When not given, all keys of the lab are deleted.
+      - The keys of the set. The options next to this one apply to all keys, those in an element to that key.
+      - If not given, the options next to this one are applied to the keys that the lab already has. O(duration),
+        O(on_unrecoverable) and O(keep_going) then have an effect only with O(rotation).
+      - With O(state=absent), the keys to delete. If not given, all keys of the lab are deleted.
     type: list
     elements: dict
     suboptions:
@@ -60,47 +60,47 @@ options:
         type: str
       alias:
         description:
-          - The alias of the key, when it does not follow from lab and user.
+          - The alias of the key, if it does not follow from the lab and the user.
         type: str
       guid:
         description:
-          - The GUID of the lab that the key goes with when the lab is deleted, when it is not O(guid).
+          - The GUID of the lab with which the key is deleted, if it is not O(guid).
         type: str
       models:
         description:
           - The models that the key may call, by the names under which the gateway serves them.
-          - LiteLLM's own words V(all-proxy-models) and V(all-team-models) are taken too. An empty list is refused,
-            because to LiteLLM it means all models.
+          - LiteLLM's special names V(all-proxy-models) and V(all-team-models) are accepted, too. An empty list is refused,
+            because LiteLLM takes it to mean all models.
         type: list
         elements: str
       duration:
         description:
-          - How long a key lives, counted from its creation, for example V(30d). A whole number and one of V(s), V(m),
-            V(h), V(d), V(w) and V(mo), which is 30 days. V(never) makes a key without an end.
-          - An existing key keeps its end, unless it has expired, when it gets this lifetime again. To prolong a key use
+          - How long a key is valid, counted from its creation, for example V(30d). A whole number and one of V(s), V(m),
+            V(h), V(d), V(w) and V(mo), which is 30 days. V(never) makes a key that never expires.
+          - An existing key keeps its expiry, unless it has expired; then it gets this lifetime again. To extend a key, use
             O(keys[].extend_for) or O(keys[].extend_until).
         type: str
       extend_for:
         description:
-          - See to it that the key lives for at least this long from now on, for example V(7d). Never shortens its life.
+          - Make sure that the key is valid for at least this long from now, for example V(7d). Never shortens its lifetime.
         type: str
       extend_until:
         description:
-          - See to it that the key lives at least until this time, in ISO 8601, UTC unless it says otherwise.
-            Never shortens its life.
+          - Make sure that the key is valid at least until this time, in ISO 8601, in UTC unless it has another offset.
+            Never shortens its lifetime.
         type: str
       max_budget:
         description:
-          - How many USD the key may spend, in all or in each O(keys[].budget_duration). V(-1) removes the limit.
+          - How many USD the key may spend, in total or in each O(keys[].budget_duration). V(-1) removes the limit.
         type: float
       soft_budget:
         description:
-          - After how many USD the gateway sends an alert. V(-1) removes the limit.
+          - The spend in USD at which the gateway sends an alert. V(-1) removes the limit.
         type: float
       budget_duration:
         description:
-          - After which time the spending is counted from zero again, for example V(30d). LiteLLM puts the moment on
-            the calendar, V(30d) on the first day of a month. V(never) stops that.
+          - The time after which the spend is reset to zero, for example V(30d). LiteLLM aligns the reset with the calendar,
+            V(30d) with the first day of a month. V(never) turns the reset off.
         type: str
       rpm_limit:
         description:
@@ -112,12 +112,12 @@ options:
         type: int
       max_parallel_requests:
         description:
-          - How many requests the key may have under way at the same time. V(-1) removes the limit.
+          - How many requests with the key may be in progress at the same time. V(-1) removes the limit.
         type: int
       model_max_budget:
         description:
           - A budget for each model, by its name, with C(budget_limit) in USD and C(time_period), for example V(1d).
-          - LiteLLM takes this with its enterprise licence only. Without one, make a key for each model, with a max_budget of its own.
+          - LiteLLM accepts this only with its enterprise licence. Without one, make a key for each model, with a max_budget of its own.
         type: dict
       allowed_routes:
         description:
@@ -127,27 +127,27 @@ options:
         elements: str
       tags:
         description:
-          - Tags under which LiteLLM accounts what the key spends. They are kept in the key's metadata, which needs no
+          - Tags by which LiteLLM accounts for the key's spend. They are kept in the key's metadata, which needs no
             licence. An empty list removes them.
         type: list
         elements: str
       metadata:
         description:
-          - What to note on the key. Names that are there already stay unless they are given here. A name with the
-            value V(null) is removed.
-          - Never put a secret here, the gateway shows metadata to everybody who may list keys.
+          - The metadata to note on the key. Existing names stay unless they are given here. A name with the value V(null)
+            is removed.
+          - Never put a secret here, because the gateway shows metadata to everybody who may list keys.
         type: dict
       user_id:
         description:
-          - The user whose key it is, in LiteLLM. The user need not exist there. An empty text removes it.
+          - The LiteLLM user that the key belongs to. The user need not exist. An empty string removes it.
         type: str
       team_id:
         description:
-          - The team that the key belongs to, in LiteLLM. It must exist. An empty text removes it.
+          - The LiteLLM team that the key belongs to. The team must exist. An empty string removes it.
         type: str
       package:
         description:
-          - The name of the subscription package that the limits come from. It is noted on the key, to look keys up by.
+          - The name of the subscription package that the limits come from. It is noted on the key, so that keys can be looked up by it.
         type: str
   state:
     description:
@@ -159,25 +159,25 @@ options:
     default: present
   blocked:
     description:
-      - Whether the gateway refuses calls with the keys. When not set, that is left as it is.
+      - Whether the gateway refuses calls with the keys. If not set, this is left as it is.
     type: bool
   keep_going:
     description:
       - Whether to leave out keys that cannot be made, for example because the gateway does not serve a model, and to
-        make the others. What was left out is named in RV(left_out).
+        make the others. RV(left_out) names those that were left out.
       - Otherwise one such key stops the task before anything is written.
     type: bool
     default: false
   user_base:
     description:
-      - How user names begin in labs of release 1.3.2 of this collection, which wrote no lab into its keys. Keys of that
-        release are taken for the lab's own when the rest of their alias is this and a number.
+      - The prefix of user names in labs of release 1.3.2 of this collection, which did not note the lab on its keys. A key of
+        that release counts as the lab's own if the rest of its alias is this prefix and a number.
     type: str
     default: user
   known_values:
     description:
-      - Where the values of keys still are that cannot be derived, in any structure, for example the data of a Kubernetes
-        Secret. A value is returned for the key whose SHA-256 it has, everything else is ignored.
+      - Data that still contains the values of keys that cannot be derived. Any structure will do, for example the data of a
+        Kubernetes Secret. A value is returned for the key whose SHA-256 it has, and everything else is ignored.
       - M(rhpds.litellm_virtual_keys.key_adoption) takes such keys over.
     type: raw
   prove_revocation:
@@ -187,7 +187,7 @@ options:
     default: true
   deleted_elsewhere:
     description:
-      - Keys that somebody has deleted past LiteLLM, for example from its database. With O(state=absent), their values
+      - Keys that were deleted without LiteLLM, for example from its database. With O(state=absent), their values
         are proven to be refused as well.
     type: list
     elements: dict
@@ -206,7 +206,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Give twenty users of a lab their keys, and take away those of former users
+- name: Create the keys of twenty users of a lab, and delete those of former users
   rhpds.litellm_virtual_keys.virtual_keys:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -219,14 +219,14 @@ EXAMPLES = r"""
   register: lab
   no_log: true # the result holds the values of the keys only because of this
 
-- name: Let all keys of a lab live for another week from now
+- name: Keep all keys of a lab valid for at least a week from now
   rhpds.litellm_virtual_keys.virtual_keys:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
     guid: abc12
     extend_for: 7d
 
-- name: Delete all keys of a lab, and prove it
+- name: Delete all keys of a lab, and prove that they are refused
   rhpds.litellm_virtual_keys.virtual_keys:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -252,7 +252,7 @@ virtual_keys:
       type: str
     value:
       description:
-        - The key itself, when it can be derived or is among O(known_values). Present only when the task has C(no_log=true), and
+        - The key itself, if it can be derived or is among O(known_values). Present only when the task has C(no_log=true), and
           O(state) is not V(absent).
       type: str
     key_id:
@@ -281,10 +281,10 @@ left_out:
       description: The alias.
       type: str
     code:
-      description: What went wrong, in one word that stays the same.
+      description: Stable error code.
       type: str
     msg:
-      description: What went wrong, and what to do.
+      description: The error, and what to do.
       type: str
 counts:
   description: How many keys were created, updated, rotated, unchanged and deleted.
@@ -325,7 +325,7 @@ from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module
 def manage_lab(module: AnsibleModule) -> dict[str, Any]:
     """Bring the keys of the set to their state, and return them."""
     params = module.params
-    given = take_known_values(module)
+    known = take_known_values(module)
     api = KeyApi(open_client(module))
     reconciler = Reconciler(api, secret_of(params), check_mode=module.check_mode)
     lab = Lab.from_params(params)
@@ -353,7 +353,7 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
             outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
         else:
             outcome = reconciler.change(lab.in_service(api), change, lambda: lab.in_service(api), check_models=params["check_models"])
-    return result_for(module, reconciler, outcome, given)
+    return result_for(module, reconciler, outcome, known)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Whether a class can begin: go, or no-go with the reasons. Pure, no I/O."""
+"""Decide whether a class can begin: go, or no-go with the reasons. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..litellm.models import MODEL_WORDS
 RATES = ("rpm", "tpm")
 _RATE_NAMES = {"rpm": "requests", "tpm": "tokens"}
 
-# The smallest call for each mode that LiteLLM knows; what has another one is not tried.
+# The smallest call for each mode of a model. A model of another mode is not tried.
 _CHAT = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 1}
 CALLS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "chat": ("/v1/chat/completions", _CHAT),
@@ -33,9 +33,9 @@ CALLS: dict[str, tuple[str, Mapping[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Needs:
-    """What a class needs. `ends`: until when the keys must live; `keys`: how many there must be; `budget`: USD that each must have left.
+    """The needs of a class: `ends` is how long the keys must be valid, `keys` how many there must be, `budget` the USD that each must have left.
 
-    `capacity` per model, and under `*` of the whole gateway, `per_key` what a key without a limit is counted with.
+    `capacity` holds rates by model, and under `*` those of the whole gateway; `per_key` is the rate to assume for a key without a limit.
     """
 
     ends: datetime | None = None
@@ -47,7 +47,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why not. `code` stays the same; `alias` and `model` are '' when it is not about one."""
+    """A reason why the class cannot begin. `code` is stable; `alias` and `model` are '' if the reason does not concern one."""
 
     code: str
     msg: str
@@ -57,19 +57,19 @@ class Reason:
 
 @dataclass(frozen=True)
 class Model:
-    """A model as the gateway serves it. `rpm` and `tpm` are what its deployments bear together, None when one of them does not tell."""
+    """A model as the gateway serves it. `rpm` and `tpm` are the capacity of all its deployments, None if one of them does not state it."""
 
     name: str
     mode: str = "chat"
     rpm: int | None = None
     tpm: int | None = None
     groups: frozenset[str] = frozenset()
-    """The access groups that it is in: to name one on a key allows all its models."""
+    """The access groups that it is in. A key that names a group may call all models of the group."""
 
 
 @dataclass(frozen=True)
 class ModelTrial:
-    """One small call. `answer` is None when it was not made."""
+    """One small call. `answer` is None if the call was not made."""
 
     alias: str
     model: str
@@ -78,7 +78,7 @@ class ModelTrial:
 
 # ------------------------------------------------------------------------------------------------------------- models
 def models_of(deployments: Iterable[LiveEntry]) -> dict[str, Model]:
-    """The models by name, from the gateway's catalogue."""
+    """Return the models by name, from the gateway's catalogue."""
     behind: dict[str, list[LiveEntry]] = {}
     for deployment in deployments:
         behind.setdefault(deployment.name, []).append(deployment)
@@ -89,19 +89,19 @@ def _model(name: str, deployments: Sequence[LiveEntry]) -> Model:
     modes = [str(each.info.get("mode") or "chat") for each in deployments]
     rates = {}
     for rate in RATES:
-        told = [each.params.get(rate) or each.info.get(rate) for each in deployments]
-        rates[rate] = None if None in told else sum(int(value or 0) for value in told)
+        values = [each.params.get(rate) or each.info.get(rate) for each in deployments]
+        rates[rate] = None if None in values else sum(int(value or 0) for value in values)
     groups = {str(group) for each in deployments for group in each.info.get("access_groups") or ()}
     return Model(name, modes[0], groups=frozenset(groups), **rates)
 
 
 def models_for(row: LiveKey, served: Mapping[str, Model], asked: Sequence[str]) -> list[str]:
-    """The models that a key is to be tried with: those that are asked for, else all that it may call by name."""
+    """Return the models to try a key with: those that are asked for, or else all that the key may call by name."""
     if asked:
         return list(asked)
     own = list(row.fields["models"])
     if "all-team-models" in own or (not own and row.fields["team_id"]):
-        return []  # the team's models are the team's to name
+        return []  # only the team knows its models
     if not own or "all-proxy-models" in own:
         return sorted(name for name in served if "*" not in name)
     names = (name for allowed in own for name in _members(allowed, served))
@@ -109,12 +109,12 @@ def models_for(row: LiveKey, served: Mapping[str, Model], asked: Sequence[str]) 
 
 
 def _members(name: str, served: Mapping[str, Model]) -> list[str]:
-    """The models that are meant by a name on a key: that model, or those of an access group."""
+    """Return the models that a name on a key stands for: that model, or those of an access group."""
     return ([] if name in served else sorted(model.name for model in served.values() if name in model.groups)) or [name]
 
 
 def known(name: str, served: Mapping[str, Model]) -> Model | None:
-    """The model of that name, or the wildcard that serves it."""
+    """Return the model of that name, or the wildcard that serves it."""
     if name in served:
         return served[name]
     return next((model for pattern, model in served.items() if "*" in pattern and fnmatch.fnmatchcase(name, pattern)), None)
@@ -122,7 +122,7 @@ def known(name: str, served: Mapping[str, Model]) -> Model | None:
 
 # ------------------------------------------------------------------------------------------------------------- reasons
 def reasons_of_keys(rows: Sequence[LiveKey], needs: Needs, now: datetime) -> list[Reason]:
-    """What the keys themselves tell against it."""
+    """Return the reasons that lie in the keys themselves."""
     reasons = []
     if len(rows) < needs.keys:
         reasons.append(Reason("too_few_keys", f"there are {len(rows)} keys and the class needs {needs.keys}; provision the lab for so many users."))
@@ -132,18 +132,18 @@ def reasons_of_keys(rows: Sequence[LiveKey], needs: Needs, now: datetime) -> lis
         if row.expires is not None and row.expires <= now:
             reasons.append(Reason("expired", f"the key {row.alias} ended on {durations.iso(row.expires)}; extend the lab.", row.alias))
         elif row.expires is not None and needs.ends and row.expires < needs.ends:
-            told = f"the key {row.alias} ends on {durations.iso(row.expires)}, before the class does on {durations.iso(needs.ends)}; extend the lab."
-            reasons.append(Reason("ends_early", told, row.alias))
+            message = f"the key {row.alias} ends on {durations.iso(row.expires)}, before the class does on {durations.iso(needs.ends)}; extend the lab."
+            reasons.append(Reason("ends_early", message, row.alias))
         limit = row.fields["max_budget"]
         left = None if limit is None else limit - row.spend
         if left is not None and (left <= 0 or left < needs.budget):
-            told = f"the key {row.alias} has {max(0.0, left):.2f} USD of {limit:.2f} left, and the class needs {needs.budget:.2f}; raise max_budget."
-            reasons.append(Reason("budget", told, row.alias))
+            message = f"the key {row.alias} has {max(0.0, left):.2f} USD of {limit:.2f} left, and the class needs {needs.budget:.2f}; raise max_budget."
+            reasons.append(Reason("budget", message, row.alias))
     return reasons
 
 
 def reasons_of_models(rows: Sequence[LiveKey], of_key: Mapping[str, Sequence[str]], served: Mapping[str, Model]) -> list[Reason]:
-    """Return the keys without a model to try, and the models that the gateway does not serve. `of_key` are the models of each key, by its alias."""
+    """Return a reason for each key without a model to try, and for each model that is not served. `of_key` are each key's models, by alias."""
     reasons = [
         Reason("no_models", f"the key {row.alias} may call no model by name; name in models what to try.", row.alias) for row in rows if not of_key[row.alias]
     ]
@@ -156,19 +156,19 @@ def reasons_of_models(rows: Sequence[LiveKey], of_key: Mapping[str, Sequence[str
 
 
 def reasons_of_trials(trials: Iterable[ModelTrial]) -> list[Reason]:
-    """What the gateway said no to."""
+    """Return a reason for each call that the gateway refused."""
     reasons = []
     for trial in trials:
-        if trial.answer and not trial.answer.well:
-            told = f"the gateway refuses {trial.alias} a call of {trial.model} (HTTP {trial.answer.status}: {trial.answer.words})."
-            reasons.append(Reason("call_failed", told, trial.alias, trial.model))
+        if trial.answer and not trial.answer.ok:
+            message = f"the gateway refuses {trial.alias} a call of {trial.model} (HTTP {trial.answer.status}: {trial.answer.words})."
+            reasons.append(Reason("call_failed", message, trial.alias, trial.model))
     return reasons
 
 
 # ------------------------------------------------------------------------------------------------------------ capacity
 @dataclass(frozen=True)
 class Load:
-    """A rate of a model, or of the whole gateway (`*`): what all keys may ask for together, and what it bears (None: not known)."""
+    """The load on a model, or on the whole gateway (`*`): the rate that all keys may ask for together, and the capacity (None if unknown)."""
 
     model: str
     rate: str
@@ -180,7 +180,7 @@ class Load:
 
 
 def loads(rows: Sequence[LiveKey], of_key: Mapping[str, Sequence[str]], served: Mapping[str, Model], needs: Needs) -> list[Load]:
-    """The worst case: every key turns all that it may ask for to one model. `of_key` are the models of each key, by its alias."""
+    """Return the load on each model in the worst case: every key uses its whole limit on one model. `of_key` are each key's models, by alias."""
     names = sorted({name for models in of_key.values() for name in models})
     found = []
     for name in [*names, "*"]:
@@ -202,51 +202,51 @@ def _rate(row: LiveKey, rate: str, needs: Needs) -> int | None:
 
 
 def reasons_of_loads(found: Iterable[Load]) -> list[Reason]:
-    """Where more may be asked for than there is."""
+    """Return a reason for each load above the capacity."""
     reasons = []
     for load in found:
         if load.capacity is not None and load.demand > load.capacity:
             who = "the gateway" if load.model == "*" else load.model
             what = _RATE_NAMES[load.rate]
-            told = (
+            message = (
                 f"{load.keys} keys may ask {who} for {load.demand} {what} a minute, and it bears {load.capacity};"
                 f" lower {load.rate}_limit to {load.capacity // max(1, load.keys)} a key, or add capacity."
             )
-            reasons.append(Reason("capacity", told, model="" if load.model == "*" else load.model))
+            reasons.append(Reason("capacity", message, model="" if load.model == "*" else load.model))
     return reasons
 
 
 def doubts(found: Iterable[Load], trials: Iterable[ModelTrial]) -> list[str]:
-    """What could not be judged, and is no reason against it."""
-    told = []
+    """Return a message for each thing that could not be judged. A doubt does not stop a class."""
+    messages = []
     for load in found:
         who = "the gateway" if load.model == "*" else load.model
         if load.capacity is not None and load.unlimited:
             option = f"{load.rate}_per_key"
-            told.append(
+            messages.append(
                 f"{load.unlimited} of {load.keys} keys have no {load.rate}_limit for {who} and are not in the sum; say in {option} what to count them with."
             )
     untried = sorted({trial.model for trial in trials if trial.answer is None})
-    told += [f"there is no small call for {name}, so it was not tried." for name in untried]
-    return told
+    messages += [f"there is no small call for {name}, so it was not tried." for name in untried]
+    return messages
 
 
 # ------------------------------------------------------------------------------------------------------------- results
 def no_go(reasons: Sequence[Reason]) -> str:
-    """The first of these reasons in full, and how many more there are."""
+    """Return a message with the first of these reasons in full, and the number of the others."""
     more = len(reasons) - 1
     return f"no-go: {reasons[0].msg}" + (f" And {more} more reason{'s' if more > 1 else ''}." if more else "")
 
 
 def times(trials: Iterable[ModelTrial]) -> dict[str, dict[str, Any]]:
-    """For each model how many calls went well, and how many seconds they took: median and longest."""
+    """Return for each model how many calls succeeded, and how many seconds they took: median and longest."""
     by_model: dict[str, list[Answer]] = {}
     for trial in trials:
         if trial.answer:
             by_model.setdefault(trial.model, []).append(trial.answer)
     result = {}
     for name, answers in sorted(by_model.items()):
-        seconds = [answer.seconds for answer in answers if answer.well]
+        seconds = [answer.seconds for answer in answers if answer.ok]
         median, longest = (round(statistics.median(seconds), 3), round(max(seconds), 3)) if seconds else (None, None)
         result[name] = {"tried": len(answers), "well": len(seconds), "median_seconds": median, "longest_seconds": longest}
     return result

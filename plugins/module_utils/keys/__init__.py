@@ -4,7 +4,7 @@
 
 """Virtual keys: mint, change, rotate and delete them, one or a lab at a time.
 
-`key` says what a key is, `derive` computes its value, `limits` reads what a caller wants, `plan` decides (all pure);
+`key` defines a key, `derive` computes its value, `limits` reads what a caller wants, `plan` decides (all pure);
 `api` talks to LiteLLM, `reconcile` carries plans out, `results` is what modules return, `options` is what they accept.
 `lab` says which keys belong to a lab, `orphan` is the reaper's mark on a key, `known_values` finds values already delivered.
 """

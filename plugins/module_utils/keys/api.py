@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""LiteLLM's calls for managing keys. Every method is one kind of call, or its pages."""
+"""LiteLLM's calls for managing keys. Every method makes one kind of call, page by page where the answer has pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .key import LiveKey
 
 PAGE_SIZE = 100  # LiteLLM answers 422 to more
 DELETE_SIZE = 1000  # which takes LiteLLM 4 to 10 s
-LONG_PART = 8  # characters of an alias; a lab's alias is longer, and identifies it even without the first character
+LONG_PART = 8  # characters of an alias; a lab's alias is longer, and still identifies the lab without its first character
 
 
 class KeyApi:
@@ -54,14 +54,15 @@ class KeyApi:
             page += 1
 
     def keys_like(self, part: str, *, thorough: bool = False, **filters: Any) -> list[LiveKey]:
-        """Return every key whose alias contains `part`, as LiteLLM matches it: the caller compares again exactly.
+        """Return every key whose alias contains `part`. The caller picks the aliases that it means.
 
-        Some releases of LiteLLM match whole aliases only, whatever they are asked. With `thorough` that is detected,
-        which may take a call or two, and then all keys are read.
+        Some releases of LiteLLM match whole aliases only, whatever they are asked for. `thorough` detects that, which may
+        take a call or two, and then reads all keys.
 
-        Where one lab's GUID begins another's (lab1, lab10), a search for the first lists the second too: one page more for
-        each hundred keys of the second. LiteLLM can search neither for a beginning nor for one alias or another, so being
-        exact would take a call for each alias, or one more call for every lab. GUIDs of the same length never overlap.
+        If one lab's GUID is the beginning of another's (lab1, lab10), a search for the first lists the second as well: one
+        more page for each hundred keys of the second. LiteLLM can search neither by prefix nor for several aliases at once,
+        so an exact search would take a call for each alias, or one more call for every lab. GUIDs of the same length never
+        overlap.
         """
         # A long part without its first character finds the same aliases, and finding them shows that parts are matched.
         shorter = thorough and self._finds_parts is None and len(part) >= LONG_PART
@@ -74,7 +75,7 @@ class KeyApi:
         return rows
 
     def _searches_parts(self, rows: Sequence[LiveKey]) -> bool:
-        """Whether LiteLLM finds an alias by a part of it, tried with one of `rows`, or else with any key."""
+        """Return whether LiteLLM finds an alias by a part of it, tried with one of `rows`, or else with any key."""
         if self._finds_parts is None:
             aliases = [row.alias for row in rows or itertools.islice(self.keys(), PAGE_SIZE) if len(row.alias) > 1]
             self._finds_parts = not aliases or any(row.alias == aliases[0] for row in self.keys(key_alias=aliases[0][:-1], substring_matching="true"))
@@ -83,8 +84,8 @@ class KeyApi:
     def check_admin(self) -> None:
         """Raise NotAdmin or Unauthorized unless the API key sees everybody's keys. Asks the gateway once.
 
-        LiteLLM answers a user's own key with that user's keys, with HTTP 200: an empty list proves nothing. Another
-        user's list is refused to all but admins.
+        To a user's own key, LiteLLM answers HTTP 200 with that user's keys only, so an empty list proves nothing. Another
+        user's list is refused to everybody but admins.
         """
         if self._is_admin:
             return
@@ -92,12 +93,12 @@ class KeyApi:
         self._is_admin = True
 
     def now(self) -> datetime:
-        """Return the gateway's time. A gateway that has not answered yet is asked first, so that this machine's clock decides nothing."""
+        """Return the gateway's time. Asks the gateway first if it has not answered yet, so that this machine's clock does not matter."""
         self.check_admin()
         return self.client.now()
 
     def team_exists(self, team_id: str) -> bool:
-        """Whether LiteLLM has the team: it accepts a key for a team that does not exist, and then refuses the key's calls."""
+        """Return whether LiteLLM has the team. It accepts a key for an unknown team, and then refuses the key's calls."""
         try:
             self.client.get("/team/info", {"team_id": team_id})
         except errors.NotFound:
@@ -113,12 +114,12 @@ class KeyApi:
             raise self._not_litellm("GET /key/list", "a list of keys") from None
 
     def delete(self, tokens: Sequence[str]) -> None:
-        """Delete by token. The answer proves nothing (LiteLLM echoes what it was given): list the keys again afterwards."""
+        """Delete keys by token. The answer proves nothing (LiteLLM echoes its input), so list the keys again afterwards."""
         for start in range(0, len(tokens), DELETE_SIZE):
             try:
                 self.client.post("/key/delete", {"keys": list(tokens[start : start + DELETE_SIZE])})
             except errors.NotFound:
-                continue  # all gone already: a repeated call, or somebody else's
+                continue  # all are already gone: the call arrived twice, or somebody else deleted them
 
     def _not_litellm(self, call: str, wanted: str) -> errors.NotLitellm:
         return errors.not_litellm(self.client.connection.base, call, wanted)

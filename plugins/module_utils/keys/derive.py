@@ -4,9 +4,9 @@
 
 """The value of a virtual key, computed instead of stored.
 
-LiteLLM shows a key's value once and keeps only its sha256. It also takes a value of the caller's choice. So a value
-here is HMAC-SHA256 over the key's alias and generation under a secret: whoever has the secret can compute it again, a
-lost answer loses nothing, and two runs at once mean the same key.
+LiteLLM shows a key's value once and keeps only its sha256. It also accepts a value chosen by the caller. So the value
+is the HMAC-SHA256 of the key's alias and generation under a secret: whoever has the secret can compute it again, a lost
+answer loses nothing, and two runs at the same time make the same key.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _VERSION = b"rhpds.litellm_virtual_keys/1"
 
 
 def value(secret: str, alias: str, generation: int = 0) -> str:
-    """`sk-` and 43 characters of base64url.
+    """Return a key's value: `sk-` and 43 characters of base64url.
 
     `generation` counts rotations from 0. Raises ValueError for an empty secret or alias, or a negative generation.
     """
@@ -33,5 +33,5 @@ def value(secret: str, alias: str, generation: int = 0) -> str:
 
 
 def token(key_value: str) -> str:
-    """What LiteLLM keeps of a key: the sha256 of its value, in hexadecimal. It is the key's id in the API."""
+    """Return the sha256 of a key's value, in hexadecimal: all that LiteLLM keeps of the value, and the key's id in its API."""
     return hashlib.sha256(key_value.encode()).hexdigest()

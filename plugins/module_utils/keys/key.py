@@ -5,7 +5,7 @@
 """A virtual key as it is wanted and as the gateway has it.
 
 `FIELDS` names every limit that the collection manages. A wanted key holds only the fields that the caller gave; other
-fields are left as they are. The collection's own notes travel in LiteLLM's metadata under one name (`NOTES_NAME`).
+fields are left as they are. The collection's own notes are kept in LiteLLM's metadata under one name (`NOTES_NAME`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FIELDS = (
 _UNORDERED = {"models", "allowed_routes"}
 _TEXTS = ("lab", "guid", "user", "package", "rotation", "retired_from", "retired_until", "ends", "adopted")
 
-# What LiteLLM lets an admin set on a key beyond `FIELDS`; this collection never does.
+# Settings that LiteLLM lets an admin make on a key beyond `FIELDS`; this collection never makes them.
 _UNMANAGED = ("aliases", "config", "permissions", "org_id", "budget_limits", "access_group_ids", "object_permission_id", "router_settings", "budget_fallbacks")
 
 
@@ -44,10 +44,10 @@ _UNMANAGED = ("aliases", "config", "permissions", "org_id", "budget_limits", "ac
 class Notes:
     """The collection's notes on a key, kept in its metadata.
 
-    `lab` is the lab's alias, `guid` and `user` whom the key is for, `generation` how often it was rotated, `rotation`
-    the label of the last rotation, `retired_from` the alias that this value served before a rotation, `retired_until`
-    the time (ISO 8601) up to which it may go on living, `ends` the end that the key had before it was retired (a time
-    or `never`), `adopted` the sha256 of a value that somebody else chose and that stays until a rotation.
+    `lab` is the lab's alias, `guid` and `user` say whom the key is for, `generation` is how often it was rotated,
+    `rotation` the label of the last rotation, `retired_from` the alias that this value served before a rotation,
+    `retired_until` the end of its grace period (ISO 8601), `ends` the expiry that the key had before it was retired (a
+    time or `never`), `adopted` the sha256 of a value that somebody else chose and that stays until a rotation.
     """
 
     lab: str = ""
@@ -62,12 +62,12 @@ class Notes:
     adopted: str = ""
 
     def in_service(self) -> Notes:
-        """Return the notes for the next value under the alias, without what belongs to one value or to a retired one."""
+        """Return the notes for the next value under the alias, without those that concern one value only."""
         return replace(self, retired_from="", retired_until="", ends="", adopted="")
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Notes | None:
-        """Return the notes in `metadata`; None if there are none, or none that this release can read."""
+        """Return the notes in `metadata`; None if there are none, or if this release cannot read them."""
         notes = metadata.get(NOTES_NAME)
         if not isinstance(notes, Mapping) or notes.get("format") != NOTES_FORMAT:
             return None
@@ -88,11 +88,11 @@ class Notes:
 class WantedKey:
     """A key as a caller wants it; what the gateway knows of it is a `LiveKey`.
 
-    `lab` (the lab's alias), `guid`, `user` and `package` say whom the key is for; an empty one leaves what is noted.
-    `lifetime` in seconds counts from creation. None makes a key without an end; `endless` says that the caller asked
-    for that. It does not concern an existing key, unless that has expired. `expires_by` is a time before which the key
-    must not end: it moves an expiry forward, never back. `rotation` is a label; a key noted under another label is
-    rotated. `adopt` keeps the value that the key has though it cannot be derived.
+    `lab` (the lab's alias), `guid`, `user` and `package` say whom the key is for; an empty one keeps what is noted.
+    `lifetime`, in seconds, counts from creation; None makes a key that never expires, and `endless` says that the caller
+    asked for that. An existing key gets the lifetime only after it has expired. `expires_by` is a time before which the
+    key must not expire: it can postpone the expiry, and never brings it forward. `rotation` is a label; a key noted under
+    another label is rotated. `adopt` keeps the value that the key has, although it cannot be derived.
     """
 
     alias: str
@@ -110,7 +110,7 @@ class WantedKey:
 
     @property
     def renews(self) -> bool:
-        """Whether there is a lifetime to give to a key that has expired."""
+        """Whether a key that has expired gets a new lifetime."""
         return self.endless or self.lifetime is not None
 
 
@@ -118,7 +118,7 @@ class WantedKey:
 class LiveKey:
     """A key as the gateway has it. `token` is the sha256 of its value, `expires` None means never, `spend` is in USD.
 
-    `unmanaged_settings` names what is set on it that this collection does not manage.
+    `unmanaged_settings` names the settings on it that this collection does not manage.
     """
 
     alias: str
@@ -133,7 +133,7 @@ class LiveKey:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> LiveKey:
-        """From one object of `/key/list?return_full_object=true`. Raises ValueError when it is not such an object."""
+        """Return the key in one object of `/key/list?return_full_object=true`. Raises ValueError if it is not such an object."""
         alias, token = row.get("key_alias"), row.get("token")
         if not isinstance(token, str) or not token:
             raise ValueError("an object in LiteLLM's list of keys has no token.")
@@ -169,7 +169,7 @@ class LiveKey:
 
     @property
     def set_fields(self) -> dict[str, Any]:
-        """The limits that are set. Zero is one: nothing may be spent."""
+        """The limits that are set. Zero counts as set: nothing may be spent."""
         return {name: value for name, value in self.fields.items() if value is not None and value is not False and value not in ([], {})}
 
     @property
@@ -178,12 +178,12 @@ class LiveKey:
 
     @property
     def guid(self) -> str:
-        """The GUID by the collection's notes, or by release 1.3.2's metadata; '' when neither tells."""
+        """The GUID in the collection's notes, or in the metadata of release 1.3.2; '' if it is in neither."""
         return self.notes.guid if self.notes else str(self.metadata.get("guid") or "")
 
     @property
     def owner(self) -> str:
-        """Who stands as owner in its metadata; '' without one, and for `unknown`, which the workload role writes when nobody is named."""
+        """The owner in its metadata; '' without one, and for `unknown`, which the workload role writes if nobody is named."""
         owner = str(self.metadata.get("owner") or "")
         return "" if owner.lower() == "unknown" else owner
 
@@ -196,7 +196,7 @@ class LiveKey:
 
     @property
     def adopted(self) -> bool:
-        """Whether its value was taken over from somebody else, and is not to be derived until it is rotated."""
+        """Whether somebody else chose its value, so that it cannot be derived until the key is rotated."""
         return self.notes is not None and self.notes.adopted == self.token
 
     def expired(self, now: datetime) -> bool:
@@ -204,7 +204,7 @@ class LiveKey:
 
 
 def normal(name: str, value: Any) -> Any:
-    """`value` in the one form that compares: lists without order sorted, nothing as None, numbers as numbers."""
+    """Return `value` in the form to compare: unordered lists sorted, empty values as None, numbers as numbers."""
     if name in _UNORDERED:
         return sorted(value) if value else []
     if name == "blocked":

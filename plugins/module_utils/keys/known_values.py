@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Values of keys that somebody still has: in user data, in a Secret, in messages, in whatever they were delivered."""
+"""Find key values that were delivered before: in user data, in a Secret, in messages, or in anything else."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from typing import Any
 
 from . import derive
 
-_VALUE = re.compile(r"(?<![A-Za-z0-9_-])sk-[A-Za-z0-9_-]{13,}")  # LiteLLM takes no shorter ones
+_VALUE = re.compile(r"(?<![A-Za-z0-9_-])sk-[A-Za-z0-9_-]{13,}")  # LiteLLM accepts no shorter ones
 _BASE64 = re.compile(r"c2st[A-Za-z0-9+/]+={0,2}")  # of a text that begins with sk-
 
 
 def known_values(tree: Any) -> dict[str, str]:
-    """Every value of a key in `tree`, by its sha256, which is how LiteLLM knows it.
+    """Return every key value in `tree`, by its sha256, which is the key's id in LiteLLM.
 
-    `tree` is any structure of mappings, lists and texts. The data of a Kubernetes Secret, in base64, is read too.
+    `tree` is any structure of mappings, lists and texts. The base64 data of a Kubernetes Secret is read, too.
     """
     return {derive.token(value): value for text in texts(tree) for value in _VALUE.findall(text)}
 
 
 def texts(tree: Any) -> Iterator[str]:
-    """Every text in `tree`, and every number as a text."""
+    """Yield every text in `tree`, and every number as a text."""
     if isinstance(tree, str):
         yield tree
         if _BASE64.fullmatch(tree):

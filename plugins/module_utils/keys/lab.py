@@ -59,7 +59,7 @@ class Lab:
 
     # ------------------------------------------------------------------------------------------------- membership
     def is_under_alias(self, row: LiveKey) -> bool:
-        """Whether a key belongs to this lab under this very alias."""
+        """Return whether a key belongs to this lab under the lab's own alias."""
         if row.notes and row.notes.lab:
             return row.notes.lab == self.alias
         if row.guid and self.guid and row.guid != self.guid:
@@ -67,18 +67,18 @@ class Lab:
         return names.user_of_legacy_alias(row.served_alias, self.alias, self.user_base) is not None
 
     def goes_with_lab(self, row: LiveKey) -> bool:
-        """Whether a key is deleted with the lab: all aliases that were formatted from the GUID are."""
+        """Return whether a key is deleted with the lab: keys under every lab alias that was made from the GUID are."""
         if self.is_canonical and self.guid and row.notes and row.notes.guid:
             return row.notes.guid == self.guid
         return self.is_under_alias(row)
 
     def members(self, api: KeyApi) -> list[LiveKey]:
-        """Return the keys of the lab: for each alias the one in service, or else the one that last was.
+        """Return the keys of the lab: for each alias the one in service, or else the last one that was.
 
         Raises NoSuchLab if there are none.
         """
         rows = [row for row in api.keys_like(self.alias, thorough=True) if self.is_under_alias(row)]
-        api.check_admin()  # a key that sees its own keys only would take them for the whole lab
+        api.check_admin()  # an API key that sees only its own keys would take them for the whole lab
         if not rows:
             raise NoSuchLab(f"the gateway has no key of the lab {self.alias}; check the guid, or provision the lab first.")
         rows.sort(key=lambda row: (row.served_alias, row.in_service, row.generation))
@@ -99,7 +99,7 @@ class Lab:
 
     # ------------------------------------------------------------------------------------------------ wanted keys
     def scope(self, wanted: Sequence[WantedKey]) -> KeyScope:
-        """Return the rows that a plan for `wanted` has to see."""
+        """Return the scope of a plan for `wanted`: the rows that it has to see."""
         aliases = {want.alias for want in wanted}
         return KeyScope(
             searches=searches_for(aliases) if not self.alias else [self.alias],
@@ -108,9 +108,9 @@ class Lab:
         )
 
     def wanted(self, params: Mapping[str, Any], clock: limits.Clock) -> list[WantedKey]:
-        """Return the keys that the arguments describe: each element of `keys` over what holds for all. Raises ValueError."""
+        """Return the keys that the arguments describe: each element of `keys`, with the arguments for all keys as defaults. Raises ValueError."""
         wanted = []
-        clock = cache(clock)  # one moment for all
+        clock = cache(clock)  # the same moment for all keys
         for key in params["keys"]:
             alias = self._alias(key)
             own = {**params, **{name: value for name, value in key.items() if value is not None}}
@@ -127,7 +127,7 @@ class Lab:
         return wanted
 
     def change(self, params: Mapping[str, Any], clock: limits.Clock) -> Callable[[LiveKey], WantedKey]:
-        """Return what the arguments want of any key that exists. Raises ValueError."""
+        """Return a function that gives what the arguments want of an existing key. Raises ValueError."""
         general = self._with_state(limits.wanted_key("", params, clock), params)
 
         def change(row: LiveKey) -> WantedKey:

@@ -14,7 +14,7 @@ from ..common import durations
 from .key import WantedKey
 
 Clock = Callable[[], datetime]
-"""The gateway's clock: an end that is counted from now on must not depend on this machine's time."""
+"""The gateway's clock: an expiry counted from now must not depend on this machine's time."""
 
 LIMITS_SPEC: dict[str, dict[str, Any]] = {
     "models": {"type": "list", "elements": "str"},
@@ -49,7 +49,7 @@ NEVER = "never"
 
 
 def wanted_key(alias: str, params: Mapping[str, Any], clock: Clock) -> WantedKey:
-    """Return the key that `params` (names of `LIMITS_SPEC`, and `rotation`) describe. None means not given. `clock` is read only for extensions.
+    """Return the key that `params` (names of `LIMITS_SPEC`, and `rotation`) describe. None means that nothing was given. `clock` is read only for extensions.
 
     Raises ValueError, with one sentence that names the argument, for a value that cannot be used.
     """
@@ -92,7 +92,7 @@ def wanted_key(alias: str, params: Mapping[str, Any], clock: Clock) -> WantedKey
 
 
 def lifetime(text: str | None) -> int | None:
-    """Return seconds; None for `never` and for nothing."""
+    """Return a duration in seconds; None for `never` and for None."""
     return None if text is None or text == NEVER else durations.seconds(text)
 
 

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The options that modules for keys share, and what becomes of them. The doc fragment `limits.value` describes the options."""
+"""The options that modules for keys share, the policy they describe, and the result. The doc fragment `limits.value` describes the options."""
 
 from __future__ import annotations
 
@@ -39,20 +39,23 @@ def policy_of(params: Mapping[str, Any], *, prune: bool = False) -> Policy:
     )
 
 
-def result_for(module: AnsibleModule, reconciler: Reconciler, outcome: KeyOutcome, given: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return what a module that manages keys returns. Values are included only for a task that hides its output (`no_log: true`)."""
+def result_for(module: AnsibleModule, reconciler: Reconciler, outcome: KeyOutcome, known: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the result of a module that manages keys. Values are included only for a task that hides its output (`no_log: true`).
+
+    `known` are values that the caller knows, by their sha256.
+    """
     for warning in outcome.plan.warnings:
         module.warn(warning)
-    result = outcome.to_result(reveal=reconciler.value_of if module.no_log else None, given=given, with_diff=module._diff)
+    result = outcome.to_result(reveal=reconciler.value_of if module.no_log else None, known=known, with_diff=module._diff)
     return {**result, "calls": reconciler.api.client.calls}
 
 
 def take_known_values(module: AnsibleModule) -> dict[str, str]:
     """Return the values of keys in the argument `known_values`, by their sha256.
 
-    Ansible would censor everything in that argument wherever it appears, and the values themselves in results, which
-    a task that hides its output exists to get. What must not be seen is censored here instead, and the argument is
-    removed from what the module shows.
+    Ansible would censor everything in that argument wherever it appears, even the values in the result, which a task
+    that hides its output exists to get. So only what must not be seen is censored here, and the argument is removed
+    from the invocation that the module shows.
     """
     tree = module.params["known_values"]
     values = known_values(tree)

@@ -19,14 +19,14 @@ ORPHAN = "litellm_virtual_keys_orphan"
 
 @dataclass(frozen=True)
 class OrphanMark:
-    """The reaper's note on a key. `stopped`: somebody else had blocked it before, so that it stays blocked if its lab comes back."""
+    """The reaper's note on a key. `stopped`: somebody else had already blocked the key, so it stays blocked if its lab comes back."""
 
     since: str
     stopped: bool = False
 
     @classmethod
     def of(cls, row: LiveKey) -> OrphanMark | None:
-        """The note on a key; None when there is none, or none with a time."""
+        """Return the note on a key; None if there is none, or if it has no valid time."""
         note = row.metadata.get(ORPHAN)
         if not isinstance(note, Mapping):
             return None
@@ -36,7 +36,7 @@ class OrphanMark:
             return None
 
     def lifted(self) -> dict[str, Any]:
-        """What is wanted of the key's fields when its lab lives after all."""
+        """Return the fields to set on the key if its lab turns out to be alive."""
         return {} if self.stopped else {"blocked": False}
 
     def to_metadata(self) -> dict[str, Any]:

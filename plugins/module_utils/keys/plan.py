@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What has to happen: wanted keys against live keys. Pure, no I/O.
+"""Compare wanted keys with live keys, and decide what to do. Pure, no I/O.
 
 `plan_keys` is the only place that decides. Check mode prints its plan, the real run carries it out and then makes a
 second plan from what the gateway says afterwards: whatever that still wants to do has failed.
@@ -22,12 +22,12 @@ from . import derive
 from .key import FIELDS, LiveKey, Notes, WantedKey, normal
 from .orphan import ORPHAN, OrphanMark
 
-# Two clocks and whole seconds meet here: an expiry this close to the wanted one is the wanted one.
+# Two clocks and whole seconds meet here: an expiry this close to the wanted one counts as the wanted one.
 EXPIRY_TOLERANCE = timedelta(seconds=60)
 
 
 class KeyAction(StrEnum):
-    """What happens to an alias."""
+    """The action that a plan takes on an alias."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -39,7 +39,7 @@ class KeyAction(StrEnum):
 
 
 class OnUnrecoverable(StrEnum):
-    """What to do with a key whose value cannot be derived: stop, replace it, or manage it without knowing its value."""
+    """The choices for a key whose value cannot be derived: fail, replace it, or manage it without knowing its value."""
 
     FAIL = "fail"
     ROTATE = "rotate"
@@ -48,7 +48,7 @@ class OnUnrecoverable(StrEnum):
 
 @dataclass(frozen=True)
 class Policy:
-    """How `plan_keys` decides where there is a choice.
+    """The choices that `plan_keys` leaves to the caller.
 
     `prune`: delete what belongs to the lab and is not wanted. `grace`: seconds for which a rotated key's former value
     lives on. `renew_expired`: give an expired key its lifetime again, if a lifetime is given.
@@ -80,7 +80,7 @@ class Call:
 
 @dataclass(frozen=True)
 class KeyStep:
-    """What happens to one alias and why, with its state before and after for diff mode (nothing secret).
+    """The action on one alias and its reason, with the state before and after for diff mode (nothing secret).
 
     `live` is the row as it is, `expected` the row as the gateway should have it afterwards. `recoverable`: the value
     can be derived.
@@ -101,7 +101,7 @@ class KeyStep:
 
 @dataclass(frozen=True)
 class KeyPlan:
-    """What happens to all keys of a task. `to_delete` are the rows to delete, many in one call."""
+    """The steps for all keys of a task. `to_delete` are the rows to delete, many in one call."""
 
     steps: Sequence[KeyStep]
     to_delete: Sequence[LiveKey] = ()
@@ -164,25 +164,25 @@ def plan_keys(
 
 
 def plan_key_deletion(rows: Iterable[LiveKey]) -> KeyPlan:
-    """Return the plan that deletes `rows`, whatever they are."""
+    """Return the plan that deletes all of `rows`."""
     to_delete = list(rows)
     return KeyPlan(_deletions(to_delete), to_delete)
 
 
 def plan_key_updates(rows: Iterable[LiveKey], change: Callable[[LiveKey], WantedKey], *, value_of: ValueOf, now: datetime) -> KeyPlan:
-    """Return the plan that applies `change` to each of `rows` as it is; no value need be known."""
+    """Return the plan that applies `change` to each of `rows`, without needing to know their values."""
     policy = Policy(renew_expired=False)
     return KeyPlan([_reconcile(change(row), row, now, policy, recoverable=derivable(row, value_of)) for row in rows])
 
 
 def derivable(row: LiveKey, value_of: ValueOf) -> bool:
-    """Whether the value behind `row` is the one that is derived for the alias it serves, or served."""
+    """Return whether the value behind `row` is the one derived for the alias that it serves, or served."""
     alias = row.served_alias
     return bool(alias) and derive.token(value_of(alias, row.generation)) == row.token
 
 
 def state_of(row: LiveKey) -> dict[str, Any]:
-    """A row as diff mode and results show it: what was set, and nothing that is secret."""
+    """Return a row as diff mode shows it: what is set, and nothing secret."""
     shown = dict(row.set_fields)
     shown["expires"] = durations.iso(row.expires) if row.expires else "never"
     shown["metadata"] = {name: value for name, value in row.metadata.items() if name != NOTES_NAME}
@@ -191,14 +191,14 @@ def state_of(row: LiveKey) -> dict[str, Any]:
 
 
 def _original_end(row: LiveKey) -> datetime | None:
-    """Return when a key ends, or would have ended if it had not been retired; None is never."""
+    """Return when a key ends, or would have ended if it had not been retired; None means never."""
     if row.notes and row.notes.ends:
         return None if row.notes.ends == "never" else durations.parse_time(row.notes.ends)
     return row.expires
 
 
 def _grace_has_ended(row: LiveKey, now: datetime) -> bool:
-    """Whether the grace period of a retired row has ended."""
+    """Return whether the grace period of a retired row has ended."""
     until = row.notes.retired_until if row.notes else ""
     return not until or durations.parse_time(until) <= now
 
@@ -242,7 +242,7 @@ def _plan_key(
 
 
 def _revived(want: WantedKey, row: LiveKey) -> WantedKey:
-    """Return `want` with the reaper's mark removed: a lab that asks for its keys is alive. What was blocked before the reaper came stays blocked."""
+    """Return `want` with the reaper's mark removed: a lab that asks for its keys is alive. A key that was already blocked stays blocked."""
     mark = OrphanMark.of(row)
     if mark is None:
         return want
@@ -250,7 +250,7 @@ def _revived(want: WantedKey, row: LiveKey) -> WantedKey:
 
 
 def _create(want: WantedKey, generation: int, base: LiveKey | None, value_of: ValueOf, now: datetime) -> KeyStep:
-    """Return the step that mints a key. With `base`, the row that it takes over from, settings that are not wanted otherwise come from there."""
+    """Return the step that mints a key. Settings that `want` does not mention come from `base`, the row that it takes over from."""
     fields = {**(base.set_fields if base else {}), **want.fields}
     fields = {name: value for name, value in fields.items() if value is not None}
     old = base.notes.in_service() if base and base.notes else Notes()
@@ -267,7 +267,7 @@ def _create(want: WantedKey, generation: int, base: LiveKey | None, value_of: Va
         if ends is None or ends > now:
             lifetime = durations.whole_seconds(ends - now) if ends else None
         elif not want.renews:
-            lifetime = 1  # what is over stays over
+            lifetime = 1  # an expired key stays expired
     if want.expires_by and lifetime is not None:
         lifetime = max(lifetime, durations.whole_seconds(want.expires_by - now))
     if lifetime is not None:
@@ -290,10 +290,10 @@ def _create(want: WantedKey, generation: int, base: LiveKey | None, value_of: Va
 
 
 def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: int, value_of: ValueOf, now: datetime, policy: Policy) -> KeyStep:
-    """Move the present value of `row`, and whatever else holds it, off the alias, to live for the grace period, and mint the next one under the alias.
+    """Return the step that moves the values of all `holders` off the alias, for the grace period, and mints the next value under it.
 
-    The former value works until the new one exists, whatever is cut off where: it is deleted only by a later plan,
-    which sees the new key and a grace period that is over.
+    The former value works until the new one exists, wherever the run is cut off: only a later plan deletes it, once it
+    sees the new key and the grace period has ended.
     """
     calls = []
     ends = now + timedelta(seconds=policy.grace)
@@ -317,7 +317,7 @@ def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: i
 
 
 def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, *, recoverable: bool) -> KeyStep:
-    """Repair what differs, leave alone what nobody asked for."""
+    """Return the step that changes what differs, and leaves alone what nobody asked for."""
     payload: dict[str, Any] = {}
     after = dict(row.fields)
     for name, value in want.fields.items():
@@ -356,7 +356,7 @@ def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, *, 
 
 
 def _noted(old: Notes, want: WantedKey) -> Notes:
-    """Return the notes after a change: whom the key is for as `want` says, where it says so, and all else as it was."""
+    """Return the notes after a change: whom the key is for, if `want` says so, and everything else as it was."""
     return replace(
         old,
         lab=want.lab or old.lab,
@@ -367,6 +367,6 @@ def _noted(old: Notes, want: WantedKey) -> Notes:
 
 
 def _metadata(old: Mapping[str, Any], new: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
-    """Return the whole metadata, which LiteLLM replaces at once. A value of None in `new` removes a name."""
+    """Return the complete metadata, because LiteLLM replaces all of it. None in `new` removes a name."""
     merged = {**old, **new, NOTES_NAME: notes.to_metadata()}
     return {name: value for name, value in merged.items() if value is not None}

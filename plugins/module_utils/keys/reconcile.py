@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Bring a gateway to what is wanted: read, plan, check, write, read again.
+"""Bring a gateway's keys to the wanted state: read, plan, check, write, read again.
 
 The plan comes from `plan.py` and nothing here second-guesses it. After writing, the gateway is read and planned
 for once more, because LiteLLM's answers to writes prove nothing; whatever the new plan still wants is done in a
@@ -35,14 +35,14 @@ IGNORED = errors.ServerFailed("the gateway took the call and did not act on it; 
 
 
 class StillAccepted(errors.GatewayError):
-    """The gateway takes a value that was deleted."""
+    """The gateway still accepts a deleted value."""
 
     code = "still_accepted"
 
 
 @dataclass
 class Written:
-    """What became of one round of writing: the steps that went through, the failures by alias."""
+    """The result of one round of writing: the steps that went through, and the failures by alias. `touched`: a call got through."""
 
     done: list[KeyStep] = field(default_factory=list)
     failures: dict[str, errors.GatewayError] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Reconciler:
 
         Raises Refused before the first write when a value cannot be derived, an alias belongs to another lab, or a
         model, a team or the right to manage keys is missing. Raises KeysIncomplete when writes failed. With `keep_going`,
-        keys that cannot be made are left out instead, and the others are made. With `prove`, deletion is proven.
+        keys that cannot be made are left out instead, and the others are made. With `prove`, deletions are proven.
         """
         plan = self._plan(wanted, scope, policy)
         refused = {key.alias: Refused(key.reason, key.action.value) for key in plan.blockers}
@@ -97,12 +97,12 @@ class Reconciler:
             raise next(iter(refused.values()))
         if refused:
             wanted = [want for want in wanted if want.alias not in refused]
-            spared, is_member = set(refused), scope.is_member  # left out is not left over
+            spared, is_member = set(refused), scope.is_member  # a key that was left out must not be pruned
             scope = replace(scope, is_member=lambda row: is_member(row) and row.served_alias not in spared)
             plan = self._plan(wanted, scope, policy)
         if not plan.changed:
             if policy.prune:
-                self.api.check_admin()  # a key that sees its own keys only sees nothing that is left over
+                self.api.check_admin()  # an API key that sees only its own keys would find nothing to prune
             outcome = outcome_of_writes(plan, plan.steps, plan)
         elif self.check_mode:
             outcome = KeyOutcome(plan, done=list(plan.steps))
@@ -112,17 +112,17 @@ class Reconciler:
         return outcome
 
     def _carry_out(self, first: KeyPlan, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, keep_going: bool, prove: bool) -> KeyOutcome:
-        """Write and look again, until there is nothing left to write."""
+        """Write and read again until nothing is left to write."""
         started = self.api.client.now()
-        plan, done, there, touched = first, [key for key in first.steps if key.action is KeyAction.KEEP], set[str](), False
+        plan, done, must_exist, touched = first, [key for key in first.steps if key.action is KeyAction.KEEP], set[str](), False
         for _round in range(ROUNDS):
             written = self._write(plan)
             done += written.done
             touched |= written.touched
             taken = {alias for alias, error in written.failures.items() if isinstance(error, errors.AliasTaken)}
-            there |= taken | {key.alias for key in written.done if key.action is not KeyAction.DELETE}
+            must_exist |= taken | {key.alias for key in written.done if key.action is not KeyAction.DELETE}
             try:
-                plan = self._plan(wanted, scope, policy, there)
+                plan = self._plan(wanted, scope, policy, must_exist)
             except errors.GatewayError as error:
                 if written.failures and not touched:
                     raise next(iter(written.failures.values())) from None
@@ -130,7 +130,7 @@ class Reconciler:
                 raise KeysIncomplete(reason, outcome_of_writes(first, done, touched=touched)) from None
             if plan.blockers:
                 raise KeysIncomplete(f"keys were written, but {plan.blockers[0].reason}", outcome_of_writes(first, done, touched=touched))
-            done += _came_true(first, plan, done, started)
+            done += _steps_without_answer(first, plan, done, started)
             if not plan.changed:
                 outcome = outcome_of_writes(first, done, plan, touched=touched)
                 if prove:
@@ -152,11 +152,11 @@ class Reconciler:
             outcome,
         )
 
-    def _plan(self, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, there: Iterable[str] = ()) -> KeyPlan:
-        """Read and plan. Who does not find the aliases `there`, which LiteLLM must have, reads everything instead."""
+    def _plan(self, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, must_exist: Iterable[str] = ()) -> KeyPlan:
+        """Read and plan. If a search misses an alias in `must_exist`, fall back to listing every key."""
         found = {row.token: row for search in scope.searches for row in self.api.keys_like(search)}
-        if not {row.alias for row in found.values()}.issuperset(there):
-            found = {row.token: row for row in self.api.keys()}  # noqa: SIM118 - a gateway is no dict
+        if not {row.alias for row in found.values()}.issuperset(must_exist):
+            found = {row.token: row for row in self.api.keys()}  # noqa: SIM118 - a gateway is not a dict
         rows = [row for row in found.values() if scope.concerns(row)]
         return plan_keys(
             wanted,
@@ -168,9 +168,9 @@ class Reconciler:
         )
 
     def _refusals(self, plan: KeyPlan, check_models: bool) -> dict[str, Refused]:
-        """The keys that the gateway would take though they could not be used: it accepts unknown models and teams without a word.
+        """Return a refusal for each key that the gateway would accept although it could not be used: unknown models and teams.
 
-        Raises NotAdmin when the API key may not manage keys at all.
+        Raises NotAdmin if the API key may not manage keys at all.
         """
         self.api.check_admin()
         asked = {key.alias: _asked(key) for key in plan.steps}
@@ -194,8 +194,8 @@ class Reconciler:
         return refused
 
     def _write(self, plan: KeyPlan) -> Written:
-        """Make the calls of `plan`, several keys at a time, then delete, if all went well. Failures stay with their key."""
-        busy = [key for key in plan.steps if key.calls]
+        """Make the calls of `plan`, several keys at a time, and its deletions afterwards if nothing failed. Failures are kept by alias."""
+        to_write = [key for key in plan.steps if key.calls]
         written = Written()
         hopeless: list[errors.GatewayError] = []
 
@@ -213,7 +213,7 @@ class Reconciler:
             except errors.EnterpriseOnly as error:
                 raise error.with_free_way("model_max_budget: make a key for each model, with a max_budget of its own") from None
 
-        for key, result in zip(busy, self.api.client.each(write, busy), strict=True):
+        for key, result in zip(to_write, self.api.client.each(write, to_write), strict=True):
             if isinstance(result, errors.GatewayError):
                 written.failures[key.alias] = result
             else:
@@ -237,7 +237,7 @@ class Reconciler:
         *,
         check_models: bool = True,
     ) -> KeyOutcome:
-        """Apply `change` to live rows, without a need to know any value. Raises as `apply` does."""
+        """Apply `change` to live rows, without needing to know their values. Raises as `apply` does."""
         plan = plan_key_updates(rows, change, value_of=self.value_of, now=self.api.client.now())
         if not plan.changed:
             return KeyOutcome(plan, done=list(plan.steps))
@@ -267,10 +267,10 @@ class Reconciler:
     def delete(self, find: Callable[[], Iterable[LiveKey]], *, prove: bool = True, deleted_elsewhere: Sequence[tuple[str, int]] = ()) -> KeyOutcome:
         """Delete what `find` finds until it finds nothing, then prove that the values are refused.
 
-        `deleted_elsewhere` names values, by alias and generation, that somebody has deleted past LiteLLM: they are proven too.
+        `deleted_elsewhere` names values, by alias and generation, that were deleted directly in LiteLLM's database: they are proven, too.
         """
         rows = list(find())
-        self.api.check_admin()  # a key that sees its own keys only would find too little, or nothing
+        self.api.check_admin()  # an API key that sees only its own keys would find too few keys, or none
         if self.check_mode or not (rows or deleted_elsewhere):
             return outcome_of_deletion(rows, ())
         left: Sequence[LiveKey] = rows
@@ -315,8 +315,8 @@ class Reconciler:
     ) -> dict[str, Any]:
         """Call the gateway with each deleted value until every probe is refused.
 
-        Values that cannot be derived cannot be tried: for them the list without the key is all there is. Raises
-        StillAccepted when a value is still accepted after `patience` seconds.
+        Values that cannot be derived cannot be tried: for those, the only proof is a list without the key. Raises
+        StillAccepted if a value is still accepted after `patience` seconds.
         """
         known = [row for row in rows if derivable(row, self.value_of)]
         probes = [(row.alias, self.value_of(row.served_alias, row.generation)) for row in known]
@@ -348,15 +348,15 @@ class Reconciler:
 
 
 def _asked(key: KeyStep) -> dict[str, Any]:
-    """What the caller asked for among what is written; a rotated key may go on with models that are served no more."""
+    """Return the settings to be written that the caller asked for. A rotated key may keep models that are no longer served."""
     fields = key.wanted.fields if key.wanted else {}
     return {name: value for name, value in fields.items() if any(name in call.payload for call in key.calls)}
 
 
-def _came_true(first: KeyPlan, final: KeyPlan, done: Sequence[KeyStep], started: datetime) -> list[KeyStep]:
-    """An entry for each key of `final` that `done` does not have: a call of ours whose answer was lost, or somebody else's.
+def _steps_without_answer(first: KeyPlan, final: KeyPlan, done: Sequence[KeyStep], started: datetime) -> list[KeyStep]:
+    """Return a step for each key of `final` that `done` lacks: a call of ours whose answer was lost, or somebody else's.
 
-    LiteLLM tells when a row was made, so a key that is older than this run is somebody else's.
+    A key that is older than this run, according to its row in LiteLLM, is somebody else's.
     """
     planned = {key.alias: key for key in first.steps if key.action is not KeyAction.DELETE}
     have = {key.alias for key in done if key.action is not KeyAction.DELETE}

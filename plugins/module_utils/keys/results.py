@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What the modules for keys return, and what diff mode shows."""
+"""The results of the modules for keys, and their diff."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _ACTION_NAMES = {
 
 @dataclass
 class KeyOutcome:
-    """What was done, or in check mode would be done.
+    """The steps that were done, or in check mode would be done.
 
     `live` holds the keys by alias as the gateway listed them afterwards, if it did; `left_out` the keys that could not be
-    made. `touched`: a call got through, even one for a key that is not done.
+    made. `touched`: a call got through, even if only for a key that is not done.
     """
 
     plan: KeyPlan
@@ -48,14 +48,14 @@ class KeyOutcome:
         self,
         *,
         reveal: Callable[[str, int], str] | None = None,
-        given: Mapping[str, str] | None = None,
+        known: Mapping[str, str] | None = None,
         with_diff: bool = False,
     ) -> dict[str, Any]:
-        """Return what a module returns: one entry a key, counts, and the diff if asked for.
+        """Return a module's result: one entry for each key, counts, and the diff if asked for.
 
-        For a task that hides its output, `reveal` derives values, and `given` are values that the caller knows, by their sha256.
+        For a task that hides its output, `reveal` derives values, and `known` are values that the caller knows, by their sha256.
         """
-        keys = [_entry(step, self.live.get(step.alias), reveal, given or {}) for step in self.done]
+        keys = [_entry(step, self.live.get(step.alias), reveal, known or {}) for step in self.done]
         counts = {word: sum(1 for entry in keys if entry["action"] == word) for word in _ACTION_NAMES.values()}
         result: dict[str, Any] = {
             "changed": self.changed,
@@ -81,7 +81,7 @@ class KeysIncomplete(errors.Incomplete):
 
 
 def outcome_of_writes(plan: KeyPlan, done: Sequence[KeyStep], final: KeyPlan | None = None, *, touched: bool = False) -> KeyOutcome:
-    """Return what was done, one entry an alias in the order of `plan`, with the rows of the `final` plan if it is known."""
+    """Return the outcome of writing: one step for each alias in the order of `plan`, with the rows of the `final` plan if it is known."""
     best: dict[tuple[str, bool], KeyStep] = {}
     for step in done:
         name = (step.alias, step.action is KeyAction.DELETE)
@@ -94,14 +94,14 @@ def outcome_of_writes(plan: KeyPlan, done: Sequence[KeyStep], final: KeyPlan | N
 
 
 def outcome_of_deletion(rows: Sequence[LiveKey], remaining: Sequence[LiveKey]) -> KeyOutcome:
-    """Return the outcome of deleting `rows`, of which the gateway still lists those in `remaining`."""
+    """Return the outcome of deleting `rows`; the gateway still lists those in `remaining`."""
     tokens = {row.token for row in remaining}
     plan = plan_key_deletion(rows)
     return KeyOutcome(plan, done=[step for step in plan.steps if step.live and step.live.token not in tokens])
 
 
 def diff_of(steps: Iterable[KeyStep]) -> dict[str, Mapping[str, Any]]:
-    """Return the state before and after, by alias, of what changes."""
+    """Return the state before and after, by alias, of every key that changes."""
     changing = [step for step in steps if step.calls or step.action is KeyAction.DELETE]
     return {
         "before": {step.alias: step.before for step in changing if step.before},
@@ -129,7 +129,7 @@ def describe_key(row: LiveKey) -> dict[str, Any]:
     }
 
 
-def _entry(step: KeyStep, live: LiveKey | None, reveal: Callable[[str, int], str] | None, given: Mapping[str, str]) -> dict[str, Any]:
+def _entry(step: KeyStep, live: LiveKey | None, reveal: Callable[[str, int], str] | None, known: Mapping[str, str]) -> dict[str, Any]:
     row = step.live if step.action is KeyAction.DELETE else live or step.expected
     if row is None:
         raise AssertionError("only what deletes, or leads to a row, is carried out")
@@ -137,6 +137,6 @@ def _entry(step: KeyStep, live: LiveKey | None, reveal: Callable[[str, int], str
     generation = step.generation if step.action in (KeyAction.CREATE, KeyAction.ROTATE) else row.generation
     if reveal and step.recoverable and step.action is not KeyAction.DELETE:
         entry["value"] = reveal(step.alias, generation)
-    elif reveal and row.token in given and step.action is not KeyAction.DELETE:
-        entry["value"] = given[row.token]
+    elif reveal and row.token in known and step.action is not KeyAction.DELETE:
+        entry["value"] = known[row.token]
     return entry

@@ -4,7 +4,7 @@
 
 """Talking to a LiteLLM gateway: the HTTP client, its errors, and the options that name a gateway.
 
-`client` sends requests, several at a time where asked; `errors` says what can go wrong; `options` holds the argument
-specs that all modules share and ends a module with a result or an error; `models` knows which models are served;
-`notes` names what the collection writes into LiteLLM's metadata.
+`client` sends requests, one or several at a time; `errors` has an exception for each kind of failure; `options` holds
+the argument specs that all modules share, and ends a module with a result or an error; `models` finds out which models
+are served; `notes` names what the collection writes into LiteLLM's metadata.
 """

@@ -4,10 +4,10 @@
 
 """HTTP to a LiteLLM gateway: one pooled session, bounded retries, answers as data or as one of our errors.
 
-Every call but that of a model, which costs, is tried again when the connection fails, when the gateway is busy (429), when
-it says that its database is away and when something before it fails (5xx that is no JSON).  That is harmless because these
-calls may arrive twice: a key is minted with the caller's own value, updates set absolute values, deletions name what goes.
-What LiteLLM answers was measured on 1.102.4.
+Every call except a call to a model, which costs money, is retried when the connection fails, when the gateway is busy
+(429), when it reports that its database is away, and when something in front of it fails (5xx that is not JSON).  Retrying
+is safe because these calls may arrive twice: a key is minted with the caller's own value, updates set absolute values, and
+deletions name what to delete.  LiteLLM's answers were measured on 1.102.4.
 """
 
 from __future__ import annotations
@@ -58,26 +58,26 @@ _NOT_ADMIN = (
     "not authorized to check another user",
     "only admin users",
 )
-_VISIBLE = re.compile(r"[!-~]+")  # ASCII without blanks and control characters
+_VISIBLE = re.compile(r"[!-~]+")  # ASCII without spaces and control characters
 _ENTERPRISE = ("enterprise user", "enterprise license", "enterprise feature")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the gateway said to a user of it: the HTTP status, LiteLLM's words if it refused, and how many seconds it took."""
+    """The gateway's answer to a call by a key's holder: the HTTP status, LiteLLM's message if it refused, and the seconds it took."""
 
     status: int
     words: str
     seconds: float
 
     @property
-    def well(self) -> bool:
+    def ok(self) -> bool:
         return 200 <= self.status < 300
 
 
 @dataclass(frozen=True)
 class Connection:
-    """How to reach a gateway. Times in seconds; `retries` counts further tries; see doc fragment `gateway`."""
+    """How to reach a gateway. Times are in seconds; `retries` counts the tries after the first; see doc fragment `gateway`."""
 
     url: str
     api_key: str
@@ -105,7 +105,7 @@ class Connection:
 
     @functools.cached_property
     def base(self) -> str:
-        """The address without a slash, or `/v1`, at its end."""
+        """The gateway's address without a slash or `/v1` at its end."""
         return gateway_address(self.url)
 
 
@@ -138,30 +138,30 @@ class Client:
         self._session.mount("https://", adapter)
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """The JSON of a GET. Raises GatewayError."""
+        """Return the JSON that a GET answers. Raises GatewayError."""
         return self._call("GET", path, params=params)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON of a POST that may arrive twice. Raises GatewayError."""
+        """Return the JSON that a POST answers. The POST may arrive twice. Raises GatewayError."""
         return self._call("POST", path, body=body)
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON of a PATCH that may arrive twice. Raises GatewayError."""
+        """Return the JSON that a PATCH answers. The PATCH may arrive twice. Raises GatewayError."""
         return self._call("PATCH", path, body=body)
 
     def delete(self, path: str) -> Any:
-        """The JSON of a DELETE. Raises GatewayError; NotFound also when it is gone already."""
+        """Return the JSON that a DELETE answers. Raises GatewayError, and NotFound if the object is already gone."""
         return self._call("DELETE", path)
 
     def hide(self, secrets: Iterable[str]) -> None:
-        """Keep these out of every message: LiteLLM repeats a request that it finds wrong, with all that was in it."""
+        """Keep `secrets` out of every message: LiteLLM's errors repeat the request that it rejected, with everything in it."""
         found = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]) if len(form) > 2}
         self._hidden = sorted({*self._hidden, *found}, key=len, reverse=True)
 
     def accepts(self, key_value: str) -> bool:
-        """Whether the gateway takes `key_value` for a call, asked over a connection of its own.
+        """Return whether the gateway accepts `key_value` for a call, asked over a new connection.
 
-        Several workers or replicas remember a key for up to a minute; a new connection may meet another one.
+        Workers and replicas cache a key for up to a minute, and a new connection may reach a different one.
         """
         with requests.Session() as session:
             session.auth = _Bearer(key_value)
@@ -169,20 +169,20 @@ class Client:
         if answer.status_code == 401:
             return False
         if _succeeded(answer) or answer.status_code in (403, 429):
-            return True  # 403, 429: known, though not for this route or not at this moment
+            return True  # 403, 429: the key is known, but not allowed on this route or at this moment
         raise self._error(answer, "GET /models")
 
     def post_as(self, key_value: str, path: str, body: Mapping[str, Any]) -> Answer:
-        """What the gateway says to the holder of `key_value`, asked once over a connection of its own. Raises Unreachable or TlsFailed."""
+        """Return the gateway's answer to a POST by the holder of `key_value`, sent once over a new connection. Raises Unreachable or TlsFailed."""
         with requests.Session() as session:
             session.auth = _Bearer(key_value)
             started = time.monotonic()
             answer = self._try(lambda: self._send(session, "POST", path, None, body), f"POST {path}", tries=1)
-        words = "" if _succeeded(answer) else redact(_words(answer).replace(key_value, "***") or _kind(answer))[:300]
+        words = "" if _succeeded(answer) else redact(_message_of(answer).replace(key_value, "***") or _kind(answer))[:300]
         return Answer(answer.status_code, words, time.monotonic() - started)
 
     def now(self) -> datetime:
-        """The gateway's time, by the Date header of its last answer."""
+        """Return the gateway's time, from the Date header of its last answer."""
         return datetime.now(UTC) + self._clock_offset
 
     def each(self, work: Callable[[Item], Returned], items: Iterable[Item]) -> list[Returned | errors.GatewayError]:
@@ -223,10 +223,13 @@ class Client:
             ) from None
 
     def _try(self, send: Callable[[], Any], what: str, tries: int = 0) -> Any:
-        """`send` until it has an answer that is not worth another try. Returns the last answer, or raises. `tries`: other than the connection's."""
+        """Call `send` until its answer is not worth another try, and return the last answer. Raises TlsFailed or Unreachable.
+
+        `tries` overrides the connection's number of tries.
+        """
         tries = tries or self.connection.retries + 1
         for number in range(1, tries + 1):
-            wait = min(LONGEST_WAIT, self.connection.retry_delay * 2 ** (number - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads callers, hides nothing
+            wait = min(LONGEST_WAIT, self.connection.retry_delay * 2 ** (number - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads callers out, protects nothing
             try:
                 answer = send()
                 if number == tries or not _worth_another_try(answer):
@@ -272,7 +275,7 @@ class Client:
             date = email.utils.parsedate_to_datetime(answer.headers["Date"])
         except (KeyError, ValueError):
             return
-        # The header names a second, the answer took a moment: the middle of both is the best guess.
+        # The header names a whole second and the answer took a moment: the middle of both is the best guess.
         middle = sent + (datetime.now(UTC) - sent) / 2
         offset = date.replace(tzinfo=date.tzinfo or UTC) + timedelta(seconds=0.5) - middle
         self._clock_offset = offset if abs(offset) > timedelta(seconds=2) else timedelta(0)
@@ -283,15 +286,15 @@ class Client:
         return words
 
     def _error(self, answer: Any, what: str) -> errors.GatewayError:
-        """Return the error that an answer to the call `what` (such as `GET /models`) stands for: by LiteLLM's words, else by the HTTP status."""
-        text = redact(self._without_secrets(_words(answer)))[:300]
-        kind, message = self._error_by_words(answer, what, text) or self._error_by_status(answer, what, text)
+        """Return the error that an answer to the call `what` (such as `GET /models`) means: by LiteLLM's message, or else by the HTTP status."""
+        text = redact(self._without_secrets(_message_of(answer)))[:300]
+        kind, message = self._error_by_message(answer, what, text) or self._error_by_status(answer, what, text)
         return kind(message, status=answer.status_code, detail=text)
 
-    def _error_by_words(self, answer: Any, what: str, text: str) -> tuple[type[errors.GatewayError], str] | None:
-        """Return the error that LiteLLM's own words name, whatever the status; None if they name none. `text` are the words to show."""
+    def _error_by_message(self, answer: Any, what: str, text: str) -> tuple[type[errors.GatewayError], str] | None:
+        """Return the error that LiteLLM's message names, whatever the status; None if it names none. `text` is the message to show."""
         base, status = self.connection.base, answer.status_code
-        low = _words(answer).lower()
+        low = _message_of(answer).lower()
         if _database_away(answer) or any(words in low for words in _NO_DATABASE):
             return errors.NoDatabase, f"the gateway at {base} has no working database ({what}: {text}); see to its DATABASE_URL and to PostgreSQL."
         if "custom api key values are disabled" in low:
@@ -331,24 +334,24 @@ class Client:
 
 def _worth_another_try(answer: Any) -> bool:
     if answer.status_code == 429:
-        return "budget" not in _words(answer).lower()  # what is spent stays spent
+        return "budget" not in _message_of(answer).lower()  # retrying does not bring a spent budget back
     if answer.status_code < 400:
         return False
     return _database_away(answer) or (answer.status_code >= 500 and not _is_json(answer))
 
 
 def _succeeded(answer: Any) -> bool:
-    """Whether there is an answer to read; to `requests` a redirect is one too."""
+    """Return whether the call succeeded; `requests` itself counts a redirect as success, too."""
     return bool(200 <= answer.status_code < 300)
 
 
 def _database_away(answer: Any) -> bool:
-    low = _words(answer).lower()
+    low = _message_of(answer).lower()
     return any(words in low for words in _DATABASE_AWAY)
 
 
 def _retry_after(answer: Any) -> float:
-    """The seconds that a busy gateway asks for; 0 when it does not, or not in seconds."""
+    """Return the seconds that a busy gateway asks callers to wait; 0 without a Retry-After in seconds."""
     try:
         return max(0.0, float(answer.headers.get("Retry-After", 0)))
     except ValueError:
@@ -356,7 +359,7 @@ def _retry_after(answer: Any) -> float:
 
 
 def _body(answer: Any) -> Any:
-    """The answer's JSON, parsed once, for it may be tens of megabytes. Raises ValueError."""
+    """Return the answer's JSON, parsed only once because it may be tens of megabytes. Raises ValueError."""
     if not hasattr(answer, "parsed"):
         answer.parsed = answer.json()
     return answer.parsed
@@ -375,8 +378,8 @@ def _kind(answer: Any) -> str:
     return "an HTML page" if name == "text/html" else f"content of type {name or 'unknown'}"
 
 
-def _words(answer: Any) -> str:
-    """LiteLLM's own message, from the shapes it uses: `{"error": {"message": ...}}` and `{"detail": ...}`."""
+def _message_of(answer: Any) -> str:
+    """Return LiteLLM's own message, from the shapes it uses: `{"error": {"message": ...}}` and `{"detail": ...}`."""
     try:
         body = _body(answer)
     except ValueError:
@@ -390,7 +393,7 @@ def _words(answer: Any) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason of a requests error, without addresses of objects."""
+    """Return the innermost reason of a requests error, without memory addresses of objects."""
     seen: BaseException = error
     while True:
         inner = getattr(seen, "reason", None) or seen.__cause__ or seen.__context__

@@ -2,10 +2,10 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What can go wrong between a module and a LiteLLM gateway.
+"""Errors of calls to a LiteLLM gateway.
 
-Every error carries one sentence for people (`str(error)`: what, why, what to do next), and for tests and
-playbooks a `code` and the HTTP `status`.  No message ever contains a key: LiteLLM's own words pass `redact` first.
+Every error carries one sentence for people (`str(error)`: the thing, the cause, the next step), and for tests and
+playbooks a `code` and the HTTP `status`.  No message ever contains a key: LiteLLM's own words pass through `redact` first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..common.printable import redact
 
 
 class GatewayError(Exception):
-    """Base of all. `code` is stable, `status` the HTTP status or None when there was no answer."""
+    """Base class of all errors. `code` is stable; `status` is the HTTP status, or None if there was no answer."""
 
     code = "gateway_error"
 
@@ -51,7 +51,7 @@ class Unauthorized(GatewayError):
 
 
 class NotAdmin(GatewayError):
-    """The API key is known, and may not manage keys (HTTP 401 or 403 with LiteLLM's words for it)."""
+    """The API key is known but may not manage keys (HTTP 401 or 403 with a message that says so)."""
 
     code = "not_admin"
 
@@ -80,18 +80,18 @@ class EnterpriseOnly(GatewayError):
     code = "enterprise_only"
 
     def with_free_way(self, way: str) -> EnterpriseOnly:
-        """The same error, which tells what to do without a licence."""
+        """Return the same error with advice for those without a licence."""
         return EnterpriseOnly(f"{self}; without one leave out what only it allows ({way}).", status=self.status)
 
 
 class OwnValuesForbidden(GatewayError):
-    """The gateway takes no values of the caller's choice (`disable_custom_api_keys`), so none can be derived."""
+    """The gateway does not accept key values chosen by the caller (`disable_custom_api_keys`), so they cannot be derived."""
 
     code = "own_values_forbidden"
 
 
 class RateLimited(GatewayError):
-    """The gateway is busy (HTTP 429), and stayed so for all tries."""
+    """The gateway was busy (HTTP 429) at every try."""
 
     code = "rate_limited"
 
@@ -103,13 +103,13 @@ class NoDatabase(GatewayError):
 
 
 class ServerFailed(GatewayError):
-    """HTTP 5xx that is none of the above."""
+    """Any other HTTP 5xx."""
 
     code = "server_failed"
 
 
 class Refused(GatewayError):
-    """Something stands in the way, and nothing was written. `code` says what."""
+    """A condition is not met, so nothing was written. `code` names the condition."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(f"nothing was changed: {message}")
@@ -117,14 +117,14 @@ class Refused(GatewayError):
 
 
 class PartialResult(Protocol):
-    """What was done before something failed, which can show itself as the result of a module."""
+    """The work done before a failure, which can be shown as a module's result."""
 
     def to_result(self) -> dict[str, Any]:
         """Return what a module returns, without anything secret."""
 
 
 class Incomplete(GatewayError):
-    """Some of the writes failed; running again does the rest. `outcome` is what was done."""
+    """Some of the writes failed; running again does the rest. `outcome` holds what was done."""
 
     code = "incomplete"
 
@@ -134,7 +134,7 @@ class Incomplete(GatewayError):
 
 
 def not_litellm(base: str, call: str, wanted: str) -> NotLitellm:
-    """Return the error for an answer to `call` (such as `GET /models`) from the gateway at `base` that does not hold what was `wanted`."""
+    """Return the error for an answer to `call` (such as `GET /models`) from the gateway at `base` that is not `wanted`."""
     return NotLitellm(f"{base} answered {call} with something that is not {wanted}; check that url is the address of a LiteLLM gateway.")
 
 

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Which models a gateway serves, and whether a model that somebody asks for is among them."""
+"""The models that a gateway serves, and those asked for that it does not serve."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from . import errors
 from .client import Client
 
-# Names that LiteLLM understands in a key's list of models without serving a model of that name.
+# Names with a special meaning to LiteLLM in a key's list of models; no model has them.
 MODEL_WORDS = ("all-proxy-models", "all-team-models", "no-default-models")
 
 
@@ -26,7 +26,7 @@ def served_models(client: Client) -> list[str]:
 
 
 def unserved(wanted: Iterable[str], served: Sequence[str]) -> list[str]:
-    """Return the models in `wanted` that are neither served, nor covered by a served wildcard such as `openai/*`, nor one of LiteLLM's own words."""
+    """Return the models in `wanted` that are neither served, nor covered by a served wildcard such as `openai/*`, nor in `MODEL_WORDS`."""
     exact = {*served, *MODEL_WORDS}
     patterns = [name for name in served if "*" in name]
     return [name for name in dict.fromkeys(wanted) if name not in exact and not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]

@@ -50,7 +50,7 @@ SHORTEST_SECRET = 16
 
 
 def connection_of(arguments: Mapping[str, Any]) -> Connection:
-    """Return how to reach the gateway that `arguments` (names of `GATEWAY_SPEC`) describe.
+    """Return the connection that `arguments` (names of `GATEWAY_SPEC`) describe.
 
     Raises ValueError for an address, a key, a number or a file that cannot be used.
     """
@@ -61,7 +61,7 @@ def connection_of(arguments: Mapping[str, Any]) -> Connection:
 
 
 def open_client(module: AnsibleModule, arguments: Mapping[str, Any] | None = None) -> Client:
-    """Return a client for the gateway that the module's arguments, or `arguments`, describe; fails the module if they do not."""
+    """Return a client for the gateway that `arguments`, or else the module's, describe. Fails the module if they cannot be used."""
     if REQUESTS_ERROR is not None:
         module.fail_json(msg=missing_required_lib("requests"), exception=str(REQUESTS_ERROR), code="missing_library")
     try:
@@ -94,7 +94,7 @@ def refuse_empty(params: Mapping[str, Any], names: Iterable[str]) -> None:
 def run_module(module: AnsibleModule, work: Callable[[], dict[str, Any]], shape: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> NoReturn:
     """End the module with the result of `work`, or with its error: `msg`, `code` and the HTTP `status` if there was one.
 
-    `shape` turns a result into what the module returns; it is applied to the result of work done in part, too.
+    `shape` turns a result into what the module returns; it is applied to the result of partly done work, too.
     """
     try:
         module.exit_json(**shape(work()))
