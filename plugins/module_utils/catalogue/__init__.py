@@ -4,6 +4,6 @@
 
 """The gateway's catalogue: which models it serves, and with which credentials of their providers.
 
-`entry` says what a model and a credential are, `fingerprint` and `compare` whether one is as wanted, `plan` decides (all
-pure); `api` talks to LiteLLM, `reconcile` carries plans out, `options` is what modules accept.
+`entry` defines models and credentials, `fingerprint` and `compare` find out whether one is as wanted, `plan` decides (all
+pure); `api` talks to LiteLLM, `reconcile` carries plans out, `results` is what modules return, `options` is what they accept.
 """

@@ -2,12 +2,12 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""LiteLLM's catalogue in the words of this collection: one call for each list, and the calls that write an entry.
+"""LiteLLM's catalogue as entries of this collection: one call for each list, and the calls that write an entry.
 
-What LiteLLM 1.102 does: a change merges, and null removes prices only; the same id again is HTTP 500 ("Failed to add model
-to db"), the same credential again too ("Unique constraint failed"); a model that it cannot serve is kept in the database
-all the same, unseen ("not live"); other workers know of a change within 30 seconds. Notes of a credential that is changed
-are replaced in the database and merged in memory, so they are always written whole.
+LiteLLM 1.102 behaves as follows. A change merges, and null removes prices only. Creating an id that exists is HTTP 500
+("Failed to add model to db"), and so is creating a credential that exists ("Unique constraint failed"). A model that cannot
+be served is kept in the database all the same, out of sight ("not live"). Other workers learn of a change within 30 seconds.
+When a credential changes, its notes are replaced in the database but merged in memory, so all of them are always written.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Row = TypeVar("Row")
 
 
 class NotServed(errors.GatewayError):
-    """LiteLLM cannot serve the model as it was given."""
+    """LiteLLM cannot serve the model with these parameters."""
 
     code = "not_served"
 
 
 class StoreOff(errors.GatewayError):
-    """The gateway takes no models at run time."""
+    """The gateway does not accept models at run time."""
 
     code = "store_model_in_db_off"
 
@@ -46,7 +46,7 @@ class CatalogueApi:
         self.client = client
 
     def models(self) -> list[LiveEntry]:
-        """Every model that the gateway serves, from the database and from its configuration file."""
+        """Return every model that the gateway serves, from the database and from its configuration file."""
         found: list[LiveEntry] = []
         page = 1
         while True:
@@ -57,11 +57,11 @@ class CatalogueApi:
             page += 1
 
     def credentials(self) -> list[LiveEntry]:
-        """Every credential. Refused to all but admins."""
+        """Return every credential. LiteLLM refuses this to everybody but admins."""
         return self._rows(self.client.get("/credentials"), "credentials", live_credential, "GET /credentials")
 
     def providers(self) -> list[str] | None:
-        """The providers that this LiteLLM knows, by their prefix; None when it is too old to tell."""
+        """Return the prefixes of the providers that this LiteLLM knows; None if its release is too old to list them."""
         try:
             answer = self.client.get("/public/providers")
         except errors.NotFound:
@@ -69,7 +69,7 @@ class CatalogueApi:
         return [str(name) for name in answer] if isinstance(answer, list) else None
 
     def write(self, step: CatalogueStep) -> None:
-        """Carry one step out. Each may arrive twice. Raises GatewayError."""
+        """Carry out one step. Each call may arrive twice. Raises GatewayError."""
         try:
             if step.kind is Kind.CREDENTIAL:
                 self._write_credential(step)
@@ -98,12 +98,12 @@ class CatalogueApi:
         try:
             self.client.post("/model/new", body)
         except errors.ServerFailed as error:
-            if "failed to add model" in error.detail.lower():  # it is there: another run's, another worker's, or one that is not served
+            if "failed to add model" in error.detail.lower():  # it exists: made by another run or worker, or not served
                 self._update_model(step, body)
                 return
             if "not live" not in error.detail:
                 raise
-            self._delete_model(step.id)  # or it would stay in the database, where nobody sees it
+            self._delete_model(step.id)  # otherwise it would stay in the database, out of sight
             raise NotServed(
                 f"LiteLLM cannot serve the model {step.label}, so it was not added; check its provider and parameters, and see the gateway's log.",
                 status=error.status,
@@ -128,7 +128,7 @@ class CatalogueApi:
             self.client.post("/model/delete", {"id": model})
         except errors.Rejected as error:
             if "not found in db" not in error.detail:
-                raise  # otherwise gone already: a repeated call, or somebody else's
+                raise  # otherwise it is already gone: the call arrived twice, or somebody else deleted it
 
     def _write_credential(self, step: CatalogueStep) -> None:
         path = f"/credentials/{quote(step.name, safe='')}"
@@ -136,7 +136,7 @@ class CatalogueApi:
             try:
                 self.client.delete(path)
             except errors.NotFound:
-                pass  # gone already, or from the configuration file: the list tells afterwards
+                pass  # already gone, or from the configuration file: the list shows that afterwards
         if step.action is CatalogueAction.DELETE:
             return
         body = {
@@ -169,7 +169,7 @@ class CatalogueApi:
 
 
 def _model_body(step: CatalogueStep) -> dict[str, Any]:
-    """What /model/new takes, and the change of a model too."""
+    """Return the body of a call that creates or changes a model."""
     body: dict[str, Any] = {"model_info": {"id": step.id, **step.info}}
     if step.notes is not None:
         body["model_info"][NOTES_NAME] = step.notes.to_info()

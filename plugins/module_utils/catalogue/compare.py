@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Whether LiteLLM has what is wanted, though it masks what it takes for a secret. Pure."""
+"""Compare wanted entries with live ones, although LiteLLM masks what it considers a secret. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .fingerprint import Fingerprints
 HIDDEN = "********"
 
 # LiteLLM masks a value whose name has one of these words (litellm_core_utils/sensitive_data_masker.py and
-# litellm_logging._get_masked_values); prices are spared.
+# litellm_logging._get_masked_values), except prices.
 _SECRET_WORDS = frozenset(
     ("password", "passwd", "secret", "key", "token", "auth", "authorization", "cookie", "credential", "credentials", "access", "private", "certificate")
 )
@@ -25,13 +25,13 @@ _UNORDERED = frozenset(("access_groups",))
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a parameter is a secret by its name."""
+    """Return whether a parameter's name marks it as a secret."""
     parts = re.split(r"[_\-\s]", name.lower())
     return name not in _NOT_SECRET and "cost" not in parts and not _SECRET_WORDS.isdisjoint(parts)
 
 
 def secret_path(name: str, value: Any) -> str:
-    """Where in `value` there is a text that is a secret by its name, such as `extra_headers.Authorization`; empty when nowhere."""
+    """Return the path of a text in `value` whose name marks it as a secret, such as `extra_headers.Authorization`; '' if there is none."""
     if isinstance(value, Mapping):
         found = (secret_path(f"{name}.{part}", inner) for part, inner in value.items())
         return next((path for path in found if path), "")
@@ -41,16 +41,16 @@ def secret_path(name: str, value: Any) -> str:
 
 
 def same(name: str, wanted: Any, shown: Any) -> bool:
-    """Whether a value that is no secret is the wanted one."""
+    """Return whether a value that is not secret is the wanted one."""
     if name in _UNORDERED and isinstance(wanted, list) and isinstance(shown, list):
         return sorted(map(str, wanted)) == sorted(map(str, shown))
     if isinstance(wanted, bool) != isinstance(shown, bool):
-        return False  # to Python True is 1
+        return False  # in Python, True == 1
     return bool(wanted == shown)
 
 
 def fits_mask(value: Any, shown: Any) -> bool:
-    """Whether `value` may be behind `shown`, which is masked in whole or in part, or None when it is left out."""
+    """Return whether `value` may be behind `shown`, which is masked in whole or in part, or None if LiteLLM leaves it out."""
     if shown is None or value == shown:
         return True
     if isinstance(value, Mapping) and isinstance(shown, Mapping):
@@ -64,16 +64,17 @@ def fits_mask(value: Any, shown: Any) -> bool:
 
 
 def changed_params(wanted: WantedEntry, live: LiveEntry) -> dict[str, Any]:
-    """What of the plain parameters has to be written."""
+    """Return the plain parameters that have to be written."""
     return {name: value for name, value in wanted.params.items() if not same(name, value, live.params.get(name))}
 
 
 def changed_info(wanted: WantedEntry, live: LiveEntry) -> dict[str, Any]:
+    """Return the info that has to be written."""
     return {name: value for name, value in wanted.info.items() if not same(name, value, live.info.get(name))}
 
 
 def changed_secrets(wanted: WantedEntry, live: LiveEntry, prints: Mapping[str, str]) -> dict[str, Any]:
-    """What of the secrets has to be written: what was never noted, was noted otherwise, or does not fit what is shown of it."""
+    """Return the secrets that have to be written: those without a note, with another fingerprint, or that do not fit what LiteLLM shows."""
     noted = live.notes.secrets if live.notes else {}
 
     def is_kept(name: str, value: Any) -> bool:
@@ -81,19 +82,19 @@ def changed_secrets(wanted: WantedEntry, live: LiveEntry, prints: Mapping[str, s
         if value is None:
             return shown is None and name not in noted
         if shown is None and live.kind is Kind.CREDENTIAL:
-            return False  # all of a credential's values are shown, if masked
+            return False  # LiteLLM shows all values of a credential, if only masked
         return noted.get(name) == prints[name] and fits_mask(value, shown)
 
     return {name: value for name, value in wanted.secrets.items() if not is_kept(name, value)}
 
 
 def prints_of(wanted: WantedEntry, live_id: str, prints: Fingerprints) -> dict[str, str]:
-    """The fingerprints of the wanted secrets, for the entry with this id."""
+    """Return the fingerprints of the wanted secrets, for the entry with the id `live_id`."""
     return {name: prints.of(wanted.kind, live_id, name, value) for name, value in wanted.secrets.items() if value is not None}
 
 
 def with_secrets_masked(params: Mapping[str, Any], secret_names: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Parameters as they may be shown: LiteLLM's masks, and a mask for whatever it left open."""
+    """Return parameters as they may be shown: with LiteLLM's masks, and a mask for every secret that it did not mask."""
     return {name: _shown(name, value, name in secret_names) for name, value in params.items()}
 
 

@@ -2,9 +2,9 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What a model and a credential are: as wanted, and as LiteLLM has them.
+"""Models and credentials: as wanted, and as LiteLLM has them.
 
-Both are entries with parameters, some of them secret. A model is a deployment in LiteLLM's words: several may serve one
+Both are entries with parameters, some of them secret. A model is what LiteLLM calls a deployment: several may serve one
 name, and LiteLLM spreads the calls over them.
 """
 
@@ -23,7 +23,7 @@ _NAMESPACE = uuid.UUID("6d1f6b52-6a0d-5a0e-9d0b-2b1a7c7a4f10")
 
 
 class Kind(StrEnum):
-    """What an entry is."""
+    """The kind of an entry."""
 
     MODEL = "model"
     CREDENTIAL = "credential"
@@ -39,7 +39,7 @@ class EntryNotes:
 
     @classmethod
     def from_info(cls, info: Mapping[str, Any]) -> EntryNotes | None:
-        """The notes in a model's or a credential's info; None when there are none, or none that this release can read."""
+        """Return the notes in a model's or a credential's info; None if there are none, or if this release cannot read them."""
         notes = info.get(NOTES_NAME)
         if not isinstance(notes, Mapping) or notes.get("format") != NOTES_FORMAT:
             return None
@@ -48,15 +48,15 @@ class EntryNotes:
         return cls(str(notes.get("set") or ""), str(notes.get("deployment") or ""), prints)
 
     def to_info(self) -> dict[str, Any]:
-        """The notes as LiteLLM keeps them."""
+        """Return the notes as they are kept in LiteLLM's info of the entry."""
         return {"format": NOTES_FORMAT, "set": self.set_name, "deployment": self.deployment, "secrets": dict(self.secrets)}
 
 
 @dataclass(frozen=True)
 class WantedEntry:
-    """An entry as it shall be. What is not named stays as it is; None removes.
+    """An entry as a caller wants it. A name that is missing stays as it is; the value None removes a name.
 
-    `params` and `secrets` are LiteLLM's parameters of a model or values of a credential, `info` what is noted beside them.
+    `params` and `secrets` are LiteLLM's parameters of a model or values of a credential, `info` is LiteLLM's information about it.
     """
 
     kind: Kind
@@ -84,7 +84,7 @@ class WantedEntry:
 class LiveEntry:
     """An entry as LiteLLM shows it: secrets masked or left out.
 
-    `stored`: in the database, not from the configuration file. LiteLLM does not tell that of credentials.
+    `stored`: in the database, not from the configuration file. LiteLLM does not show that for credentials.
     """
 
     kind: Kind
@@ -103,7 +103,7 @@ class LiveEntry:
 
     @property
     def credential(self) -> str:
-        """The credential that a model is called with, by name."""
+        """The name of the credential that a model is called with."""
         return str(self.params.get("litellm_credential_name") or "") if self.kind is Kind.MODEL else ""
 
 
@@ -113,12 +113,12 @@ def label_of(name: str, deployment: str) -> str:
 
 
 def model_id(name: str, deployment: str) -> str:
-    """The id of a model that we make. It follows from its name, so two runs at once cannot make two of it."""
+    """Return the id of a model that this collection makes. It follows from the name, so two runs at the same time make one model."""
     return str(uuid.uuid5(_NAMESPACE, f"{name}\0{deployment}"))
 
 
 def live_model(row: Mapping[str, Any]) -> LiveEntry:
-    """A row of GET /v2/model/info. Raises KeyError, TypeError or AttributeError for anything else."""
+    """Return the model in a row of GET /v2/model/info. Raises KeyError, TypeError or AttributeError for anything else."""
     info = dict(row["model_info"])
     return LiveEntry(
         Kind.MODEL,
@@ -134,7 +134,7 @@ def live_model(row: Mapping[str, Any]) -> LiveEntry:
 
 
 def live_credential(row: Mapping[str, Any]) -> LiveEntry:
-    """A row of GET /credentials. Raises KeyError, TypeError or AttributeError for anything else."""
+    """Return the credential in a row of GET /credentials. Raises KeyError, TypeError or AttributeError for anything else."""
     info = dict(row["credential_info"] or {})
     name = str(row["credential_name"])
     return LiveEntry(

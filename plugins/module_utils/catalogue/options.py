@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The arguments of the modules for models and credentials, and the way from them to wanted entries. The doc fragment is `catalogue`."""
+"""The options of the modules for models and credentials, and the entries that they describe. The doc fragment is `catalogue`."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ SET_SPEC: dict[str, dict[str, Any]] = {
     **SECRET_SPEC,
 }
 
-# Option: the name of LiteLLM's parameter, when it is another one.
+# Option: the name of LiteLLM's parameter.
 _PARAMS = {
     name: {"credential": "litellm_credential_name", "request_timeout": "timeout"}.get(name, name)
     for name in (
@@ -85,13 +85,13 @@ _PARAMS = {
 _INFO = ("mode", "access_groups")
 _LEAST = {"rpm": 0, "tpm": 0, "max_retries": 0}
 _TEXTS = ("deployment", "id", "provider", "upstream", "credential", "api_version", "mode")
-_DEAREST = 1.0  # USD for one token: who writes more has meant the price of a million
+_DEAREST = 1.0  # USD for one token: anything more was meant as the price of a million tokens
 
 
 def wanted_model(params: Mapping[str, Any], set_name: str) -> WantedEntry:
-    """The model that `params` (names of `MODEL_SPEC`, and `name`) describe. None means not given.
+    """Return the model that `params` (names of `MODEL_SPEC`, and `name`) describe. None means that nothing was given.
 
-    Raises ValueError, in one sentence that names the argument and never holds a secret, for a value that makes no sense.
+    Raises ValueError, with one sentence that names the argument and never a secret, for a value that makes no sense.
     """
     name = _checked_name(Kind.MODEL, params["name"])
     for option in _TEXTS:
@@ -140,7 +140,7 @@ def wanted_model(params: Mapping[str, Any], set_name: str) -> WantedEntry:
 
 
 def wanted_credential(params: Mapping[str, Any], set_name: str) -> WantedEntry:
-    """The credential that `params` (names of `CREDENTIAL_SPEC`, and `name`) describe. Raises ValueError as `wanted_model` does."""
+    """Return the credential that `params` (names of `CREDENTIAL_SPEC`, and `name`) describe. Raises ValueError as `wanted_model` does."""
     name = _checked_name(Kind.CREDENTIAL, params["name"])
     _check_text("provider", params.get("provider"))
     _check_url("api_base", params.get("api_base"))
@@ -162,14 +162,14 @@ def wanted_credential(params: Mapping[str, Any], set_name: str) -> WantedEntry:
 
 
 def unwanted_model(params: Mapping[str, Any]) -> UnwantedEntry:
-    """The model that `params` name. Raises ValueError."""
+    """Return the model to delete that `params` name. Raises ValueError."""
     for option in ("deployment", "id"):
         _check_text(option, params[option])
     return UnwantedEntry(Kind.MODEL, _checked_name(Kind.MODEL, params["name"]), params["deployment"], params["id"])
 
 
 def unwanted_credential(params: Mapping[str, Any]) -> UnwantedEntry:
-    """The credential that `params` name. Raises ValueError."""
+    """Return the credential to delete that `params` name. Raises ValueError."""
     return UnwantedEntry(Kind.CREDENTIAL, _checked_name(Kind.CREDENTIAL, params["name"]))
 
 
@@ -178,7 +178,7 @@ def _provider_key(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_set(wanted: Sequence[WantedEntry]) -> None:
-    """Raises ValueError when two of them are one entry."""
+    """Raise ValueError if two of `wanted` are the same entry."""
     seen: dict[tuple[Kind, str], str] = {}
     for want in wanted:
         if (want.kind, want.key) in seen:
@@ -188,14 +188,14 @@ def check_set(wanted: Sequence[WantedEntry]) -> None:
 
 
 def _checked_name(kind: Kind, name: str) -> str:
-    """`name`, or ValueError."""
+    """Return `name`. Raises ValueError if it cannot be used."""
     if not name or name != name.strip() or not name.isprintable():
         raise ValueError(f"the name of a {kind} is {name!r}; give one without blanks around it or line breaks.")
     return name
 
 
 def check_secret(path: str, value: Any, of: str = "") -> None:
-    """Raises ValueError for a secret that is empty or cut badly. Its value is not told. `of`: whose it is, as in ` of the model m`."""
+    """Raise ValueError, without the value, for a secret that is empty or badly pasted. `of` names its owner, as in ` of the model m`."""
     if isinstance(value, Mapping):
         for part, inner in value.items():
             check_secret(f"{path}.{part}", inner, of)
@@ -222,7 +222,7 @@ def _check_text(option: str, value: str | None) -> None:
 
 
 def _upstream(name: str, params: Mapping[str, Any]) -> str | None:
-    """The model as LiteLLM calls it, with the provider before the first slash; None when it is not given."""
+    """Return LiteLLM's name of the model, with the provider before the first slash; None if it is not given."""
     provider, upstream = params.get("provider"), params.get("upstream")
     if upstream is None:
         if provider is not None:
@@ -253,7 +253,7 @@ def _check_numbers(params: Mapping[str, Any]) -> None:
 
 
 def _check_url(option: str, url: str | None) -> None:
-    """Raises ValueError for what is no address, or has a secret in it."""
+    """Raise ValueError for a text that is not an address, or that has a secret in it."""
     if url is None:
         return
     if "@" in url:
@@ -285,7 +285,7 @@ def _unset(name: str, params: Mapping[str, Any], plain: dict[str, Any], secrets:
 
 # ------------------------------------------------------------------------------------------------------- the modules
 def secrets_in(wanted: Iterable[WantedEntry]) -> list[str]:
-    """Every text in their secrets, to be kept out of messages."""
+    """Return every text in the secrets of `wanted`, to keep them out of messages."""
 
     def texts(value: Any) -> Iterable[str]:
         if isinstance(value, Mapping):
@@ -307,12 +307,12 @@ def apply(module: AnsibleModule, wanted: Sequence[WantedEntry], scope: Catalogue
 
 
 def delete(module: AnsibleModule, unwanted: Sequence[UnwantedEntry] | None, scope: CatalogueScope) -> dict[str, Any]:
-    """Delete what `unwanted` names, or with None all of the set, and return what the modules return."""
+    """Delete what `unwanted` names, or everything in the set if it is None, and return what the modules return."""
     return _run(module, lambda reconciler: reconciler.delete(unwanted, scope))
 
 
 def _run(module: AnsibleModule, work: Callable[[CatalogueReconciler], CatalogueOutcome], secrets: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the result of `work`, with `secrets` kept out of every message; fails the module, with what was done, if only part of it was."""
+    """Return the result of `work`, with `secrets` kept out of every message. If it was done only in part, fail the module with that part."""
     prints = Fingerprints(secret_of(module.params))
     client = open_client(module)
     client.hide(secrets)

@@ -2,10 +2,10 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What has to happen: wanted models and credentials against live ones. Pure, no I/O.
+"""Compare wanted models and credentials with live ones, and decide what to do. Pure, no I/O.
 
 `plan_catalogue` is the only place that decides. Check mode prints its plan, the real run carries it out and then makes a
-second plan from what the gateway says afterwards: whatever that still wants to do has failed, or has yet to arrive.
+second plan from what the gateway says afterwards: whatever that still wants to do has failed, or has not reached all workers yet.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .compare import HIDDEN, changed_info, changed_params, changed_secrets, prin
 from .entry import PRICES, EntryNotes, Kind, LiveEntry, WantedEntry
 from .fingerprint import Fingerprints
 
-# LiteLLM takes null for these in a change, and removes them. Anything else goes only with the whole entry.
+# LiteLLM removes these if a change sets them to null. To remove anything else, the entry has to be replaced.
 REMOVABLE = frozenset(PRICES)
-# What a model that is made anew takes along of LiteLLM's notes; the others cannot be told from what LiteLLM knows by itself.
+# The info that a replaced model keeps. LiteLLM mixes all other info with what it knows about the model itself.
 _KEPT_INFO = ("access_groups", "mode")
 
 
 class CatalogueAction(StrEnum):
-    """What happens to an entry. REPLACE is a deletion and a creation, for what LiteLLM cannot change."""
+    """The action that a plan takes on an entry. REPLACE is a deletion and a creation, for what LiteLLM cannot change."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -37,7 +37,7 @@ class CatalogueAction(StrEnum):
 
 @dataclass(frozen=True)
 class Blocker:
-    """Why nothing may be written. `code` stays the same."""
+    """The reason why nothing may be written. `code` is stable."""
 
     code: str
     reason: str
@@ -45,9 +45,9 @@ class Blocker:
 
 @dataclass(frozen=True)
 class CatalogueStep:
-    """What happens to one entry, what is written, and what it was and will be (for diff mode; no secrets).
+    """The action on one entry, the values to write, and its state before and after for diff mode (nothing secret).
 
-    `params`, `secrets` and `info` are what a creation takes whole and a change takes in part.
+    `params`, `secrets` and `info` are complete for a creation; for a change they are what changes.
     """
 
     kind: Kind
@@ -71,7 +71,7 @@ class CatalogueStep:
 
 @dataclass(frozen=True)
 class CataloguePlan:
-    """All of it."""
+    """The steps for all entries of a task. `blockers` must be settled before anything is written."""
 
     steps: Sequence[CatalogueStep]
     blockers: Sequence[Blocker] = ()
@@ -83,14 +83,14 @@ class CataloguePlan:
 
 @dataclass(frozen=True)
 class CatalogueScope:
-    """Which entries may be deleted beside those that are wanted: of these kinds, those of the set."""
+    """The entries that may be deleted if they are not wanted: those of the set `set_name`, of the kinds in `exact`."""
 
     set_name: str
     exact: frozenset[Kind] = frozenset()
 
 
 def plan_catalogue(wanted: Sequence[WantedEntry], live: Sequence[LiveEntry], prints: Fingerprints, scope: CatalogueScope) -> CataloguePlan:
-    """Compare, and say what to do. `live` holds all models and all credentials of the gateway."""
+    """Compare wanted entries with live ones and return what to do. `live` holds all models and credentials of the gateway."""
     steps: list[CatalogueStep] = []
     blockers: list[Blocker] = []
     taken: set[tuple[Kind, str]] = set()
@@ -98,7 +98,7 @@ def plan_catalogue(wanted: Sequence[WantedEntry], live: Sequence[LiveEntry], pri
     for _want, match in pairs:
         if match is not None:
             taken.add((match.kind, match.id))
-            blockers += _owned_elsewhere(match, scope.set_name)
+            blockers += _owner_blockers(match, scope.set_name)
     for want, match in pairs:
         step, blocked = _create(want, prints) if match is None else _reconcile(want, match, prints)
         steps.append(step)
@@ -122,7 +122,7 @@ def plan_catalogue(wanted: Sequence[WantedEntry], live: Sequence[LiveEntry], pri
 
 @dataclass(frozen=True)
 class UnwantedEntry:
-    """What shall not exist: an entry by name; of a model, one deployment, one id, or all of the name."""
+    """An entry that must not exist, by name. For a model: one deployment, one id, or all models of the name."""
 
     kind: Kind
     name: str
@@ -130,13 +130,14 @@ class UnwantedEntry:
     id: str | None = None
 
     def names(self, row: LiveEntry) -> bool:
+        """Return whether `row` is the entry, or one of the entries, that this names."""
         if row.kind is not self.kind or row.team or (self.id or row.id) != row.id:
             return False
         return row.name == self.name and (self.deployment is None or (row.notes is not None and row.notes.deployment == self.deployment))
 
 
 def plan_catalogue_deletion(unwanted: Sequence[UnwantedEntry] | None, live: Sequence[LiveEntry], scope: CatalogueScope) -> CataloguePlan:
-    """Delete what is named; with None, all of the set."""
+    """Return the plan that deletes what `unwanted` names, or everything in the set if it is None."""
     if unwanted is None:
         rows = [row for row in live if row.notes is not None and row.notes.set_name == scope.set_name and row.stored]
     else:
@@ -149,13 +150,13 @@ def plan_catalogue_deletion(unwanted: Sequence[UnwantedEntry] | None, live: Sequ
         for row in rows
         if not row.stored
     ]
-    blockers += [blocker for row in rows for blocker in _owned_elsewhere(row, scope.set_name)]
+    blockers += [blocker for row in rows for blocker in _owner_blockers(row, scope.set_name)]
     plan = CataloguePlan([_deletion(row) for row in rows if row.stored], blockers)
     return CataloguePlan(plan.steps, [*blockers, *_credential_blockers(plan, live)])
 
 
 def _matched(wanted: Sequence[WantedEntry], live: Sequence[LiveEntry]) -> list[tuple[WantedEntry, LiveEntry | None]]:
-    """Each wanted entry with the live one that it is. One of somebody else's, the only one of its name, is taken over."""
+    """Return each wanted entry with its live one, or None. A model that somebody else made is taken over if it is the only one of its name."""
     by_id = {(row.kind, row.id): row for row in live if row.stored}
     of_name: dict[str, list[LiveEntry]] = {}
     for each in live:
@@ -177,7 +178,8 @@ def _matched(wanted: Sequence[WantedEntry], live: Sequence[LiveEntry]) -> list[t
     return pairs
 
 
-def _owned_elsewhere(row: LiveEntry, set_name: str) -> list[Blocker]:
+def _owner_blockers(row: LiveEntry, set_name: str) -> list[Blocker]:
+    """Return a blocker if `row` belongs to a team or to another set."""
     if row.team:
         return [Blocker("name_clash", f"the model with the id {row.id} belongs to the team {row.team}; choose another id.")]
     if row.notes is not None and row.notes.set_name not in ("", set_name):
@@ -205,10 +207,10 @@ def _clash(row: LiveEntry) -> Blocker:
 
 
 def _credential_blockers(plan: CataloguePlan, live: Sequence[LiveEntry]) -> Iterable[Blocker]:
-    """Models that would be left with a credential that is not there: LiteLLM takes them without a word, and their calls fail."""
+    """Yield a blocker for each model that would be left without its credential: LiteLLM accepts it, and then its calls fail."""
     gone = {(step.kind, step.id) for step in plan.steps if step.action is CatalogueAction.DELETE}
-    there = {row.name for row in live if row.kind is Kind.CREDENTIAL} - {name for kind, name in gone if kind is Kind.CREDENTIAL}
-    there |= {step.name for step in plan.steps if step.kind is Kind.CREDENTIAL and step.action is not CatalogueAction.DELETE}
+    available = {row.name for row in live if row.kind is Kind.CREDENTIAL} - {name for kind, name in gone if kind is Kind.CREDENTIAL}
+    available |= {step.name for step in plan.steps if step.kind is Kind.CREDENTIAL and step.action is not CatalogueAction.DELETE}
     uses = {row.id: (row.label, row.credential) for row in live if row.kind is Kind.MODEL and (row.kind, row.id) not in gone}
     asked = set()
     for step in plan.steps:
@@ -216,14 +218,14 @@ def _credential_blockers(plan: CataloguePlan, live: Sequence[LiveEntry]) -> Iter
             before = step.live.credential if step.live else ""
             uses[step.id] = (step.label, str(step.params.get("litellm_credential_name", before) or ""))
             asked.add(step.id)
-    for row_id, (who, credential) in uses.items():
-        if not credential or credential in there:
+    for row_id, (label, credential) in uses.items():
+        if not credential or credential in available:
             continue
         if row_id in asked:
-            known = ", ".join(sorted(there)) or "none"
-            yield Blocker("unknown_credential", f"the model {who} wants the credential {credential}, and the gateway has {known}; add the credential first.")
+            known = ", ".join(sorted(available)) or "none"
+            yield Blocker("unknown_credential", f"the model {label} wants the credential {credential}, and the gateway has {known}; add the credential first.")
         elif (Kind.CREDENTIAL, credential) in gone:
-            yield Blocker("in_use", f"the model {who} is called with the credential {credential}; give the model another one, or remove it, first.")
+            yield Blocker("in_use", f"the model {label} is called with the credential {credential}; give the model another one, or remove it, first.")
 
 
 def _deletion(row: LiveEntry) -> CatalogueStep:
@@ -231,13 +233,13 @@ def _deletion(row: LiveEntry) -> CatalogueStep:
 
 
 def _described(row: LiveEntry) -> dict[str, Any]:
-    """An entry as diff mode shows it when it goes."""
+    """Return an entry to be deleted as diff mode shows it."""
     secrets = frozenset(row.notes.secrets) if row.notes else frozenset[str]()
     return {name: value for name, value in with_secrets_masked(row.params, secrets).items() if value is not None and value is not False}
 
 
 def _create(want: WantedEntry, prints: Fingerprints) -> tuple[CatalogueStep, list[Blocker]]:
-    params, secrets, info = _given(want.params), _given(want.secrets), _given(want.info)
+    params, secrets, info = _without_none(want.params), _without_none(want.secrets), _without_none(want.info)
     notes = EntryNotes(want.set_name, want.deployment, prints_of(want, want.key, prints))
     after = {**params, **info, **dict.fromkeys(secrets, HIDDEN), **({"blocked": True} if want.blocked else {})}
     step = CatalogueStep(want.kind, want.name, want.label, want.key, CatalogueAction.CREATE, params, secrets, info, notes, want.blocked or None, after=after)
@@ -248,12 +250,12 @@ def _create(want: WantedEntry, prints: Fingerprints) -> tuple[CatalogueStep, lis
     return step, []
 
 
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
 def _reconcile(want: WantedEntry, row: LiveEntry, prints: Fingerprints) -> tuple[CatalogueStep, list[Blocker]]:
-    """Repair what differs, leave alone what nobody asked for."""
+    """Return the step that changes what differs, and leaves alone what nobody asked for."""
     fingerprints = prints_of(want, row.id, prints)
     params, info = changed_params(want, row), changed_info(want, row)
     secrets = changed_secrets(want, row, fingerprints)
@@ -279,7 +281,10 @@ def _reconcile(want: WantedEntry, row: LiveEntry, prints: Fingerprints) -> tuple
 
 
 def _replace(want: WantedEntry, row: LiveEntry, notes: EntryNotes, removed: Sequence[str], common: Mapping[str, Any]) -> tuple[CatalogueStep, list[Blocker]]:
-    """Make the entry anew without `removed`. Everything that stays has to be written again, and masked values are not known."""
+    """Return the step that makes the entry again without `removed`.
+
+    Everything that stays has to be written again. Masked values are not known, so they block the step unless they are given.
+    """
     if want.kind is Kind.CREDENTIAL:
         unknown = [name for name, value in row.params.items() if _is_masked(value)]
     else:
@@ -297,9 +302,9 @@ def _replace(want: WantedEntry, row: LiveEntry, notes: EntryNotes, removed: Sequ
         want.label,
         row.id,
         CatalogueAction.REPLACE,
-        _given({**shown, **want.params}),
-        _given(want.secrets),
-        _given({**info, **want.info}),
+        _without_none({**shown, **want.params}),
+        _without_none(want.secrets),
+        _without_none({**info, **want.info}),
         blocked=(row.blocked if want.blocked is None else want.blocked) or None,
         **common,
     )

@@ -2,10 +2,10 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Bring the gateway's catalogue to what is wanted: read, plan, check, write, read again.
+"""Bring the gateway's catalogue to the wanted state: read, plan, check, write, read again.
 
-Credentials are written before the models that are called with them, and deleted after. LiteLLM's answers to writes prove
-nothing, so both lists are read and planned for once more; what another worker has yet to hear of is waited for.
+Credentials are written before the models that are called with them, and deleted after them. LiteLLM's answers to writes
+prove nothing, so both lists are read and planned for once more, until all of LiteLLM's workers know of the changes.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .plan import CatalogueAction, CataloguePlan, CatalogueScope, CatalogueStep,
 from .results import CatalogueIncomplete, CatalogueOutcome
 
 PATIENCE = 40.0
-"""Seconds to wait for the gateway's workers to hear of a change; they do within 30."""
+"""Seconds to wait for the gateway's workers to learn of a change, which takes them up to 30."""
 
 MakePlan = Callable[[Sequence[LiveEntry]], CataloguePlan]
 
 
 class CatalogueReconciler:
-    """Carries plans out on one gateway. `prints` makes the fingerprints that secrets are compared by."""
+    """Carries plans out on one gateway. Secrets are compared by the fingerprints that `prints` makes."""
 
     def __init__(
         self,
@@ -49,12 +49,12 @@ class CatalogueReconciler:
     def apply(self, wanted: Sequence[WantedEntry], scope: CatalogueScope) -> CatalogueOutcome:
         """Make `wanted` true within `scope`.
 
-        Raises Refused before the first write if something stands in the way, CatalogueIncomplete if writes failed.
+        Raises Refused before the first write if the plan has a blocker, CatalogueIncomplete if writes failed.
         """
         return self._carry_out(lambda live: plan_catalogue(wanted, live, self._prints, scope))
 
     def delete(self, unwanted: Sequence[UnwantedEntry] | None, scope: CatalogueScope) -> CatalogueOutcome:
-        """Delete what `unwanted` names, or with None all of the set. Raises as `apply` does."""
+        """Delete what `unwanted` names, or everything in the set if it is None. Raises as `apply` does."""
         return self._carry_out(lambda live: plan_catalogue_deletion(unwanted, live, scope))
 
     def _carry_out(self, make_plan: MakePlan) -> CatalogueOutcome:
@@ -77,11 +77,11 @@ class CatalogueReconciler:
         return outcome
 
     def _read(self) -> list[LiveEntry]:
-        """One call for each list. That of credentials is refused to all but admins, who see all models."""
+        """Return all entries, with one call for each list. Only admins may list credentials, and admins see all models."""
         return [*self.api.credentials(), *self.api.models()]
 
     def _check_providers(self, plan: CataloguePlan) -> list[str]:
-        """LiteLLM stores a model of a provider that it does not know. Raises Refused; returns a warning when it does not tell whom it knows."""
+        """Raise Refused for an unknown provider, because LiteLLM stores its models all the same. Return a warning if LiteLLM does not list providers."""
         asked = {}
         for step in plan.steps:
             if step.kind is Kind.MODEL and "model" in step.params and step.action is not CatalogueAction.DELETE:
@@ -94,15 +94,15 @@ class CatalogueReconciler:
         known = self.api.providers()
         if known is None:
             return ["this release of LiteLLM does not tell which providers it knows, so theirs could not be checked."]
-        for who, provider in asked.items():
+        for label, provider in asked.items():
             if provider not in known:
                 near = difflib.get_close_matches(provider, known, n=3)
                 hint = f"did you mean {' or '.join(near)}?" if near else "GET /public/providers of the gateway lists them."
-                raise Refused(f"LiteLLM knows no provider {provider!r}, which {who} names; {hint}", "unknown_provider")
+                raise Refused(f"LiteLLM knows no provider {provider!r}, which {label} names; {hint}", "unknown_provider")
         return []
 
     def _write(self, plan: CataloguePlan) -> dict[tuple[Kind, str], errors.GatewayError]:
-        """Write credentials, then models, then delete credentials; each several at a time. A stage whose forerunner failed is left out."""
+        """Write credentials, then models, then delete credentials, several at a time in each stage. A failure stops the stages after it."""
         stages = (
             [step for step in plan.steps if step.kind is Kind.CREDENTIAL and step.action is not CatalogueAction.DELETE],
             [step for step in plan.steps if step.kind is Kind.MODEL],
@@ -121,14 +121,14 @@ class CatalogueReconciler:
                 raise
 
         for stage in stages:
-            busy = [step for step in stage if step.writes]
-            if not busy:
+            to_write = [step for step in stage if step.writes]
+            if not to_write:
                 continue
             if failures:
                 first = next(iter(failures.values()))
-                failures |= {(step.kind, step.id): first for step in busy}
+                failures |= {(step.kind, step.id): first for step in to_write}
                 continue
-            for step, result in zip(busy, self.api.client.each(attempt, busy), strict=True):
+            for step, result in zip(to_write, self.api.client.each(attempt, to_write), strict=True):
                 if isinstance(result, errors.GatewayError):
                     failures[step.kind, step.id] = result
         return failures
@@ -136,7 +136,7 @@ class CatalogueReconciler:
     def _settled(
         self, make_plan: MakePlan, plan: CataloguePlan, failures: Mapping[tuple[Kind, str], errors.GatewayError]
     ) -> tuple[CataloguePlan, list[LiveEntry]]:
-        """Read again until there is nothing left to write, as far as the writes went through."""
+        """Read and plan again until the plan has nothing left to write, apart from writes that failed; return the last plan and list."""
         started = self._clock()
         while True:
             try:
@@ -153,7 +153,7 @@ class CatalogueReconciler:
 
 
 def _what_is_left(plan: CataloguePlan, final: CataloguePlan, left: set[tuple[Kind, str]], failures: Mapping[tuple[Kind, str], errors.GatewayError]) -> str:
-    """Which entries are not as wanted, and why."""
+    """Return a message that says which entries are not as wanted, and why."""
     after = {(step.kind, step.id): step for step in final.steps}
     parts = []
     for step in plan.steps:

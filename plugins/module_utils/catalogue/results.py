@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What the modules for models and credentials return, and what diff mode shows."""
+"""The results of the modules for models and credentials, and their diff."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ACTION_NAMES = {
 
 @dataclass
 class CatalogueOutcome:
-    """What was done, or in check mode would be done. `live` is what the gateway lists afterwards."""
+    """The steps that were done, or in check mode would be done. `live` is what the gateway lists afterwards."""
 
     steps: Sequence[CatalogueStep]
     live: Sequence[LiveEntry] = ()
@@ -37,7 +37,7 @@ class CatalogueOutcome:
         return any(step.writes for step in self.steps)
 
     def to_result(self, *, with_diff: bool = False) -> dict[str, Any]:
-        """Return what a module returns: one entry for each model and credential, counts, and the diff if asked for. Nothing in it is secret."""
+        """Return a module's result: one entry for each model and credential, counts, and the diff if asked for. Nothing in it is secret."""
         after = {(row.kind, row.id): row for row in self.live}
         entries: dict[Kind, list[dict[str, Any]]] = {Kind.MODEL: [], Kind.CREDENTIAL: []}
         for step in self.steps:
@@ -51,10 +51,10 @@ class CatalogueOutcome:
             "counts": {word: sum(1 for entry in everything if entry["action"] == word) for word in _ACTION_NAMES.values()},
         }
         if with_diff:
-            busy = [step for step in self.steps if step.writes]
+            writing = [step for step in self.steps if step.writes]
             result["diff"] = {
-                "before": {f"{step.kind} {step.label}": step.before for step in busy if step.before},
-                "after": {f"{step.kind} {step.label}": step.after for step in busy if step.after},
+                "before": {f"{step.kind} {step.label}": step.before for step in writing if step.before},
+                "after": {f"{step.kind} {step.label}": step.after for step in writing if step.after},
             }
         return result
 
@@ -75,7 +75,7 @@ def _expected(step: CatalogueStep) -> LiveEntry:
 
 
 def describe_entry(row: LiveEntry) -> dict[str, Any]:
-    """A live entry as modules return it. Nothing in it is secret."""
+    """Return a live entry as modules return it. Nothing in it is secret."""
     secrets = frozenset(row.notes.secrets) if row.notes else frozenset[str]()
     shown: dict[str, Any] = {
         "name": row.name,
