@@ -2,8 +2,9 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""All labs of a gateway seen at once: which are alive, which keys to reap, and whether a lab could start.
+"""All labs of a gateway at once: which are alive, which keys to reap, and whether a lab's class can begin.
 
-`labs` summarises keys by lab, `live_labs` reads the list of labs that are alive, `verdicts` decides what to reap,
-`preflight` checks a gateway before a lab needs it.
+`labs` summarises keys by lab, `live_labs` reads the list of labs that are alive, `verdicts` decides what to reap and
+`reaping` does it; `preflight` decides whether a class can begin, and `trials` asks the gateway; `options` is what modules
+accept.
 """

@@ -2,9 +2,9 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The fleet: every lab on a gateway, summed up from its keys. Pure, no I/O.
+"""The fleet: every lab on a gateway, summarised from its keys. Pure, no I/O.
 
-What is summed up holds times, never what follows from the present one, so that it can be kept and asked later.
+A summary holds times and nothing that depends on the present time, so it can be cached and evaluated later.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from ..keys.key import LiveKey
 from ..keys.orphan import OrphanMark
 
 SOON = (24, 72)
-"""Hours ahead for which there is a group of labs whose keys end."""
+"""Hours from now: for each number there is a group of labs with a key that expires within that time."""
 
 
 class LabName(NamedTuple):
-    """Which lab a key is of. `guid` is '' for a lab that was made under an alias alone."""
+    """The lab that a key belongs to. `guid` is '' for a lab that has only an alias."""
 
     alias: str
     guid: str
 
 
 def lab_name(row: LiveKey, user_base: str = "user") -> LabName | None:
-    """The lab of a key by its notes, or by its alias when it has none; None for a key that is of no lab."""
+    """Return the lab of a key by its notes, or by its alias if it has no notes; None for a key without a lab."""
     if row.notes and row.notes.lab:
         return LabName(row.notes.lab, row.notes.guid)
     if row.guid:
         return LabName(names.lab_alias(row.guid), row.guid)
     if row.notes or not is_ours(row):
         return None
-    # Release 1.3.2 wrote no lab into its keys: what precedes the user is the guid.
+    # Release 1.3.2 did not note the lab on its keys: the GUID is what precedes the user.
     lab, _user = names.lab_of_alias(row.served_alias, user_base)
     return LabName(lab, lab.removeprefix(names.ALIAS_PREFIX))
 
 
 def is_ours(row: LiveKey) -> bool:
-    """Whether a key has an alias of this collection's own pattern."""
+    """Return whether a key's alias has the prefix of this collection."""
     return row.served_alias.startswith(names.ALIAS_PREFIX)
 
 
 def by_lab(rows: Iterable[LiveKey], user_base: str = "user") -> dict[LabName, list[LiveKey]]:
-    """The keys of each lab. Keys of no lab are left out."""
+    """Return the keys of each lab. Keys without a lab are left out."""
     labs: dict[LabName, list[LiveKey]] = {}
     for row in rows:
         name = lab_name(row, user_base)
@@ -62,11 +62,11 @@ def by_lab(rows: Iterable[LiveKey], user_base: str = "user") -> dict[LabName, li
 
 @dataclass(frozen=True)
 class LabSummary:
-    """What a fleet's operator wants to know of a lab. No value, and nothing to compute one from, is in it.
+    """A lab as its operator sees it, without the keys' values or anything that they could be computed from.
 
-    `ends` are the different ends of its keys, in the form of `durations.iso`, which sorts as time does; `endless` tells
-    that a key has none. `spend` and `budget` are USD, `budget` None when a key has no limit; `share` is the largest part
-    of its budget that a key has spent. `orphaned_at`: when the reaper found the lab dead, or ''.
+    `ends` are the distinct times at which its keys expire, in the form of `durations.iso`, which sorts in order of time;
+    `endless` says that a key never expires. `spend` and `budget` are in USD, and `budget` is None if a key has no limit;
+    `share` is the largest part of its budget that a key has spent. `orphaned_at` is when the reaper found the lab dead, or ''.
     """
 
     alias: str
@@ -89,7 +89,7 @@ class LabSummary:
 
     @classmethod
     def of(cls, name: LabName, rows: Sequence[LiveKey]) -> LabSummary:
-        """From all keys of a lab. Former values, which a rotation left to live on for a while, count only where there are no others."""
+        """Return the summary of a lab with the keys `rows`. Former values in their grace period count only if there are no others."""
         keys = [row for row in rows if row.in_service] or list(rows)
         limits = [row.fields["max_budget"] for row in keys]
         shares = [_share(row) for row in keys if row.fields["max_budget"] is not None]
@@ -117,31 +117,31 @@ class LabSummary:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> LabSummary:
-        """From what `to_plain` made. Raises TypeError for anything else."""
+        """Return the summary that `to_plain` turned into `plain`. Raises TypeError for anything else."""
         return cls(**plain)
 
     def to_plain(self) -> dict[str, Any]:
-        """As text, numbers and lists, for a cache."""
+        """Return the summary as text, numbers and lists, for a cache."""
         return asdict(self)
 
-    # -------------------------------------------------------------------------------------------- what time tells
+    # ------------------------------------------------------------------------------------ what depends on the time
     def expired(self, now: datetime) -> bool:
-        """Whether every key has ended."""
+        """Return whether every key has expired."""
         return not self.endless and bool(self.ends) and self.ends[-1] <= iso(now)
 
     def next_end(self, now: datetime) -> str | None:
-        """When the next key ends, or the last one has; None when what is left has no end."""
+        """Return when the next key expires, or when the last one did; None if the remaining keys never expire."""
         coming = [end for end in self.ends if end > iso(now)]
         if coming:
             return coming[0]
         return None if self.endless or not self.ends else self.ends[-1]
 
     def ends_within(self, hours: int, now: datetime) -> bool:
-        """Whether a key that lives ends within so many hours."""
+        """Return whether a key that is still valid expires within `hours`."""
         return any(iso(now) < end <= iso(now + timedelta(hours=hours)) for end in self.ends)
 
     def state(self, now: datetime) -> str:
-        """One word: `orphan`, `blocked`, `expired`, `over_budget` or `active`. All but the first are said of a lab only when they hold for every key."""
+        """Return `orphan`, `blocked`, `expired`, `over_budget` or `active`. All but `orphan` and `active` mean every key of the lab."""
         if self.orphaned_at:
             return "orphan"
         if self.blocked == self.keys:
@@ -152,11 +152,11 @@ class LabSummary:
 
     @property
     def owner_domain(self) -> str:
-        """What follows the `@` of the owner, in small letters; '' when the owner is no address."""
+        """The part after the `@` of the owner, in lower case; '' if the owner is not an address."""
         return self.owner.rpartition("@")[2].lower() if "@" in self.owner else ""
 
     def facts(self, now: datetime) -> dict[str, Any]:
-        """Everything, as variables of a host."""
+        """Return the whole summary as variables of a host."""
         return {
             "lab_alias": self.alias,
             "lab_guid": self.guid,
@@ -178,28 +178,28 @@ class LabSummary:
         }
 
     def groups(self, now: datetime) -> list[str]:
-        """The names of the groups that the lab is in, as they are; an inventory makes them safe."""
+        """Return the unescaped names of the lab's groups; an inventory makes them safe."""
         groups = [f"package_{package}" for package in self.packages]
         if self.owner_domain:
             groups.append(f"owner_{self.owner_domain}")
         groups += [f"expiring_{hours}h" for hours in SOON if self.ends_within(hours, now)]
-        told = {
+        conditions = {
             "expired": self.expired(now),
             "over_budget": self.over_budget > 0,
             "blocked": self.blocked == self.keys,
             "orphan": bool(self.orphaned_at),
             "unmanaged": not self.managed,
         }
-        return groups + [name for name, so in told.items() if so]
+        return groups + [name for name, holds in conditions.items() if holds]
 
 
 def summaries(rows: Iterable[LiveKey], user_base: str = "user") -> list[LabSummary]:
-    """Every lab that has a key among `rows`, ordered by alias."""
+    """Return every lab that has a key among `rows`, ordered by alias."""
     return [LabSummary.of(name, keys) for name, keys in sorted(by_lab(rows, user_base).items())]
 
 
 def _share(row: LiveKey) -> float:
-    """The part of its budget that a key has spent; a budget of nothing is spent from the start."""
+    """Return the part of its budget that a key has spent; a budget of 0 is spent from the start."""
     limit = row.fields["max_budget"]
     return round(row.spend / limit, 4) if limit else 1.0
 
@@ -211,7 +211,7 @@ def _user(row: LiveKey, name: LabName) -> str:
 
 
 def _owner(rows: Sequence[LiveKey]) -> str:
-    """Who stands as owner on most keys; without one, whose user id all keys carry."""
+    """Return the owner of most keys; without owners, the user id if all keys have the same."""
     owners = Counter(row.owner for row in rows if row.owner)
     if owners:
         return owners.most_common(1)[0][0]
@@ -220,5 +220,5 @@ def _owner(rows: Sequence[LiveKey]) -> str:
 
 
 def _natural(text: str) -> list[tuple[bool, int, str]]:
-    """So that user2 comes before user10."""
+    """Return a sort key that puts user2 before user10."""
     return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"([0-9]+)", text)]

@@ -2,10 +2,10 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The list of labs that live, from wherever it comes, and every reason not to believe it.
+"""The list of living labs, from any source, and every reason not to believe it.
 
-Whoever believes half a list takes the other half for dead. So a list that may be incomplete is no list: an error page,
-a page of several, a count that does not agree, a last line without its end, a name twice.
+If only half of the list arrived, the other half would be taken for dead. So a list that may be incomplete is refused: an
+error page, one page of several, a count that does not match, a last line without a line break, a lab named twice.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..common.printable import printable
 from ..common.private_file import Owner, replace
 from ..litellm.errors import Refused
 
-# What sources say when there is more than they sent, compared without case and underscores.
+# Names by which sources say that there is more than they sent, compared without case and underscores.
 _MORE = {"next", "nextpage", "nextpagetoken", "nexttoken", "nextcursor", "nextlink", "continue", "continuetoken", "cursor"}
 _MORE |= {"hasmore", "hasnext", "hasnextpage", "truncated", "istruncated", "partial", "incomplete", "incompleteresults", "remainingitemcount"}
 _COUNTS = {"count", "total", "totalcount", "totalitems", "totalresults", "numberofelements"}
@@ -37,9 +37,9 @@ _TROUBLE = {"error", "errors", "detail"}
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Where the list comes from: exactly one of `labs`, `file`, `command` and `url`.
+    """The source of the list: exactly one of `labs`, `file`, `command` and `url`.
 
-    `items` is where in a JSON object the list is, `field` what of an element of it is the GUID, both with dots between
+    `items` is the path of the list in a JSON object, `field` the path of the GUID in an element, both with dots between
     names. `headers` may hold secrets. `memory` is a file that keeps how many labs lived last time.
     """
 
@@ -68,7 +68,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What to call it in messages."""
+        """The name of the source in messages."""
         if self.url is not None:
             return without_secrets(self.url)
         if self.file is not None:
@@ -76,33 +76,37 @@ class Source:
         return f"the command {self.command[0]}" if self.command else "live_labs"
 
     def load(self) -> list[str]:
-        """The GUIDs. Raises Refused for a list that cannot be believed, with a code: `live_labs_failed`, `_empty`, `_partial`, `_duplicate` or `_shrunk`."""
+        """Return the GUIDs of the living labs.
+
+        Raises Refused for a list that cannot be believed, with the code `live_labs_failed`, `_empty`, `_partial`,
+        `_duplicate` or `_shrunk`.
+        """
         if self.labs is not None:
             guids = [str(guid) for guid in self.labs]
         else:
             read: Callable[[Source], str] = _fetched if self.url is not None else _printed if self.command is not None else _content
             guids = parse_guids(read(self), self)
-        return self.believed(guids)
+        return self.checked(guids)
 
-    def believed(self, guids: Sequence[str]) -> list[str]:
-        """`guids` when nothing speaks against them. Raises Refused."""
+    def checked(self, guids: Sequence[str]) -> list[str]:
+        """Return `guids`. Raises Refused if there is a reason not to believe them."""
         for number, guid in enumerate(guids, 1):
             try:
                 names.check_guid(guid)
             except ValueError:
-                raise _no(self, "live_labs_failed", f"its entry {number} is {printable(guid, 40)!r}, which is no GUID") from None
+                raise _refusal(self, "live_labs_failed", f"its entry {number} is {printable(guid, 40)!r}, which is no GUID") from None
         twice = sorted(guid for guid, times in Counter(guids).items() if times > 1)
         if twice:
             more = f" and {len(twice) - 1} others" if len(twice) > 1 else ""
-            raise _no(self, "live_labs_duplicate", f"it names {twice[0]}{more} more than once; have it name each lab once")
+            raise _refusal(self, "live_labs_duplicate", f"it names {twice[0]}{more} more than once; have it name each lab once")
         if not guids:
-            raise _no(self, "live_labs_empty", "it names no lab, so every key would be an orphan")
+            raise _refusal(self, "live_labs_empty", "it names no lab, so every key would be an orphan")
         if len(guids) < self.minimum:
-            raise _no(self, "live_labs_partial", f"it names {len(guids)} labs and live_minimum is {self.minimum}")
+            raise _refusal(self, "live_labs_partial", f"it names {len(guids)} labs and live_minimum is {self.minimum}")
         last = self._remembered()
         if len(guids) * 100 < last * (100 - self.max_shrink):
             less = f"it names {len(guids)} labs and named {last} last time, which is more than {self.max_shrink:g} % less"
-            raise _no(self, "live_labs_shrunk", f"{less}; if that is right, raise live_max_shrink once")
+            raise _refusal(self, "live_labs_shrunk", f"{less}; if that is right, raise live_max_shrink once")
         return list(guids)
 
     def _remembered(self) -> int:
@@ -111,10 +115,12 @@ class Source:
         try:
             return int(json.loads(Path(self.memory).read_text(encoding="utf-8"))["count"])
         except (OSError, ValueError, KeyError, TypeError):
-            raise _no(self, "live_labs_failed", f"{self.memory} does not tell how many labs lived last time; remove it if that is no longer known") from None
+            raise _refusal(
+                self, "live_labs_failed", f"{self.memory} does not tell how many labs lived last time; remove it if that is no longer known"
+            ) from None
 
     def remember(self, guids: Sequence[str]) -> None:
-        """Note how many labs live. Raises ValueError when that cannot be written."""
+        """Note in the file `memory` how many labs live. Raises ValueError if it cannot be written."""
         if not self.memory:
             return
         try:
@@ -123,7 +129,7 @@ class Source:
             raise ValueError(f"live_memory is {self.memory}, which cannot be written ({error.strerror}); give another file.") from None
 
 
-def _no(source: Source, code: str, reason: str) -> Refused:
+def _refusal(source: Source, code: str, reason: str) -> Refused:
     return Refused(f"the list of living labs from {source.name} cannot be believed: {reason}.", code)
 
 
@@ -132,7 +138,7 @@ def _content(source: Source) -> str:
     try:
         return Path(str(source.file)).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise _no(source, "live_labs_failed", f"it cannot be read ({getattr(error, 'strerror', None) or 'it is not UTF-8 text'})") from None
+        raise _refusal(source, "live_labs_failed", f"it cannot be read ({getattr(error, 'strerror', None) or 'it is not UTF-8 text'})") from None
 
 
 def _printed(source: Source) -> str:
@@ -141,13 +147,13 @@ def _printed(source: Source) -> str:
         if done.returncode == 0:
             return done.stdout.decode()
     except subprocess.TimeoutExpired:
-        raise _no(source, "live_labs_failed", f"it has not ended after {source.timeout:g} s") from None
+        raise _refusal(source, "live_labs_failed", f"it has not ended after {source.timeout:g} s") from None
     except (OSError, ValueError) as error:
-        raise _no(
+        raise _refusal(
             source, "live_labs_failed", f"it cannot be run, or prints no UTF-8 text ({getattr(error, 'strerror', None) or type(error).__name__})"
         ) from None
-    told = printable(done.stderr.decode(errors="replace"), 200)
-    raise _no(source, "live_labs_failed", f"it ended with status {done.returncode}{f' ({told})' if told else ''}")
+    message = printable(done.stderr.decode(errors="replace"), 200)
+    raise _refusal(source, "live_labs_failed", f"it ended with status {done.returncode}{f' ({message})' if message else ''}")
 
 
 def _fetched(source: Source) -> str:
@@ -164,33 +170,33 @@ def _fetched(source: Source) -> str:
         ) as answer:
             kind = answer.headers.get("Content-Type", "").split(";")[0].strip().lower()
             if answer.status_code != 200:
-                raise _no(source, "live_labs_failed", f"it answers HTTP {answer.status_code} instead of 200")
+                raise _refusal(source, "live_labs_failed", f"it answers HTTP {answer.status_code} instead of 200")
             content = answer.content
             promised = answer.headers.get("Content-Length", "")
             if promised.isdecimal() and answer.raw.tell() < int(promised):
-                raise _no(source, "live_labs_partial", f"{answer.raw.tell()} of {promised} bytes arrived")
+                raise _refusal(source, "live_labs_partial", f"{answer.raw.tell()} of {promised} bytes arrived")
     except requests.exceptions.ChunkedEncodingError:
-        raise _no(source, "live_labs_partial", "its answer was cut off") from None
+        raise _refusal(source, "live_labs_partial", "its answer was cut off") from None
     except requests.exceptions.RequestException as error:
-        raise _no(source, "live_labs_failed", f"there is no answer ({type(error).__name__})") from None
+        raise _refusal(source, "live_labs_failed", f"there is no answer ({type(error).__name__})") from None
     if kind in ("text/html", "application/xhtml+xml"):
-        raise _no(source, "live_labs_failed", "it answers with an HTML page")
+        raise _refusal(source, "live_labs_failed", "it answers with an HTML page")
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise _no(source, "live_labs_failed", "its answer is not UTF-8 text") from None
+        raise _refusal(source, "live_labs_failed", "its answer is not UTF-8 text") from None
 
 
 # ------------------------------------------------------------------------------------------------------------- parsing
 def parse_guids(text: str, source: Source) -> list[str]:
-    """The GUIDs in `text`: JSON, or one a line, with `#` before comments. Raises Refused."""
+    """Return the GUIDs in `text`, which is JSON or has one GUID a line, with `#` before comments. Raises Refused."""
     start = text.lstrip("\ufeff \t\r\n")[:1]
     if start in ("[", "{") or source.items:
         return _from_json(text, source)
     if start == "<":
-        raise _no(source, "live_labs_failed", "it is an HTML or XML page")
+        raise _refusal(source, "live_labs_failed", "it is an HTML or XML page")
     if text and not text.endswith("\n"):
-        raise _no(source, "live_labs_partial", "its last line has no line break at its end, so it may have been cut off")
+        raise _refusal(source, "live_labs_partial", "its last line has no line break at its end, so it may have been cut off")
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return [line for line in lines if line]
 
@@ -199,7 +205,7 @@ def _from_json(text: str, source: Source) -> list[str]:
     try:
         found: Any = json.loads(text)
     except ValueError:
-        raise _no(source, "live_labs_partial", "it begins as JSON and does not end as such, so it may have been cut off") from None
+        raise _refusal(source, "live_labs_partial", "it begins as JSON and does not end as such, so it may have been cut off") from None
     outer = found
     if source.items:
         for name in source.items.split("."):
@@ -208,10 +214,10 @@ def _from_json(text: str, source: Source) -> list[str]:
         _check_trouble(found, source)
         lists = [name for name, value in found.items() if isinstance(value, list)]
         if len(lists) != 1:
-            raise _no(source, "live_labs_failed", f"it is a JSON object with {len(lists)} lists in it; say in live_items which is the one")
+            raise _refusal(source, "live_labs_failed", f"it is a JSON object with {len(lists)} lists in it; say in live_items which is the one")
         found = found[lists[0]]
     if not isinstance(found, list):
-        raise _no(source, "live_labs_failed", f"there is no list at {source.items or 'its top'}")
+        raise _refusal(source, "live_labs_failed", f"there is no list at {source.items or 'its top'}")
     if isinstance(outer, Mapping):
         _check_trouble(outer, source)
         _check_complete(outer, len(found), source)
@@ -221,21 +227,21 @@ def _from_json(text: str, source: Source) -> list[str]:
 def _check_trouble(outer: Mapping[str, Any], source: Source) -> None:
     for name, value in outer.items():
         if name.lower() in _TROUBLE and value:
-            raise _no(source, "live_labs_failed", f"it tells of an error ({name}: {printable(json.dumps(value), 100)})")
+            raise _refusal(source, "live_labs_failed", f"it tells of an error ({name}: {printable(json.dumps(value), 100)})")
 
 
 def _check_complete(outer: Mapping[str, Any], length: int, source: Source) -> None:
-    """Raises Refused when the object around a list says that there is more."""
+    """Raise Refused if the object around a list says that there is more."""
     for name, value in outer.items():
         plain = re.sub(r"[^a-z]", "", name.lower())
         if plain in _WRAPPINGS and isinstance(value, Mapping):
             _check_complete(value, length, source)
         elif plain in _MORE and value:
-            raise _no(source, "live_labs_partial", f"it is one page of several ({name} is set); have it send all labs at once")
+            raise _refusal(source, "live_labs_partial", f"it is one page of several ({name} is set); have it send all labs at once")
         elif plain in _PAGES and isinstance(value, int) and value > 1:
-            raise _no(source, "live_labs_partial", f"it is one page of {value}; have it send all labs at once")
+            raise _refusal(source, "live_labs_partial", f"it is one page of {value}; have it send all labs at once")
         elif plain in _COUNTS and isinstance(value, int) and not isinstance(value, bool) and value != length:
-            raise _no(source, "live_labs_partial", f"its {name} is {value}, and it names {length}")
+            raise _refusal(source, "live_labs_partial", f"its {name} is {value}, and it names {length}")
 
 
 def _guid(item: Any, number: int, source: Source) -> str:
@@ -246,7 +252,7 @@ def _guid(item: Any, number: int, source: Source) -> str:
     if isinstance(found, int) and not isinstance(found, bool):
         found = str(found)
     if not isinstance(found, str):
-        raise _no(
+        raise _refusal(
             source,
             "live_labs_failed",
             f"its entry {number} has no GUID{f' at {source.field}' if isinstance(item, Mapping) else ''}; say in live_field where it is",

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The options of the modules for fleets, and what they describe."""
+"""The options of the modules for fleets, and the source, rules and needs that they describe."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ LIVE_SPEC: dict[str, dict[str, Any]] = {
 
 def take_source(params: dict[str, Any]) -> Source:
     """Return the source of living labs, and strip credentials from `live_url` in `params`. Raises ValueError."""
-    given = {name.removeprefix("live_"): params[name] for name in LIVE_SPEC}
+    options = {name.removeprefix("live_"): params[name] for name in LIVE_SPEC}
     if params["live_url"]:
         params["live_url"] = without_secrets(params["live_url"])
-    return Source(**{**given, "headers": given["headers"] or {}}, timeout=params["timeout"])
+    return Source(**{**options, "headers": options["headers"] or {}}, timeout=params["timeout"])
 
 
 def rules_of(params: Mapping[str, Any]) -> ReapingRules:

@@ -28,7 +28,7 @@ _NOTHING = KeyOutcome(KeyPlan(steps=[]))
 
 @dataclass
 class ReapingOutcome:
-    """What was done, or in check mode would be done. `living` is how many labs live."""
+    """The reaping that was done, or in check mode would be done. `living` is how many labs live."""
 
     reaping: Reaping
     living: int
@@ -63,7 +63,7 @@ class ReapingOutcome:
 
 
 class ReapingIncomplete(GatewayError):
-    """The reaping failed half-way. `outcome` is what was done; code and status are those of the cause."""
+    """The reaping failed half-way. `outcome` holds what was done; code and status are those of the cause."""
 
     def __init__(self, cause: GatewayError, outcome: ReapingOutcome) -> None:
         super().__init__(str(cause), status=cause.status, detail=cause.detail)
@@ -72,7 +72,7 @@ class ReapingIncomplete(GatewayError):
 
 
 def reap(reconciler: Reconciler, source: Source, rules: ReapingRules, stage: Stage, *, prove: bool) -> ReapingOutcome:
-    """Read the list of living labs, judge every key of the pattern, and go as far as `stage` says.
+    """Read the list of living labs, judge every key with the alias prefix, and go as far as `stage` allows.
 
     Raises Refused before the first write if the list cannot be trusted or too many keys would be orphans, and
     ReapingIncomplete if something failed after the first write.
@@ -101,7 +101,7 @@ def reap(reconciler: Reconciler, source: Source, rules: ReapingRules, stage: Sta
 
 
 def _carry_out(reconciler: Reconciler, stage: Stage, prove: bool, outcome: ReapingOutcome) -> None:
-    """Change, then delete, and keep in `outcome` what was done. Raises GatewayError."""
+    """Block and unblock, then delete, and record in `outcome` what was done. Raises GatewayError."""
     try:
         outcome.change = _block_and_unblock(reconciler, outcome.reaping)
     except KeysIncomplete as error:
@@ -120,7 +120,7 @@ def _block_and_unblock(reconciler: Reconciler, reaping: Reaping) -> KeyOutcome:
 
 
 def _delete(reconciler: Reconciler, reaping: Reaping, stage: Stage, prove: bool) -> KeyOutcome:
-    """Delete what should go and still should: a lab may have come back meanwhile, and its keys been unblocked."""
+    """Delete the keys that still should be deleted: a lab may have come back meanwhile, and its keys been unblocked."""
     rows = reaping.rows(LabVerdict.DELETE)
     if stage is not Stage.DELETE or not rows:
         return _NOTHING

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Whether a class can begin, asked of the real gateway: read the lab's keys and models, make a small call with each, judge."""
+"""Find out from the gateway whether a class can begin: read the lab's keys and models, make a small call with each, judge."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CHECK_MODE = "no model was called, because this is check mode."
 
 @dataclass(frozen=True)
 class Readiness:
-    """What was found: `reasons` against beginning, how many `keys` there are, the small calls, and the load on each model."""
+    """The findings: `reasons` why the class cannot begin, how many `keys` there are, the small calls, and the load on each model."""
 
     reasons: Sequence[Reason]
     keys: int

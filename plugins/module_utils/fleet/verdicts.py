@@ -2,10 +2,10 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Which keys outlived their lab, and what happens to them. Pure, no I/O.
+"""Decide which keys outlived their lab, and what happens to them. Pure, no I/O.
 
-A key whose lab is not among the living is blocked, with the time noted on it. When it has stayed so for the grace period
-it is deleted. No run does both to one key. A key whose lab came back is as it was before.
+A key whose lab is not among the living is blocked, and the time is noted on it. After it has stayed blocked for the grace
+period, it is deleted. No run does both to the same key. If its lab comes back, the key is restored to its former state.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ class Stage(StrEnum):
 
 
 class LabVerdict(StrEnum):
-    """What a key has coming."""
+    """The verdict on a key."""
 
     KEEP = "keep"  # its lab lives
     UNBLOCK = "unblock"  # its lab lives again
-    YOUNG = "young"  # its lab may just be coming to life
+    YOUNG = "young"  # its lab may not be on the list yet
     BLOCK = "block"
-    WAIT = "wait"  # blocked, and the grace period goes on
+    WAIT = "wait"  # blocked, and the grace period has not ended
     DELETE = "delete"
-    UNMANAGED = "unmanaged"  # of the pattern, but without notes that tell its lab
+    UNMANAGED = "unmanaged"  # has the alias prefix, but no note of its lab
 
 
 ORPHANED = (LabVerdict.BLOCK, LabVerdict.WAIT, LabVerdict.DELETE)
@@ -50,7 +50,10 @@ NOTEWORTHY = (*ORPHANED, LabVerdict.UNBLOCK, LabVerdict.YOUNG, LabVerdict.UNMANA
 
 @dataclass(frozen=True)
 class ReapingRules:
-    """`grace` and `min_age` in seconds, `max_share` in percent of the keys that may be orphans. `unmanaged`: whether keys without notes are judged, too."""
+    """The limits of reaping: `grace` and `min_age` in seconds, and `max_share`, the percentage of the keys that may be orphans.
+
+    `unmanaged`: keys without notes are judged, too.
+    """
 
     grace: int
     min_age: int
@@ -65,7 +68,7 @@ class ReapingRules:
 
 @dataclass(frozen=True)
 class Living:
-    """The labs that live. Case does not matter, for a doubt speaks for life."""
+    """The labs that live. Case does not matter: in doubt, a lab counts as living."""
 
     guids: frozenset[str]
 
@@ -74,7 +77,7 @@ class Living:
         return cls(frozenset(guid.casefold() for guid in guids))
 
     def has(self, row: LiveKey) -> bool:
-        """Whether the lab of a key lives. Without notes, any living lab that the alias could be of speaks for it."""
+        """Return whether the lab of a key lives. Without notes, it does if any living lab could have made the alias."""
         if row.guid:
             return row.guid.casefold() in self.guids
         rest = row.served_alias.removeprefix(names.ALIAS_PREFIX).casefold()
@@ -83,7 +86,7 @@ class Living:
 
 
 def verdict_of(row: LiveKey, living: Living, rules: ReapingRules, now: datetime) -> LabVerdict:
-    """What becomes of a key of the pattern."""
+    """Return the verdict on a key with the alias prefix."""
     mark = OrphanMark.of(row)
     if living.has(row):
         return LabVerdict.UNBLOCK if mark else LabVerdict.KEEP
@@ -99,7 +102,7 @@ def verdict_of(row: LiveKey, living: Living, rules: ReapingRules, now: datetime)
 
 @dataclass(frozen=True)
 class Reaping:
-    """A verdict for each key of the pattern."""
+    """A verdict on each key with the alias prefix."""
 
     verdicts: Sequence[tuple[LiveKey, LabVerdict]]
     rules: ReapingRules
@@ -112,21 +115,21 @@ class Reaping:
         return cls([(row, verdict_of(row, living, rules, now)) for row in ours], rules, now, living)
 
     def rows(self, *verdicts: LabVerdict) -> list[LiveKey]:
-        """The keys with one of these verdicts."""
+        """Return the keys with one of these verdicts."""
         return [row for row, verdict in self.verdicts if verdict in verdicts]
 
     @property
     def fleet(self) -> int:
-        """How many keys there are to judge."""
+        """The number of keys that were judged."""
         return sum(verdict is not LabVerdict.UNMANAGED for _row, verdict in self.verdicts)
 
     @property
     def share(self) -> float:
-        """The percentage of the fleet that is taken for orphans, those that wait for their deletion among them."""
+        """The percentage of the fleet that are orphans, including those that wait for their deletion."""
         return 100 * len(self.rows(*ORPHANED)) / self.fleet if self.fleet else 0.0
 
     def check(self) -> None:
-        """Raises Refused when more of the fleet would be orphans than is likely."""
+        """Raise Refused if more of the fleet would be orphans than `max_share` allows."""
         if self.share > self.rules.max_share:
             raise Refused(
                 f"{len(self.rows(*ORPHANED))} of {self.fleet} keys ({self.share:.1f} %) would be of labs that live no more, and max_share is"
@@ -135,7 +138,7 @@ class Reaping:
             )
 
     def change(self, row: LiveKey) -> WantedKey:
-        """What is wanted of a key that is to be blocked or unblocked, however it is by now: what another reaper did already is left."""
+        """Return the wanted state of a key to block or unblock, from its state now: what another reaper has done already stays."""
         mark = OrphanMark.of(row)
         fields: dict[str, Any] = {}
         if self.living.has(row):
@@ -154,12 +157,12 @@ class Reaping:
 
     # -------------------------------------------------------------------------------------------------------- results
     def counts(self) -> dict[str, int]:
-        """How many keys have each verdict."""
+        """Return how many keys have each verdict."""
         counted = Counter(verdict for _row, verdict in self.verdicts)
         return {verdict.value: counted[verdict] for verdict in LabVerdict}
 
     def report(self) -> list[dict[str, Any]]:
-        """Every lab with a key that something is to be said of, with how many of its keys have each verdict."""
+        """Return every lab with a key whose verdict is noteworthy, and how many of its keys have each verdict."""
         verdicts = {row.token: verdict for row, verdict in self.verdicts}
         labs = by_lab((row for row, verdict in self.verdicts if verdict in NOTEWORTHY), self.rules.user_base)
         return [self._entry(LabSummary.of(name, rows), Counter(verdicts[row.token] for row in rows)) for name, rows in sorted(labs.items())]

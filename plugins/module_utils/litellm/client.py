@@ -311,7 +311,7 @@ class Client:
         return None
 
     def _error_by_status(self, answer: Any, what: str, text: str) -> tuple[type[errors.GatewayError], str]:
-        """Return the error that the HTTP status stands for. `text` are LiteLLM's words to show."""
+        """Return the error that the HTTP status means. `text` is LiteLLM's message to show."""
         base, status = self.connection.base, answer.status_code
         if 300 <= status < 400:
             return errors.NotLitellm, f"{base} redirects {what} to {answer.headers.get('Location', 'nowhere')}; give the final address in url."
