@@ -12,15 +12,16 @@ module: key_migration
 short_description: Move LiteLLM virtual keys from one gateway to another
 version_added: 2.0.0
 description:
-  - Makes the keys of a lab, of a package, or all that this collection manages, at another gateway with the same values.
-    Alias, end, limits, owner, metadata and what has been spent come along, so users change the address and nothing else.
-  - Exactly one of O(guid), O(package) and O(all_keys) says which keys.
+  - Creates the keys of a lab, of a package, or all that this collection manages, at another gateway with the same
+    values. Alias, expiry, limits, owner, metadata and spend are carried over, so users change the address and nothing
+    else.
+  - Exactly one of O(guid), O(package) and O(all_keys) selects the keys.
   - Each key is proven afterwards. It is read again at the target, and the target is called with its value.
   - Nothing changes at the source until O(retire_source=true), which first proves the keys at the target once more.
-  - Run it again after a failure, or to carry what was changed or spent at the source since. Keys that have been changed
-    at the target in the meantime are left alone there.
-  - Keys that have expired, whose value nobody knows, or that have settings of LiteLLM that this collection does not
-    manage, stay where they are and are named in RV(left_out).
+  - Run it again after a failure, or to carry over what was changed or spent at the source since. Keys that have been
+    changed at the target in the meantime are left alone there.
+  - Keys that have expired, whose value nobody knows, or that have LiteLLM settings that this collection does not
+    manage, stay at the source and are listed in RV(left_out).
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -37,19 +38,19 @@ attributes:
 options:
   target:
     description:
-      - The gateway that the keys move to. The options beside this one are those of the source. O(timeout), O(retries),
-        O(retry_delay) and O(parallel_calls) hold for both.
+      - The gateway that the keys move to. The options next to this one are those of the source. O(timeout), O(retries),
+        O(retry_delay) and O(parallel_calls) apply to both.
     type: dict
     suboptions:
       url:
         description:
-          - Where the target answers. When not set, the environment variable E(LITELLM_TARGET_BASE_URL) is used.
+          - The address of the target. If not set, the environment variable E(LITELLM_TARGET_BASE_URL) is used.
         type: str
         required: true
       api_key:
         description:
-          - A key with which the target lets its caller administer keys. When not set, the environment variable
-            E(LITELLM_TARGET_MASTER_KEY) is used.
+          - A key that may manage the target's keys. If not set, the environment variable E(LITELLM_TARGET_MASTER_KEY)
+            is used.
         type: str
         required: true
       validate_certs:
@@ -60,7 +61,7 @@ options:
         description: A file with the certificates of the authorities to trust, in PEM format.
         type: path
       client_cert:
-        description: A file with the certificate, in PEM format, by which the caller proves itself to the target.
+        description: A file with the client certificate for the target, in PEM format.
         type: path
       client_key:
         description: A file with the private key for O(target.client_cert), in PEM format.
@@ -78,24 +79,25 @@ options:
   retire_source:
     description:
       - Delete at the source the keys that are at the target, and prove that the source refuses them.
-      - Nothing is deleted when one of the keys is not at the target as it is at the source.
+      - Nothing is deleted unless all of the keys are at the target as they are at the source.
     type: bool
     default: false
   secret:
     description:
-      - What the values of the keys are derived from. The target needs the same from now on. At least 16 characters.
-      - When not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and after it O(api_key).
+      - The secret that the values of the keys are derived from. The target needs the same secret from now on. At least
+        16 characters.
+      - If not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and then O(api_key).
     type: str
   known_values:
     description:
-      - Values that somebody still has, for keys that were made with random ones. Any structure will do, for example
-        the content of an AgnosticD user data file, or the data of a Kubernetes Secret. A value counts for the key whose
-        SHA-256 it has, everything else is ignored.
+      - Data that still contains the values of keys that were made with random ones. Any structure will do, for example
+        the content of an AgnosticD user data file, or the data of a Kubernetes Secret. A value belongs to the key whose
+        SHA-256 it has, and everything else is ignored.
     type: raw
   on_unrecoverable:
     description:
-      - What to do with a key whose value can neither be derived nor is among O(known_values).
-      - With V(leave) it is not moved. With V(renew) it gets a new value at the target, which its user must be told.
+      - What to do with a key whose value cannot be derived and is not among O(known_values).
+      - With V(leave) it is not moved. With V(renew) it gets a new value at the target, which its user needs.
     type: str
     choices: [leave, renew]
     default: leave
@@ -109,7 +111,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make a lab's keys at the new gateway
+- name: Copy a lab's keys to the new gateway
   rhpds.litellm_virtual_keys.key_migration:
     url: https://old.example.com
     api_key: "{{ old_master_key }}"
@@ -119,7 +121,7 @@ EXAMPLES = r"""
     secret: "{{ derivation_secret }}"
     guid: abc12
 
-- name: Delete them at the old one, now that everybody uses the new one
+- name: Delete the lab's keys at the old gateway, now that everybody uses the new one
   rhpds.litellm_virtual_keys.key_migration:
     url: https://old.example.com
     api_key: "{{ old_master_key }}"
@@ -146,28 +148,29 @@ virtual_keys:
       type: str
     verified:
       description:
-        - Whether the key was read at the target, and the target took its value. Keys that are blocked, or were rotated at the
-          target since, are only read. Always V(false) in check mode.
+        - Whether the key was read at the target, and the target accepted its value. Keys that are blocked, or were
+          rotated at the target since, are only read. Always V(false) in check mode.
       type: bool
     renewed:
-      description: Whether the value is another one than at the source.
+      description: Whether the value differs from the one at the source.
       type: bool
     differs:
-      description: What is not as it is at the source, because it was changed at the target since.
+      description: The names of the settings that differ from the source, because they were changed at the target since.
       type: list
       elements: str
     value:
       description:
-        - The key itself. Present only when the task has C(no_log=true), and not for a key that was rotated at the target since.
+        - The key itself. Present only if the task has C(no_log=true), and not for a key that was rotated at the target
+          since.
       type: str
     key_id:
-      description: The SHA-256 of the value that the key has at the target, by which LiteLLM knows it there.
+      description: The SHA-256 of the value that the key has at the target, which is the key's id there.
       type: str
     expires:
-      description: When the key ends, or null when it does not.
+      description: When the key expires, or null if it never does.
       type: str
     spend:
-      description: What the key has spent at both gateways, in USD.
+      description: How much the key has spent at both gateways, in USD.
       type: float
 left_out:
   description: The keys that stay at the source, each with its C(alias), its C(key_id), a C(code) and the reason in C(msg).
@@ -180,11 +183,11 @@ retired:
   type: list
   elements: str
 counts:
-  description: How many keys were created, updated, unchanged, left out and retired.
+  description: How many keys were created, updated, left unchanged, left out and retired.
   returned: success, and when part of the work failed
   type: dict
 failures:
-  description: Why keys are not at the target as they should be, by alias.
+  description: The reason for each key that is not at the target as it should be, by alias.
   returned: when there are any
   type: dict
 revocation:
@@ -192,11 +195,11 @@ revocation:
   returned: when keys were deleted
   type: dict
 calls:
-  description: How many HTTP exchanges with both gateways it took.
+  description: How many HTTP requests were sent to both gateways.
   returned: success, and when part of the work failed
   type: int
 code:
-  description: What went wrong, in one word that stays the same, for example C(conflict) or C(unknown_model).
+  description: Stable error code, for example C(conflict) or C(unknown_model).
   returned: failure
   type: str
 status:
@@ -224,9 +227,9 @@ TARGET_SPEC: dict[str, dict[str, Any]] = {
 
 
 def migrate(module: AnsibleModule) -> dict[str, Any]:
-    """Move the keys, or delete at the source what was moved, and return what was done."""
+    """Copy the keys, or delete moved keys at the source, and return the result."""
     params = module.params
-    given = take_known_values(module)
+    known = take_known_values(module)
     source = KeyApi(open_client(module))
     target = KeyApi(open_client(module, {**params, **params["target"]}))
     if source.client.connection.base == target.client.connection.base:
@@ -236,7 +239,7 @@ def migrate(module: AnsibleModule) -> dict[str, Any]:
         target,
         Reconciler(source, secret_of(params), check_mode=module.check_mode),
         MigrationScope(params["guid"] or "", params["package"] or ""),
-        given=given,
+        known=known,
         renew=params["on_unrecoverable"] == "renew",
         check_models=params["check_models"],
     )
@@ -274,8 +277,8 @@ def main() -> None:
     )
     scopes = [name for name in ("guid", "package", "all_keys") if module.params[name]]
     if len(scopes) != 1:
-        given = " and ".join(scopes) if scopes else "none of guid, package and all_keys"
-        module.fail_json(msg=f"{given} given; say which keys to move with exactly one of guid, package and all_keys.", code="bad_input")
+        named = " and ".join(scopes) if scopes else "none of guid, package and all_keys"
+        module.fail_json(msg=f"{named} given; say which keys to move with exactly one of guid, package and all_keys.", code="bad_input")
     run_module(module, lambda: migrate(module))
 
 

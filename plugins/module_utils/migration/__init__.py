@@ -2,4 +2,4 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Moving keys from one gateway to another: `plan` decides (pure), `reconcile` carries the plan out."""
+"""Moving keys from one gateway to another: `plan` decides (pure), `reconcile` carries the plan out, `results` is what the module returns."""

@@ -2,11 +2,11 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""From one gateway to another: what has to happen. Pure, no I/O; `migrate.py` carries it out.
+"""Plan the move of keys from one gateway to another. Pure, no I/O; `reconcile.py` carries the plan out.
 
-A key is made at the target with the value that it has at the source, so nobody has to be told anything. A note in its
-metadata says where it came from, what it had spent there, and in which state it was seen: that is how a further run
-tells what has changed at the source since from what has changed at the target, which it leaves alone.
+A key is made at the target with the value that it has at the source, so its user need not know of the move. A note in its
+metadata says where it came from, what it had spent there, and in which state it was seen. By this note, a later run
+distinguishes changes at the source, which it carries over, from changes at the target, which it leaves alone.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ from ..litellm import errors
 from ..litellm.notes import NOTES_NAME
 
 NOTE = "litellm_virtual_keys_migration"
-CENT = 1e-9  # what sums of floating-point numbers may differ by
+CENT = 1e-9  # the difference that sums of floating-point numbers may have
 
 
 class SameGateway(errors.GatewayError):
-    """Source and target are one."""
+    """Source and target are the same gateway."""
 
     code = "same_gateway"
 
 
 @dataclass(frozen=True)
 class Move:
-    """What happens to one key at the target. `value` is secret, and never shown."""
+    """The action on one key at the target. `live` is its row there. `value` is secret, and never shown."""
 
     row: LiveKey
     action: KeyAction
     value: str = field(repr=False)
-    there: LiveKey | None = None
+    live: LiveKey | None = None
     payload: Mapping[str, Any] = field(default_factory=dict)
-    expires: bool = False  # whether the end is written as well
-    renewed: bool = False  # the value is another one than at the source
-    superseded: bool = False  # rotated at the target since
+    expires: bool = False  # the expiry is written as well
+    renewed: bool = False  # the value differs from the one at the source
+    superseded: bool = False  # the key was rotated at the target since
     only_spend: bool = False
 
     @property
@@ -56,11 +56,11 @@ class Move:
 
     @property
     def token(self) -> str:
-        """What the target knows the key by: after a rotation there, by its successor's."""
-        return self.there.token if self.superseded and self.there else derive.token(self.value)
+        """The key's id at the target: after a rotation there, the id of its successor."""
+        return self.live.token if self.superseded and self.live else derive.token(self.value)
 
     def body(self, now: datetime) -> dict[str, Any]:
-        """The body of the call that is due at `now`: LiteLLM counts a key's remaining time from there."""
+        """Return the body of the call if it is made at `now`: LiteLLM counts a key's remaining time from the call."""
         body = dict(self.payload)
         if self.expires:
             body["duration"] = f"{max(1, whole_seconds(self.row.expires - now))}s" if self.row.expires else "-1"
@@ -71,7 +71,7 @@ class Move:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A key that stays where it is, and why."""
+    """A key that stays at the source, and the reason."""
 
     row: LiveKey
     code: str
@@ -80,7 +80,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class MovePlan:
-    """All of it. `conflicts` must be settled before anything is written."""
+    """The moves of all keys. `conflicts` must be settled before anything is written."""
 
     moves: Sequence[Move] = ()
     left_out: Sequence[LeftOut] = ()
@@ -97,22 +97,22 @@ def plan_moves(
     *,
     origin: str,
     value_of: ValueOf,
-    given: Mapping[str, str],
+    known: Mapping[str, str],
     renew: bool,
     now: datetime,
 ) -> MovePlan:
-    """Compare the keys of both gateways, and say what to do at the target.
+    """Compare the keys of both gateways, and return what to do at the target.
 
-    `origin` is the address of the source, `given` are known values by their sha256. With `renew`, a key whose value
-    nobody knows gets a new one. Raises SameGateway when source and target are one gateway.
+    `origin` is the address of the source, `known` are values that the caller knows, by their sha256. With `renew`, a key
+    whose value nobody knows gets a new one. Raises SameGateway if source and target are the same gateway.
     """
-    there = {row.token: row for row in target}
-    newer = {row.alias: row for row in there.values() if _from(row, origin) and row.generation and derivable(row, value_of)}
+    at_target = {row.token: row for row in target}
+    newer = {row.alias: row for row in at_target.values() if _from(row, origin) and row.generation and derivable(row, value_of)}
     moves: list[Move] = []
     left_out: list[LeftOut] = []
     for row in sorted(source, key=lambda row: row.alias):
-        found = _value(row, value_of, given, renew=renew)
-        same = there.get(row.token)
+        found = _value(row, value_of, known, renew=renew)
+        same = at_target.get(row.token)
         if same and same.created_at and same.created_at == row.created_at:
             raise SameGateway("nothing was changed: source and target are the same gateway, or share a database; give another target.")
         if row.expired(now):
@@ -128,45 +128,45 @@ def plan_moves(
                     "its value is random and nobody has given it; name it in known_values, or set on_unrecoverable to renew for a new one",
                 )
             )
-        elif derive.token(found[0]) not in there and row.alias in newer and newer[row.alias].generation > row.generation:
-            moves.append(Move(row, KeyAction.KEEP, found[0], there=newer[row.alias], superseded=True))
+        elif derive.token(found[0]) not in at_target and row.alias in newer and newer[row.alias].generation > row.generation:
+            moves.append(Move(row, KeyAction.KEEP, found[0], live=newer[row.alias], superseded=True))
         else:
-            moves.append(_move(row, found, there, origin, now))
-    return MovePlan(moves, left_out, _conflicts(moves, there.values(), value_of))
+            moves.append(_move(row, found, at_target, origin, now))
+    return MovePlan(moves, left_out, _conflicts(moves, at_target.values(), value_of))
 
 
-def differences(move: Move, there: LiveKey) -> list[str]:
-    """The names of what is not at the target as it is at the source. Spend is not among them, it goes on."""
+def differences(move: Move, live: LiveKey) -> list[str]:
+    """Return the names of everything in which `live`, the key at the target, differs from the source, except for its spend."""
     row = move.row
-    names = [name for name in FIELDS if row.fields.get(name) != there.fields.get(name)]
-    wanted, found = _carried(move.row, renewed=move.renewed), {name: value for name, value in there.metadata.items() if name != NOTE}
+    names = [name for name in FIELDS if row.fields.get(name) != live.fields.get(name)]
+    wanted, found = _carried(move.row, renewed=move.renewed), {name: value for name, value in live.metadata.items() if name != NOTE}
     names += ["metadata"] if wanted != found else []
-    names += ["alias"] if row.alias != there.alias else []
-    ends = {row.expires, there.expires}
-    apart = len(ends) > 1 and (row.expires is None or there.expires is None or abs(row.expires - there.expires) > EXPIRY_TOLERANCE)
+    names += ["alias"] if row.alias != live.alias else []
+    ends = {row.expires, live.expires}
+    apart = len(ends) > 1 and (row.expires is None or live.expires is None or abs(row.expires - live.expires) > EXPIRY_TOLERANCE)
     return names + (["expires"] if apart else [])
 
 
 def shown(row: LiveKey) -> dict[str, Any]:
-    """A key as diff mode shows it."""
+    """Return a key as diff mode shows it."""
     state = state_of(row)
     state["metadata"] = {name: value for name, value in state["metadata"].items() if name != NOTE}
     return {**state, "spend": row.spend}
 
 
-def _value(row: LiveKey, value_of: ValueOf, given: Mapping[str, str], *, renew: bool) -> tuple[str, bool] | None:
-    """The value that the key has at the target, and whether it is a new one; None when there is none."""
+def _value(row: LiveKey, value_of: ValueOf, known: Mapping[str, str], *, renew: bool) -> tuple[str, bool] | None:
+    """Return the value that the key has at the target, and whether it is a new one; None if there is no value."""
     if derivable(row, value_of):
         return value_of(row.served_alias, row.generation), False
-    if row.token in given:
-        return given[row.token], False
+    if row.token in known:
+        return known[row.token], False
     if renew and row.alias and row.in_service:
         return value_of(row.alias, row.generation), True
     return None
 
 
 def _carried(row: LiveKey, *, renewed: bool) -> dict[str, Any]:
-    """The metadata that goes along. A new value is derived, so the note of an adopted one stays behind."""
+    """Return the metadata to carry over. A new value is derived, so the note of an adopted one is dropped."""
     carried = {name: value for name, value in row.metadata.items() if name != NOTE}
     if renewed and row.notes:
         carried[NOTES_NAME] = replace(row.notes, adopted="").to_metadata()
@@ -176,48 +176,49 @@ def _carried(row: LiveKey, *, renewed: bool) -> dict[str, Any]:
 
 
 def _from(row: LiveKey, origin: str) -> Mapping[str, Any]:
-    """The note on a key at the target that came from `origin`, or nothing."""
+    """Return the note on a key at the target that came from `origin`, or an empty mapping."""
     note = row.metadata.get(NOTE)
     return note if isinstance(note, Mapping) and note.get("from") == origin else {}
 
 
 def _seen(row: LiveKey) -> str:
-    """The state of a key, in a few letters that differ when it does."""
+    """Return a short digest of a key's state, which differs if the state does."""
     state = [row.alias, dict(row.fields), dict(row.metadata), iso(row.expires) if row.expires else ""]
     return hashlib.sha256(json.dumps(state, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def _move(row: LiveKey, found: tuple[str, bool], there: Mapping[str, LiveKey], origin: str, now: datetime) -> Move:
+def _move(row: LiveKey, found: tuple[str, bool], at_target: Mapping[str, LiveKey], origin: str, now: datetime) -> Move:
+    """Return the move of one key. `found` is its value at the target, and whether that is a new one."""
     value, renewed = found
-    held = there.get(derive.token(value))
+    live = at_target.get(derive.token(value))
     note = {"from": origin, "at": iso(now), "spend": row.spend, "seen": _seen(row)}
     carried = {**_carried(row, renewed=renewed), NOTE: note}
-    if held is None:
+    if live is None:
         payload = dict(row.set_fields)
         payload |= {"key_alias": row.alias, "metadata": carried, "spend": row.spend}
         return Move(row, KeyAction.CREATE, value, payload=payload, expires=True, renewed=renewed)
 
-    old = _from(held, origin)
+    old = _from(live, origin)
     more = row.spend - float(old.get("spend") or 0.0)
-    spent = {"spend": held.spend + more} if more > CENT else {}
+    spent = {"spend": live.spend + more} if more > CENT else {}
     if old.get("seen") == note["seen"]:
-        superseded = held.alias != row.alias
+        superseded = live.alias != row.alias
         if not spent:
-            return Move(row, KeyAction.KEEP, value, there=held, renewed=renewed, superseded=superseded)
-        payload = {"key": held.token, "metadata": {**held.metadata, NOTE: note}, **spent}
-        return Move(row, KeyAction.UPDATE, value, there=held, payload=payload, renewed=renewed, superseded=superseded, only_spend=True)
+            return Move(row, KeyAction.KEEP, value, live=live, renewed=renewed, superseded=superseded)
+        payload = {"key": live.token, "metadata": {**live.metadata, NOTE: note}, **spent}
+        return Move(row, KeyAction.UPDATE, value, live=live, payload=payload, renewed=renewed, superseded=superseded, only_spend=True)
 
-    payload = {"key": held.token, "metadata": carried, **spent}
-    payload |= {name: row.fields.get(name) for name in FIELDS if row.fields.get(name) != held.fields.get(name)}
-    if held.alias != row.alias:
+    payload = {"key": live.token, "metadata": carried, **spent}
+    payload |= {name: row.fields.get(name) for name in FIELDS if row.fields.get(name) != live.fields.get(name)}
+    if live.alias != row.alias:
         payload["key_alias"] = row.alias
-    later = held.expires is not None and (row.expires is None or held.expires + EXPIRY_TOLERANCE < row.expires)
-    return Move(row, KeyAction.UPDATE, value, there=held, payload=payload, expires=later, renewed=renewed)
+    later = live.expires is not None and (row.expires is None or live.expires + EXPIRY_TOLERANCE < row.expires)
+    return Move(row, KeyAction.UPDATE, value, live=live, payload=payload, expires=later, renewed=renewed)
 
 
 def _conflicts(moves: Sequence[Move], target: Iterable[LiveKey], value_of: ValueOf) -> list[str]:
-    """The aliases that another key holds at the target. One that a rotation at the target has put there is a successor."""
-    freed = {move.token for move in moves if "key_alias" in move.payload and move.there}
+    """Return a message for each alias that another key holds at the target. The successor after a rotation at the target may hold it."""
+    freed = {move.token for move in moves if "key_alias" in move.payload and move.live}
     wanted = {move.alias: move for move in moves if not move.superseded}
     superseded = {move.alias for move in moves if move.superseded}
     aliases = [move.alias for move in moves]

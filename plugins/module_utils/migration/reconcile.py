@@ -22,12 +22,12 @@ from ..litellm.models import served_models, unserved
 from .plan import CENT, Move, MovePlan, differences, plan_moves
 from .results import MigrationIncomplete, MigrationOutcome
 
-MANY = 50  # aliases for which reading the whole gateway costs less than looking for each
+MANY = 50  # with more aliases than this, reading the whole gateway costs less than searching for each
 
 
 @dataclass(frozen=True)
 class MigrationScope:
-    """Which keys: those of a lab, those of a package, or all that this collection manages."""
+    """The keys to move: those of a lab, those of a package, or all that this collection manages."""
 
     guid: str = ""
     package: str = ""
@@ -35,7 +35,7 @@ class MigrationScope:
     def rows(self, source: KeyApi) -> list[LiveKey]:
         """Return the keys of the scope at the source."""
         if not self.guid:
-            return [row for row in source.keys() if row.notes and self.package in ("", row.notes.package)]  # noqa: SIM118 - a gateway is no dict
+            return [row for row in source.keys() if row.notes and self.package in ("", row.notes.package)]  # noqa: SIM118 - a gateway is not a dict
         lab = Lab(names.check_guid(self.guid), names.lab_alias(self.guid))
         return [row for row in source.keys_like(self.guid, thorough=True) if lab.goes_with_lab(row)]
 
@@ -46,7 +46,7 @@ class MigrationScope:
 
 
 class Migration:
-    """One scope, one source, one target."""
+    """The move of one scope from one source to one target."""
 
     def __init__(
         self,
@@ -55,16 +55,16 @@ class Migration:
         reconciler: Reconciler,
         scope: MigrationScope,
         *,
-        given: Mapping[str, str],
+        known: Mapping[str, str],
         renew: bool = False,
         check_models: bool = True,
     ) -> None:
         self.source, self.target, self.scope = source, target, scope
-        self.reconciler = reconciler  # of the source: it derives the values, and deletes there
-        self.given, self.renew, self.check_models = given, renew, check_models
+        self.reconciler = reconciler  # of the source: it derives the values, and deletes at the source
+        self.known, self.renew, self.check_models = known, renew, check_models
 
     def copy(self) -> MigrationOutcome:
-        """Make the keys at the target. Raises Refused before the first write, MigrationIncomplete when keys are not as they should be."""
+        """Make the keys at the target. Raises Refused before the first write, MigrationIncomplete if keys are not as they should be."""
         plan = self._plan()
         if not plan.moves and not plan.left_out:
             raise Refused(f"{self.scope} has no key at {self.source.client.connection.base}; check the scope and the address.", "nothing_to_migrate")
@@ -77,7 +77,7 @@ class Migration:
         return outcome
 
     def retire(self) -> MigrationOutcome:
-        """Delete at the source what is proven to be at the target, and nothing when one of the keys is not. Raises as `copy` does."""
+        """Delete the keys at the source, if all are proven to be at the target. Raises as `copy` does."""
         plan = self._plan()
         self._refuse(plan)
         behind = [move.alias for move in plan.moves if move.action is not KeyAction.KEEP and not move.only_spend]
@@ -112,7 +112,7 @@ class Migration:
             self._at_target(rows),
             origin=self.source.client.connection.base,
             value_of=self.reconciler.value_of,
-            given=self.given,
+            known=self.known,
             renew=self.renew,
             now=self.source.client.now(),
         )
@@ -125,23 +125,23 @@ class Migration:
         return list(found.values())
 
     def _refuse(self, plan: MovePlan) -> None:
-        """Raises Refused for what would fail half way, or be of no use."""
+        """Raise Refused for moves that would fail half-way, or make keys that cannot be used."""
         if plan.conflicts:
             more = f" (and {len(plan.conflicts) - 1} more)" if len(plan.conflicts) > 1 else ""
             raise Refused(f"{plan.conflicts[0]}{more}.", "conflict")
-        busy = [move for move in plan.moves if move.action is not KeyAction.KEEP]
-        wanted = {model for move in busy for model in move.payload.get("models") or []}
+        to_write = [move for move in plan.moves if move.action is not KeyAction.KEEP]
+        wanted = {model for move in to_write for model in move.payload.get("models") or []}
         unknown = unserved(sorted(wanted), served_models(self.target.client)) if wanted and self.check_models else []
         if unknown:
             raise Refused(f"the target serves no model named {', '.join(unknown)}; add it to the target, or set check_models to false.", "unknown_model")
-        teams = sorted({str(move.payload["team_id"]) for move in busy if move.payload.get("team_id")})
+        teams = sorted({str(move.payload["team_id"]) for move in to_write if move.payload.get("team_id")})
         absent = [team for team in teams if not self.target.team_exists(team)]
         if absent:
             raise Refused(f"the target has no team {', '.join(absent)}; create it there first.", "unknown_team")
 
     # ---------------------------------------------------------------------------------------------------- writing
     def _write(self, outcome: MigrationOutcome) -> None:
-        """Changes first, which may free an alias, then what is new."""
+        """Make the changes, which may free an alias, and then the new keys."""
         hopeless: list[errors.GatewayError] = []
 
         def write(move: Move) -> None:
@@ -159,15 +159,15 @@ class Migration:
             outcome.touched = True
 
         for action in (KeyAction.UPDATE, KeyAction.CREATE):
-            busy = [move for move in outcome.plan.moves if move.action is action]
-            for move, result in zip(busy, self.target.client.each(write, busy), strict=True):
+            to_write = [move for move in outcome.plan.moves if move.action is action]
+            for move, result in zip(to_write, self.target.client.each(write, to_write), strict=True):
                 if isinstance(result, errors.GatewayError):
                     outcome.failures[move.alias] = str(result)
         if hopeless and not outcome.touched:
             raise hopeless[0]
 
     def _verify(self, outcome: MigrationOutcome) -> None:
-        """Look at the target again, and call it with every value. Raises MigrationIncomplete."""
+        """Read the target again, and call it with every value. Raises MigrationIncomplete."""
         moves = outcome.plan.moves
         try:
             found = {row.token: row for row in self._at_target([move.row for move in moves])}
@@ -175,13 +175,13 @@ class Migration:
             raise MigrationIncomplete(f"keys were written, but the target could not be asked what it has: {error}", outcome) from None
         outcome.after = {move.alias: found[move.token] for move in moves if move.token in found}
         for move in moves:
-            there = found.get(move.token)
-            if there is None:
+            live = found.get(move.token)
+            if live is None:
                 outcome.failures.setdefault(move.alias, "the target does not list it")
             elif move.action is not KeyAction.KEEP and not move.only_spend:
-                names = differences(move, there)
-                later = names == ["expires"] and move.action is KeyAction.UPDATE and not move.expires  # stays
-                if move.action is KeyAction.CREATE and there.spend < move.row.spend - CENT:
+                names = differences(move, live)
+                later = names == ["expires"] and move.action is KeyAction.UPDATE and not move.expires  # the target's later expiry stays
+                if move.action is KeyAction.CREATE and live.spend < move.row.spend - CENT:
                     names.append("spend")
                 if names and not later:
                     outcome.failures.setdefault(move.alias, f"it differs at the target in {', '.join(names)}")

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What the module for migrations returns, and what diff mode shows."""
+"""The results of the module for migrations, and their diff."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ACTION_NAMES = {KeyAction.CREATE: "created", KeyAction.UPDATE: "updated", KeyAc
 
 @dataclass
 class MigrationOutcome:
-    """What was done, or in check mode would be done.
+    """The moves that were done, or in check mode would be done.
 
     `after` holds the keys at the target by alias as they were listed afterwards, `verified` the aliases whose values work
     there, `failures` the reason for each alias that is not as it should be. `retired` is the deletion at the source.
@@ -35,7 +35,7 @@ class MigrationOutcome:
     retired: KeyOutcome | None = None
 
     def to_result(self, *, reveal: bool, with_diff: bool) -> dict[str, Any]:
-        """Return what the module returns. Values are included only with `reveal`, and only those that the target has."""
+        """Return the module's result. Values are included only with `reveal`, and only those that the target has."""
         keys = [_entry(move, self, reveal=reveal) for move in self.plan.moves if move.alias not in self.failures]
         retired = [] if self.retired is None else [key.alias for key in self.retired.done]
         counts = {word: sum(1 for key in keys if key["action"] == word) for word in _ACTION_NAMES.values()}
@@ -51,10 +51,10 @@ class MigrationOutcome:
         if self.retired is not None and self.retired.revocation is not None:
             result["revocation"] = self.retired.revocation
         if with_diff:
-            busy = [move for move in self.plan.moves if move.action is not KeyAction.KEEP]
+            writing = [move for move in self.plan.moves if move.action is not KeyAction.KEEP]
             result["diff"] = {
-                "before": {move.alias: shown(move.there) for move in busy if move.there},
-                "after": {move.alias: shown(self.after.get(move.alias, move.row)) for move in busy},
+                "before": {move.alias: shown(move.live) for move in writing if move.live},
+                "after": {move.alias: shown(self.after.get(move.alias, move.row)) for move in writing},
             }
         return result
 
@@ -70,8 +70,8 @@ class MigrationIncomplete(errors.GatewayError):
 
 
 def _entry(move: Move, outcome: MigrationOutcome, *, reveal: bool) -> dict[str, Any]:
-    there = outcome.after.get(move.alias) or move.there
-    entry = describe_key(there or move.row)
+    live = outcome.after.get(move.alias) or move.live
+    entry = describe_key(live or move.row)
     entry["metadata"] = {name: value for name, value in entry["metadata"].items() if name != NOTE}
     entry |= {
         "alias": move.alias,
@@ -79,7 +79,7 @@ def _entry(move: Move, outcome: MigrationOutcome, *, reveal: bool) -> dict[str, 
         "action": _ACTION_NAMES[move.action],
         "verified": move.alias in outcome.verified,
         "renewed": move.renewed,
-        "differs": differences(move, there) if there else [],
+        "differs": differences(move, live) if live else [],
     }
     if reveal and derive.token(move.value) == move.token:
         entry["value"] = move.value

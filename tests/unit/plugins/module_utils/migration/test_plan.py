@@ -40,7 +40,7 @@ def key(alias: str = "virtkey-abc", generation: int = 0, value: str = "", **more
 
 def moves(source: list[LiveKey], target: list[LiveKey], *, renew: bool = False, **given: str) -> MovePlan:
     known = {derive.token(value): value for value in given.values()}
-    return plan_moves(source, target, origin=OLD, value_of=value_of, given=known, renew=renew, now=NOW)
+    return plan_moves(source, target, origin=OLD, value_of=value_of, known=known, renew=renew, now=NOW)
 
 
 def arrived(move: Move, **more: Any) -> LiveKey:
