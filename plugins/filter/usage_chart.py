@@ -2,20 +2,21 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Filter: from a table of usage to the columns of a chart."""
+"""Filter: the columns of a chart, from a table of usage."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: usage_chart
-short_description: Where the columns of a chart of usage stand
+short_description: The columns of a chart of usage
 version_added: 2.0.0
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 description:
-  - From a table of M(rhpds.litellm_virtual_keys.usage_info) that groups by day and something else, such as V(day+model), to
-    columns over time that are stacked by the five largest and all others. A template draws them, as that of the report
-    does. Up to 92 days a column is a day, up to two years a week, then a month.
+  - Turns a table of M(rhpds.litellm_virtual_keys.usage_info) that groups by day and something else, such as
+    V(day+model), into columns over time, in which the five largest series and all others are stacked. A template draws
+    them, like that of the report. A column is a day for up to 92 days, a week for up to two years, and a month for
+    more.
 options:
   _input:
     description: The rows of the table.
@@ -31,11 +32,11 @@ options:
     type: str
     required: true
   series:
-    description: What to stack by.
+    description: The dimension to stack by.
     type: str
     default: model
   measure:
-    description: What to measure, for example V(cost) or V(requests).
+    description: The figure to show, for example V(cost) or V(requests).
     type: str
     default: cost
 seealso:
@@ -43,7 +44,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Name the models that cost most
+- name: Show the models that cost most
   ansible.builtin.debug:
     msg: "{{ chart.names }}"
   vars:
@@ -53,8 +54,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(width) and C(height) of the plot, C(span) (V(day), V(week) or V(month)), C(names) of what is stacked, the largest first,
-      C(ticks) with C(value) and C(y), and C(columns).
+    - C(width) and C(height) of the plot, C(span) (V(day), V(week) or V(month)), C(names) of the series, the largest
+      first, C(ticks) with C(value) and C(y), and C(columns).
     - A column has C(x), C(width), the C(first) and C(last) day, C(total), whether it is C(labelled), and C(parts), each with
       C(name), C(number), C(value), C(y) and C(height).
   type: dict

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Filter: from a table of usage to CSV."""
+"""Filter: a table of usage as CSV."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ version_added: 2.0.0
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 description:
-  - From a table of M(rhpds.litellm_virtual_keys.usage_info) to CSV with a line of names first. Texts are quoted.
-  - A text that a spreadsheet would take for a formula gets an apostrophe before it.
+  - Turns a table of M(rhpds.litellm_virtual_keys.usage_info) into CSV with a header line. Texts are quoted.
+  - A text that a spreadsheet would take for a formula is prefixed with an apostrophe.
 options:
   _input:
     description: The rows of the table.
@@ -22,7 +22,7 @@ options:
     elements: dict
     required: true
   by:
-    description: What the table groups by, for example V(day+lab). It names the columns of a table without rows, too.
+    description: The dimensions of the table, for example V(day+lab). They also name the columns of a table without rows.
     type: str
     required: true
 seealso:
@@ -30,7 +30,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Keep what each lab cost
+- name: Write the cost of each lab to a file
   ansible.builtin.copy:
     content: "{{ found.usage['lab'] | rhpds.litellm_virtual_keys.usage_csv('lab') }}"
     dest: labs.csv

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Where the columns of a chart stand: pure geometry. Colours, words and everything else that is looks are the template's.
+"""The geometry of a usage chart's columns. Pure, no I/O. Colours, texts and all other looks belong to the template.
 
 Lengths are in the units of an SVG whose plot is `WIDTH` by `HEIGHT` with its origin at the upper left.
 """
@@ -18,15 +18,15 @@ WIDTH, HEIGHT = 900.0, 240.0
 SERIES = 5
 OTHERS = "others"
 TICKS = 5
-LABELS = 10  # about so many dates are written below the columns
-DAILY, WEEKLY = 92, 730  # up to so many days one column is a day, up to so many it is a week, then a month
+LABELS = 10  # about this many dates are shown below the columns
+DAILY, WEEKLY = 92, 730  # a column is a day for up to DAILY days, a week for up to WEEKLY days, and a month for more
 
 
 def columns(rows: Sequence[Mapping[str, Any]], since: date, until: date, series: str, measure: str) -> dict[str, Any]:
-    """Columns over time of rows that have `day`, `series` and `measure`, stacked by the largest series and the others.
+    """Return columns over time, with the largest series and the others stacked, for rows with `day`, `series` and `measure`.
 
-    Returns `width`, `height`, `span` (`day`, `week` or `month`), `names` of the series from the largest on, `ticks` with
-    `y` and `value`, and `columns`, each with `x`, `width`, `first`, `last`, `total`, `labelled` and `parts`; a part has
+    The result has `width`, `height`, `span` (`day`, `week` or `month`), `names` of the series, the largest first, `ticks`
+    with `y` and `value`, and `columns`, each with `x`, `width`, `first`, `last`, `total`, `labelled` and `parts`; a part has
     `name`, `number` of its series, `value`, `y`, `height`.
     """
     span = "day" if (until - since).days < DAILY else "week" if (until - since).days < WEEKLY else "month"
@@ -67,7 +67,7 @@ def columns(rows: Sequence[Mapping[str, Any]], since: date, until: date, series:
 
 
 def _largest(rows: Sequence[Mapping[str, Any]], series: str, measure: str) -> list[str]:
-    """The names of the largest series; the last is `OTHERS` when there are more of them."""
+    """Return the names of the largest series; the last is `OTHERS` if there are more of them."""
     totals: dict[str, float] = {}
     for row in rows:
         totals[row[series]] = totals.get(row[series], 0.0) + float(row[measure])
@@ -76,7 +76,7 @@ def _largest(rows: Sequence[Mapping[str, Any]], series: str, measure: str) -> li
 
 
 def _stacked(values: Mapping[str, float], names: Sequence[str], scale: float) -> list[dict[str, Any]]:
-    """The parts of one column, the largest series at the bottom."""
+    """Return the parts of one column, the largest series at the bottom."""
     parts = []
     bottom = HEIGHT
     for number, name in enumerate(names):
@@ -88,7 +88,7 @@ def _stacked(values: Mapping[str, float], names: Sequence[str], scale: float) ->
 
 
 def _ticks(top: float) -> list[float]:
-    """Round values from 0 to the first that is at least `top`: about `TICKS` steps of 1, 2 or 5 times a power of ten."""
+    """Return round values from 0 to the first that is at least `top`: about `TICKS` steps of 1, 2 or 5 times a power of ten."""
     if top <= 0:
         return [0.0, 1.0]
     rough = top / TICKS
@@ -98,7 +98,7 @@ def _ticks(top: float) -> list[float]:
 
 
 def _start(day: date, since: date, span: str) -> date:
-    """The first day of the column that `day` is in. Weeks are counted from the first day, months are those of the calendar."""
+    """Return the first day of the column that `day` is in. Weeks are counted from `since`, months are those of the calendar."""
     if span == "day":
         return day
     if span == "week":

@@ -2,4 +2,4 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What keys have used and spent: `api` reads it, `tables` groups it (pure), `receipt` adds up one lab."""
+"""The usage and spend of keys: `api` reads them, `tables` groups them (pure), `report` and `receipt` are what modules return."""

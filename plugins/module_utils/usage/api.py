@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Reading usage from a gateway: its daily totals, and whose their keys are, also after the keys were deleted."""
+"""Read usage from a gateway: its daily totals, and the owners of their keys, even after the keys were deleted."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ..litellm import errors
 from ..litellm.client import Client
 from .tables import MASTER_KEY, Book, Days, KeyNotes
 
-# Daily sums to ask for at a time where they are spread over several days: their JSON takes 2 KB each.
+# The number of daily sums to request at a time, if they are spread over several days: each takes 2 KB of JSON.
 WINDOW_SUMS = 5_000
-# A lab with up to this many keys is read key by key, which spares the gateway from adding up all others.
+# Up to this many keys are read key by key, which spares the gateway from adding up all others.
 FEW_KEYS = 24
 
 
@@ -30,7 +30,7 @@ class UsageApi:
         self.client = client
 
     def daily_activity(self, first: date, last: date, token: str = "") -> Mapping[str, Any]:
-        """Return what all keys, or the one with `token`, used in these days, added up by the gateway by day, key and model."""
+        """Return the usage of all keys, or of the one with `token`, in these days, which the gateway adds up by day, key and model."""
         path = "/user/daily/activity/aggregated"
         answer = self._activity(path, first, last, **({"api_key": token} if token else {}))
         if not isinstance(answer.get("results"), list):
@@ -62,7 +62,7 @@ class UsageApi:
 
 
 def read_book(client: Client, days: Days, tokens: Collection[str] | None = None) -> Book:
-    """Return the totals of these days: of all keys, or at least of those with these tokens. Raises GatewayError."""
+    """Return the totals of `days` for all keys, or at least for those with these tokens. Raises GatewayError."""
     book, api = Book(), UsageApi(client)
     if tokens is not None and len(tokens) <= FEW_KEYS:
         for answer in client.all(lambda token: api.daily_activity(days.first, days.last, token), sorted(tokens)):
@@ -84,19 +84,19 @@ def _enter(client: Client, book: Book, answer: Mapping[str, object]) -> None:
         ) from None
 
 
-def read_key_notes(api: KeyApi, book: Book, known: Iterable[KeyNotes] = (), *, all_that_live: bool = False) -> dict[str, KeyNotes]:
-    """Return whose each key in `book` is. With `all_that_live`, `known` has every key that lives. Raises GatewayError."""
+def read_key_notes(api: KeyApi, book: Book, known: Iterable[KeyNotes] = (), *, knows_all_living: bool = False) -> dict[str, KeyNotes]:
+    """Return to whom each key in `book` belongs. With `knows_all_living`, `known` has every living key. Raises GatewayError."""
     notes = {key.token: key for key in known}
     missing = book.tokens - notes.keys()
-    for deleted in (True,) if all_that_live else (False, True):
+    for deleted in (True,) if knows_all_living else (False, True):
         rows = _rows(api, missing, deleted=deleted) if missing else []
         notes |= {row.token: KeyNotes.of_row(row, deleted=deleted) for row in rows}
         missing -= notes.keys()
-    return notes | {token: KeyNotes.of_told(token, book.told.get(token, {})) for token in {*missing, "", MASTER_KEY}}
+    return notes | {token: KeyNotes.from_metadata(token, book.metadata.get(token, {})) for token in {*missing, "", MASTER_KEY}}
 
 
 def _rows(api: KeyApi, tokens: Collection[str], *, deleted: bool) -> list[LiveKey]:
-    """Return the keys with these tokens that LiteLLM has, read one by one or by pages, whichever takes fewer calls."""
+    """Return the keys with these tokens that LiteLLM has, read one by one or page by page, whichever takes fewer calls."""
     status = {"status": "deleted"} if deleted else {}
     pages = -(-api.count_keys(**status) // PAGE_SIZE)
     if pages == 0:
@@ -108,6 +108,6 @@ def _rows(api: KeyApi, tokens: Collection[str], *, deleted: bool) -> list[LiveKe
 
 
 def rows_of_lab(api: KeyApi, lab: Lab, *, deleted: bool, thorough: bool = True) -> list[LiveKey]:
-    """Return the lab's keys that live, or those that were deleted. Without `thorough`, LiteLLM is trusted to find parts of aliases. Raises GatewayError."""
+    """Return the lab's living keys, or those that were deleted. `thorough` is that of `KeyApi.keys_like`. Raises GatewayError."""
     status = {"status": "deleted"} if deleted else {}
     return [row for row in api.keys_like(lab.alias, thorough=thorough and not deleted, **status) if lab.goes_with_lab(row)]

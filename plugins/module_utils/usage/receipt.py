@@ -2,10 +2,11 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What a lab has spent, read in two calls, so that a lab can leave a receipt whenever it is destroyed.
+"""The receipt of a lab: its spend, read in two calls, so that every destruction of a lab can afford one.
 
-LiteLLM lists a lab's keys with what each has spent, and tells requests, tokens and models only of one key at a time or of all
-keys of the gateway. So a lab that has always had one key gets these too, and a lab of many gets the spend of each key.
+LiteLLM lists a lab's keys with the spend of each, but it reports requests, tokens and models only for one key at a time, or
+for all keys of the gateway. So the receipt has these only for a lab that has always had one key; for a lab of several keys
+it has the spend of each.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ SHORT = "Requests, tokens and models of a lab of several keys: ansible-playbook 
 
 @dataclass(frozen=True)
 class Spent:
-    """What was read of a lab. `book` is None when there was no asking for it."""
+    """The keys of a lab, and its usage. `book` is None if the usage would have taken too many calls."""
 
     living: Sequence[LiveKey]
     deleted: Sequence[LiveKey]
@@ -38,7 +39,7 @@ class Spent:
 
 
 def read_spent(api: KeyApi, lab: Lab) -> Spent:
-    """Return what the lab has spent, with at most two calls and one more for each further hundred keys. Raises GatewayError."""
+    """Read what the lab has spent, with at most two calls and one more for each further hundred keys. Raises GatewayError."""
     living = rows_of_lab(api, lab, deleted=False, thorough=False)
     if len(living) == 1 and _always_alone(living[0]):
         (row,) = living
@@ -49,25 +50,25 @@ def read_spent(api: KeyApi, lab: Lab) -> Spent:
 
 
 def _always_alone(row: LiveKey) -> bool:
-    """Whether a lab's key has neither siblings nor predecessors."""
+    """Return whether a lab's key has neither siblings nor predecessors."""
     return row.notes is not None and not row.notes.user and row.generation == 0 and not row.notes.retired_from
 
 
 def receipt_of(lab: Lab, spent: Spent, now: datetime) -> dict[str, Any]:
-    """Return the receipt, in USD and UTC."""
+    """Return the receipt. Amounts are in USD, times in UTC."""
     keys = [_key(row, deleted) for rows, deleted in ((spent.living, False), (spent.deleted, True)) for row in rows]
     keys.sort(key=lambda key: (key["deleted"], key["key"]))
-    whole: dict[str, Any] = {"cost": round(sum(key["spend"] for key in keys), 10)}
+    sums: dict[str, Any] = {"cost": round(sum(key["spend"] for key in keys), 10)}
     remarks = [DELAY]
     by_model = None
     if spent.book is not None:
         notes = {row.token: KeyNotes.of_row(row, deleted=False) for row in spent.living}
         notes[""] = KeyNotes("")
-        whole = total(spent.book, notes, lambda _key, _model: True).to_result()
+        sums = total(spent.book, notes, lambda _key, _model: True).to_result()
         by_model = usage_table(spent.book, notes, ["model"], lambda _key, _model: True)
     else:
         remarks += [SHORT, *([RESET] if any(key["budget_duration"] for key in keys) else []), FORMER]
-    return {"guid": lab.guid, "lab": lab.alias, "made": durations.iso(now), "total": whole, "keys": keys, "models": by_model, "remarks": remarks}
+    return {"guid": lab.guid, "lab": lab.alias, "made": durations.iso(now), "total": sums, "keys": keys, "models": by_model, "remarks": remarks}
 
 
 def _key(row: LiveKey, deleted: bool) -> dict[str, Any]:

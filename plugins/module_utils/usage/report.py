@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""A report of usage: read the days that are asked for, and group what matches the conditions."""
+"""The report of usage: read the days that are asked for, and group the usage that matches the conditions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .tables import KeyNotes
 
 
 def usage_condition(params: Mapping[str, Any], tokens: set[str] | None) -> Callable[[KeyNotes], bool]:
-    """Return all conditions that concern a key, as a test of one key; `tokens` are those of the lab, if one is named."""
+    """Return a test of one key for all conditions that concern keys. `tokens` are those of the lab, if one is named."""
     owner = (params["owner"] or "").lower()
 
     def matches(key: KeyNotes) -> bool:
@@ -34,7 +34,7 @@ def usage_condition(params: Mapping[str, Any], tokens: set[str] | None) -> Calla
 
 
 def report_usage(api: KeyApi, params: Mapping[str, Any], groupings: Mapping[str, Sequence[str]], lab: Lab | None) -> dict[str, Any]:
-    """Return the usage that `params` (the arguments of usage_info) ask for, grouped. Raises GatewayError, or ValueError for days that cannot be used."""
+    """Return the usage that `params` (the arguments of `usage_info`) ask for, grouped. Raises GatewayError, or ValueError for unusable days."""
     api.check_admin()
     percent = params["near_budget"]
     now = api.client.now()
@@ -47,10 +47,10 @@ def report_usage(api: KeyApi, params: Mapping[str, Any], groupings: Mapping[str,
         known = [KeyNotes.of_row(row, deleted=True) for row in rows_of_lab(api, lab, deleted=True)]
     elif percent is not None:
         living = list(api.keys())
-    known += [KeyNotes.of_row(row, deleted=False) for row in living]  # last: what was made again under its former value lives
+    known += [KeyNotes.of_row(row, deleted=False) for row in living]  # last, because a deleted key may have been made again with the same value
     tokens = {key.token for key in known} if lab else None
     book = read_book(api.client, days, tokens)
-    notes = read_key_notes(api, book, known, all_that_live=lab is None and percent is not None)
+    notes = read_key_notes(api, book, known, knows_all_living=lab is None and percent is not None)
 
     matches = usage_condition(params, tokens)
     kept = {token for token, key in notes.items() if matches(key)}

@@ -2,10 +2,10 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What was used, and what it cost: LiteLLM's daily totals, and the tables that are made of them. No I/O.
+"""LiteLLM's daily totals of usage and cost, and the tables made from them. Pure, no I/O.
 
-LiteLLM's database adds requests up by day, key and model (`/user/daily/activity/aggregated`). A `Book` holds those sums;
-`KeyNotes` say to whom a key belongs, and `table` groups by any of `DIMENSIONS`. Days are LiteLLM's: they begin at 00:00 UTC.
+LiteLLM's database adds requests up by day, key and model (`/user/daily/activity/aggregated`). A `Book` holds those sums,
+`KeyNotes` say to whom a key belongs, and `usage_table` groups by any of `DIMENSIONS`. Days begin at 00:00 UTC, as in LiteLLM.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..common.printable import printable
 from ..keys.key import LiveKey
 
 DIMENSIONS = ("day", "key", "lab", "user", "owner", "team", "package", "model")
-MASTER_KEY = "litellm_proxy_master_key"  # what LiteLLM notes instead of the master key
+MASTER_KEY = "litellm_proxy_master_key"  # LiteLLM's name for the master key
 
 _BACK = re.compile(r"[0-9]+[a-z]+")
 _NOTHING_USD = 1e-12
@@ -44,18 +44,18 @@ class Days:
         return (self.first + timedelta(days=number) for number in range(self.count))
 
     def windows(self, number: int) -> list[Days]:
-        """The days in at most `number` parts of the same length, but for the last one."""
+        """Return the days in at most `number` parts of the same length, except that the last may be shorter."""
         size = -(-self.count // max(1, min(number, self.count)))
         starts = range(0, self.count, size)
         return [Days(self.first + timedelta(days=start), min(self.last, self.first + timedelta(days=start + size - 1))) for start in starts]
 
 
 def days(since: str, until: str, now: datetime) -> Days:
-    """The days from `since` to `until`.
+    """Return the days from `since` to `until`.
 
-    `since` is a day (`2026-11-01`), or a time back from now: `30d` are today and the 29 days before, `6h` the day, or the
-    two days, on which these hours were. `until` is a day, '' for today; a day to come is taken for today. Raises ValueError
-    for what is neither, and for a range in which nothing can have been used.
+    `since` is a day (`2026-11-01`) or a time back from now: `30d` means today and the 29 days before it, `6h` the one or
+    two days of the last six hours. `until` is a day, or '' for today; a day in the future means today. Raises ValueError
+    for anything else, and for a range without usage.
     """
     today = now.astimezone(UTC).date()
     first = _back(since, now) if _BACK.fullmatch(since) else _day(since, "since", " nor a time back from now such as 30d")
@@ -85,7 +85,7 @@ def _back(text: str, now: datetime) -> date:
 # -------------------------------------------------------------------------------------------------------------- sums
 @dataclass(slots=True)
 class Sums:
-    """Totals of requests. Those that failed are in `requests`, too. `cost` in USD."""
+    """Totals of requests. `requests` includes those that failed. `cost` is in USD."""
 
     requests: int = 0
     requests_ok: int = 0
@@ -96,7 +96,7 @@ class Sums:
 
     @classmethod
     def from_metrics(cls, metrics: Mapping[str, Any]) -> Sums:
-        """From LiteLLM's `metrics`. Raises KeyError, TypeError, ValueError."""
+        """Return the sums in LiteLLM's `metrics`. Raises KeyError, TypeError or ValueError for anything else."""
         return cls(
             int(metrics["api_requests"]),
             int(metrics["successful_requests"]),
@@ -130,17 +130,17 @@ class Sums:
 
 @dataclass
 class Book:
-    """Sums by day, token of the key, and model; and what LiteLLM says of each key: alias, team, user.
+    """Sums by day, token of the key, and model; and the metadata that LiteLLM keeps of each key: alias, team, user.
 
-    A model or a token '' is the part that LiteLLM attributes to none. Calls that were refused before a model was named are
-    left out: they are those of keys that have ended, and those by which this collection proves that a key was deleted.
+    The model or token '' stands for usage that LiteLLM attributes to none. Calls that were refused before they named a model
+    are left out: they come from expired keys, and from this collection's own proof that a key was deleted.
     """
 
     sums: dict[tuple[str, str, str], Sums] = field(default_factory=dict)
-    told: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    metadata: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def enter(self, answer: Mapping[str, Any]) -> None:
-        """Enter an answer of `/user/daily/activity/aggregated`. Raises KeyError, TypeError, ValueError when it is none."""
+        """Add an answer of `/user/daily/activity/aggregated`. Raises KeyError, TypeError or ValueError for anything else."""
         for day in answer["results"]:
             self._enter_day(str(day["date"]), day["metrics"], day["breakdown"])
 
@@ -150,7 +150,7 @@ class Book:
         for token, of_key in breakdown["api_keys"].items():
             rest_of[token] = Sums.from_metrics(of_key["metrics"])
             rest.add(rest_of[token], -1)
-            self.told[token] = of_key["metadata"]
+            self.metadata[token] = of_key["metadata"]
         for model, of_model in breakdown["model_groups"].items():
             of_keys = of_model["api_key_breakdown"]
             for token, of_key in of_keys.items():
@@ -169,14 +169,14 @@ class Book:
 
     @property
     def tokens(self) -> set[str]:
-        """The keys that were used, but for the master key."""
+        """The tokens of the keys that were used, except the master key."""
         return {token for _day, token, _model in self.sums} - {"", MASTER_KEY}
 
 
 # --------------------------------------------------------------------------------------------------------------- keys
 @dataclass(frozen=True)
 class KeyNotes:
-    """To whom a key belongs. What is not known is ''."""
+    """The lab, user, owner, team and package of a key. Anything unknown is ''."""
 
     token: str
     alias: str = ""
@@ -190,29 +190,29 @@ class KeyNotes:
 
     @classmethod
     def of_row(cls, row: LiveKey, *, deleted: bool) -> KeyNotes:
-        """Of a key as LiteLLM lists it, also in its list of deleted ones."""
-        record = row.notes
+        """Return the notes on a key in LiteLLM's list of keys, or of deleted keys."""
+        notes = row.notes
         named = lab_of_alias(row.served_alias)
         guid = row.guid
-        lab = (record.lab if record else "") or (ALIAS_PREFIX + guid if guid else named[0])
+        lab = (notes.lab if notes else "") or (ALIAS_PREFIX + guid if guid else named[0])
         return cls(
             token=row.token,
             alias=row.served_alias,
             lab=lab,
             guid=guid or (lab.removeprefix(ALIAS_PREFIX) if lab.startswith(ALIAS_PREFIX) else ""),
-            user=(record.user if record else "") or (named[1] if named[0] == lab else ""),
+            user=(notes.user if notes else "") or (named[1] if named[0] == lab else ""),
             owner=row.owner or str(row.fields.get("user_id") or ""),
             team=str(row.fields.get("team_id") or ""),
-            package=record.package if record else "",
+            package=notes.package if notes else "",
             deleted=deleted,
         )
 
     @classmethod
-    def of_told(cls, token: str, told: Mapping[str, Any]) -> KeyNotes:
-        """Of a key of which LiteLLM has kept no more than alias, team and user, as when it was deleted past LiteLLM."""
+    def from_metadata(cls, token: str, metadata: Mapping[str, Any]) -> KeyNotes:
+        """Return the notes on a key of which LiteLLM has only the metadata of its usage, as after a deletion from the database."""
         if token in ("", MASTER_KEY):
             return cls(token=token, alias="master key" if token else "")
-        alias = str(told.get("key_alias") or "")
+        alias = str(metadata.get("key_alias") or "")
         lab, user = lab_of_alias(alias)
         return cls(
             token=token,
@@ -220,8 +220,8 @@ class KeyNotes:
             lab=lab,
             guid=lab.removeprefix(ALIAS_PREFIX),
             user=user,
-            owner=str(told.get("user_id") or ""),
-            team=str(told.get("team_id") or ""),
+            owner=str(metadata.get("user_id") or ""),
+            team=str(metadata.get("team_id") or ""),
             deleted=True,
         )
 
@@ -240,30 +240,30 @@ class KeyNotes:
 
 # ------------------------------------------------------------------------------------------------------------- tables
 def parse_tables(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The dimensions of each table by its name: `lab`, or several as in `day+model`. Raises ValueError."""
+    """Return the dimensions of each table by its name: `lab`, or several as in `day+model`. Raises ValueError."""
     found = {}
     for name in names:
         parts = tuple(name.split("+"))
         unknown = [part for part in parts if part not in DIMENSIONS]
         if unknown or len(set(parts)) < len(parts):
-            what = f"no {unknown[0]!r} to group by" if unknown else "one thing twice"
-            raise ValueError(f"by holds {name!r}, and there is {what}; take of {', '.join(DIMENSIONS)}, several joined as in day+model.")
+            wrong = f"unknown dimension {unknown[0]!r} in by" if unknown else f"by holds {name!r}, which names a dimension twice"
+            raise ValueError(f"{wrong}; choose from {', '.join(DIMENSIONS)} (combine with +, as in day+model).")
         found[name] = parts
     return found
 
 
 def usage_table(book: Book, notes: Mapping[str, KeyNotes], by: Sequence[str], kept: Callable[[KeyNotes, str], bool]) -> list[dict[str, Any]]:
-    """One row for each combination of the dimensions in `by`, of the keys and models that `kept` takes.
+    """Return one row for each combination of the dimensions in `by`, for the keys and models that `kept` accepts.
 
-    Ordered by day where `by` begins with it, otherwise what cost most comes first. A row of a key says whose it is. Names
-    are made safe to show: whoever has a key can ask for a model of any name.
+    Rows are ordered by day if `by` begins with it, otherwise by cost, the highest first. The row of a key includes its
+    notes. Names are made safe to show, because anyone with a key can ask for a model of any name.
     """
     rows: dict[tuple[str, ...], Sums] = {}
     for (day, token, model), sums in book.sums.items():
         key = notes[token]
         if kept(key, model):
-            where = {"day": day, "key": token, "model": model}
-            name = tuple(where[part] if part in where else getattr(key, part) for part in by)
+            labels = {"day": day, "key": token, "model": model}
+            name = tuple(labels[part] if part in labels else getattr(key, part) for part in by)
             rows.setdefault(name, Sums()).add(sums)
     found = [_row(dict(zip(by, name, strict=True)), sums, notes) for name, sums in rows.items()]
     found.sort(key=lambda row: (row["day"] if by[0] == "day" else "", -row["cost"], -row["requests"], *(row[part] for part in by)))
@@ -277,17 +277,17 @@ def _row(labels: Mapping[str, str], sums: Sums, notes: Mapping[str, KeyNotes]) -
 
 
 def total(book: Book, notes: Mapping[str, KeyNotes], kept: Callable[[KeyNotes, str], bool]) -> Sums:
-    """What `kept` takes, in one sum."""
-    whole = Sums()
+    """Return the sum of everything that `kept` accepts."""
+    result = Sums()
     for (_day, token, model), sums in book.sums.items():
         if kept(notes[token], model):
-            whole.add(sums)
-    return whole
+            result.add(sums)
+    return result
 
 
 # ------------------------------------------------------------------------------------------------------------- budgets
 def near_budget(rows: Iterable[LiveKey], percent: float, now: datetime) -> list[dict[str, Any]]:
-    """The keys that live and have spent at least `percent` of their budget, the nearest first. LiteLLM resets `spend` with the budget."""
+    """Return the usable keys that have spent at least `percent` of their budget, the nearest to it first. LiteLLM resets `spend` with the budget."""
     found = []
     for row in rows:
         budget = row.fields.get("max_budget")

@@ -145,7 +145,7 @@ def test_keys_near_their_budget(spent: Spent) -> None:
         ({"since": "2026-11-02", "until": "2026-11-01"}, "since (2026-11-02) is after until (2026-11-01)"),
         ({"since": "2099-01-01"}, "yet to come"),
         ({"since": "soon"}, "not a day"),
-        ({"by": ["colour"]}, "no 'colour' to group by"),
+        ({"by": ["colour"]}, "unknown dimension 'colour' in by"),
         ({"owner": ""}, "owner is empty"),
         ({"guid": "../x"}, "guid is"),
         ({"near_budget": -1}, "near_budget is -1"),

@@ -185,7 +185,7 @@ def test_windows_add_up() -> None:
     (row,) = usage_table(entered, NOTES, ["key"], lambda key, _model: key.token == "a")
     assert (row["requests"], row["cost"]) == (6, 2.25)
     assert entered.tokens == {"a", "b"}
-    assert entered.told["a"]["key_alias"] == "alias of a"
+    assert entered.metadata["a"]["key_alias"] == "alias of a"
 
 
 @pytest.mark.parametrize("answer", [{}, {"results": [{}]}, {"results": [{"date": "2026-11-25", "metrics": {"spend": "much"}, "breakdown": {}}]}])
@@ -203,10 +203,15 @@ def test_names_are_made_safe_to_show() -> None:
 
 @pytest.mark.parametrize(
     ("names", "message"),
-    [(["labs"], "no 'labs' to group by"), (["day+"], "no '' to group by"), (["day+day"], "one thing twice"), (["day,model"], "no 'day,model'")],
+    [
+        (["labs"], "unknown dimension 'labs' in by;"),
+        (["day+"], "unknown dimension '' in by;"),
+        (["day+day"], "by holds 'day+day', which names a dimension twice;"),
+        (["day,model"], "unknown dimension 'day,model' in by;"),
+    ],
 )
-def test_tables_that_there_are_not(names: list[str], message: str) -> None:
-    with pytest.raises(ValueError, match="by holds") as raised:
+def test_wrong_tables_are_refused(names: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match="choose from day, key, lab") as raised:
         parse_tables(names)
     assert message in str(raised.value)
     assert parse_tables(["lab", "day+model"]) == {"lab": ("lab",), "day+model": ("day", "model")}
@@ -241,10 +246,10 @@ def test_a_retired_value_goes_by_the_alias_that_it_served() -> None:
 
 
 def test_what_is_left_of_a_key_that_was_deleted_past_litellm() -> None:
-    notes = KeyNotes.of_told("t", told("virtkey-x-user2", "blue", "ann"))
+    notes = KeyNotes.from_metadata("t", told("virtkey-x-user2", "blue", "ann"))
     assert notes == KeyNotes("t", "virtkey-x-user2", "virtkey-x", "x", "user2", "ann", "blue", deleted=True)
-    assert KeyNotes.of_told("t", told(None)) == KeyNotes("t", deleted=True)
-    assert KeyNotes.of_told(MASTER_KEY, {}).alias == "master key"
+    assert KeyNotes.from_metadata("t", told(None)) == KeyNotes("t", deleted=True)
+    assert KeyNotes.from_metadata(MASTER_KEY, {}).alias == "master key"
 
 
 # ------------------------------------------------------------------------------------------------------------- budgets
