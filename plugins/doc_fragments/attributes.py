@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What the modules of this collection promise, as attributes: a module states C(support), the words stand here."""
+"""Attributes of the collection's modules: their descriptions. Each module states its own support."""
 
 from __future__ import annotations
 

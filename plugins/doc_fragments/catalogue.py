@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What a model and a credential of the gateway's catalogue are: the options of one, which also stand in a list of many."""
+"""Options that describe a model or a credential of the gateway's catalogue, alone or in a list."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from textwrap import indent
 _MODEL = r"""
 deployment:
   description:
-    - What tells this deployment from others of the same name. LiteLLM spreads the calls of a model over all its
-      deployments.
+    - A label that distinguishes this deployment from others of the same name. LiteLLM spreads the calls of a model over
+      all its deployments.
   type: str
 id:
   description:
-    - The id of the model in LiteLLM. When not set, it follows from name and deployment, and a model of this name that
-      somebody else has made, if there is just one, is taken over with the id that it has.
+    - The id of the model in LiteLLM. If not set, it follows from name and deployment. If there is exactly one model of
+      this name that somebody else made, that model is taken over and keeps its id.
   type: str
 provider:
   description:
-    - The provider, as LiteLLM names it, for example V(openai), V(anthropic), V(gemini), V(huggingface), or V(hosted_vllm)
-      for a vLLM of your own. One that the gateway does not know is refused.
+    - The provider, as LiteLLM names it, for example V(openai), V(anthropic), V(gemini), V(huggingface), or
+      V(hosted_vllm) for a vLLM of your own. A provider that the gateway does not know is refused.
   type: str
 upstream:
   description:
-    - The name of the model at the provider. Without C(provider) the provider stands before the first slash, as in
+    - The name of the model at the provider. Without C(provider), the provider comes before the first slash, as in
       V(openai/gpt-4o-mini). Needed for a new model.
   type: str
 credential:
@@ -35,7 +35,7 @@ credential:
   type: str
 api_base:
   description:
-    - The address of the provider, with its scheme, when it is not the provider's usual one.
+    - The address of the provider, with its scheme, if it is not the provider's usual one.
   type: str
 api_version:
   description:
@@ -43,26 +43,26 @@ api_version:
   type: str
 provider_key:
   description:
-    - The provider's key, when the model has one of its own. A C(credential) is better, because LiteLLM shows more of it.
-    - LiteLLM never shows this key again. A fingerprint of it is noted beside the model, by which a new key is seen. A key
-      that somebody else has changed without touching the notes is not seen.
+    - The provider's key, if the model has its own. A C(credential) is better, because LiteLLM shows more of it.
+    - LiteLLM never shows this key again. A fingerprint of it is noted on the model, to detect a new key. If somebody
+      else changes the key without changing the notes, that is not detected.
   type: str
 input_cost_per_token:
   description:
-    - What one token of a request costs, in USD, when it is not what LiteLLM knows, for example V(2.5e-06) for 2.50 USD a
-      million. V(0) makes them free.
+    - The price of one token of a request, in USD, if it is not the price that LiteLLM knows, for example V(2.5e-06) for
+      2.50 USD per million. V(0) makes these tokens free.
   type: float
 output_cost_per_token:
   description:
-    - What one token of an answer costs, in USD.
+    - The price of one token of an answer, in USD.
   type: float
 rpm:
   description:
-    - How many requests per minute the provider takes, by which LiteLLM spreads calls over deployments.
+    - How many requests per minute the provider accepts. LiteLLM uses this to spread calls over deployments.
   type: int
 tpm:
   description:
-    - How many tokens per minute the provider takes, by which LiteLLM spreads calls over deployments.
+    - How many tokens per minute the provider accepts. LiteLLM uses this to spread calls over deployments.
   type: int
 request_timeout:
   description:
@@ -74,12 +74,12 @@ stream_timeout:
   type: float
 max_retries:
   description:
-    - How often LiteLLM tries a call to the provider again.
+    - How often LiteLLM retries a call to the provider.
   type: int
 mode:
   description:
-    - What the model is for, when LiteLLM does not know it, for example V(chat), V(embedding), V(completion), V(rerank),
-      V(image_generation) or V(audio_transcription).
+    - The purpose of the model, if LiteLLM does not know it, for example V(chat), V(embedding), V(completion),
+      V(rerank), V(image_generation) or V(audio_transcription).
   type: str
 mock_response:
   description:
@@ -88,40 +88,40 @@ mock_response:
 access_groups:
   description:
     - The groups that the model is in. A key with the name of a group among its models may call all models of the group.
-      An empty list takes the model out of all.
+      An empty list removes the model from all groups.
   type: list
   elements: str
 blocked:
   description:
-    - Whether the model is paused, so that LiteLLM does not call it. When not set, that is left as it is.
+    - Whether the model is paused, so that LiteLLM does not call it. If not set, this is left as it is.
   type: bool
 litellm_params:
   description:
-    - Further parameters of LiteLLM, by LiteLLM's names. A name with the value V(null) is removed. Names that sound like a
-      secret, also inside, are refused here.
+    - Further parameters of LiteLLM, by LiteLLM's names. A name with the value V(null) is removed. Names that look like
+      a secret's are refused here, also in nested values.
   type: dict
 secret_params:
   description:
     - Further parameters of LiteLLM that are secret, for example C(aws_secret_access_key), or C(extra_headers) with an
-      C(Authorization) in it. They are kept and compared as C(provider_key) is.
+      C(Authorization) in it. They are kept and compared like C(provider_key).
   type: dict
 model_info:
   description:
-    - What else to note on the model. Every virtual key may read that. Other names stay as they are. A name with the value
-      V(null) is removed; for this the model is made again, as for C(unset).
+    - Further information to note on the model. Every virtual key may read it. Names that are not given stay as they
+      are. A name with the value V(null) is removed; for this the model is made again, as for C(unset).
   type: dict
 unset:
   description:
-    - The options, and the names in C(litellm_params) and C(secret_params), that the model shall not have.
-    - LiteLLM can remove a price from a model, and take it out of its access groups. For all else the model is deleted and made
-      again with the same id, in which moment it cannot be called; secrets that stay must be given, and of C(model_info) only
-      what is given stays.
+    - The options, and the names in C(litellm_params) and C(secret_params), that the model must not have.
+    - LiteLLM can remove a price from a model, and can remove the model from its access groups. To remove anything else,
+      the model is deleted and made again with the same id, and cannot be called in between; secrets that stay must be
+      given, and C(model_info) keeps only what is given.
   type: list
   elements: str
 shares_name:
   description:
-    - Whether other models of this name, which are in the gateway's configuration file or which somebody else has made, are
-      meant to be there. LiteLLM then spreads calls over all of them. Otherwise they are an error.
+    - Whether other models of this name, from the gateway's configuration file or made by somebody else, are intended.
+      LiteLLM then spreads calls over all of them. Otherwise they are an error.
   type: bool
   default: false
 """
@@ -137,7 +137,7 @@ provider_key:
   type: str
 api_base:
   description:
-    - The address of the provider, with its scheme, when it is not the provider's usual one.
+    - The address of the provider, with its scheme, if it is not the provider's usual one.
   type: str
 secret_values:
   description:
@@ -146,8 +146,9 @@ secret_values:
   type: dict
 unset:
   description:
-    - V(provider_key), V(api_base), and names in C(secret_values), that the credential shall not have. For this the
-      credential is deleted and made again, in which moment its models cannot be called; secrets that stay must be given.
+    - V(provider_key), V(api_base), and names in C(secret_values), that the credential must not have. To remove them,
+      the credential is deleted and made again, and its models cannot be called in between; secrets that stay must be
+      given.
   type: list
   elements: str
 """
@@ -172,43 +173,45 @@ class ModuleDocFragment:
 options:
   set_name:
     description:
-      - The set that models and credentials belong to. It is noted on each. What belongs to another set is not changed.
+      - The set that models and credentials belong to. It is noted on each of them. Those of another set are not
+        changed.
     type: str
     default: default
   secret:
     description:
-      - What the fingerprints of providers' keys are made with, at least 16 characters. With another secret all keys are
-        written once more.
-      - When not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and after it O(api_key).
+      - The secret that the fingerprints of providers' keys are made with. At least 16 characters. With another secret,
+        all keys are written again.
+      - If not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and then O(api_key).
     type: str
 notes:
   - LiteLLM keeps models that are added at run time in its database. The gateway needs one, and C(STORE_MODEL_IN_DB=True) in
     its environment. The role P(rhpds.litellm_virtual_keys.litellm_gateway#role) sets both up.
   - Models from the gateway's configuration file cannot be changed or removed at run time.
-  - What is not given stays as it is. A given option that somebody has changed is set back.
+  - Options that are not given stay as they are. A given option that somebody else has changed is set back.
 """
 
-    # These are annotated, because ansible-test's yamllint takes whatever else is assigned here for a literal text.
+    # These are annotated, because ansible-test's yamllint takes every plain assignment here for a literal text.
 
-    # Of one model.
+    # The options of one model.
     MODEL: str = "options:" + indent(_MODEL.rstrip(), "  ") + "\n"
 
-    # Of one credential.
+    # The options of one credential.
     CREDENTIAL: str = "options:" + indent(_CREDENTIAL.rstrip(), "  ") + "\n"
 
-    # Of many.
+    # Lists of models and credentials.
     MANY: str = f"""
 options:
   models:
     description:
-      - The models. When not given, models are left alone.
+      - The models. If not given, models are left alone.
     type: list
     elements: dict
     suboptions:
 {_suboptions(_MODEL_NAME, _MODEL)}
   credentials:
     description:
-      - The credentials. They are written before the models, and removed after them. When not given, credentials are left alone.
+      - The credentials. They are written before the models, and removed after them. If not given, credentials are left
+        alone.
     type: list
     elements: dict
     suboptions:

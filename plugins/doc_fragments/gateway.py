@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""How to reach a LiteLLM gateway: the options that every module which talks to one has in common."""
+"""Options for reaching a LiteLLM gateway, which all modules that talk to one have in common."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ requirements:
 options:
   url:
     description:
-      - Where the gateway answers, with its scheme, for example V(https://litellm.example.com).
-      - When not set, the environment variable E(LITELLM_BASE_URL) is used.
+      - The address of the gateway, with its scheme, for example V(https://litellm.example.com).
+      - If not set, the environment variable E(LITELLM_BASE_URL) is used.
     type: str
     required: true
   api_key:
     description:
-      - A key with which the gateway lets its caller administer keys. This is usually the master key.
-      - When not set, the environment variable E(LITELLM_MASTER_KEY) is used, and after it E(LITELLM_API_KEY).
+      - A key that may manage the gateway's keys. This is usually the master key.
+      - If not set, the environment variable E(LITELLM_MASTER_KEY) is used, and then E(LITELLM_API_KEY).
     type: str
     required: true
     aliases:
@@ -30,17 +30,17 @@ options:
   validate_certs:
     description:
       - Whether to check the gateway's certificate.
-      - Set this to V(false) only for tests. A private authority is better named in O(ca_path).
+      - Set this to V(false) only for tests. For a private authority, use O(ca_path) instead.
     type: bool
     default: true
   ca_path:
     description:
       - A file with the certificates of the authorities to trust, in PEM format.
-      - When not set, the authorities that the library requests trusts are used.
+      - If not set, the authorities that the library requests trusts are used.
     type: path
   client_cert:
     description:
-      - A file with the certificate, in PEM format, by which the caller proves itself to the gateway.
+      - A file with the client certificate for the gateway, in PEM format.
       - The file may hold the private key as well. O(client_key) is then not needed.
     type: path
   client_key:
@@ -49,32 +49,32 @@ options:
     type: path
   timeout:
     description:
-      - How many seconds one exchange with the gateway may take.
+      - How many seconds one request to the gateway may take.
     type: float
     default: 30
   retries:
     description:
-      - How often to try again when an exchange failed for a reason that may pass. That is a refused or broken connection, a
-        timeout, an overload (HTTP 429), a database that the gateway has lost, and an error of a server before the gateway
-        (HTTP 5xx that is no JSON).
-      - Only exchanges that are harmless to repeat are tried again. Calls of models, which cost, are not.
+      - How often to retry a request that failed for a reason that may pass. Such reasons are a refused or broken
+        connection, a timeout, an overload (HTTP 429), a database that the gateway has lost, and an error of a server in
+        front of the gateway (HTTP 5xx that is not JSON).
+      - Only requests that are harmless to repeat are retried. Calls to models, which cost money, are not.
     type: int
     default: 3
   retry_delay:
     description:
-      - How many seconds to wait before the first further try.
-      - The time doubles with each further try, varies a little so that callers do not return together, and is
-        never longer than 30 seconds.
+      - How many seconds to wait before the first retry.
+      - The time doubles with each retry, varies a little so that callers do not all return at once, and is never longer
+        than 30 seconds.
     type: float
     default: 1
   parallel_calls:
     description:
-      - How many exchanges with the gateway may be under way at the same time.
+      - How many requests to the gateway may be in progress at the same time.
     type: int
     default: 8
 """
 
-    # For plugins that run on the controller, beside the one above: there Ansible itself looks into the environment.
+    # For plugins that run on the controller, in addition to the above: there Ansible itself reads the environment.
     PLUGIN = r"""
 options:
   url:

@@ -2,50 +2,50 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What a key may do and for how long: the options of every module that makes keys."""
+"""The limits and the lifetime of a key: options of every module that makes keys."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # Options that may also stand in one element of a list of keys.
+    # Options that may also be given in one element of a list of keys.
     DOCUMENTATION = r"""
 options:
   models:
     description:
       - The models that the key may call, by the names under which the gateway serves them.
-      - LiteLLM's own words V(all-proxy-models) and V(all-team-models) are taken too. An empty list is refused,
-        because to LiteLLM it means all models.
+      - LiteLLM's special names V(all-proxy-models) and V(all-team-models) are accepted, too. An empty list is refused,
+        because LiteLLM takes it to mean all models.
     type: list
     elements: str
   duration:
     description:
-      - How long a key lives, counted from its creation, for example V(30d). A whole number and one of V(s), V(m),
-        V(h), V(d), V(w) and V(mo), which is 30 days. V(never) makes a key without an end.
-      - An existing key keeps its end, unless it has expired, when it gets this lifetime again. To prolong a key use
+      - How long a key is valid, counted from its creation, for example V(30d). A whole number and one of V(s), V(m),
+        V(h), V(d), V(w) and V(mo), which is 30 days. V(never) makes a key that never expires.
+      - An existing key keeps its expiry, unless it has expired; then it gets this lifetime again. To extend a key, use
         O(extend_for) or O(extend_until).
     type: str
   extend_for:
     description:
-      - See to it that the key lives for at least this long from now on, for example V(7d). Never shortens its life.
+      - Make sure that the key is valid for at least this long from now, for example V(7d). Never shortens its lifetime.
     type: str
   extend_until:
     description:
-      - See to it that the key lives at least until this time, in ISO 8601, UTC unless it says otherwise.
-        Never shortens its life.
+      - Make sure that the key is valid at least until this time, in ISO 8601, in UTC unless it has another offset.
+        Never shortens its lifetime.
     type: str
   max_budget:
     description:
-      - How many USD the key may spend, in all or in each O(budget_duration). V(-1) removes the limit.
+      - How many USD the key may spend, in total or in each O(budget_duration). V(-1) removes the limit.
     type: float
   soft_budget:
     description:
-      - After how many USD the gateway sends an alert. V(-1) removes the limit.
+      - The spend in USD at which the gateway sends an alert. V(-1) removes the limit.
     type: float
   budget_duration:
     description:
-      - After which time the spending is counted from zero again, for example V(30d). LiteLLM puts the moment on
-        the calendar, V(30d) on the first day of a month. V(never) stops that.
+      - The time after which the spend is reset to zero, for example V(30d). LiteLLM aligns the reset with the calendar,
+        V(30d) with the first day of a month. V(never) turns the reset off.
     type: str
   rpm_limit:
     description:
@@ -57,12 +57,13 @@ options:
     type: int
   max_parallel_requests:
     description:
-      - How many requests the key may have under way at the same time. V(-1) removes the limit.
+      - How many requests with the key may be in progress at the same time. V(-1) removes the limit.
     type: int
   model_max_budget:
     description:
       - A budget for each model, by its name, with C(budget_limit) in USD and C(time_period), for example V(1d).
-      - LiteLLM takes this with its enterprise licence only. Without one, make a key for each model, with a O(max_budget) of its own.
+      - LiteLLM accepts this only with its enterprise licence. Without one, make a key for each model, with a
+        O(max_budget) of its own.
     type: dict
   allowed_routes:
     description:
@@ -72,44 +73,45 @@ options:
     elements: str
   tags:
     description:
-      - Tags under which LiteLLM accounts what the key spends. They are kept in the key's metadata, which needs no
-        licence. An empty list removes them.
+      - Tags by which LiteLLM accounts for the key's spend. They are kept in the key's metadata, which needs no licence.
+        An empty list removes them.
     type: list
     elements: str
   metadata:
     description:
-      - What to note on the key. Names that are there already stay unless they are given here. A name with the
-        value V(null) is removed.
-      - Never put a secret here, the gateway shows metadata to everybody who may list keys.
+      - The metadata to note on the key. Existing names stay unless they are given here. A name with the value V(null)
+        is removed.
+      - Never put a secret here, because the gateway shows metadata to everybody who may list keys.
     type: dict
   user_id:
     description:
-      - The user whose key it is, in LiteLLM. The user need not exist there. An empty text removes it.
+      - The LiteLLM user that the key belongs to. The user need not exist. An empty string removes it.
     type: str
   team_id:
     description:
-      - The team that the key belongs to, in LiteLLM. It must exist. An empty text removes it.
+      - The LiteLLM team that the key belongs to. The team must exist. An empty string removes it.
     type: str
   package:
     description:
-      - The name of the subscription package that the limits come from. It is noted on the key, to look keys up by.
+      - The name of the subscription package that the limits come from. It is noted on the key, so that keys can be
+        looked up by it.
     type: str
 """
 
-    # How the values of keys come about, and what happens to them.
+    # How the values of keys are derived, rotated and kept.
     VALUE = r"""
 options:
   secret:
     description:
-      - What the values of keys are derived from, together with their aliases. The same secret gives the same value
-        again at any time and anywhere, so keep it, and keep it the same. At least 16 characters.
-      - When not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and after it O(api_key).
+      - The secret that the values of keys are derived from, together with their aliases. The same secret always gives
+        the same values, so keep it safe and do not change it. At least 16 characters.
+      - If not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and then O(api_key).
     type: str
   on_unrecoverable:
     description:
-      - What to do with a key that exists and whose value cannot be derived, because it was made with another secret
-        or by another tool.
-      - With V(fail) nothing is changed and the module says which key it is.
+      - What to do with an existing key whose value cannot be derived, because it was made with another secret or by
+        another tool.
+      - With V(fail) nothing is changed and the module names the key.
       - With V(rotate) the key gets a new value, as with O(rotation).
       - With V(keep) the key is managed as it is, and its value is not returned.
     type: str
@@ -119,13 +121,13 @@ options:
     description:
       - A label, for example V(2026-11). A key that was last rotated under another label, or never, gets a new value.
         A run with the same label changes nothing.
-      - Alias, limits, owner, end and spending stay with the key.
+      - The key keeps its alias, limits, owner, expiry and spend.
     type: str
   rotation_grace:
     description:
-      - How long a value that was replaced goes on working, for example V(24h). With V(0s) it is deleted as soon as
-        the new one exists.
-      - What is left of it afterwards is deleted by the next run for this key.
+      - How long a replaced value keeps working, for example V(24h). With V(0s) it is deleted as soon as the new one
+        exists.
+      - After this time, the next run for this key deletes the replaced value.
     type: str
     default: 0s
   check_models:

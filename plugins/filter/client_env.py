@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Filter: from a key to what vendors' SDKs read from the environment."""
+"""Filter: the environment variables that vendors' SDKs read, for a key."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ version_added: 2.0.0
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 description:
-  - From the value of a key to the environment variables that the vendors' official SDKs read, so that programs written for
-    a vendor call the gateway without a changed line.
-  - The SDKs of OpenAI, Anthropic, Google (google-genai) and LiteLLM find the gateway by these variables alone, and so does
-    Cohere's when the gateway has a key of Cohere's.
-  - Current SDKs of Hugging Face and Vectara read the key but no address. Code hands it over, for example the variable
-    E(HF_INFERENCE_ENDPOINT) as C(base_url) of C(InferenceClient).
+  - Turns the value of a key into the environment variables that the vendors' official SDKs read, so that programs
+    written for a vendor call the gateway without a changed line.
+  - The SDKs of OpenAI, Anthropic, Google (google-genai) and LiteLLM find the gateway by these variables alone, and so
+    does Cohere's if the gateway has a Cohere key.
+  - Current SDKs of Hugging Face and Vectara read the key but not the address. The program has to pass it on, for
+    example the variable E(HF_INFERENCE_ENDPOINT) as C(base_url) of C(InferenceClient).
 positional: url, vendors
 options:
   _input:
@@ -31,14 +31,14 @@ options:
     required: true
   vendors:
     description:
-      - For which vendors, of V(openai), V(anthropic), V(google), V(cohere), V(huggingface), V(anyscale), V(vectara) and
-        V(litellm). All when not given.
+      - The vendors to make variables for, among V(openai), V(anthropic), V(google), V(cohere), V(huggingface),
+        V(anyscale), V(vectara) and V(litellm). All if not given.
     type: list
     elements: str
   paths:
     description:
-      - What follows the gateway's address, by vendor, where a gateway has other routes. For example
-        V(/vectara-v2) for V(vectara).
+      - The path after the gateway's address, by vendor, if the gateway has other routes. For example V(/vectara-v2) for
+        V(vectara).
     type: dict
     default: {}
 seealso:

@@ -13,22 +13,24 @@ version_added: 2.0.0
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 description:
-  - Reads all virtual keys of a gateway, and makes a host of each lab that has some. The host is named as the lab's alias, for
-    example C(virtkey-abc12).
+  - Reads all virtual keys of a gateway, and makes a host of each lab that has keys. The host has the lab's alias as its
+    name, for example C(virtkey-abc12).
   - A host is in the groups C(package_NAME) of its packages, C(owner_DOMAIN) of its owner's address, C(expiring_24h) and
-    C(expiring_72h) when a key ends so soon, C(expired) when all have ended, C(over_budget) when a key has spent its budget,
-    C(blocked) when all are blocked, C(orphan) when M(rhpds.litellm_virtual_keys.key_reaper) has found that the lab lives
-    no more and noted that on its keys, and C(unmanaged) when its keys carry no notes of this collection, as those of
-    release 1.3.2. Characters that a group's name must not have become underscores.
-  - Hosts get the variables C(lab_guid), C(lab_alias), C(lab_keys) (how many), C(lab_users), C(lab_aliases), C(lab_package) (of most
-    keys), C(lab_packages), C(lab_models), C(lab_owner), C(lab_owner_domain), C(lab_expires) (when the next key ends, or the last
-    one has; null when none will), C(lab_spend) and C(lab_max_budget) in USD, C(lab_budget_share) (the largest part of its budget
-    that a key has spent, from 0 to 1 and beyond), C(lab_state) (C(active), C(expired), C(blocked), C(over_budget) or C(orphan)),
-    C(lab_managed) and C(lab_orphaned_at).
-  - A lab is no machine. Its host has C(ansible_connection) V(local) and the Python of Ansible itself.
+    C(expiring_72h) if a key expires within that time, C(expired) if all have expired, C(over_budget) if a key has spent
+    its budget, C(blocked) if all are blocked, C(orphan) if M(rhpds.litellm_virtual_keys.key_reaper) found that the lab
+    no longer lives and noted that on its keys, and C(unmanaged) if its keys have no notes of this collection, like
+    those of release 1.3.2. Characters that are not allowed in a group's name become underscores.
+  - Hosts get the variables C(lab_guid), C(lab_alias), C(lab_keys) (how many), C(lab_users), C(lab_aliases),
+    C(lab_package) (of most keys), C(lab_packages), C(lab_models), C(lab_owner), C(lab_owner_domain), C(lab_expires)
+    (when the next key expires, or the last one did; null if none will), C(lab_spend) and C(lab_max_budget) in USD,
+    C(lab_budget_share) (the largest part of its budget that a key has spent; 1 is all of it, and it can be more),
+    C(lab_state) (C(active), C(expired), C(blocked), C(over_budget) or C(orphan)), C(lab_managed) and
+    C(lab_orphaned_at).
+  - A lab is not a machine. Its host has C(ansible_connection) V(local) and the Python of Ansible itself.
   - Values of keys are not in the inventory, and neither they nor O(api_key) are in its cache.
-  - The file's name must end with C(labs.yml) or C(labs.yaml). An option that the plugin does not know is an error. Ansible
-    goes on without a source of inventory that failed, unless E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) is true.
+  - The file's name must end with C(labs.yml) or C(labs.yaml). An option that the plugin does not know is an error.
+    Ansible continues without an inventory source that failed, unless E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) is
+    true.
 extends_documentation_fragment:
   - rhpds.litellm_virtual_keys.gateway
   - rhpds.litellm_virtual_keys.gateway.plugin
@@ -41,7 +43,7 @@ options:
     required: true
     choices: [rhpds.litellm_virtual_keys.labs]
   user_base:
-    description: How user names begin in labs of release 1.3.2 of this collection, which are told apart by alias only.
+    description: The prefix of user names in labs of release 1.3.2 of this collection, which can be distinguished by alias only.
     type: str
     default: user
 seealso:
@@ -55,7 +57,7 @@ plugin: rhpds.litellm_virtual_keys.labs
 url: https://litellm.example.com
 
 ---
-# Kept for five minutes, with groups and variables of one's own
+# Cached for five minutes, with custom groups and variables
 plugin: rhpds.litellm_virtual_keys.labs
 url: https://litellm.example.com
 cache: true
@@ -63,7 +65,7 @@ cache_plugin: ansible.builtin.jsonfile
 cache_connection: /var/cache/ansible/labs
 cache_timeout: 300
 compose:
-  guid: lab_guid # what the roles and playbooks of this collection want to know
+  guid: lab_guid # the variable that the roles and playbooks of this collection use
 keyed_groups:
   - prefix: state
     key: lab_state
@@ -104,7 +106,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._populate(self._labs(self.get_cache_key(path), cache), datetime.now(UTC))
 
     def _check_names(self, config: Mapping[str, Any]) -> None:
-        """Raises AnsibleParserError for an option that does not exist: Ansible itself would pass over it."""
+        """Raise AnsibleParserError for an option that does not exist, which Ansible itself would ignore."""
         known = {name for option, about in self.option_definitions.items() for name in (option, *(about.get("aliases") or ()))}
         for name in sorted(set(map(str, config)) - known):
             like = difflib.get_close_matches(name, sorted(known), n=1)
@@ -114,20 +116,20 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     # -------------------------------------------------------------------------------------------------------- reading
     def _labs(self, key: str, cache: bool) -> Sequence[LabSummary]:
-        """From the cache, when it is used and holds this gateway's, told apart in the same way; else from the gateway."""
+        """Return the labs from the cache, if it is enabled and was filled from this gateway with this `user_base`, or else from the gateway."""
         use = self.get_option("cache")
         connection = self._connection()
-        of = {"url": connection.base, "user_base": self.get_option("user_base")}
+        origin = {"url": connection.base, "user_base": self.get_option("user_base")}
         if use and cache:
             kept = self._cache.get(key)
-            if isinstance(kept, Mapping) and {name: kept.get(name) for name in of} == of:
+            if isinstance(kept, Mapping) and {name: kept.get(name) for name in origin} == origin:
                 try:
                     return [LabSummary.from_plain(lab) for lab in kept["labs"]]
                 except (KeyError, TypeError):
                     pass  # another release of this collection wrote it
         labs = self._read(connection)
         if use:
-            self._cache[key] = {**of, "labs": [lab.to_plain() for lab in labs]}
+            self._cache[key] = {**origin, "labs": [lab.to_plain() for lab in labs]}
         return labs
 
     def _connection(self) -> Connection:
@@ -154,7 +156,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         strict = self.get_option("strict")
         own = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
         for lab in labs:
-            # What stands on keys comes from whoever may make one: it is text, never a template.
+            # Texts on keys come from everybody who may make a key, so they must never be templated.
             facts = {**wrap_var(lab.facts(now)), **own}
             host = self.inventory.add_host(str(lab.alias))
             for name, value in facts.items():

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Lookup: the value of a key, derived again."""
+"""Lookup: the value of a key, derived from the secret."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ version_added: 2.0.0
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 description:
-  - Values of keys that this collection makes are derived from a secret, the key's alias and how often the key was rotated.
-    Whoever has the secret can have the value again, without asking the gateway.
-  - The gateway is not asked. A value is returned for a key that was never made, was deleted, or whose value comes from
-    elsewhere, too. M(rhpds.litellm_virtual_keys.virtual_key_info) tells which keys exist and their generation.
+  - Values of keys that this collection makes are derived from a secret, the key's alias and how often the key was
+    rotated. Whoever has the secret can compute the value again, without asking the gateway.
+  - The gateway is not asked. So a value is returned even for a key that was never made, was deleted, or has a value
+    that was not derived. M(rhpds.litellm_virtual_keys.virtual_key_info) shows which keys exist, and their generation.
 options:
   _terms:
     description:
@@ -34,14 +34,15 @@ options:
     default: 0
   secret:
     description:
-      - What values are derived from, the same that the keys were made with. At least 16 characters. Falls back to O(api_key).
+      - The secret that values are derived from, the same that the keys were made with. At least 16 characters. Falls
+        back to O(api_key).
     type: str
     env:
       - name: LITELLM_DERIVATION_SECRET
   api_key:
     description:
-      - The gateway's master key. Needed when keys were made without a secret of their own.
-      - E(LITELLM_MASTER_KEY) is used before E(LITELLM_API_KEY), as the modules do.
+      - The gateway's master key. Needed if the keys were made without a secret of their own.
+      - E(LITELLM_MASTER_KEY) is used before E(LITELLM_API_KEY), as in the modules.
     type: str
     aliases: [master_key]
     env: # the last one that is set wins
@@ -60,12 +61,12 @@ EXAMPLES = r"""
       Authorization: "Bearer {{ lookup('rhpds.litellm_virtual_keys.virtual_key', guid='abc12', secret=litellm_derivation_secret) }}"
   no_log: true
 
-- name: Hold the keys of two users of a lab
+- name: Derive the keys of two users of a lab
   ansible.builtin.set_fact:
     lab_keys: "{{ query('rhpds.litellm_virtual_keys.virtual_key', 'user1', 'user2', guid='abc12') }}"
   no_log: true
 
-- name: Hold a key that was rotated once, by its alias
+- name: Derive a key that was rotated once, by its alias
   ansible.builtin.set_fact:
     team_key: "{{ lookup('rhpds.litellm_virtual_keys.virtual_key', 'team-red', generation=1) }}"
   no_log: true
@@ -108,7 +109,7 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError(f"virtual_key: {error}") from None
 
     def _secret(self) -> str:
-        given = {"secret": self.get_option("secret") or "", "api_key": self.get_option("api_key") or ""}
-        if not any(given.values()):
+        params = {"secret": self.get_option("secret") or "", "api_key": self.get_option("api_key") or ""}
+        if not any(params.values()):
             raise ValueError("no secret is known; give secret, or set LITELLM_DERIVATION_SECRET or LITELLM_MASTER_KEY.")
-        return secret_of(given)
+        return secret_of(params)

@@ -14,7 +14,7 @@ version_added: 2.0.0
 description:
   - Sets, rotates and removes the key that the gateway calls a provider with. Models name the credential, so a new key is
     given in one place, and nobody who calls a model ever sees it.
-  - LiteLLM shows a key masked. A fingerprint of it is noted beside it, so a new key is written, and the same is not.
+  - LiteLLM shows a key masked. A fingerprint of the key is noted with it, so the key is written only if it has changed.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -39,8 +39,8 @@ options:
   state:
     description:
       - With V(present) the credential exists as described.
-      - With V(absent) it does not exist. Only O(name) counts. While a model is called with it, and when it belongs to another
-        set, that is refused.
+      - With V(absent) it does not exist. Only O(name) is used. The module fails if a model is called with it, or if it
+        belongs to another set.
     type: str
     choices: [present, absent]
     default: present
@@ -59,7 +59,7 @@ EXAMPLES = r"""
     provider: openai
     provider_key: "{{ openai_key }}"
 
-- name: Credentials of a cloud, which have more than a key
+- name: Set the credentials of a cloud, which are more than a key
   rhpds.litellm_virtual_keys.credential:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -85,7 +85,7 @@ credentials:
       description: C(created), C(updated), C(replaced), C(unchanged) or C(deleted).
       type: str
     provider:
-      description: The provider that is noted on it, or an empty text.
+      description: The provider that is noted on it, or an empty string.
       type: str
     params:
       description: Its values. Secrets are masked.
@@ -94,18 +94,18 @@ credentials:
       description: Whether this collection made the credential, or has taken it over.
       type: bool
     set_name:
-      description: The set that it belongs to, or an empty text.
+      description: The set that it belongs to, or an empty string.
       type: str
 counts:
-  description: How many were created, updated, replaced, unchanged and deleted.
+  description: How many were created, updated, replaced, left unchanged and deleted.
   returned: success, and when part of the work failed
   type: dict
 calls:
-  description: How many HTTP exchanges it took.
+  description: How many HTTP requests were sent.
   returned: success, and when part of the work failed
   type: int
 code:
-  description: What went wrong, in one word that stays the same, for example C(unauthorized), C(name_clash) or C(unknown_provider).
+  description: Stable error code, for example C(unauthorized), C(name_clash) or C(unknown_provider).
   returned: failure
   type: str
 status:

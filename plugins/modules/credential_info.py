@@ -3,7 +3,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Look credentials of the gateway up."""
+"""Look up the credentials of a gateway."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Which providers' keys does the gateway have?
+- name: List the providers' credentials that the gateway has
   rhpds.litellm_virtual_keys.credential_info:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -56,7 +56,7 @@ credentials:
       description: The name of the credential.
       type: str
     provider:
-      description: The provider that is noted on it, or an empty text.
+      description: The provider that is noted on it, or an empty string.
       type: str
     params:
       description: Its values. Secrets are masked.
@@ -65,10 +65,10 @@ credentials:
       description: Whether this collection made the credential, or has taken it over.
       type: bool
     set_name:
-      description: The set that it belongs to, or an empty text.
+      description: The set that it belongs to, or an empty string.
       type: str
 calls:
-  description: How many HTTP exchanges it took.
+  description: How many HTTP requests were sent.
   returned: success
   type: int
 """

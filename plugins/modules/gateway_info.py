@@ -3,19 +3,19 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What a gateway has to offer."""
+"""List the models that a gateway serves."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gateway_info
-short_description: Tell which models a LiteLLM gateway serves
+short_description: List the models that a LiteLLM gateway serves
 version_added: 2.0.0
 description:
-  - Asks a gateway for the names that a key can be given as its models. They are the models, among them wildcards such as
-    V(openai/*), and the access groups of models.
-  - Fails when the API key is not an admin's, for to others LiteLLM tells a part only, and when the gateway has no database at
-    the moment, for it may not know the models that are kept there.
+  - Asks a gateway for the names that can be given to a key as its models. These are the models, including wildcards
+    such as V(openai/*), and the access groups of models.
+  - Fails if the API key is not an admin's, because LiteLLM shows others only some of the models, and if the gateway has
+    no working database, because it may not know the models that are kept there.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -29,7 +29,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Which models can keys be made for?
+- name: List the models that keys can be made for
   rhpds.litellm_virtual_keys.gateway_info:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -38,17 +38,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 models:
-  description: The names, in their alphabetical order.
+  description: The names, in alphabetical order.
   returned: success
   type: list
   elements: str
   sample: [openai/granite-3-2-8b-instruct]
 calls:
-  description: How many HTTP exchanges it took.
+  description: How many HTTP requests were sent.
   returned: success
   type: int
 code:
-  description: What went wrong, in one word that stays the same, for example C(not_admin).
+  description: Stable error code, for example C(not_admin).
   returned: failure
   type: str
 status:
@@ -67,7 +67,7 @@ from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module
 
 
 def list_models(module: AnsibleModule) -> dict[str, Any]:
-    """Return the names that a key can be given as its models."""
+    """Return the names that can be given to a key as its models."""
     client = open_client(module)
     KeyApi(client).check_admin()
     return {"changed": False, "models": served_models(client), "calls": client.calls}

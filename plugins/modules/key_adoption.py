@@ -46,13 +46,13 @@ options:
   secret:
     description:
       - The secret that values are derived from, to find out which keys need not be taken over. At least 16 characters.
-      - When not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and after it O(api_key).
+      - If not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and then O(api_key).
     type: str
   known_values:
     description:
-      - Data that still contains the values of the keys. Any structure will do, for example the content of an AgnosticD user
-        data file, or the data of a Kubernetes Secret. A value belongs to the key whose SHA-256 it has, and everything else is
-        ignored.
+      - Data that still contains the values of the keys. Any structure will do, for example the content of an AgnosticD
+        user data file, or the data of a Kubernetes Secret. A value belongs to the key whose SHA-256 it has, and
+        everything else is ignored.
     type: raw
 seealso:
   - module: rhpds.litellm_virtual_keys.virtual_keys
@@ -81,7 +81,7 @@ virtual_keys:
       description: The alias.
       type: str
     user:
-      description: The user in the lab, or an empty text.
+      description: The user in the lab, or an empty string.
       type: str
     action:
       description: C(updated) if this run took the key over, C(unchanged) if it was taken over before or is this collection's own.
@@ -90,18 +90,18 @@ virtual_keys:
       description: Whether the value can be derived.
       type: bool
     value:
-      description: The key itself, if it can be derived or is among O(known_values). Present only when the task has C(no_log=true).
+      description: The key itself, if it can be derived or is among O(known_values). Present only if the task has C(no_log=true).
       type: str
 counts:
-  description: How many keys were created, updated, rotated, unchanged and deleted.
+  description: How many keys were created, updated, rotated, left unchanged and deleted.
   returned: success, and when part of the work failed
   type: dict
 calls:
-  description: How many HTTP exchanges it took.
+  description: How many HTTP requests were sent.
   returned: success
   type: int
 code:
-  description: What went wrong, in one word that stays the same, for example C(no_such_lab).
+  description: Stable error code, for example C(no_such_lab).
   returned: failure
   type: str
 """

@@ -12,11 +12,11 @@ module: key_preflight
 short_description: Find out whether a class can begin with its LiteLLM virtual keys
 version_added: 2.0.0
 description:
-  - Makes one small call of every model with every key of a lab, as its user would, and looks whether the keys live until the
-    class ends, have budget left, and together may not ask for more than the gateway bears.
-  - At least one of O(guid) and O(lab_alias) names the lab.
-  - Says go, or fails with no-go and the reasons. Both results are for programs to read.
-  - The calls are real. They ask for one token each, and cost and count as much. No key's value is returned.
+  - Makes one small call to every model with every key of a lab, as its user would, and checks that the keys are valid
+    until the class ends, have budget left, and together cannot exceed the gateway's capacity.
+  - The lab is named by O(guid), O(lab_alias) or both.
+  - Returns go, or fails with no-go and the reasons. Programs can read both results.
+  - The calls are real. Each asks for one token, which is charged and counted. No key's value is returned.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -27,7 +27,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - In check mode no model is called, which is told as a doubt. All else is looked at.
+      - In check mode no model is called, and the doubts say so. Everything else is checked.
   diff_mode:
     support: N/A
     details:
@@ -43,30 +43,31 @@ options:
     type: str
   lab_alias:
     description:
-      - The alias of the lab, when it is not V(virtkey-GUID).
+      - The alias of the lab, if it is not V(virtkey-GUID).
     type: str
   user_base:
-    description: How user names begin in labs of release 1.3.2 of this collection.
+    description: The prefix of user names in labs of release 1.3.2 of this collection.
     type: str
     default: user
   secret:
     description:
-      - What the values of the keys are derived from, the same that they were made with. At least 16 characters.
-      - When not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and after it O(api_key).
+      - The secret that the values of the keys are derived from, the same that they were made with. At least 16
+        characters.
+      - If not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and then O(api_key).
     type: str
   models:
     description:
-      - The models that the class needs. When not set, each key is tried with all models that it may call by name.
+      - The models that the class needs. If not set, each key is tried with all models that it may call by name.
     type: list
     elements: str
   num_keys:
     description:
-      - How many keys there must be, which is one for each user.
+      - How many keys there must be, one for each user.
     type: int
     default: 1
   class_ends:
     description:
-      - Until when the keys must live, in ISO 8601, UTC unless it says otherwise.
+      - The time until which the keys must be valid, in ISO 8601, in UTC unless it has another offset.
     type: str
   min_budget:
     description:
@@ -75,24 +76,25 @@ options:
     default: 0
   capacity:
     description:
-      - What models bear, by name, each with C(rpm) (requests per minute) and C(tpm) (tokens per minute), and under V(*) the gateway
-        as a whole. What is not given is taken from the deployments that serve the model, if all of them tell their C(rpm) and C(tpm).
-      - All keys that may call a model are counted with their whole limit, as if all asked at once.
+      - The capacity of models, by name, each with C(rpm) (requests per minute) and C(tpm) (tokens per minute), and
+        under V(*) that of the gateway as a whole. A rate that is not given is taken from the deployments that serve the
+        model, if all of them state it.
+      - All keys that may call a model are counted with their full limits, as if all were used at once.
     type: dict
   rpm_per_key:
     description:
-      - How many requests per minute a key without a limit is counted with.
+      - How many requests per minute to count for a key without a limit.
     type: int
   tpm_per_key:
     description:
-      - How many tokens per minute a key without a limit is counted with.
+      - How many tokens per minute to count for a key without a limit.
     type: int
 seealso:
   - module: rhpds.litellm_virtual_keys.virtual_keys
 """
 
 EXAMPLES = r"""
-- name: Can the class begin?
+- name: Check that the class can begin
   rhpds.litellm_virtual_keys.key_preflight:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -112,27 +114,27 @@ go:
   returned: when it could be judged
   type: bool
 reasons:
-  description: Why it cannot.
+  description: The reasons why it cannot.
   returned: when it could be judged
   type: list
   elements: dict
   contains:
     code:
       description:
-        - The kind of reason, in one word that stays the same. C(too_few_keys), C(blocked), C(expired), C(ends_early), C(budget),
+        - Stable code of the reason. C(too_few_keys), C(blocked), C(expired), C(ends_early), C(budget),
           C(unrecoverable), C(unknown_model), C(no_models), C(call_failed) or C(capacity).
       type: str
     msg:
       description: The reason, and what to do.
       type: str
     alias:
-      description: The key that it is about, or an empty text.
+      description: The key that it is about, or an empty string.
       type: str
     model:
-      description: The model that it is about, or an empty text.
+      description: The model that it is about, or an empty string.
       type: str
 doubts:
-  description: What could not be judged.
+  description: Everything that could not be judged.
   returned: when it could be judged
   type: list
   elements: str
@@ -141,22 +143,23 @@ keys:
   returned: when it could be judged
   type: int
 models:
-  description: For each model how many calls were C(tried), how many went C(well), and C(median_seconds) and C(longest_seconds) of these.
+  description: For each model, how many calls were C(tried), how many of them succeeded (C(well)), and the C(median_seconds) and C(longest_seconds) of these.
   returned: when it could be judged
   type: dict
 loads:
   description:
-    - For each C(model) (C(*) is the gateway as a whole) and C(rate) (C(rpm) or C(tpm)) the C(demand) of the C(keys) that may call it,
-      the C(capacity) or null, and how many keys are C(unlimited) and not in the demand.
+    - For each C(model) (C(*) is the gateway as a whole) and C(rate) (C(rpm) or C(tpm)), the C(demand) of the C(keys)
+      that may call it, the C(capacity) or null, and how many keys are C(unlimited) and therefore not included in the
+      demand.
   returned: when it could be judged
   type: list
   elements: dict
 calls:
-  description: How many HTTP exchanges it took.
+  description: How many HTTP requests were sent.
   returned: when it could be judged
   type: int
 code:
-  description: What went wrong, in one word that stays the same; C(no_go) when the class cannot begin.
+  description: Stable error code; C(no_go) if the class cannot begin.
   returned: failure
   type: str
 status:
@@ -178,7 +181,7 @@ from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_clien
 
 
 def judge(module: AnsibleModule) -> dict[str, Any]:
-    """Return whether the class can begin; fails the module if it cannot."""
+    """Return the findings if the class can begin; fail the module if it cannot."""
     params = module.params
     needs, secret, lab = needs_of(params), secret_of(params), Lab.from_params(params)
     client = open_client(module)

@@ -12,17 +12,18 @@ module: key_reaper
 short_description: Block and delete LiteLLM virtual keys that outlived their lab
 version_added: 2.0.0
 description:
-  - Compares the labs that have keys with a list of the labs that live. Keys of other labs are orphans. They are reported,
-    with O(stage=block) blocked, and with O(stage=delete) deleted when they have stayed blocked for O(grace).
+  - Compares the labs that have keys with a list of the labs that live. Keys of other labs are orphans. Orphans are
+    reported, blocked with O(stage=block), and with O(stage=delete) deleted after they have stayed blocked for O(grace).
     No run blocks and deletes the same key. Keys of a lab that came back are unblocked, also by
-    M(rhpds.litellm_virtual_keys.virtual_keys) when it gives the lab its keys again.
+    M(rhpds.litellm_virtual_keys.virtual_keys) when it provisions the lab again.
   - The list comes from exactly one of O(live_labs), O(live_file), O(live_command) and O(live_url).
-  - Only keys whose alias begins with C(virtkey-) are ever touched, and unless O(unmanaged=true) only those on which the GUID
-    of their lab is noted.
-  - Nothing is touched when the list of living labs cannot be believed. That is when it could not be loaded, is an error
-    page, is empty, names a lab twice, names something that is no GUID, may be a part only, or is much shorter than last time.
-  - Nothing is touched when more than O(max_share) of all keys would be orphans.
-  - Two of these at once do no harm. What one has done already, the other leaves as it is.
+  - Only keys whose alias begins with C(virtkey-) are ever touched, and without O(unmanaged=true) only those on which
+    the GUID of their lab is noted.
+  - Nothing is touched if the list of living labs cannot be trusted, because it could not be loaded, is an error page,
+    is empty, names a lab twice, names something that is not a GUID, may be incomplete, or is much shorter than last
+    time.
+  - Nothing is touched if more than O(max_share) percent of all keys would be orphans.
+  - Two runs at the same time do no harm. Each leaves alone what the other has done already.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -37,7 +38,7 @@ attributes:
   idempotent:
     support: partial
     details:
-      - What is to be done changes as time passes, as a grace period ends.
+      - The work to be done changes as time passes and grace periods end.
 options:
   live_labs:
     description:
@@ -46,17 +47,17 @@ options:
     elements: str
   live_file:
     description:
-      - A file with the list, as JSON or with one GUID a line. Text after C(#) is a comment. The last line must end with a
-        line break, or the file may have been cut off.
+      - A file with the list, as JSON or with one GUID per line. Text after C(#) is a comment. The last line must end
+        with a line break, because otherwise the file may have been cut off.
       - As JSON it is a list, or an object with a list in it. Elements are GUIDs or objects with a GUID.
-      - An object that says there is more (C(next), C(continue), C(has_more), C(total_pages) and the like), or whose count
-        (C(count), C(total), C(total_count)) is another than the length of its list, is refused.
+      - An object that says there is more (C(next), C(continue), C(has_more), C(total_pages) and the like), or whose
+        count (C(count), C(total), C(total_count)) differs from the length of its list, is refused.
     type: path
   live_command:
     description:
       - A program and its arguments, run without a shell, that prints the list in the form of O(live_file). It must end with
         status 0 within O(timeout).
-      - Ansible shows the arguments. Have the program read secrets from its environment or from a file.
+      - Ansible shows the arguments, so the program should read secrets from its environment or from a file.
     type: list
     elements: str
   live_url:
@@ -75,34 +76,34 @@ options:
     type: path
   live_items:
     description:
-      - Where in a JSON object the list is, with dots between names, for example V(data.labs). Needed when the object has
-        several lists.
+      - The path of the list in a JSON object, with dots between names, for example V(data.labs). Needed if the object
+        has several lists.
     type: str
     default: ""
   live_field:
     description:
-      - Where in an element of the list the GUID is, with dots between names.
+      - The path of the GUID in an element of the list, with dots between names.
     type: str
     default: guid
   live_minimum:
     description:
-      - How many labs live at least. A shorter list is taken for a part.
+      - The minimum number of living labs. A shorter list is considered incomplete.
     type: int
     default: 1
   live_memory:
     description:
-      - A file that keeps how many labs lived last time, for O(live_max_shrink). Written when keys may be touched, that is
-        neither in check mode nor with O(stage=report).
+      - A file that keeps how many labs lived last time, for O(live_max_shrink). Written only if keys may be touched,
+        that is neither in check mode nor with O(stage=report).
     type: path
   live_max_shrink:
     description:
-      - By how many percent the list may be shorter than last time. Counts with O(live_memory) only.
+      - By how many percent the list may be shorter than last time. Used only with O(live_memory).
     type: float
     default: 20
   stage:
     description:
-      - How far to go. V(report) only looks, V(block) blocks orphans and unblocks keys of labs that came back, V(delete) also
-        deletes orphans whose grace period is over.
+      - How far to go. V(report) changes nothing, V(block) blocks orphans and unblocks keys of labs that came back,
+        V(delete) also deletes orphans whose grace period is over.
     type: str
     choices: [report, block, delete]
     default: report
@@ -118,25 +119,26 @@ options:
     default: 1h
   max_share:
     description:
-      - How many percent of the keys may be orphans, those that wait for their deletion among them. If there are more, nothing
-        is touched. With O(stage=report) there is a warning instead.
+      - The percentage of the keys that may be orphans, including those that wait for their deletion. If there are more,
+        nothing is touched. With O(stage=report) there is a warning instead.
     type: float
     default: 20
   unmanaged:
     description:
-      - Whether to judge keys without a note of their lab as well, such as those of release 1.3.2. They live when any living lab
-        could have made their alias.
+      - Whether to judge keys without a note of their lab as well, such as those of release 1.3.2. They are kept if any
+        living lab could have made their alias.
     type: bool
     default: false
   user_base:
     description:
-      - How user names begin in labs of release 1.3.2, to report their keys lab by lab.
+      - The prefix of user names in labs of release 1.3.2, to report their keys lab by lab.
     type: str
     default: user
   secret:
     description:
-      - What the values of keys are derived from, to prove that deleted values are refused. At least 16 characters.
-      - When not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and after it O(api_key).
+      - The secret that the values of keys are derived from, to prove that deleted values are refused. At least 16
+        characters.
+      - If not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and then O(api_key).
     type: str
   prove_revocation:
     description:
@@ -150,14 +152,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Which keys outlived their lab?
+- name: Report the keys that outlived their lab
   rhpds.litellm_virtual_keys.key_reaper:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
     live_file: /var/lib/labs/live.txt
   register: orphans
 
-- name: Block them, and delete those that were blocked three days ago
+- name: Block orphans, and delete those that were blocked three days ago
   rhpds.litellm_virtual_keys.key_reaper:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -173,7 +175,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 labs:
-  description: Every lab with a key that something is to be said of, as the run found it.
+  description: Every lab with a key whose verdict is not C(keep), as the run found it.
   returned: success, and when part of the work failed
   type: list
   elements: dict
@@ -186,21 +188,21 @@ labs:
       type: str
     keys:
       description:
-        - How many keys have which verdict. C(block), C(wait) (for the end of the grace period), C(delete), C(unblock) (the lab came
-          back), C(young) and C(unmanaged).
+        - How many keys have each verdict. C(block), C(wait) (for the end of the grace period), C(delete), C(unblock)
+          (the lab came back), C(young) and C(unmanaged).
       type: dict
     aliases:
       description: The aliases of these keys.
       type: list
       elements: str
     owner:
-      description: Who stands as the owner on the keys, or an empty text.
+      description: The owner of the keys, or an empty string.
       type: str
     package:
-      description: The package, or an empty text.
+      description: The package, or an empty string.
       type: str
     spend:
-      description: What the keys have spent, in USD.
+      description: How much the keys have spent, in USD.
       type: float
     orphaned_at:
       description: When the keys were blocked, or null.
@@ -209,11 +211,11 @@ labs:
       description: When the grace period ends, or null.
       type: str
 counts:
-  description: How many keys have which verdict, as in RV(labs[].keys), and C(keep).
+  description: How many keys have each verdict, as in RV(labs[].keys), including C(keep).
   returned: success, and when part of the work failed
   type: dict
 live:
-  description: How many labs live, by the list.
+  description: How many labs live, according to the list.
   returned: success, and when part of the work failed
   type: int
 fleet:
@@ -221,7 +223,7 @@ fleet:
   returned: success, and when part of the work failed
   type: int
 share:
-  description: How many percent of them are orphans.
+  description: The percentage of them that are orphans.
   returned: success, and when part of the work failed
   type: float
 blocked:
@@ -241,12 +243,12 @@ revocation:
   returned: when keys were deleted
   type: dict
 calls:
-  description: How many HTTP exchanges with the gateway it took.
+  description: How many HTTP requests were sent to the gateway.
   returned: success, and when part of the work failed
   type: int
 code:
   description:
-    - What went wrong, in one word that stays the same, for example C(live_labs_failed), C(live_labs_empty), C(live_labs_partial),
+    - Stable error code, for example C(live_labs_failed), C(live_labs_empty), C(live_labs_partial),
       C(live_labs_duplicate), C(live_labs_shrunk) or C(too_many_orphans).
   returned: failure
   type: str
@@ -269,7 +271,7 @@ from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_clien
 
 
 def reap_labs(module: AnsibleModule) -> dict[str, Any]:
-    """Reap as the arguments say, and return what was done."""
+    """Reap as the arguments say, and return the result."""
     params = module.params
     source, rules, stage = take_source(params), rules_of(params), Stage(params["stage"])
     secret = secret_of(params)

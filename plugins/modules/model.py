@@ -12,10 +12,10 @@ module: model
 short_description: Manage one model of a LiteLLM gateway
 version_added: 2.0.0
 description:
-  - Adds, repairs and removes one model at run time, without a restart of the gateway. For many models, or models with
+  - Adds, updates and removes one model at run time, without a restart of the gateway. For many models, or models with
     their credentials, use M(rhpds.litellm_virtual_keys.models), which handles them as one set.
-  - A name stands for one model, unless each of its deployments has a O(deployment) of its own. A second model of the name
-    is never made without a word.
+  - A name stands for one model, unless each of its deployments has a O(deployment) of its own. A second model of the
+    same name is never made silently.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -40,8 +40,8 @@ options:
   state:
     description:
       - With V(present) the model exists as described.
-      - With V(absent) the model does not exist. Only O(name), O(deployment) and O(id) count. Without the latter two all
-        deployments of the name are removed. One that belongs to another set is refused.
+      - With V(absent) the model does not exist. Only O(name), O(deployment) and O(id) are used. Without the latter two,
+        all deployments of the name are removed. If one belongs to another set, the module fails and removes none.
     type: str
     choices: [present, absent]
     default: present
@@ -74,7 +74,7 @@ EXAMPLES = r"""
     api_base: "https://{{ item }}.example.com/v1"
   loop: [east, west]
 
-- name: Take a model away
+- name: Remove a model
   rhpds.litellm_virtual_keys.model:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -93,7 +93,7 @@ models:
       description: The name under which the gateway serves the model.
       type: str
     deployment:
-      description: What tells it from other deployments of the name, or an empty text.
+      description: The label that distinguishes it from other deployments of the name, or an empty string.
       type: str
     id:
       description: The id in LiteLLM.
@@ -105,7 +105,7 @@ models:
       description: The model at the provider, with the provider before the first slash.
       type: str
     credential:
-      description: The credential that it is called with, or an empty text.
+      description: The credential that it is called with, or an empty string.
       type: str
     params:
       description: LiteLLM's parameters of the model. Secrets are masked or left out.
@@ -115,10 +115,10 @@ models:
       type: list
       elements: str
     prices:
-      description: What a token of a request and of an answer costs, in USD, by the model's own prices or LiteLLM's list.
+      description: The prices of one token of a request and of an answer, in USD, from the model's own prices or LiteLLM's list.
       type: dict
     mode:
-      description: What the model is for.
+      description: The purpose of the model.
       type: str
     access_groups:
       description: The groups that the model is in.
@@ -128,7 +128,7 @@ models:
       description: Whether it comes from the gateway's configuration file, so that it cannot be changed at run time.
       type: bool
     team_id:
-      description: The team whose own model it is, or an empty text.
+      description: The team that owns the model, or an empty string.
       type: str
     blocked:
       description: Whether it is paused.
@@ -137,18 +137,18 @@ models:
       description: Whether this collection made the model, or has taken it over.
       type: bool
     set_name:
-      description: The set that it belongs to, or an empty text.
+      description: The set that it belongs to, or an empty string.
       type: str
 counts:
-  description: How many were created, updated, replaced, unchanged and deleted.
+  description: How many were created, updated, replaced, left unchanged and deleted.
   returned: success, and when part of the work failed
   type: dict
 calls:
-  description: How many HTTP exchanges it took.
+  description: How many HTTP requests were sent.
   returned: success, and when part of the work failed
   type: int
 code:
-  description: What went wrong, in one word that stays the same, for example C(unauthorized), C(name_clash) or C(unknown_provider).
+  description: Stable error code, for example C(unauthorized), C(name_clash) or C(unknown_provider).
   returned: failure
   type: str
 status:

@@ -3,7 +3,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Look models of the gateway up."""
+"""Look up the models of a gateway."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ options:
     description: The name under which the gateway serves the model, exactly.
     type: str
   provider:
-    description: The provider, which stands before the first slash of the model at the provider.
+    description: The provider, which comes before the first slash of C(upstream).
     type: str
   credential:
     description: The credential that the model is called with.
@@ -44,7 +44,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Which models are called with the old key?
+- name: List the models that are called with the old key
   rhpds.litellm_virtual_keys.model_info:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -63,7 +63,7 @@ models:
       description: The name under which the gateway serves the model.
       type: str
     deployment:
-      description: What tells it from other deployments of the name, or an empty text.
+      description: The label that distinguishes it from other deployments of the name, or an empty string.
       type: str
     id:
       description: The id in LiteLLM.
@@ -72,7 +72,7 @@ models:
       description: The model at the provider, with the provider before the first slash.
       type: str
     credential:
-      description: The credential that it is called with, or an empty text.
+      description: The credential that it is called with, or an empty string.
       type: str
     params:
       description: LiteLLM's parameters of the model. Secrets are masked or left out.
@@ -82,10 +82,10 @@ models:
       type: list
       elements: str
     prices:
-      description: What a token of a request and of an answer costs, in USD, by the model's own prices or LiteLLM's list.
+      description: The prices of one token of a request and of an answer, in USD, from the model's own prices or LiteLLM's list.
       type: dict
     mode:
-      description: What the model is for.
+      description: The purpose of the model.
       type: str
     access_groups:
       description: The groups that the model is in.
@@ -95,7 +95,7 @@ models:
       description: Whether it comes from the gateway's configuration file, so that it cannot be changed at run time.
       type: bool
     team_id:
-      description: The team whose own model it is, or an empty text.
+      description: The team that owns the model, or an empty string.
       type: str
     blocked:
       description: Whether it is paused.
@@ -104,10 +104,10 @@ models:
       description: Whether this collection made the model, or has taken it over.
       type: bool
     set_name:
-      description: The set that it belongs to, or an empty text.
+      description: The set that it belongs to, or an empty string.
       type: str
 calls:
-  description: How many HTTP exchanges it took.
+  description: How many HTTP requests were sent.
   returned: success
   type: int
 """

@@ -12,13 +12,13 @@ module: models
 short_description: Manage the models and credentials of a LiteLLM gateway as a set
 version_added: 2.0.0
 description:
-  - Adds, repairs and removes models and providers' credentials at run time. Both lists are read once and compared with
-    what is wanted. Only what differs is written, several at a time, credentials before the models that are called with
+  - Adds, updates and removes models and providers' credentials at run time. Both lists are read once and compared with
+    what is wanted. Only differences are written, several at a time, credentials before the models that are called with
     them. Then both lists are read again.
   - Everything is checked before the first write. The provider must be one that the gateway knows, a model's credential must
     exist, and its name must not be taken.
-  - LiteLLM does not show providers' keys. A fingerprint of each is noted beside it, so a new key is written, and the same
-    is not.
+  - LiteLLM does not show providers' keys. A fingerprint of each key is noted with it, so a key is written only if it
+    has changed.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -38,11 +38,11 @@ options:
   state:
     description:
       - With V(present) models and credentials exist as described. Others are left alone.
-      - With V(exact) they exist as described, all others of the set are removed, and so are models that somebody else has
-        added under a name in O(models). Of credentials and models only the kind that is given.
-      - With V(absent) they do not exist. Of O(models) only C(name), C(deployment) and C(id) count, of O(credentials) only
-        C(name). What belongs to another set is refused. When neither O(models) nor O(credentials) is given, everything of
-        the set is removed.
+      - With V(exact) they exist as described, all others of the set are removed, and so are models that somebody else
+        has added under a name in O(models). This applies only to the kind that is given, models or credentials.
+      - With V(absent) they do not exist. Of O(models) only C(name), C(deployment) and C(id) are used, of O(credentials)
+        only C(name). If one belongs to another set, the module fails and removes none. If neither O(models) nor
+        O(credentials) is given, everything in the set is removed.
     type: str
     choices: [present, exact, absent]
     default: present
@@ -53,7 +53,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: The gateway serves these models, with these keys, and no others of ours
+- name: Serve exactly these models with these keys, and no others of the set
   rhpds.litellm_virtual_keys.models:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -75,7 +75,7 @@ EXAMPLES = r"""
         credential: anthropic
         rpm: 100
 
-- name: Remove all of it
+- name: Remove everything in the set
   rhpds.litellm_virtual_keys.models:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -84,7 +84,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 models:
-  description: The models, with what became of each.
+  description: The models, with the action taken on each.
   returned: success, and when part of the work failed
   type: list
   elements: dict
@@ -93,7 +93,7 @@ models:
       description: The name under which the gateway serves the model.
       type: str
     deployment:
-      description: What tells it from other deployments of the name, or an empty text.
+      description: The label that distinguishes it from other deployments of the name, or an empty string.
       type: str
     id:
       description: The id in LiteLLM.
@@ -105,7 +105,7 @@ models:
       description: The model at the provider, with the provider before the first slash.
       type: str
     credential:
-      description: The credential that it is called with, or an empty text.
+      description: The credential that it is called with, or an empty string.
       type: str
     params:
       description: LiteLLM's parameters of the model. Secrets are masked or left out.
@@ -115,10 +115,10 @@ models:
       type: list
       elements: str
     prices:
-      description: What a token of a request and of an answer costs, in USD, by the model's own prices or LiteLLM's list.
+      description: The prices of one token of a request and of an answer, in USD, from the model's own prices or LiteLLM's list.
       type: dict
     mode:
-      description: What the model is for.
+      description: The purpose of the model.
       type: str
     access_groups:
       description: The groups that the model is in.
@@ -128,7 +128,7 @@ models:
       description: Whether it comes from the gateway's configuration file, so that it cannot be changed at run time.
       type: bool
     team_id:
-      description: The team whose own model it is, or an empty text.
+      description: The team that owns the model, or an empty string.
       type: str
     blocked:
       description: Whether it is paused.
@@ -137,10 +137,10 @@ models:
       description: Whether this collection made the model, or has taken it over.
       type: bool
     set_name:
-      description: The set that it belongs to, or an empty text.
+      description: The set that it belongs to, or an empty string.
       type: str
 credentials:
-  description: The credentials, with what became of each.
+  description: The credentials, with the action taken on each.
   returned: success, and when part of the work failed
   type: list
   elements: dict
@@ -152,7 +152,7 @@ credentials:
       description: C(created), C(updated), C(replaced), C(unchanged) or C(deleted).
       type: str
     provider:
-      description: The provider that is noted on it, or an empty text.
+      description: The provider that is noted on it, or an empty string.
       type: str
     params:
       description: Its values. Secrets are masked.
@@ -161,18 +161,18 @@ credentials:
       description: Whether this collection made the credential, or has taken it over.
       type: bool
     set_name:
-      description: The set that it belongs to, or an empty text.
+      description: The set that it belongs to, or an empty string.
       type: str
 counts:
-  description: How many were created, updated, replaced, unchanged and deleted.
+  description: How many were created, updated, replaced, left unchanged and deleted.
   returned: success, and when part of the work failed
   type: dict
 calls:
-  description: How many HTTP exchanges it took.
+  description: How many HTTP requests were sent.
   returned: success, and when part of the work failed
   type: int
 code:
-  description: What went wrong, in one word that stays the same, for example C(unauthorized), C(name_clash) or C(unknown_provider).
+  description: Stable error code, for example C(unauthorized), C(name_clash) or C(unknown_provider).
   returned: failure
   type: str
 status:
@@ -198,7 +198,7 @@ def wanted_of(params: dict[str, Any]) -> list[WantedEntry]:
 
 
 def unwanted_of(params: dict[str, Any]) -> list[UnwantedEntry] | None:
-    """Return the models and credentials to delete; None for everything of the set. Raises ValueError."""
+    """Return the models and credentials to delete; None for everything in the set. Raises ValueError."""
     if params["models"] is None and params["credentials"] is None:
         return None
     models = [options.unwanted_model(model) for model in params["models"] or []]
@@ -208,12 +208,12 @@ def unwanted_of(params: dict[str, Any]) -> list[UnwantedEntry] | None:
 def manage_set(module: AnsibleModule) -> dict[str, Any]:
     """Bring the set to its state, and return its models and credentials."""
     params = module.params
-    given = frozenset(kind for kind in Kind if params[f"{kind}s"] is not None)
+    kinds = frozenset(kind for kind in Kind if params[f"{kind}s"] is not None)
     if params["state"] == "absent":
         return options.delete(module, unwanted_of(params), CatalogueScope(params["set_name"]))
-    if not given:
+    if not kinds:
         raise ValueError("neither models nor credentials is given; give one of them.")
-    scope = CatalogueScope(params["set_name"], exact=given if params["state"] == "exact" else frozenset())
+    scope = CatalogueScope(params["set_name"], exact=kinds if params["state"] == "exact" else frozenset())
     return options.apply(module, wanted_of(params), scope)
 
 

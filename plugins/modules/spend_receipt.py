@@ -3,21 +3,22 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Leave a receipt of what a lab has spent."""
+"""Write a receipt of what a lab has spent."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: spend_receipt
-short_description: Leave a receipt of what a lab has spent on its LiteLLM virtual keys
+short_description: Write a receipt of what a lab has spent on its LiteLLM virtual keys
 version_added: 2.0.0
 description:
-  - Says what each key of a lab has spent, the former keys included, and writes it to a file when one is given.
-  - It takes at most two exchanges with the gateway, and one more for each further hundred keys, so that every destruction can
-    afford it. A lab that has always had one key gets requests, tokens and models too. For a lab of several keys they would
-    take an exchange for each, which is what M(rhpds.litellm_virtual_keys.usage_info) is for.
-  - LiteLLM writes what a request cost some seconds after it, about ten by default. The receipt says so.
-  - When the lab has no keys any more, a receipt that is there is left as it is.
+  - Reports what each key of a lab has spent, including former keys, and writes the report to a file if one is given.
+  - This takes at most two requests to the gateway, and one more for each further hundred keys, so that every
+    destruction of a lab can afford it. The receipt of a lab that has always had one key also has requests, tokens and
+    models. For a lab of several keys, these would take a request for each key; use
+    M(rhpds.litellm_virtual_keys.usage_info) for them.
+  - LiteLLM records the cost of a request some seconds after it, about ten by default. The receipt says so.
+  - If the lab has no keys left, an existing receipt is left as it is.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -30,33 +31,33 @@ attributes:
   diff_mode:
     support: none
     details:
-      - A receipt names its time, so each is another one.
+      - A receipt states when it was made, so each one is different.
   idempotent:
     support: none
     details:
-      - A receipt names its time, so each is another one.
+      - A receipt states when it was made, so each one is different.
 options:
   guid:
     description: The GUID of the lab.
     type: str
     required: true
   lab_alias:
-    description: The alias of the lab. C(virtkey-) and the GUID when not given.
+    description: The alias of the lab. C(virtkey-) and the GUID if not given.
     type: str
   user_base:
-    description: How user names begin in labs of release 1.3.2 of this collection.
+    description: The prefix of user names in labs of release 1.3.2 of this collection.
     type: str
     default: user
   dest:
     description:
-      - The file, as JSON, which only its owner can read. It replaces one that is there. Its directory must exist.
+      - The file to write, as JSON that only its owner can read. An existing file is replaced. Its directory must exist.
     type: path
 seealso:
   - module: rhpds.litellm_virtual_keys.usage_info
 """
 
 EXAMPLES = r"""
-- name: What has the lab spent?
+- name: Write a receipt of what the lab has spent
   rhpds.litellm_virtual_keys.spend_receipt:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -84,27 +85,27 @@ receipt:
       description: C(cost) in USD, and for a lab that has always had one key C(requests), C(requests_ok), C(requests_failed), C(tokens_in) and C(tokens_out).
       type: dict
     keys:
-      description: The keys, those that live first, with C(key) (the alias), C(key_id), C(owner), C(package), C(spend) (USD), C(max_budget) and more.
+      description: The keys, living ones first, with C(key) (the alias), C(key_id), C(owner), C(package), C(spend) (USD), C(max_budget) and more.
       type: list
       elements: dict
     models:
-      description: For a lab that has always had one key, what it used of each model. Otherwise null.
+      description: For a lab that has always had one key, its usage of each model. Otherwise null.
       type: list
       elements: dict
     remarks:
-      description: What to bear in mind.
+      description: The limitations of the figures.
       type: list
       elements: str
 dest:
-  description: The file that was written, or an empty text.
+  description: The file that was written, or an empty string.
   returned: success
   type: str
 calls:
-  description: How many HTTP exchanges it took.
+  description: How many HTTP requests were sent.
   returned: success, and when the file could not be written
   type: int
 code:
-  description: What went wrong, in one word that stays the same, for example C(not_written) when the file could not be written.
+  description: Stable error code, for example C(not_written) when the file could not be written.
   returned: failure
   type: str
 status:
@@ -126,14 +127,15 @@ from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module
 from ..module_utils.usage.receipt import read_spent, receipt_of
 
 
-def leave_receipt(module: AnsibleModule) -> dict[str, Any]:
+def write_receipt(module: AnsibleModule) -> dict[str, Any]:
+    """Write the receipt, unless nothing is left to say, and return it."""
     params = module.params
     lab = Lab.from_params(params)
     api = KeyApi(open_client(module))
     spent = read_spent(api, lab)
     receipt = receipt_of(lab, spent, api.client.now())
     file = Path(params["dest"]) if params["dest"] else None
-    # What is left when all keys are gone may be less than what the receipt of the first try says.
+    # Once all keys are gone, LiteLLM may know less than it did for the receipt of an earlier try.
     writes = file is not None and bool(spent.living or (spent.deleted and not file.exists()))
     if file and writes and not module.check_mode:
         try:
@@ -155,7 +157,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    run_module(module, lambda: leave_receipt(module))
+    run_module(module, lambda: write_receipt(module))
 
 
 if __name__ == "__main__":

@@ -3,24 +3,26 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Say what was used and what it cost."""
+"""Report usage and its cost."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: usage_info
-short_description: Say what LiteLLM virtual keys were used for, and what it cost
+short_description: Report the usage of LiteLLM virtual keys and its cost
 version_added: 2.0.0
 description:
-  - Requests, tokens and cost in a range of days, by day, key, lab, user, owner, team, package or model, or by several of them.
-  - The gateway's database does the adding up, by LiteLLM's C(/user/daily/activity/aggregated), which needs no enterprise
-    licence. No rows of single requests are read. A gateway without a database has no usage to tell, and the module fails.
-  - Usage outlives its key. LiteLLM keeps what was noted on a deleted key, so its usage is still that of its lab, owner and
-    package. Of a key that was deleted past LiteLLM, from its database, no more is known than alias, team and user.
-  - Calls that were refused before they named a model are left out. They are those of keys that have ended, and those by
-    which this collection proves that a key was deleted.
-  - LiteLLM writes what a request cost some seconds after it, about ten by default. Days begin at 00:00 UTC.
-  - Costs are those that LiteLLM works out from its prices, or from those that a model was given.
+  - Reports requests, tokens and cost in a range of days, by day, key, lab, user, owner, team, package or model, or by
+    several of them.
+  - The gateway's database adds usage up, through LiteLLM's C(/user/daily/activity/aggregated), which needs no
+    enterprise licence. No rows of single requests are read. A gateway without a database has no record of usage, so the
+    module fails.
+  - Usage outlives its key. LiteLLM keeps the notes on a deleted key, so its usage still counts for its lab, owner and
+    package. For a key that was deleted directly from LiteLLM's database, only alias, team and user are known.
+  - Calls that were refused before they named a model are left out. They come from keys that have expired, and from this
+    collection's proof that a key was deleted.
+  - LiteLLM records the cost of a request some seconds after it, about ten by default. Days begin at 00:00 UTC.
+  - Costs are calculated by LiteLLM from its own prices, or from the prices that a model was given.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -31,20 +33,20 @@ extends_documentation_fragment:
 options:
   since:
     description:
-      - The first day, for example V(2026-11-01), or a time back from now. V(30d) are today and the 29 days before. V(6h) is
-        the day on which it was six hours ago, up to now.
-      - A day that is yet to come is refused, and one more than ten years ago.
+      - The first day, for example V(2026-11-01), or a time back from now. V(30d) means today and the 29 days before.
+        V(6h) means from the day on which it was six hours ago until now.
+      - A day in the future is refused, and so is one more than ten years ago.
     type: str
     default: 30d
   until:
     description:
-      - The last day. Today when not given, and when the day is yet to come.
+      - The last day. Today if not given, or if the day is in the future.
       - A day before O(since) is refused.
     type: str
   by:
     description:
-      - The tables to make, each by what it groups. V(day), V(key), V(lab), V(user), V(owner), V(team), V(package) and V(model),
-        or several of them joined by a plus sign, for example V(day+model).
+      - The tables to make, each named by its dimensions. These are V(day), V(key), V(lab), V(user), V(owner), V(team),
+        V(package) and V(model), or several of them joined by a plus sign, for example V(day+model).
     type: list
     elements: str
     default: [lab]
@@ -56,7 +58,7 @@ options:
     type: str
   owner:
     description:
-      - Only the keys of this owner. That is who stands as C(owner) in the key's metadata, or else its user in LiteLLM. Case
+      - Only the keys of this owner. The owner is the C(owner) in the key's metadata, or else its user in LiteLLM. Case
         does not matter.
     type: str
   team_id:
@@ -66,15 +68,16 @@ options:
     description: Only the keys with this subscription package noted on them.
     type: str
   model:
-    description: Only calls of this model, by the name under which the gateway serves it.
+    description: Only calls to this model, by the name under which the gateway serves it.
     type: str
   near_budget:
     description:
-      - Also list the keys that can be called and have spent at least so many percent of their budget, for example V(80).
-        This reads all keys of the gateway, or those of the lab. O(alias), O(owner), O(team_id) and O(package) hold for them, too.
+      - Also list the usable keys that have spent at least this percentage of their budget, for example V(80). This
+        reads all keys of the gateway, or those of the lab. O(alias), O(owner), O(team_id) and O(package) apply to them,
+        too.
     type: float
   user_base:
-    description: How user names begin in labs of release 1.3.2 of this collection. Counts with O(guid) only.
+    description: The prefix of user names in labs of release 1.3.2 of this collection. Used with O(guid) only.
     type: str
     default: user
 seealso:
@@ -82,7 +85,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What did each lab cost in November, and each model on each day?
+- name: Report the cost of each lab in November, and of each model on each day
   rhpds.litellm_virtual_keys.usage_info:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -93,11 +96,11 @@ EXAMPLES = r"""
       - day+model
   register: november
 
-- name: The most expensive lab
+- name: Show the most expensive lab
   ansible.builtin.debug:
     msg: "{{ november.usage['lab'][0] }}"
 
-- name: Which keys have used up nine tenths of their budget?
+- name: List the keys that have used up nine tenths of their budget
   rhpds.litellm_virtual_keys.usage_info:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -108,16 +111,16 @@ EXAMPLES = r"""
 RETURN = r"""
 usage:
   description:
-    - The tables, by the names that O(by) gave them. A table is a list of rows, one for each combination that was used.
+    - The tables, by their names in O(by). A table is a list of rows, one for each combination that was used.
     - Rows are ordered by day where that comes first, otherwise by cost, the highest first.
   returned: success
   type: dict
   contains:
     lab:
       description:
-        - A row has what it groups by, here C(lab), the alias of the lab, or an empty text for keys of no lab. A row of a
-          C(key) also has C(key_id), C(lab), C(user), C(owner), C(team), C(package) and C(deleted).
-        - Calls with the master key are those of the key C(master key).
+        - A row has the dimensions of its table, here C(lab), the alias of the lab, or an empty string for keys without
+          a lab. A row of a C(key) also has C(key_id), C(lab), C(user), C(owner), C(team), C(package) and C(deleted).
+        - Calls with the master key are listed under the key C(master key).
       type: list
       elements: dict
       contains:
@@ -131,13 +134,13 @@ usage:
           description: How many of them failed.
           type: int
         tokens_in:
-          description: Tokens of the questions.
+          description: How many tokens the requests had.
           type: int
         tokens_out:
-          description: Tokens of the answers.
+          description: How many tokens the answers had.
           type: int
         cost:
-          description: USD.
+          description: The cost in USD.
           type: float
   sample:
     lab:
@@ -170,28 +173,28 @@ near_budget:
       description: The alias.
       type: str
     lab:
-      description: The alias of the lab, or an empty text.
+      description: The alias of the lab, or an empty string.
       type: str
     owner:
-      description: Whose it is.
+      description: The owner, or an empty string.
       type: str
     spend:
-      description: What it has spent of the budget, in USD. LiteLLM sets it back when the time of the budget is over.
+      description: How much of the budget it has spent, in USD. LiteLLM resets this when the period of the budget ends.
       type: float
     max_budget:
       description: The budget, in USD.
       type: float
     percent:
-      description: How much of the budget is spent.
+      description: The percentage of the budget that is spent.
       type: float
     budget_duration:
-      description: How long a budget lasts, or null when it is for ever.
+      description: The period of the budget, or null if the budget is never reset.
       type: str
     expires:
-      description: When the key ends, or null when it does not.
+      description: When the key expires, or null if it never does.
       type: str
 calls:
-  description: How many HTTP exchanges it took.
+  description: How many HTTP requests were sent.
   returned: success
   type: int
 """

@@ -43,9 +43,10 @@ options:
   state:
     description:
       - With V(present) the key exists as described and is not blocked.
-      - With V(blocked) the key exists, and the gateway refuses calls with it. It must exist already, but
-        its value need not be known. Given limits are applied. O(duration), O(on_unrecoverable) and O(rotation) are ignored.
-      - With V(absent) neither the key nor the values that it had before a rotation exist, and the gateway refuses them all.
+      - With V(blocked) the key exists, and the gateway refuses calls with it. It must exist already, but its value need
+        not be known. Given limits are applied. O(duration), O(on_unrecoverable) and O(rotation) are ignored.
+      - With V(absent) neither the key nor the values that it had before a rotation exist, and the gateway refuses them
+        all.
     type: str
     choices: [present, blocked, absent]
     default: present
@@ -108,10 +109,10 @@ key:
       description: C(created), C(updated), C(rotated), C(unchanged) or C(deleted).
       type: str
     value:
-      description: The key itself. Present only when the task has C(no_log=true), O(state) is not V(absent), and the value can be derived.
+      description: The key itself. Present only if the task has C(no_log=true), O(state) is not V(absent), and the value can be derived.
       type: str
     key_id:
-      description: The SHA-256 of the value, by which LiteLLM knows the key.
+      description: The SHA-256 of the value, which is the key's id in LiteLLM.
       type: str
     recoverable:
       description: Whether the value can be derived.
@@ -120,28 +121,28 @@ key:
       description: How often the key was rotated.
       type: int
     expires:
-      description: When the key ends, or null when it does not.
+      description: When the key expires, or null if it never does.
       type: str
       sample: "2026-12-21T09:00:00Z"
     spend:
-      description: What the key has spent, in USD.
+      description: How much the key has spent, in USD.
       type: float
 counts:
-  description: How many values were created, updated, rotated, unchanged and deleted.
+  description: How many values were created, updated, rotated, left unchanged and deleted.
   returned: success, and when part of the work failed
   type: dict
 revocation:
   description:
     - The proof of deletion. C(proven) lists the aliases whose values the gateway refused, C(listed_only) those whose
-      values nobody knows, so that only the gateway's list tells, and C(seconds) says how long it took.
+      values nobody knows, for which the only proof is the gateway's list, and C(seconds) is how long the proof took.
   returned: success, when a value was deleted, with O(prove_revocation=true) and not in check mode
   type: dict
 calls:
-  description: How many HTTP exchanges it took.
+  description: How many HTTP requests were sent.
   returned: success
   type: int
 code:
-  description: What went wrong, in one word that stays the same, for example C(unauthorized) or C(unknown_model).
+  description: Stable error code, for example C(unauthorized) or C(unknown_model).
   returned: failure
   type: str
 status:

@@ -46,7 +46,7 @@ options:
     description: Only keys that have expired (V(true)), or that have not (V(false)).
     type: bool
   user_base:
-    description: How user names begin in labs of release 1.3.2 of this collection. Counts with O(guid) only.
+    description: The prefix of user names in labs of release 1.3.2 of this collection. Used with O(guid) only.
     type: str
     default: user
 """
@@ -78,13 +78,13 @@ virtual_keys:
       description: The alias.
       type: str
     key_id:
-      description: The SHA-256 of the value, by which LiteLLM knows the key.
+      description: The SHA-256 of the value, which is the key's id in LiteLLM.
       type: str
     guid:
-      description: The GUID of the lab, or an empty text.
+      description: The GUID of the lab, or an empty string.
       type: str
     user:
-      description: The user in the lab, or an empty text.
+      description: The user in the lab, or an empty string.
       type: str
     package:
       description: The package that is noted on the key.
@@ -94,7 +94,7 @@ virtual_keys:
       type: list
       elements: str
     expires:
-      description: When the key ends, or null when it does not.
+      description: When the key expires, or null if it never does.
       type: str
     expired:
       description: Whether it has expired.
@@ -149,18 +149,18 @@ virtual_keys:
       description: How often it was rotated.
       type: int
     retired_from:
-      description: The alias that this value served before a rotation, or an empty text.
+      description: The alias that this value served before a rotation, or an empty string.
       type: str
 spend:
   description: How much all of them have spent, in USD.
   returned: success
   type: float
 calls:
-  description: How many HTTP exchanges it took.
+  description: How many HTTP requests were sent.
   returned: success
   type: int
 code:
-  description: What went wrong, in one word that stays the same, for example C(not_admin).
+  description: Stable error code, for example C(not_admin).
   returned: failure
   type: str
 status:

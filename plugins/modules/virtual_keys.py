@@ -12,8 +12,8 @@ module: virtual_keys
 short_description: Manage a set of LiteLLM virtual keys
 version_added: 2.0.0
 description:
-  - Creates, updates, extends, rotates and deletes the virtual keys of a lab as one set. The keys are read once and compared
-    with what is wanted. Only differences are written, several keys at a time. Then the keys are read again.
+  - Creates, updates, extends, rotates and deletes the virtual keys of a lab as one set. The keys are read once and
+    compared with what is wanted. Only differences are written, several keys at a time. Then the keys are read again.
   - The value of a key is derived from a secret and the key's alias, so the same task returns the same value whenever it
     runs, and a run that was cut off is finished by running it again.
   - Deletion is proven. The module calls the gateway with every deleted value until it is refused.
@@ -69,20 +69,21 @@ options:
       models:
         description:
           - The models that the key may call, by the names under which the gateway serves them.
-          - LiteLLM's special names V(all-proxy-models) and V(all-team-models) are accepted, too. An empty list is refused,
-            because LiteLLM takes it to mean all models.
+          - LiteLLM's special names V(all-proxy-models) and V(all-team-models) are accepted, too. An empty list is
+            refused, because LiteLLM takes it to mean all models.
         type: list
         elements: str
       duration:
         description:
-          - How long a key is valid, counted from its creation, for example V(30d). A whole number and one of V(s), V(m),
-            V(h), V(d), V(w) and V(mo), which is 30 days. V(never) makes a key that never expires.
-          - An existing key keeps its expiry, unless it has expired; then it gets this lifetime again. To extend a key, use
-            O(keys[].extend_for) or O(keys[].extend_until).
+          - How long a key is valid, counted from its creation, for example V(30d). A whole number and one of V(s),
+            V(m), V(h), V(d), V(w) and V(mo), which is 30 days. V(never) makes a key that never expires.
+          - An existing key keeps its expiry, unless it has expired; then it gets this lifetime again. To extend a key,
+            use O(keys[].extend_for) or O(keys[].extend_until).
         type: str
       extend_for:
         description:
-          - Make sure that the key is valid for at least this long from now, for example V(7d). Never shortens its lifetime.
+          - Make sure that the key is valid for at least this long from now, for example V(7d). Never shortens its
+            lifetime.
         type: str
       extend_until:
         description:
@@ -99,8 +100,8 @@ options:
         type: float
       budget_duration:
         description:
-          - The time after which the spend is reset to zero, for example V(30d). LiteLLM aligns the reset with the calendar,
-            V(30d) with the first day of a month. V(never) turns the reset off.
+          - The time after which the spend is reset to zero, for example V(30d). LiteLLM aligns the reset with the
+            calendar, V(30d) with the first day of a month. V(never) turns the reset off.
         type: str
       rpm_limit:
         description:
@@ -117,7 +118,8 @@ options:
       model_max_budget:
         description:
           - A budget for each model, by its name, with C(budget_limit) in USD and C(time_period), for example V(1d).
-          - LiteLLM accepts this only with its enterprise licence. Without one, make a key for each model, with a max_budget of its own.
+          - LiteLLM accepts this only with its enterprise licence. Without one, make a key for each model, with a
+            max_budget of its own.
         type: dict
       allowed_routes:
         description:
@@ -133,8 +135,8 @@ options:
         elements: str
       metadata:
         description:
-          - The metadata to note on the key. Existing names stay unless they are given here. A name with the value V(null)
-            is removed.
+          - The metadata to note on the key. Existing names stay unless they are given here. A name with the value
+            V(null) is removed.
           - Never put a secret here, because the gateway shows metadata to everybody who may list keys.
         type: dict
       user_id:
@@ -147,7 +149,8 @@ options:
         type: str
       package:
         description:
-          - The name of the subscription package that the limits come from. It is noted on the key, so that keys can be looked up by it.
+          - The name of the subscription package that the limits come from. It is noted on the key, so that keys can be
+            looked up by it.
         type: str
   state:
     description:
@@ -170,14 +173,14 @@ options:
     default: false
   user_base:
     description:
-      - The prefix of user names in labs of release 1.3.2 of this collection, which did not note the lab on its keys. A key of
-        that release counts as the lab's own if the rest of its alias is this prefix and a number.
+      - The prefix of user names in labs of release 1.3.2 of this collection, which did not note the lab on its keys. A
+        key of that release counts as the lab's own if the rest of its alias is this prefix and a number.
     type: str
     default: user
   known_values:
     description:
-      - Data that still contains the values of keys that cannot be derived. Any structure will do, for example the data of a
-        Kubernetes Secret. A value is returned for the key whose SHA-256 it has, and everything else is ignored.
+      - Data that still contains the values of keys that cannot be derived. Any structure will do, for example the data
+        of a Kubernetes Secret. A value is returned for the key whose SHA-256 it has, and everything else is ignored.
       - M(rhpds.litellm_virtual_keys.key_adoption) takes such keys over.
     type: raw
   prove_revocation:
@@ -187,8 +190,8 @@ options:
     default: true
   deleted_elsewhere:
     description:
-      - Keys that were deleted without LiteLLM, for example from its database. With O(state=absent), their values
-        are proven to be refused as well.
+      - Keys that were deleted without LiteLLM, for example from its database. With O(state=absent), their values are
+        proven to be refused as well.
     type: list
     elements: dict
     suboptions:
@@ -236,7 +239,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 virtual_keys:
-  description: The keys, with what became of each.
+  description: The keys, with the action taken on each.
   returned: success, and when part of the work failed
   type: list
   elements: dict
@@ -245,18 +248,18 @@ virtual_keys:
       description: The alias.
       type: str
     user:
-      description: The user in the lab, or an empty text.
+      description: The user in the lab, or an empty string.
       type: str
     action:
       description: C(created), C(updated), C(rotated), C(unchanged) or C(deleted).
       type: str
     value:
       description:
-        - The key itself, if it can be derived or is among O(known_values). Present only when the task has C(no_log=true), and
-          O(state) is not V(absent).
+        - The key itself, if it can be derived or is among O(known_values). Present only if the task has C(no_log=true),
+          and O(state) is not V(absent).
       type: str
     key_id:
-      description: The SHA-256 of the value, by which LiteLLM knows the key.
+      description: The SHA-256 of the value, which is the key's id in LiteLLM.
       type: str
     recoverable:
       description: Whether the value can be derived.
@@ -265,11 +268,11 @@ virtual_keys:
       description: How often the key was rotated.
       type: int
     expires:
-      description: When the key ends, or null when it does not.
+      description: When the key expires, or null if it never does.
       type: str
       sample: "2026-12-21T09:00:00Z"
     spend:
-      description: What the key has spent, in USD.
+      description: How much the key has spent, in USD.
       type: float
 left_out:
   description: The keys that could not be made, with O(keep_going=true).
@@ -287,21 +290,21 @@ left_out:
       description: The error, and what to do.
       type: str
 counts:
-  description: How many keys were created, updated, rotated, unchanged and deleted.
+  description: How many keys were created, updated, rotated, left unchanged and deleted.
   returned: success, and when part of the work failed
   type: dict
 revocation:
   description:
     - The proof of deletion. C(proven) lists the aliases whose values the gateway refused, C(listed_only) those whose
-      values nobody knows, so that only the gateway's list tells, and C(seconds) says how long it took.
+      values nobody knows, for which the only proof is the gateway's list, and C(seconds) is how long the proof took.
   returned: success, when keys were deleted or O(deleted_elsewhere) names any, with O(prove_revocation=true) and not in check mode
   type: dict
 calls:
-  description: How many HTTP exchanges it took.
+  description: How many HTTP requests were sent.
   returned: success
   type: int
 code:
-  description: What went wrong, in one word that stays the same, for example C(unauthorized) or C(unknown_model).
+  description: Stable error code, for example C(unauthorized) or C(unknown_model).
   returned: failure
   type: str
 status:
