@@ -204,7 +204,7 @@ def key_condition(params: Mapping[str, Any], lab: Lab | None, now: datetime) -> 
     def matches(row: LiveKey) -> bool:
         return (
             (not params["alias"] or row.alias == params["alias"])
-            and (lab is None or lab.goes_with_lab(row))
+            and (lab is None or lab.belongs_to_lab(row))
             and (not owner or owner in _owners(row))
             and (not params["team_id"] or row.fields["team_id"] == params["team_id"])
             and (not params["package"] or (row.notes is not None and row.notes.package == params["package"]))

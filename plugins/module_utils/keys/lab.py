@@ -66,8 +66,8 @@ class Lab:
             return False
         return names.user_of_legacy_alias(row.served_alias, self.alias, self.user_base) is not None
 
-    def goes_with_lab(self, row: LiveKey) -> bool:
-        """Return whether a key is deleted with the lab: keys under every lab alias that was made from the GUID are."""
+    def belongs_to_lab(self, row: LiveKey) -> bool:
+        """Return whether a key belongs to this lab, and is deleted with it: keys under every lab alias made from the GUID do."""
         if self.is_canonical and self.guid and row.notes and row.notes.guid:
             return row.notes.guid == self.guid
         return self.is_under_alias(row)
@@ -89,9 +89,9 @@ class Lab:
         return [row for row in self.members(api) if row.in_service]
 
     def to_delete(self, api: KeyApi, keys: Sequence[Mapping[str, Any]] | None) -> list[LiveKey]:
-        """Return what `state: absent` deletes: the named keys with their former values, or all keys that go with the lab."""
+        """Return what `state: absent` deletes: the named keys with their former values, or all keys that belong to the lab."""
         if keys is None:
-            return [row for row in api.keys_like(self.alias, thorough=True) if self.goes_with_lab(row)]
+            return [row for row in api.keys_like(self.alias, thorough=True) if self.belongs_to_lab(row)]
         aliases = {self._alias(key) for key in keys}
         rows = [row for search in searches_for(aliases) for row in api.keys_like(search, thorough=True)]
         found = {row.token: row for row in rows if not row.other_owner(self.alias, self.guid)}

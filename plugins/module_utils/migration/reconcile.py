@@ -37,7 +37,7 @@ class MigrationScope:
         if not self.guid:
             return [row for row in source.keys() if row.notes and self.package in ("", row.notes.package)]  # noqa: SIM118 - a gateway is not a dict
         lab = Lab(names.check_guid(self.guid), names.lab_alias(self.guid))
-        return [row for row in source.keys_like(self.guid, thorough=True) if lab.goes_with_lab(row)]
+        return [row for row in source.keys_like(self.guid, thorough=True) if lab.belongs_to_lab(row)]
 
     def __str__(self) -> str:
         if self.guid:

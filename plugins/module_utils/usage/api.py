@@ -110,4 +110,4 @@ def _rows(api: KeyApi, tokens: Collection[str], *, deleted: bool) -> list[LiveKe
 def rows_of_lab(api: KeyApi, lab: Lab, *, deleted: bool, thorough: bool = True) -> list[LiveKey]:
     """Return the lab's living keys, or those that were deleted. `thorough` is that of `KeyApi.keys_like`. Raises GatewayError."""
     status = {"status": "deleted"} if deleted else {}
-    return [row for row in api.keys_like(lab.alias, thorough=thorough and not deleted, **status) if lab.goes_with_lab(row)]
+    return [row for row in api.keys_like(lab.alias, thorough=thorough and not deleted, **status) if lab.belongs_to_lab(row)]

@@ -103,13 +103,13 @@ NOTED = Notes(lab="virtkey-abc", guid="abc")
     ],
 )
 def test_whose_a_key_is(row: LiveKey, owns: bool, covers: bool) -> None:
-    assert (LAB.is_under_alias(row), LAB.goes_with_lab(row)) == (owns, covers)
+    assert (LAB.is_under_alias(row), LAB.belongs_to_lab(row)) == (owns, covers)
 
 
 def test_a_named_set_is_not_the_whole_lab() -> None:
     tenant = Lab.from_params({"guid": "abc", "lab_alias": "virtkey-abc-t"})
-    assert tenant.goes_with_lab(key("virtkey-abc-t-user1", Notes(lab="virtkey-abc-t", guid="abc")))
-    assert not tenant.goes_with_lab(key("virtkey-abc-user1", NOTED))
+    assert tenant.belongs_to_lab(key("virtkey-abc-t-user1", Notes(lab="virtkey-abc-t", guid="abc")))
+    assert not tenant.belongs_to_lab(key("virtkey-abc-user1", NOTED))
 
 
 def test_a_set_without_a_lab_owns_nothing_by_chance() -> None:
