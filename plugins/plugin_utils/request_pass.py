@@ -2,11 +2,11 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""From one step of a pass over the queue of requests to the next. Pure: data in, data out.
+"""The filters that connect the steps of a pass over the queue of requests. Pure: data in, data out.
 
-The role `key_requests` reads the queue, decides, records, mints, delivers and records again, each step by a module
-or an action. What stands between the steps is here: which keys the approved requests mean, and what to record of an
-outcome. A request is what `key_request_info` returns, a change is what `key_requests` takes.
+The role `key_requests` reads the queue, decides, records, mints, delivers and records again, each step by a module or
+an action. These functions make the arguments of one step from the results of the steps before it. A request is what
+`key_request_info` returns, a change is what `key_requests` takes, a delivery is an entry of `key_delivery_results`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..module_utils.common import durations, email_address
+from ..module_utils.common import durations
 
 Data = Mapping[str, Any]
 Change = dict[str, Any]
 
-# What a package may say beside models, duration and budget, in the words of `virtual_keys`.
+# The limits that a package may set besides models, duration and budget; the names are those of `virtual_keys`.
 _PACKAGE_LIMITS = (
     "soft_budget",
     "budget_duration",
@@ -31,131 +31,64 @@ _PACKAGE_LIMITS = (
     "tags",
     "team_id",
 )
-NOTICES = "expiry_notices"
 DELIVERED = "delivered"
 _REVIEW_RULES = ("human_review", "humanintheloop")
 
 
-def alias_of(request: Data) -> str:
-    """The alias of the key that a request stands for.
+# -------------------------------------------------------------------------------------------------------------- aliases
+def aliased_requests(requests: Iterable[Data]) -> list[dict[str, Any]]:
+    """Return the requests with the alias of their key as `key_alias`, which the functions below read."""
+    return [{**request, "key_alias": _alias_of(request)} for request in requests]
 
-    It is the request's own, and the time of its submission is in it: nobody's key is ever taken over by a request,
-    and a person who asks again after a key has ended gets another value. With a lab's GUID it begins like the lab's
-    keys do, so that it goes with the lab.
+
+def _alias_of(request: Data) -> str:
+    """Return the alias of the key that a request leads to.
+
+    It contains the request's id and the time of its submission. So a request never takes over an existing key, and a
+    person who asks again after a key has ended gets another value. With a lab's GUID it begins like the aliases of the
+    lab's keys, so that the lab's operations find it.
     """
     minted = (request.get("progress") or {}).get("key_alias")
     if minted:
         return str(minted)
-    submissions = [step["at"] for step in request.get("history") or [] if step.get("to") == "pending"]
+    submissions = [entry["at"] for entry in request.get("history") or [] if entry.get("to") == "pending"]
     submitted = re.sub(r"\D", "", submissions[-1] if submissions else str(request["created_at"]))
     lab = f"virtkey-{request['guid']}-" if request.get("guid") else ""
     return f"{lab}request-{request['request_id']}-{submitted}"
 
 
-def keys(requests: Iterable[Data], packages: Mapping[str, Data], lifetime: str) -> list[dict[str, Any]]:
-    """The keys of approved requests, for `virtual_keys`.
+# ------------------------------------------------------------------------------------------------------------- deciding
+def request_triage(requests: Sequence[Data], served: Data, living: Data) -> dict[str, list[Any]]:
+    """Split pending requests into those that the chain can decide now and those that wait for the gateway.
 
-    A package gives the limits; what was asked for counts where it is less, and what was granted where it was decided.
-    `lifetime` is that of a key for which neither says one. Raises ValueError for a package that is not in `packages`.
+    `served` is the result of `gateway_info`, which requests that name models need. `living` is the result of
+    `virtual_key_info`, which all requests need where keys are counted. Either task may have been skipped. A gateway
+    that serves no models at all has not read them yet; nobody is denied a model because of that.
+
+    Return the requests as `decidable` and the changes to record of the others as `waiting`.
     """
-    return [_key(request, packages, lifetime) for request in requests]
-
-
-def _key(request: Data, packages: Mapping[str, Data], lifetime: str) -> dict[str, Any]:
-    granted = request.get("granted") or {}
-    name = granted.get("package") or request.get("package")
-    if name and name not in packages:
-        raise ValueError(
-            f"request {request['request_id']} is for the package {name}, which there is not any more; add it to the packages, or deny the request."
-        )
-    package = packages[name] if name else {}
-    asked = {field: request.get(field) for field in ("models", "duration", "max_budget")}
-    wanted = {field: granted.get(field) if granted.get(field) is not None else asked[field] for field in asked}
-    key: dict[str, Any] = {field: package[field] for field in _PACKAGE_LIMITS if package.get(field) is not None}
-    key.update({field: granted[field] for field in _PACKAGE_LIMITS if granted.get(field) is not None})
-    budget = _least(package.get("max_budget"), wanted["max_budget"])
-    return {
-        **key,
-        "alias": alias_of(request),
-        "guid": request.get("guid"),
-        "user": None,
-        "user_id": request["email"],
-        "package": name or None,
-        "models": _allowed(package.get("models"), wanted["models"]),
-        "duration": _shorter(package.get("duration"), wanted["duration"]) or lifetime,
-        "max_budget": -1 if budget is None else budget,
-        "metadata": {"owner": request["email"], "request_id": request["request_id"], "guid": request.get("guid") or None},
-    }
-
-
-def decidable(requests: Sequence[Data], served: Data, living: Data) -> list[Data]:
-    """The requests that the chain can be asked about now; see `waiting`."""
-    waits = {change["request_id"] for change in waiting(requests, served, living)}
-    return [request for request in requests if request["request_id"] not in waits]
-
-
-def waiting(requests: Sequence[Data], served: Data, living: Data) -> list[Change]:
-    """What to record of requests about which the chain cannot be asked, as the gateway did not tell what it takes to decide.
-
-    `served` is what `gateway_info` returned, for requests that name models; `living` is what `virtual_key_info` returned,
-    for all when keys are counted. Either may have been skipped. A gateway without any model is one that has not read its
-    models yet, and no reason to deny what it will serve.
-    """
-    changes = []
+    decidable: list[Data] = []
+    waiting: list[Change] = []
     for request in requests:
-        reason = _missing(living, "virtual_keys", needed=False)
+        reason = _reason_to_wait(living, "virtual_keys", may_be_empty=True)
         if reason is None and request.get("models"):
-            reason = _missing(served, "models", needed=True)
-        if reason is not None:
-            changes.append({"request_id": request["request_id"], "action": "failed", "step": "decide", "reason": _brief(reason)})
-    return changes
-
-
-def _missing(result: Data, what: str, *, needed: bool) -> str | None:
-    """Why a result does not tell `what`; None when it does, or was not asked for. `needed`: nothing at all is no answer."""
-    if result.get("skipped") or (what in result and (result[what] or not needed)):
-        return None
-    return str(result.get("msg") or f"the gateway serves no {what} at present")
-
-
-def decisions(results: Sequence[Data], requests: Sequence[Data]) -> list[Change]:
-    """What to record of the chain's answers, which stand in the order of the requests. A parked request stays as it is."""
-    changes = []
-    for request, answer in zip(requests, results, strict=True):
-        change: Change = {"request_id": request["request_id"], "reason": answer["reason"], "trace": list(answer["trace"])}
-        if answer["decision"] == "APPROVE":
-            changes.append({**change, "action": "approve", "granted": _granted(request, answer["request"])})
-        elif answer["decision"] == "DENY":
-            changes.append({**change, "action": "deny"})
-        elif answer["decision"] == "REVIEW":
-            changes.append({**change, "action": "review"})
-    return changes
-
-
-def _granted(request: Data, decided: Data) -> dict[str, Any]:
-    """What the chain has changed about a request."""
-    return {field: decided[field] for field in ("models", "duration", "max_budget") if decided.get(field) is not None and decided[field] != request.get(field)}
-
-
-def minted(requests: Sequence[Data], result: Data) -> list[Change]:
-    """What to record of minting: `result` is what `virtual_keys` returned, or its failure as a whole."""
-    made = {key["alias"]: key for key in result.get("virtual_keys") or [] if key.get("action") != "deleted"}
-    left = {entry["alias"]: entry["msg"] for entry in result.get("left_out") or []}
-    changes = []
-    for request in requests:
-        alias = alias_of(request)
-        if alias in made and alias not in left:
-            if not (request.get("progress") or {}).get("minted_at"):
-                ends = made[alias].get("expires")
-                changes.append({"request_id": request["request_id"], "action": "minted", "key_alias": alias, "expires": ends})
+            reason = _reason_to_wait(served, "models", may_be_empty=False)
+        if reason is None:
+            decidable.append(request)
         else:
-            reason = left.get(alias) or result.get("msg") or "the gateway did not make the key"
-            changes.append({"request_id": request["request_id"], "action": "failed", "step": "mint", "reason": _brief(reason)})
-    return changes
+            waiting.append(_failed(request, "decide", reason))
+    return {"decidable": decidable, "waiting": waiting}
 
 
-def usage(keys: Iterable[Data]) -> list[dict[str, Any]]:
-    """Living keys as the rule `quota` counts them; a value that is only in its grace period is nobody's second key."""
+def _reason_to_wait(result: Data, name: str, *, may_be_empty: bool) -> str | None:
+    """Return why `result` lacks `name`, or None if it has it or its task was skipped."""
+    if result.get("skipped") or (name in result and (result[name] or may_be_empty)):
+        return None
+    return str(result.get("msg") or f"the gateway serves no {name} at present")
+
+
+def quota_usage(keys: Iterable[Data]) -> list[dict[str, Any]]:
+    """Return living keys as the rule `quota` counts them. A value in its grace period is not counted again."""
     return [
         {
             "owner": (key.get("metadata") or {}).get("owner") or key.get("user_id"),
@@ -167,205 +100,260 @@ def usage(keys: Iterable[Data]) -> list[dict[str, Any]]:
     ]
 
 
-def orphans(requests: Sequence[Data], refused: Sequence[Data]) -> list[dict[str, Any]]:
-    """The keys that were made for requests which somebody took back in the meantime, for `virtual_keys` to delete."""
-    gone = {change["request_id"] for change in refused if change["action"] == "minted"}
-    return [{"alias": alias_of(request)} for request in requests if request["request_id"] in gone]
+# -------------------------------------------------------------------------------------------------------------- minting
+def request_keys(requests: Iterable[Data], packages: Mapping[str, Data], lifetime: str) -> list[dict[str, Any]]:
+    """Return the keys of approved requests, for `virtual_keys`.
 
-
-def deliverable(requests: Sequence[Data], result: Data, refused: Sequence[Data], method: str) -> list[dict[str, Any]]:
-    """The keys that are to go out by one way of delivery: made, still wanted, and not delivered that way yet."""
-    made = {key["alias"]: key for key in result.get("virtual_keys") or [] if key.get("value")}
-    gone = {orphan["alias"] for orphan in orphans(requests, refused)}
-    return [
-        {**made[alias], "email": request["email"], "request_id": request["request_id"]}
-        for request in requests
-        if (alias := alias_of(request)) in made and alias not in gone and method not in ((request.get("progress") or {}).get("delivered") or {})
-    ]
-
-
-def delivered(requests: Sequence[Data], deliveries: Sequence[Data], methods: Sequence[str]) -> list[Change]:
-    """What to record of `deliveries`, as `key_delivery` tells them. A request is finished when all methods are done."""
-    by_alias: dict[str, list[Data]] = {}
-    for delivery in deliveries:
-        by_alias.setdefault(delivery["alias"], []).append(delivery)
-    changes: list[Change] = []
-    for request in requests:
-        request_id, done = request["request_id"], set((request.get("progress") or {}).get("delivered") or {})
-        failures = []
-        for delivery in by_alias.get(alias_of(request), []):
-            if delivery["status"] == DELIVERED:
-                done.add(delivery["method"])
-                changes.append({"request_id": request_id, "action": "delivered", "via": delivery["method"]})
-            else:
-                failures.append(f"{delivery['method']}: {delivery.get('reason') or 'failed'}")
-        if done >= set(methods):
-            changes.append({"request_id": request_id, "action": "finished"})
-        elif failures:
-            changes.append({"request_id": request_id, "action": "failed", "step": "deliver", "reason": _brief("; ".join(failures))})
-    return changes
-
-
-def denial_mails(requests: Sequence[Data]) -> list[dict[str, Any]]:
-    """The mails that say no, for `key_mail`."""
-    return [
-        {
-            "kind": "denial",
-            "to": request["email"],
-            "id": _once(request),
-            "request_id": request["request_id"],
-            "models": request.get("models") or [],
-            "package": request.get("package") or None,
-            "reason": request.get("reason") or None,
-        }
-        for request in requests
-    ]
-
-
-def review_mails(requests: Sequence[Data], rules: Sequence[Data], reviewers: Sequence[str]) -> list[dict[str, Any]]:
-    """The mails that ask reviewers to decide, for `key_mail`: one for each reviewer of each request."""
-    return [
-        {
-            "kind": "review",
-            "to": reviewer,
-            "id": _once(request),
-            "request_id": request["request_id"],
-            "email": request["email"],
-            "models": request.get("models") or [],
-            "package": request.get("package") or None,
-            "purpose": request.get("purpose") or None,
-            "reason": request.get("reason") or None,
-            "commands": [
-                f"ansible-playbook rhpds.litellm_virtual_keys.approve -e request_id={request['request_id']}",
-                f"ansible-playbook rhpds.litellm_virtual_keys.deny -e request_id={request['request_id']} -e \"reason='...'\"",
-            ],
-        }
-        for request in requests
-        for reviewer in reviewers_of(request, rules) or reviewers
-    ]
-
-
-def reviewers_of(request: Data, rules: Sequence[Data]) -> list[str]:
-    """Whom the rule that sent the request to review names."""
-    asked = [step for step in request.get("trace") or [] if step.get("decision") == "REVIEW"]
-    index = asked[-1].get("index") if asked else None
-    if not isinstance(index, int) or not 0 <= index < len(rules):
-        return []
-    rule = rules[index]
-    named = list(rule.get("reviewers") or [])
-    own = (rule.get("config") or {}).get("email") if str(rule.get("name", "")).rsplit(".", 1)[-1] in _REVIEW_RULES else None
-    return list(dict.fromkeys([*named, *([own] if isinstance(own, str) else own or [])]))
-
-
-def denied(requests: Sequence[Data], deliveries: Sequence[Data] | None) -> list[Change]:
-    """What to record of the mails that said no; None where nobody is mailed."""
-    if deliveries is None:
-        return [{"request_id": request["request_id"], "action": "finished"} for request in requests]
-    return _of_mails(requests, deliveries, [{"action": "delivered", "via": "mail"}, {"action": "finished"}])
-
-
-def reviewed(requests: Sequence[Data], deliveries: Sequence[Data]) -> list[Change]:
-    """What to record of the mails to reviewers: a request is seen to when one of its reviewers has the mail."""
-    return _of_mails(requests, deliveries, [{"action": "notified", "whom": "review"}])
-
-
-def _of_mails(requests: Sequence[Data], deliveries: Sequence[Data], success: Sequence[Change]) -> list[Change]:
-    changes: list[Change] = []
-    for request in requests:
-        request_id = request["request_id"]
-        own = [delivery for delivery in deliveries if delivery["request_id"] == request_id]
-        if any(delivery["status"] == DELIVERED for delivery in own):
-            changes += [{"request_id": request_id, **change} for change in success]
-        elif own:
-            reason = _brief(str(own[0].get("reason") or "the mail was not sent"))
-            changes.append({"request_id": request_id, "action": "failed", "step": "mail", "reason": reason})
-    return changes
-
-
-def ended(requests: Sequence[Data], keys: Sequence[Data]) -> list[Change]:
-    """Which requests' keys live no more: `keys` are all that live on the gateway."""
-    living = {key["alias"] for key in keys}
-    return [
-        {"request_id": request["request_id"], "action": "ended"}
-        for request in requests
-        if request["progress"]["finished_at"] and not request["progress"]["ended_at"] and alias_of(request) not in living
-    ]
-
-
-def notices(keys: Sequence[Data], before: Sequence[str], now: str) -> list[dict[str, Any]]:
-    """The mails that warn owners, for `key_mail`: one a key, when a time of `before` has come that nobody was warned at.
-
-    Which warnings went out is noted on the key itself, with the end they were about: a key that is prolonged is warned
-    about anew.
+    A package sets the limits. The terms that were granted, else those that were asked for, can only lower its models,
+    duration and budget. `lifetime` is for keys whose package and request name no duration. Raises ValueError if
+    `packages` lacks a request's package.
     """
-    mails = []
-    for key in keys:
-        owner, due = _owner(key), _due(key, before, now)
-        if owner and due and due[0] not in _noticed(key):
-            mails.append(
-                {
-                    "kind": "expiry",
-                    "to": owner,
-                    "id": f"{key['alias']}-{due[0]}",
-                    "alias": key["alias"],
-                    "models": key["models"],
-                    "package": key.get("package") or None,
-                    "expires": key["expires"],
-                }
-            )
-    return mails
+    return [_key(request, packages, lifetime) for request in requests]
 
 
-def noticed(keys: Sequence[Data], deliveries: Sequence[Data], before: Sequence[str], now: str) -> list[dict[str, Any]]:
-    """The keys on which to note that their owners were warned, for `virtual_keys`."""
-    sent = {delivery["alias"] for delivery in deliveries if delivery["status"] == DELIVERED}
-    return [{"alias": key["alias"], "metadata": {NOTICES: sorted({*_noticed(key), *_due(key, before, now)})}} for key in keys if key["alias"] in sent]
-
-
-def _due(key: Data, before: Sequence[str], now: str) -> list[str]:
-    """The notices whose time has come, the latest first, each with the end that it is about."""
-    if not key.get("expires") or key.get("retired_from"):
-        return []
-    left = (durations.parse_time(key["expires"]) - durations.parse_time(now)).total_seconds()
-    spans = sorted(before, key=lambda text: durations.seconds(text, "key_requests_expiry_notices"))
-    return [f"{span} before {key['expires']}" for span in spans if left <= durations.seconds(span)]
-
-
-def _noticed(key: Data) -> list[str]:
-    return list((key.get("metadata") or {}).get(NOTICES) or [])
-
-
-def _owner(key: Data) -> str | None:
-    """The first of owner and user that is an e-mail address."""
-    for name in ((key.get("metadata") or {}).get("owner"), key.get("user_id")):
-        try:
-            return str(email_address.parse_address(name))
-        except ValueError:
-            continue
-    return None
-
-
-def _once(request: Data) -> str:
-    """What makes a mail about this state of a request the same mail when it is sent again."""
-    history = request.get("history") or []
-    return f"{request['request_id']}-{re.sub(r'[^0-9]', '', history[-1]['at'] if history else str(request['created_at']))}"
+def _key(request: Data, packages: Mapping[str, Data], lifetime: str) -> dict[str, Any]:
+    granted = request.get("granted") or {}
+    name = granted.get("package") or request.get("package")
+    if name and name not in packages:
+        raise ValueError(f"request {request['request_id']} asks for the package {name}, which no longer exists; add it to the packages, or deny the request.")
+    package = packages[name] if name else {}
+    asked = {field: request.get(field) for field in ("models", "duration", "max_budget")}
+    wanted = {field: granted.get(field) if granted.get(field) is not None else asked[field] for field in asked}
+    key: dict[str, Any] = {field: package[field] for field in _PACKAGE_LIMITS if package.get(field) is not None}
+    key.update({field: granted[field] for field in _PACKAGE_LIMITS if granted.get(field) is not None})
+    budget = _least(package.get("max_budget"), wanted["max_budget"])
+    return {
+        **key,
+        "alias": request["key_alias"],
+        "guid": request.get("guid"),
+        "user": None,
+        "user_id": request["email"],
+        "package": name or None,
+        "models": _allowed(package.get("models"), wanted["models"]),
+        "duration": _shorter(package.get("duration"), wanted["duration"]) or lifetime,
+        "max_budget": -1 if budget is None else budget,
+        "metadata": {"owner": request["email"], "request_id": request["request_id"], "guid": request.get("guid") or None},
+    }
 
 
 def _allowed(offered: Sequence[str] | None, asked: Sequence[str] | None) -> list[str]:
-    """The models asked for, as far as the package offers them; all that it offers when none of them are left."""
+    """Return the models that were asked for and that the package offers; all that it offers if that leaves none."""
     if not offered:
         return list(asked or [])
     return [model for model in asked or [] if model in offered] or list(offered)
 
 
 def _shorter(one: str | None, other: str | None) -> str | None:
+    """Return the shorter of two durations, of which either may be None."""
     given = [duration for duration in (one, other) if duration]
     return min(given, key=durations.seconds, default=None)
 
 
 def _least(one: float | None, other: float | None) -> float | None:
+    """Return the smaller of two budgets, of which either may be None."""
     return min((budget for budget in (one, other) if budget is not None), default=None)
 
 
-def _brief(reason: str) -> str:
-    return reason if len(reason) <= 900 else reason[:900] + "…"
+def minted_keys(requests: Sequence[Data], minted: Data, refused: Sequence[Data], methods: Sequence[str]) -> dict[str, Any]:
+    """Split minted keys into those to deliver and those to delete.
+
+    `minted` is the result of `virtual_keys`, and `refused` holds the changes that `key_requests` could not record. A
+    key whose minting could not be recorded belongs to a request that was taken back in the meantime.
+
+    Return as `deliverable` the keys to deliver by each method, with their values, and as `withdrawn` the keys to delete.
+    """
+    taken_back = {change["request_id"] for change in refused if change["action"] == "minted"}
+    values = {key["alias"]: key for key in minted.get("virtual_keys") or [] if key.get("value")}
+    wanted = [request for request in requests if request["request_id"] not in taken_back and request["key_alias"] in values]
+    return {
+        "deliverable": {
+            method: [
+                {**values[request["key_alias"]], "email": request["email"], "request_id": request["request_id"]}
+                for request in wanted
+                if method not in _delivered_methods(request)
+            ]
+            for method in methods
+        },
+        "withdrawn": [{"alias": request["key_alias"]} for request in requests if request["request_id"] in taken_back],
+    }
+
+
+def _delivered_methods(request: Data) -> set[str]:
+    return set((request.get("progress") or {}).get("delivered") or {})
+
+
+# ---------------------------------------------------------------------------------------------------------------- mails
+def request_mails(requests: Sequence[Data], rules: Sequence[Data] = (), reviewers: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Return the mails about requests, for `key_mail`: the reason of a denial to its requester, the question to reviewers.
+
+    Each reviewer of a request gets a mail: those of the rule that sent it to review, else `reviewers`.
+    """
+    mails = []
+    for request in requests:
+        if request["state"] == "denied":
+            mails.append(_denial_mail(request))
+        elif request["state"] == "in-review":
+            mails += [_review_mail(request, reviewer) for reviewer in _reviewers_of(request, rules) or reviewers]
+    return mails
+
+
+def _denial_mail(request: Data) -> dict[str, Any]:
+    return {
+        "kind": "denial",
+        "to": request["email"],
+        "id": _mail_id(request),
+        "request_id": request["request_id"],
+        "models": request.get("models") or [],
+        "package": request.get("package") or None,
+        "reason": request.get("reason") or None,
+    }
+
+
+def _review_mail(request: Data, reviewer: str) -> dict[str, Any]:
+    return {
+        "kind": "review",
+        "to": reviewer,
+        "id": _mail_id(request),
+        "request_id": request["request_id"],
+        "email": request["email"],
+        "models": request.get("models") or [],
+        "package": request.get("package") or None,
+        "purpose": request.get("purpose") or None,
+        "reason": request.get("reason") or None,
+        "commands": [
+            f"ansible-playbook rhpds.litellm_virtual_keys.approve -e request_id={request['request_id']}",
+            f"ansible-playbook rhpds.litellm_virtual_keys.deny -e request_id={request['request_id']} -e \"reason='...'\"",
+        ],
+    }
+
+
+def _reviewers_of(request: Data, rules: Sequence[Data]) -> list[str]:
+    """Return the reviewers that the rule names which sent the request to review."""
+    reviews = [entry for entry in request.get("trace") or [] if entry.get("decision") == "REVIEW"]
+    index = reviews[-1].get("index") if reviews else None
+    if not isinstance(index, int) or not 0 <= index < len(rules):
+        return []
+    rule = rules[index]
+    named = list(rule.get("reviewers") or [])
+    configured = (rule.get("config") or {}).get("email") if str(rule.get("name", "")).rsplit(".", 1)[-1] in _REVIEW_RULES else None
+    return list(dict.fromkeys([*named, *([configured] if isinstance(configured, str) else configured or [])]))
+
+
+def _mail_id(request: Data) -> str:
+    """Return an id that is the same whenever a mail about this state of the request is sent again."""
+    history = request.get("history") or []
+    return f"{request['request_id']}-{re.sub(r'[^0-9]', '', history[-1]['at'] if history else str(request['created_at']))}"
+
+
+# -------------------------------------------------------------------------------------------------------------- changes
+def request_changes(
+    requests: Sequence[Data],
+    *,
+    answers: Sequence[Data] | None = None,
+    minted: Data | None = None,
+    deliveries: Sequence[Data] | None = None,
+    methods: Sequence[str] = (),
+    living_keys: Sequence[Data] | None = None,
+) -> list[Change]:
+    """Return the changes to record, for `key_requests`, after one step of a pass; the argument says which step it was.
+
+    - `answers` of the approval chain, in the order of the requests
+    - `minted`, the result of `virtual_keys`
+    - `deliveries` of keys or of mails about requests, by the wanted `methods`
+    - `living_keys`, all keys that live on the gateway, of which a request's may be missing
+
+    Raises ValueError unless exactly one of them is given.
+    """
+    given = [name for name, value in (("answers", answers), ("minted", minted), ("deliveries", deliveries), ("living_keys", living_keys)) if value is not None]
+    if len(given) != 1:
+        raise ValueError(f"{' and '.join(given) or 'nothing'} is given; give one of answers, minted, deliveries and living_keys.")
+    if answers is not None:
+        return _after_approval(requests, answers)
+    if minted is not None:
+        return _after_minting(requests, minted)
+    if deliveries is not None:
+        return _after_delivery(requests, deliveries, methods)
+    return _after_expiry(requests, living_keys or [])
+
+
+def _after_approval(requests: Sequence[Data], answers: Sequence[Data]) -> list[Change]:
+    """A request that the chain parked (PENDING) stays as it is."""
+    changes = []
+    for request, answer in zip(requests, answers, strict=True):
+        change: Change = {"request_id": request["request_id"], "reason": answer["reason"], "trace": list(answer["trace"])}
+        if answer["decision"] == "APPROVE":
+            changes.append({**change, "action": "approve", "granted": _granted(request, answer["request"])})
+        elif answer["decision"] == "DENY":
+            changes.append({**change, "action": "deny"})
+        elif answer["decision"] == "REVIEW":
+            changes.append({**change, "action": "review"})
+    return changes
+
+
+def _granted(request: Data, decided: Data) -> dict[str, Any]:
+    """Return the terms that the chain changed."""
+    return {name: decided[name] for name in ("models", "duration", "max_budget") if decided.get(name) is not None and decided[name] != request.get(name)}
+
+
+def _after_minting(requests: Sequence[Data], minted: Data) -> list[Change]:
+    """`minted` may be the failure of the whole task."""
+    made = {key["alias"]: key for key in minted.get("virtual_keys") or [] if key.get("action") != "deleted"}
+    left_out = {entry["alias"]: entry["msg"] for entry in minted.get("left_out") or []}
+    changes = []
+    for request in requests:
+        alias = request["key_alias"]
+        if alias not in made or alias in left_out:
+            changes.append(_failed(request, "mint", left_out.get(alias) or minted.get("msg") or "the gateway did not make the key"))
+        elif not (request.get("progress") or {}).get("minted_at"):
+            changes.append({"request_id": request["request_id"], "action": "minted", "key_alias": alias, "expires": made[alias].get("expires")})
+    return changes
+
+
+def _after_delivery(requests: Sequence[Data], deliveries: Sequence[Data], methods: Sequence[str]) -> list[Change]:
+    """Deliveries bring the key of an approved request, the reason of a denial, and the question to reviewers."""
+    changes: list[Change] = []
+    for request in requests:
+        own = [delivery for delivery in deliveries if delivery["request_id"] == request["request_id"]]
+        if request["state"] == "approved":
+            changes += _after_key_delivery(request, own, methods)
+        elif request["state"] == "in-review":
+            changes += _after_mails(request, own, [{"action": "notified", "whom": "review"}])
+        elif methods:
+            changes += _after_mails(request, own, [{"action": "delivered", "via": "mail"}, {"action": "finished"}])
+        else:
+            changes.append({"request_id": request["request_id"], "action": "finished"})
+    return changes
+
+
+def _after_key_delivery(request: Data, deliveries: Sequence[Data], methods: Sequence[str]) -> list[Change]:
+    """A request is finished when its key was delivered by all methods, now or in an earlier pass."""
+    request_id = request["request_id"]
+    sent = [delivery["method"] for delivery in deliveries if delivery["status"] == DELIVERED]
+    failures = [f"{delivery['method']}: {delivery.get('reason') or 'failed'}" for delivery in deliveries if delivery["status"] != DELIVERED]
+    changes: list[Change] = [{"request_id": request_id, "action": "delivered", "via": method} for method in sent]
+    if _delivered_methods(request) | set(sent) >= set(methods):
+        changes.append({"request_id": request_id, "action": "finished"})
+    elif failures:
+        changes.append(_failed(request, "deliver", "; ".join(failures)))
+    return changes
+
+
+def _after_mails(request: Data, deliveries: Sequence[Data], success: Sequence[Change]) -> list[Change]:
+    """One mail that was sent is enough, as when a request has several reviewers."""
+    if any(delivery["status"] == DELIVERED for delivery in deliveries):
+        return [{"request_id": request["request_id"], **change} for change in success]
+    return [_failed(request, "mail", str(delivery.get("reason") or "the mail was not sent")) for delivery in deliveries[:1]]
+
+
+def _after_expiry(requests: Sequence[Data], living_keys: Sequence[Data]) -> list[Change]:
+    living = {key["alias"] for key in living_keys}
+    return [
+        {"request_id": request["request_id"], "action": "ended"}
+        for request in requests
+        if request["progress"]["finished_at"] and not request["progress"]["ended_at"] and request["key_alias"] not in living
+    ]
+
+
+def _failed(request: Data, step: str, reason: str) -> Change:
+    """Return the change that records a failed attempt; `reason` is cut to 900 characters."""
+    return {"request_id": request["request_id"], "action": "failed", "step": step, "reason": reason if len(reason) <= 900 else reason[:900] + "…"}
