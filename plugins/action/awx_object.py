@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils.awx import KINDS, judged, module_calls
+from ..plugin_utils.awx import KINDS, forgive_missing, module_calls
 
 ARGUMENTS = {
     "kind": {"type": "str", "required": True, "choices": list(KINDS)},
@@ -43,7 +43,7 @@ class ActionModule(ActionBase):
         for module, options in calls:
             module_args = {**arguments["connection"], **options}
             answer = self._execute_module(module_name=f"{modules}.{module}", module_args=module_args, task_vars=task_vars)
-            result.update(judged(answer, state, self._task.check_mode))
+            result.update(forgive_missing(answer, state, self._task.check_mode))
             changed = changed or bool(result.get("changed"))
             if result.get("failed"):
                 break

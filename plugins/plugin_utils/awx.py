@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What is to know of the modules that write to AWX: how an object is found, and what their answers mean."""
+"""The modules that write to AWX: how they find an object, the calls for an object, and the meaning of their answers."""
 
 from __future__ import annotations
 
@@ -25,26 +25,29 @@ KINDS = (
     "schedule",
     "role",
 )
-"""The modules, by name, in the order in which their objects need each other."""
+"""The names of the modules, in the order in which their objects need each other."""
 
 FOUND_BY = {"credential": ("credential_type",), "inventory_source": ("inventory",)}
-"""What an object is found by, beside its name and its organization."""
+"""The options that find an object, besides its name and its organization."""
 
 GLOBAL = ("organization", "credential_type", "execution_environment")
-"""Objects that are found by their name alone."""
+"""The modules whose objects are found by their name alone."""
 
-NOT_THERE = (
+MISSING_REFERENCE = (
     "returned 0 items, expected 1",
     "was not found",
     "missing items",
     "Unable to Find unified_job_template",
     "'NoneType' object is not subscriptable",  # the module `schedule` looks at the template before it has found one
 )
-"""How the modules of awx.awx 24 say that something that an object refers to is not there."""
+"""The errors of the modules of awx.awx 24.6.1 for an object that refers to a missing one."""
 
 
 def module_options(kind: str, options: Mapping[str, Any], state: str) -> dict[str, Any]:
-    """What the module of that kind is told: all that the object is, or only what finds it when it shall go. A role is found by all of it."""
+    """Return the arguments of the module `kind`.
+
+    To remove an object, only the options that find it are given. A role is found by all of its options.
+    """
     if state == "present" or kind == "role":
         return {**options, "state": state}
     names = ("name", *(() if kind in GLOBAL else ("organization",)), *FOUND_BY.get(kind, ()))
@@ -52,9 +55,10 @@ def module_options(kind: str, options: Mapping[str, Any], state: str) -> dict[st
 
 
 def module_calls(kind: str, options: Mapping[str, Any], state: str) -> list[tuple[str, dict[str, Any]]]:
-    """The modules to run for an object, and what to tell them.
+    """Return the modules to run for an object, each with its arguments.
 
-    One, but for a workflow: its module writes to approval nodes each time, and reports a change each time, so every node gets its own.
+    A workflow needs several. Its own module would write to approval nodes, and report a change, in every run, so each
+    node is written by the module for nodes. Raises ValueError for nodes that form a circle or are missing.
     """
     if kind != "workflow_job_template" or state != "present":
         return [(kind, module_options(kind, options, state))]
@@ -62,21 +66,21 @@ def module_calls(kind: str, options: Mapping[str, Any], state: str) -> list[tupl
     template = {name: value for name, value in options.items() if name != "workflow_nodes"}
     calls = [(kind, module_options(kind, template, state))]
     for identifier in _last_first(nodes):
-        calls += [("workflow_job_template_node", told) for told in _node_calls(nodes[identifier], options)]
+        calls += [("workflow_job_template_node", arguments) for arguments in _node_calls(nodes[identifier], options)]
     return calls
 
 
 def _links(node: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The nodes that follow a node, by the option that names them."""
+    """Return the nodes that follow a node, by the option that names them."""
     related = node.get("related", {})
     return {name: [each["identifier"] for each in related[name]] for name in ("success_nodes", "failure_nodes", "always_nodes") if related.get(name)}
 
 
 def _last_first(nodes: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The nodes in an order in which each comes after those that follow it, because a link needs its end."""
+    """Return the nodes so that each comes after those that it links to, because a link needs its target."""
     graph = {identifier: [after for names in _links(node).values() for after in names] for identifier, node in nodes.items()}
-    if strangers := sorted({after for afters in graph.values() for after in afters} - set(nodes)):
-        raise ValueError(f"The workflow has no node {', '.join(strangers)}, and a link leads there; correct workflow_nodes.")
+    if missing := sorted({after for afters in graph.values() for after in afters} - set(nodes)):
+        raise ValueError(f"The workflow has no node {', '.join(missing)}, and a link leads there; correct workflow_nodes.")
     try:
         return list(TopologicalSorter(graph).static_order())
     except CycleError as error:
@@ -84,36 +88,40 @@ def _last_first(nodes: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _node_calls(node: Mapping[str, Any], workflow: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What the module of a node is told. An approval and its links are two calls: in one the module asks AWX for links of the approval."""
+    """Yield the arguments for the module of a node.
+
+    An approval and its links need two calls: in a single one, the module would look for the links at the approval.
+    """
     template, links = node["unified_job_template"], _links(node)
-    told: dict[str, Any] = {"identifier": node["identifier"], "workflow_job_template": workflow["name"], "state": "present"}
+    arguments: dict[str, Any] = {"identifier": node["identifier"], "workflow_job_template": workflow["name"], "state": "present"}
     if "organization" in workflow:
-        told["organization"] = workflow["organization"]
+        arguments["organization"] = workflow["organization"]
     if template["type"] == "workflow_approval":
-        yield {**told, "approval_node": {name: template[name] for name in ("name", "description", "timeout") if name in template}}
+        yield {**arguments, "approval_node": {name: template[name] for name in ("name", "description", "timeout") if name in template}}
         if links:
-            yield {**told, **links}
+            yield {**arguments, **links}
         return
-    told["unified_job_template"] = template["name"]
+    arguments["unified_job_template"] = template["name"]
     if "organization" in template:
-        told["lookup_organization"] = template["organization"]["name"]
+        arguments["lookup_organization"] = template["organization"]["name"]
     if "extra_data" in node:
-        told["extra_data"] = node["extra_data"]
-    yield {**told, **links}
+        arguments["extra_data"] = node["extra_data"]
+    yield {**arguments, **links}
 
 
-def judged(answer: Mapping[str, Any], state: str, check_mode: bool) -> dict[str, Any]:
-    """The module's answer, unless it failed for want of what is allowed to be missing.
+def forgive_missing(answer: Mapping[str, Any], state: str, check_mode: bool) -> dict[str, Any]:
+    """Return the module's answer, as a success if it failed only because something is missing that may be missing.
 
-    In check mode that is whatever the run would have made before. For an object that shall go it is what it was part of.
+    In check mode that is an object that the run would have created before. For an object to remove it is the object
+    that contained it.
     """
     result = dict(answer)
     if not result.get("failed") or not (check_mode or state == "absent"):
         return result
-    said = " ".join(str(result.get(name, "")) for name in ("msg", "module_stderr", "exception"))
-    if not any(words in said for words in NOT_THERE):
+    error = " ".join(str(result.get(name, "")) for name in ("msg", "module_stderr", "exception"))
+    if not any(text in error for text in MISSING_REFERENCE):
         return result
     for name in ("exception", "module_stderr", "module_stdout", "rc"):
         result.pop(name, None)
-    what = "would be made, after what it refers to" if state == "present" else "is not there"
-    return {**result, "failed": False, "changed": state == "present", "msg": f"The object {what}."}
+    message = "would be made, after what it refers to" if state == "present" else "is not there"
+    return {**result, "failed": False, "changed": state == "present", "msg": f"The object {message}."}

@@ -21,7 +21,7 @@ import jinja2
 import jinja2.meta
 import pytest
 import yaml
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.awx import judged, module_calls
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.awx import forgive_missing, module_calls
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.awx import HIDDEN, TOKEN, Awx, serving
@@ -63,7 +63,7 @@ RESOLVE = """
         content: >-
           {{ {'objects': dict(__awx_catalog_objects.keys()
                               | zip(lookup('ansible.builtin.vars', *(__awx_catalog_objects.values() | list), wantlist=True))),
-              'leaving': __awx_catalog_leaving, 'connection': __awx_catalog_connection} | to_json }}
+              'leaving': __awx_catalog_removal_order, 'connection': __awx_catalog_connection} | to_json }}
         dest: "{{ resolved }}"
         mode: "0600"
       no_log: true
@@ -99,7 +99,7 @@ class Catalogue:
                 for module, options in module_calls(kind, item, state):
                     told = {**self.connection, "controller_host": awx.url, **options}
                     answer = outcome(module, told, check=check)
-                    result = judged(answer, state, check)
+                    result = forgive_missing(answer, state, check)
                     assert not result.get("failed"), f"{name}: {result}"
                     changed[name] |= result["changed"]
         return changed
@@ -193,7 +193,7 @@ def test_bad_input_is_refused_before_anything_is_written(playbook: Playbooks, ve
             {"__awx_catalog_organizations": [], "__awx_catalog_teams": [], "__awx_catalog_credential_types": []},
             "Request to /api/v2/organizations/?name=LLM+keys returned 0 items, expected 1",
         ),
-        ({"awx_catalog_state": "absent", "__awx_catalog_leaving": [], "awx_catalog_token": "another"}, "Status code was 401"),
+        ({"awx_catalog_state": "absent", "__awx_catalog_removal_order": [], "awx_catalog_token": "another"}, "Status code was 401"),
     ],
 )
 def test_a_task_with_hidden_output_says_why_it_failed(playbook: Playbooks, settings: dict[str, Any], words: str) -> None:

@@ -2,14 +2,14 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What the modules of awx.awx are told, and what their answers mean."""
+"""The arguments of the modules of awx.awx, and the meaning of their answers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.awx import judged, module_calls, module_options
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.awx import forgive_missing, module_calls, module_options
 
 MISSING = {"failed": True, "msg": "Request to /api/v2/organizations/?name=x returned 0 items, expected 1"}
 
@@ -23,7 +23,7 @@ def node(identifier: str, kind: str = "job_template", **related: list[str]) -> d
     }
 
 
-def test_an_object_that_goes_is_told_by_what_finds_it() -> None:
+def test_an_object_is_removed_by_the_options_that_find_it() -> None:
     credential = {"name": "n", "organization": "o", "credential_type": "t", "inputs": {"key": "secret"}}
     assert module_options("credential", credential, "absent") == {"name": "n", "organization": "o", "credential_type": "t", "state": "absent"}
     assert module_options("execution_environment", {"name": "n", "organization": "o", "image": "i"}, "absent") == {"name": "n", "state": "absent"}
@@ -36,23 +36,23 @@ def test_an_object_that_goes_is_told_by_what_finds_it() -> None:
     [("present", False, True, None), ("present", True, False, True), ("absent", False, False, False), ("absent", True, False, False)],
 )
 def test_what_may_be_missing(state: str, check: bool, failed: bool, changed: bool | None) -> None:
-    result = judged(MISSING, state, check)
+    result = forgive_missing(MISSING, state, check)
     assert (result["failed"], result.get("changed")) == (failed, changed)
 
 
 def test_other_failures_stay_failures() -> None:
-    assert judged({"failed": True, "msg": "Invalid authentication credentials"}, "absent", True)["failed"]
+    assert forgive_missing({"failed": True, "msg": "Invalid authentication credentials"}, "absent", True)["failed"]
 
 
 def test_nodes_come_after_those_that_follow_them_and_an_approval_before_its_links() -> None:
     nodes = [node("a", success_nodes=["b"]), node("b", "workflow_approval", success_nodes=["c"], failure_nodes=["d"]), node("c"), node("d")]
     calls = module_calls("workflow_job_template", {"name": "w", "organization": "o", "workflow_nodes": nodes}, "present")
     assert calls[0] == ("workflow_job_template", {"name": "w", "organization": "o", "state": "present"})
-    told = [options for _module, options in calls[1:]]
-    assert {each["identifier"] for each in told[:2]} == {"c", "d"}
-    assert [each["identifier"] for each in told[2:]] == ["b", "b", "a"]
-    assert told[2]["approval_node"] == {"name": "B", "timeout": 9} and "success_nodes" not in told[2]
-    assert (told[3]["success_nodes"], told[3]["failure_nodes"]) == (["c"], ["d"]) and "approval_node" not in told[3]
+    arguments = [options for _module, options in calls[1:]]
+    assert {each["identifier"] for each in arguments[:2]} == {"c", "d"}
+    assert [each["identifier"] for each in arguments[2:]] == ["b", "b", "a"]
+    assert arguments[2]["approval_node"] == {"name": "B", "timeout": 9} and "success_nodes" not in arguments[2]
+    assert (arguments[3]["success_nodes"], arguments[3]["failure_nodes"]) == (["c"], ["d"]) and "approval_node" not in arguments[3]
 
 
 @pytest.mark.parametrize(
