@@ -2,13 +2,13 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Filter: what the role key_delivery hands out."""
+"""Filter: the deliveries of the role key_delivery."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: delivery_plan
-short_description: What is handed out for each key, by each method
+short_description: The deliveries of each key, by method
 version_added: 2.0.0
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
@@ -29,28 +29,28 @@ options:
     description: The address at which users reach the gateway.
     type: str
   state:
-    description: Whether to hand out, V(present), or to take back, V(absent).
+    description: Whether to deliver, V(present), or to take back, V(absent).
     type: str
     choices: [present, absent]
     default: present
   vendors:
-    description: Whose SDKs' variables are handed out, as P(rhpds.litellm_virtual_keys.client_env#filter) knows them.
+    description: The vendors whose SDKs' variables are delivered, as P(rhpds.litellm_virtual_keys.client_env#filter) names them.
     type: list
     elements: str
   vendor_paths:
-    description: What follows the gateway's address, by vendor.
+    description: The path after the gateway's address, by vendor.
     type: dict
   namespace:
-    description: The namespace of Secrets of keys that name none.
+    description: The namespace of Secrets, for keys that do not name their own.
     type: str
   secret_prefix:
-    description: How the names of Secrets begin.
+    description: The prefix of the names of Secrets.
     type: str
   env_file:
-    description: The file of a key without a user. With a user, a hyphen and the user stand before the extension.
+    description: The file of a key without a user. With a user, a hyphen and the user are inserted before the extension.
     type: str
   mail_language:
-    description: The language of mails about keys that name none.
+    description: The language of mails, for keys that do not name their own.
     type: str
     default: en
   mail_note:
@@ -61,7 +61,7 @@ options:
     type: bool
     default: true
   messages:
-    description: More mails, as M(rhpds.litellm_virtual_keys.key_mail) takes them.
+    description: Other mails to send, as M(rhpds.litellm_virtual_keys.key_mail) takes them.
     type: list
     elements: dict
 """
@@ -76,7 +76,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: By method what its task takes, and C(problems), the results of keys that cannot be delivered. It holds keys.
+  description: The arguments of each method's task, and C(problems), the results of keys that cannot be delivered. It holds the values of keys.
   type: dict
 """
 
@@ -92,7 +92,7 @@ def delivery_plan(keys: Sequence[Mapping[str, Any]], **settings: Any) -> dict[st
     if isinstance(keys, (str, Mapping)) or not all(isinstance(key, Mapping) for key in keys):
         raise AnsibleFilterError("delivery_plan: the input is not a list of keys; give what the module virtual_keys returns as virtual_keys.")
     try:
-        return delivery.plan(keys, delivery.settings_from(settings))
+        return delivery.plan_deliveries(keys, delivery.settings_from(settings))
     except ValueError as error:
         raise AnsibleFilterError(f"delivery_plan: {error}") from None
 

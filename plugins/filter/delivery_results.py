@@ -2,13 +2,13 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Filter: what became of the deliveries of the role key_delivery."""
+"""Filter: the results of the deliveries of the role key_delivery."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: delivery_results
-short_description: What became of each delivery
+short_description: The result of each delivery
 version_added: 2.0.0
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
@@ -17,7 +17,7 @@ description:
 positional: method, outcome, done
 options:
   _input:
-    description: What was handed to the method's task, as P(rhpds.litellm_virtual_keys.delivery_plan#filter) made it.
+    description: The parcels that the method's task got, as P(rhpds.litellm_virtual_keys.delivery_plan#filter) made them.
     type: list
     elements: dict
     required: true
@@ -26,17 +26,17 @@ options:
     type: str
     required: true
   outcome:
-    description: What the task registered.
+    description: The result that the task registered.
     type: dict
     required: true
   done:
-    description: The status of what succeeded, V(delivered), V(removed) or V(planned).
+    description: The status of successful deliveries, V(delivered), V(removed) or V(planned).
     type: str
     default: delivered
 """
 
 EXAMPLES = r"""
-- name: Say what became of the mails
+- name: Show the results of the mails
   ansible.builtin.debug:
     msg: "{{ lab_plan.mail | rhpds.litellm_virtual_keys.delivery_results('mail', lab_mailed) }}"
 """
@@ -59,7 +59,7 @@ from ..plugin_utils import delivery
 def delivery_results(parcels: Sequence[Mapping[str, Any]], method: str, outcome: Mapping[str, Any], done: str = delivery.DELIVERED) -> list[dict[str, Any]]:
     if method not in delivery.METHODS:
         raise AnsibleFilterError(f"delivery_results: method is not one of {', '.join(delivery.METHODS)}.")
-    return delivery.results(parcels, method, outcome, done)
+    return delivery.delivery_results(parcels, method, outcome, done)
 
 
 class FilterModule:

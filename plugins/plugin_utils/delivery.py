@@ -2,10 +2,10 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What the role key_delivery hands out, and what became of it. Pure: the role's tasks do what is planned here.
+"""The plan and the results of the role `key_delivery`. Pure: the role's tasks carry the plan out.
 
-A plan has, for each method, one parcel per key. What is wrong with the settings is an error before anything is handed
-out; what is wrong with one key is a result of that key, and the others go on.
+A plan holds one parcel for each key and method. Settings that cannot work are an error before anything is delivered. A
+key that cannot be delivered has a result that says so, and the other keys are delivered.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ KUBERNETES_SECRET, MAIL, ENV_FILE, AGNOSTICD = METHODS = ("kubernetes_secret", "
 REMOVABLE = (KUBERNETES_SECRET, ENV_FILE)
 DELIVERED, REMOVED, PLANNED, FAILED = "delivered", "removed", "planned", "failed"
 
-SECRET_TYPE = "rhpds/litellm-virtual-key"  # noqa: S105 - no password
-"""The type of a Secret cannot be changed, so the API server itself keeps us from taking over a Secret of somebody else."""
+SECRET_TYPE = "rhpds/litellm-virtual-key"  # noqa: S105 - not a password
+"""The type of a Secret cannot be changed, so the API server itself prevents us from taking over another program's Secret."""
 MANAGER = "rhpds.litellm_virtual_keys"
 PREFIX = "litellm-virtual-keys.rhpds/"
 
@@ -40,8 +40,8 @@ _PERMANENT = frozenset((400, 401, 403, 404, 405, 409, 413, 422))
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The role's variables that decide what is handed out."""
+class DeliverySettings:
+    """The role's variables that decide what is delivered."""
 
     methods: Sequence[str]
     url: str = ""
@@ -55,12 +55,12 @@ class Settings:
     mail_note: str = ""
     mail_include_value: bool = True
     messages: Sequence[Mapping[str, Any]] = ()
-    """Mails beside those that bring keys, as the module key_mail takes them."""
+    """Mails besides those that bring keys, as the module key_mail takes them."""
 
 
 @dataclass(frozen=True)
 class Parcel:
-    """A key, or a mail, on one way. `contents` is what the task of that way takes."""
+    """A key or a mail to deliver by one method. `contents` is the argument of that method's task."""
 
     alias: str
     user: str
@@ -71,8 +71,8 @@ class Parcel:
 
 
 # -------------------------------------------------------------------------------------------------------------- plan
-def plan(keys: Iterable[Mapping[str, Any]], settings: Settings) -> dict[str, Any]:
-    """By method a list of parcels as mappings, and `problems`: results of keys that cannot be delivered.
+def plan_deliveries(keys: Iterable[Mapping[str, Any]], settings: DeliverySettings) -> dict[str, Any]:
+    """Return by method the parcels as mappings, and as `problems` the results of keys that cannot be delivered.
 
     Raises ValueError for settings that cannot work.
     """
@@ -86,7 +86,7 @@ def plan(keys: Iterable[Mapping[str, Any]], settings: Settings) -> dict[str, Any
     if present and wanted:
         client_env.variables(settings.url, "sk-check", settings.vendors, settings.vendor_paths)
     if MAIL in settings.methods and present and not settings.mail_include_value and not settings.mail_note.strip():
-        raise ValueError("mails shall not hold the key and the note is empty; say in key_delivery_mail_note where the recipient finds it.")
+        raise ValueError("mails do not hold the key and the note is empty; say in key_delivery_mail_note where the recipient finds it.")
     planned: dict[str, list[Parcel]] = {method: [] for method in METHODS}
     problems: list[dict[str, Any]] = []
     for method in dict.fromkeys(settings.methods):
@@ -109,12 +109,14 @@ def plan(keys: Iterable[Mapping[str, Any]], settings: Settings) -> dict[str, Any
 
 
 def _checked(key: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return `key`. Raises ValueError if it has no alias."""
     if not isinstance(key.get("alias"), str) or not key["alias"]:
         raise ValueError("an entry of key_delivery_keys has no alias; give the virtual_keys that the module of that name returns.")
     return key
 
 
 def _refuse_shared_targets(method: str, parcels: Sequence[Parcel]) -> None:
+    """Raise ValueError if two keys would be written to the same Secret or file."""
     seen: dict[str, str] = {}
     for parcel in parcels if method in REMOVABLE else ():
         other = seen.setdefault(parcel.target, parcel.alias)
@@ -130,7 +132,10 @@ def _parcel(key: Mapping[str, Any], target: str, contents: Mapping[str, Any]) ->
 
 
 def _notice(message: Mapping[str, Any]) -> Parcel:
-    """A mail that brings no key. Whatever would make the module refuse all mails together is refused here, for this one."""
+    """Return the parcel of a mail that brings no key.
+
+    Raises ValueError for what would make the module key_mail refuse all mails, so that the others are still sent.
+    """
     missing = [name for name in ("kind", "to", "id") if not message.get(name)]
     if missing:
         raise ValueError(f"the mail has no {missing[0]}; give kind, to and id with every message")
@@ -144,8 +149,9 @@ def _notice(message: Mapping[str, Any]) -> Parcel:
 
 
 def _addressed(message: Mapping[str, Any]) -> Parcel:
-    told = {name: str(message.get(name) or "") for name in ("alias", "user", "to", "request_id", "id")}
-    return Parcel(told["alias"], told["user"], told["to"], told["request_id"] or told["id"], told["to"], message)
+    """Return the parcel of a mail, without checking it."""
+    texts = {name: str(message.get(name) or "") for name in ("alias", "user", "to", "request_id", "id")}
+    return Parcel(texts["alias"], texts["user"], texts["to"], texts["request_id"] or texts["id"], texts["to"], message)
 
 
 def _check_language(language: object) -> None:
@@ -153,7 +159,7 @@ def _check_language(language: object) -> None:
         raise ValueError(f"the language of the mail is {printable(str(language), 40)!r}; give one of {', '.join(LANGUAGES)}")
 
 
-def _secret(key: Mapping[str, Any], settings: Settings) -> Parcel:
+def _secret(key: Mapping[str, Any], settings: DeliverySettings) -> Parcel:
     namespace = str(key.get("namespace") or settings.namespace)
     if not _NAMESPACE.fullmatch(namespace):
         raise ValueError(f"the namespace is {printable(namespace, 80)!r}; set key_delivery_kubernetes_namespace, or namespace of the key")
@@ -171,13 +177,13 @@ def _secret(key: Mapping[str, Any], settings: Settings) -> Parcel:
             **({f"{PREFIX}owner": label(owner)} if owner else {}),
         }
         notes = {"alias": key["alias"], "owner": owner, "expires": key.get("expires") or "never", "key-id": key.get("key_id") or ""}
-        metadata["annotations"] = {f"{PREFIX}{name}": printable(str(said)) for name, said in notes.items() if said}
+        metadata["annotations"] = {f"{PREFIX}{name}": printable(str(value)) for name, value in notes.items() if value}
         variables = client_env.variables(settings.url, key["value"], settings.vendors, settings.vendor_paths)
         manifest["data"] = {name: base64.b64encode(value.encode()).decode() for name, value in variables.items()}
     return _parcel(key, f"{namespace}/{name}", manifest)
 
 
-def _message(key: Mapping[str, Any], settings: Settings) -> Parcel:
+def _message(key: Mapping[str, Any], settings: DeliverySettings) -> Parcel:
     value = str(key["value"])
     parcel = _parcel(key, "", {})
     if not parcel.email:
@@ -199,10 +205,10 @@ def _message(key: Mapping[str, Any], settings: Settings) -> Parcel:
         "request_id": parcel.request_id,
         "note": str(key.get("note") or settings.mail_note),
     }
-    return _parcel(key, parcel.email, {name: said for name, said in message.items() if said})
+    return _parcel(key, parcel.email, {name: text for name, text in message.items() if text})
 
 
-def _env_file(key: Mapping[str, Any], settings: Settings) -> Parcel:
+def _env_file(key: Mapping[str, Any], settings: DeliverySettings) -> Parcel:
     user = str(key.get("user") or "")
     path = str(key.get("env_file") or "")
     if not path:
@@ -217,7 +223,7 @@ def _env_file(key: Mapping[str, Any], settings: Settings) -> Parcel:
     return _parcel(key, path, {"path": path, "alias": key["alias"], **({"value": key["value"]} if settings.state == "present" else {})})
 
 
-def _user_info(key: Mapping[str, Any], settings: Settings) -> Parcel:
+def _user_info(key: Mapping[str, Any], settings: DeliverySettings) -> Parcel:
     endpoint = client_env.ascii_gateway_address(settings.url)
     models = [str(model) for model in key.get("models") or []]
     parcel = _parcel(key, str(key.get("user") or "the lab"), {})
@@ -233,7 +239,7 @@ def _user_info(key: Mapping[str, Any], settings: Settings) -> Parcel:
     return _parcel(key, parcel.target, {"data": data})
 
 
-_PACK: dict[str, Callable[[Mapping[str, Any], Settings], Parcel]] = {
+_PACK: dict[str, Callable[[Mapping[str, Any], DeliverySettings], Parcel]] = {
     KUBERNETES_SECRET: _secret,
     MAIL: _message,
     ENV_FILE: _env_file,
@@ -242,16 +248,19 @@ _PACK: dict[str, Callable[[Mapping[str, Any], Settings], Parcel]] = {
 
 
 def slug(text: str, longest: int) -> str:
-    """`text` in small letters, digits and '-', at most `longest` characters. What does not fit as it is gets a hash of itself."""
+    """Return `text` in small letters, digits and '-', at most `longest` characters. A changed text ends with its hash."""
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     return plain if plain == text and len(plain) <= longest else _hashed(plain, text, longest)
 
 
 def label(text: str) -> str:
-    """`text` as the value of a Kubernetes label. `ada@example.com` is `ada_at_example.com`; what does not fit gets a hash of itself."""
-    told = text.replace("@", "_at_")
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", told).strip("._-")
-    return plain if plain == told and len(plain) <= 63 else _hashed(plain, text, 63)
+    """Return `text` as the value of a Kubernetes label. `ada@example.com` is `ada_at_example.com`.
+
+    A text that is otherwise changed or cut ends with its hash.
+    """
+    spelt = text.replace("@", "_at_")
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", spelt).strip("._-")
+    return plain if plain == spelt and len(plain) <= 63 else _hashed(plain, text, 63)
 
 
 def _hashed(plain: str, text: str, longest: int) -> str:
@@ -260,17 +269,33 @@ def _hashed(plain: str, text: str, longest: int) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------------- results
-def results(parcels: Sequence[Mapping[str, Any]], method: str, outcome: Mapping[str, Any], done: str = DELIVERED) -> list[dict[str, Any]]:
-    """What became of each parcel, from what the method's task registered. `done` is the word for success. Holds no key."""
+def delivery_results(parcels: Sequence[Mapping[str, Any]], method: str, outcome: Mapping[str, Any], done: str = DELIVERED) -> list[dict[str, Any]]:
+    """Return the result of each parcel, from what the method's task registered, without any key.
+
+    `done` is the status of what succeeded.
+    """
     packed = [Parcel(**parcel) for parcel in parcels]
-    read = {KUBERNETES_SECRET: _of_kubernetes, MAIL: _of_mail}.get(method, _of_list)
+    read = {KUBERNETES_SECRET: _results_of_kubernetes, MAIL: _results_of_mail}.get(method, _results_of_list)
     return read(packed, method, outcome, done)
 
 
-def _of_mail(parcels: Sequence[Parcel], method: str, outcome: Mapping[str, Any], done: str) -> list[dict[str, Any]]:
+def own_secrets(parcels: Sequence[Mapping[str, Any]], claimed: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the manifests of the Secrets that this collection made, which a dry run could apply.
+
+    `claimed` is what the dry run registered. The API server refuses to apply a Secret over one of another type.
+    """
+    packed = [Parcel(**parcel) for parcel in parcels]
+    return [parcel.contents for parcel in _own_parcels(packed, _results_of_kubernetes(packed, KUBERNETES_SECRET, claimed, REMOVED))]
+
+
+def _own_parcels(parcels: Sequence[Parcel], claims: Sequence[Mapping[str, Any]]) -> list[Parcel]:
+    return [parcel for parcel, claim in zip(parcels, claims, strict=True) if claim["status"] != FAILED]
+
+
+def _results_of_mail(parcels: Sequence[Parcel], method: str, outcome: Mapping[str, Any], done: str) -> list[dict[str, Any]]:
     entries: Sequence[Mapping[str, Any]] = outcome.get("mails") or []
     if len(entries) != len(parcels):
-        return [_result(parcel, method, FAILED, reason=_words(outcome), temporary=True) for parcel in parcels]
+        return [_result(parcel, method, FAILED, reason=_failure_text(outcome), temporary=True) for parcel in parcels]
     good = ("sent", "planned")
     return [
         _result(
@@ -285,62 +310,61 @@ def _of_mail(parcels: Sequence[Parcel], method: str, outcome: Mapping[str, Any],
     ]
 
 
-def _of_kubernetes(parcels: Sequence[Parcel], method: str, outcome: Mapping[str, Any], done: str) -> list[dict[str, Any]]:
-    """kubernetes.core.k8s answers one definition as it is, and several as a list, in order.
+def _results_of_kubernetes(parcels: Sequence[Parcel], method: str, outcome: Mapping[str, Any], done: str) -> list[dict[str, Any]]:
+    """kubernetes.core.k8s returns the result of one definition as it is, and the results of several as a list, in order.
 
-    Removal is two steps: what was `claimed` in a dry run, and what of that was `removed`.
+    Removal takes two steps: the Secrets that were `claimed` in a dry run, and those of them that were `removed`.
     """
     if "claimed" in outcome:
-        claims = _of_kubernetes(parcels, method, outcome["claimed"], done)
-        ours = [parcel for parcel, claim in zip(parcels, claims, strict=True) if claim["status"] != FAILED]
-        removals = iter(_of_kubernetes(ours, method, outcome["removed"], done))
+        claims = _results_of_kubernetes(parcels, method, outcome["claimed"], done)
+        removals = iter(_results_of_kubernetes(_own_parcels(parcels, claims), method, outcome["removed"], done))
         return [claim if claim["status"] == FAILED else next(removals) for claim in claims]
     single = len(parcels) == 1 and ("result" in outcome or "error" in outcome)
     entries: Sequence[Mapping[str, Any]] = [outcome] if single else (outcome.get("result") or {}).get("results") or []
     if len(entries) != len(parcels):
-        return [_result(parcel, method, FAILED, reason=_words(outcome), temporary=True) for parcel in parcels]
-    return [_of_secret(parcel, method, entry, done) for parcel, entry in zip(parcels, entries, strict=True)]
+        return [_result(parcel, method, FAILED, reason=_failure_text(outcome), temporary=True) for parcel in parcels]
+    return [_result_of_secret(parcel, method, entry, done) for parcel, entry in zip(parcels, entries, strict=True)]
 
 
-def _of_secret(parcel: Parcel, method: str, entry: Mapping[str, Any], done: str) -> dict[str, Any]:
+def _result_of_secret(parcel: Parcel, method: str, entry: Mapping[str, Any], done: str) -> dict[str, Any]:
     error = entry.get("error")
     if not error:
         return _result(parcel, method, done, changed=bool(entry.get("changed")))
     code, reason = _status(str(error.get("msg") or error))
     if "field is immutable" in reason or (code == 409 and re.search(r"\.type\b", reason)):
         reason = f"{parcel.target} is a Secret that this collection did not make; give the key another secret_name"
-    elif code == 404 and "data" not in parcel.contents:  # to be removed, and not even its namespace is there
+    elif code == 404 and "data" not in parcel.contents:  # to be removed, and even its namespace does not exist
         return _result(parcel, method, done)
     for hidden in (parcel.contents.get("data") or {}).values():
         reason = reason.replace(hidden, "***")
     return _result(parcel, method, FAILED, reason=reason, temporary=code not in _PERMANENT)
 
 
-def _of_list(parcels: Sequence[Parcel], method: str, outcome: Mapping[str, Any], done: str) -> list[dict[str, Any]]:
+def _results_of_list(parcels: Sequence[Parcel], method: str, outcome: Mapping[str, Any], done: str) -> list[dict[str, Any]]:
     entries: Sequence[Mapping[str, Any]] = outcome.get("files" if method == ENV_FILE else "results") or []
     if len(entries) != len(parcels):
-        return [_result(parcel, method, FAILED, reason=_words(outcome), temporary=True) for parcel in parcels]
+        return [_result(parcel, method, FAILED, reason=_failure_text(outcome), temporary=True) for parcel in parcels]
     return [
-        _result(parcel, method, FAILED, reason=str(entry.get("reason") or _words(entry)), temporary=True)
+        _result(parcel, method, FAILED, reason=str(entry.get("reason") or _failure_text(entry)), temporary=True)
         if entry.get("failed") or entry.get("unreachable")
         else _result(parcel, method, done, changed=bool(entry.get("changed")))
         for parcel, entry in zip(parcels, entries, strict=True)
     ]
 
 
-def _status(words: str) -> tuple[int | None, str]:
-    """Code and message of the Kubernetes Status that an error of kubernetes.core quotes, else the words."""
-    found = re.search(r"\{.*\}", words, re.DOTALL)
+def _status(error: str) -> tuple[int | None, str]:
+    """Return code and message of the Kubernetes Status that an error of kubernetes.core quotes, else None and the error."""
+    found = re.search(r"\{.*\}", error, re.DOTALL)
     for text in (found[0], found[0].replace("\\\\", "\\").replace("\\'", "'")) if found else ():
         try:
             status = json.loads(text)
             return int(status["code"]), str(status["message"])
         except (ValueError, KeyError, TypeError):
             continue
-    return None, words
+    return None, error
 
 
-def _words(outcome: Mapping[str, Any]) -> str:
+def _failure_text(outcome: Mapping[str, Any]) -> str:
     return str(outcome.get("msg") or outcome.get("module_stderr") or "the task did not say what became of it")
 
 
@@ -360,9 +384,9 @@ def _result(parcel: Parcel, method: str, status: str, *, changed: bool = False, 
     }
 
 
-def settings_from(options: Mapping[str, Any]) -> Settings:
-    """Settings by name. Raises ValueError for a name that is none."""
-    unknown = set(options) - {item.name for item in fields(Settings)}
+def settings_from(options: Mapping[str, Any]) -> DeliverySettings:
+    """Return the settings. Raises ValueError for an unknown name."""
+    unknown = set(options) - {item.name for item in fields(DeliverySettings)}
     if unknown:
-        raise ValueError(f"{', '.join(sorted(unknown))} is no setting of a delivery.")
-    return Settings(**options)
+        raise ValueError(f"{', '.join(sorted(unknown))} is not a setting of a delivery.")
+    return DeliverySettings(**options)

@@ -196,7 +196,7 @@ def test_what_is_wrong_with_one_key_is_its_own_problem(more: dict[str, Any], met
         ([key()], {"vendors": ["opnai"]}, "vendor is 'opnai'"),
         ([key()], {"vendor_paths": {"openai": "v1"}}, "the path of vendor openai"),
         ([key()], {"mail_include_value": False}, "say in key_delivery_mail_note"),
-        ([key()], {"colour": "red"}, "colour is no setting"),
+        ([key()], {"colour": "red"}, "colour is not a setting"),
         ([{"value": "sk-1"}], {}, "has no alias"),
         (["sk-1"], {}, "not a list of keys"),
         ([key("user1", env_file="/x"), key("user2", env_file="/x")], {}, "would share /x; give one of them another env_file"),
