@@ -74,7 +74,7 @@ FEW = {f"__awx_catalog_{name}": [] for name in ("inventories", "inventory_source
 
 
 def outcome(module: str, options: dict[str, Any], *, check: bool) -> dict[str, Any]:
-    """What Ansible makes of a module of awx.awx, also when it ends with a traceback, as `schedule` does for a template that is not there."""
+    """Return the result of a module of awx.awx, also if it ends with a traceback, as `schedule` does for a missing template."""
     try:
         return run_module(f"ansible_collections.awx.awx.plugins.modules.{module}", options, check=check)
     except TypeError as error:
@@ -82,7 +82,7 @@ def outcome(module: str, options: dict[str, Any], *, check: bool) -> dict[str, A
 
 
 class Catalogue:
-    """The catalogue as the role works it out, and the way in which the action brings AWX to it."""
+    """The catalogue with the role's templates rendered, and the calls by which the action applies it to AWX."""
 
     def __init__(self, resolved: dict[str, Any]) -> None:
         self.objects: dict[str, list[dict[str, Any]]] = resolved["objects"]
@@ -90,15 +90,14 @@ class Catalogue:
         self.connection: dict[str, Any] = resolved["connection"]
 
     def bring(self, awx: Awx, state: str = "present", *, check: bool = False) -> dict[str, bool]:
-        """Each object, and whether it changed."""
+        """Return whether each object changed."""
         changed = {}
         for kind in self.objects if state == "present" else [*self.leaving, "organization"]:
             for item in self.objects[kind]:
                 name = f"{kind} {item.get('name') or item['role'] + ' ' + item['teams'][0]}"
                 changed[name] = False
                 for module, options in module_calls(kind, item, state):
-                    told = {**self.connection, "controller_host": awx.url, **options}
-                    answer = outcome(module, told, check=check)
+                    answer = outcome(module, {**self.connection, "controller_host": awx.url, **options}, check=check)
                     result = forgive_missing(answer, state, check)
                     assert not result.get("failed"), f"{name}: {result}"
                     changed[name] |= result["changed"]
@@ -124,8 +123,8 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     directory = tmp_path_factory.mktemp("catalogue")
     (directory / "resolve.yml").write_text(RESOLVE)
     with serving() as awx:
-        told = {**SETTINGS, "awx_catalog_host": awx.url, "resolved": str(directory / "resolved.json")}
-        Playbooks(directory)(directory / "resolve.yml", told)
+        variables = {**SETTINGS, "awx_catalog_host": awx.url, "resolved": str(directory / "resolved.json")}
+        Playbooks(directory)(directory / "resolve.yml", variables)
         assert not awx.writes
     return Catalogue(json.loads((directory / "resolved.json").read_text()))
 
@@ -198,8 +197,8 @@ def test_bad_input_is_refused_before_anything_is_written(playbook: Playbooks, ve
 )
 def test_a_task_with_hidden_output_says_why_it_failed(playbook: Playbooks, settings: dict[str, Any], words: str) -> None:
     with serving() as awx:
-        told = {**SETTINGS, **FEW, "awx_catalog_host": awx.url, **settings}
-        run = playbook("awx", told, check=False, environment={"ANSIBLE_STDOUT_CALLBACK": "rhpds.litellm_virtual_keys.plain"})
+        variables = {**SETTINGS, **FEW, "awx_catalog_host": awx.url, **settings}
+        run = playbook("awx", variables, check=False, environment={"ANSIBLE_STDOUT_CALLBACK": "rhpds.litellm_virtual_keys.plain"})
         assert run.returncode != 0
         assert words in " ".join(run.output.split())
         assert not any(secret in run.output for secret in [*SECRETS.values(), TOKEN])
@@ -221,26 +220,26 @@ DISPATCHED = """
     content: >-
       {{ {'path': path.stdout, 'login': [aap_token, aap_username, aap_password], 'hides': aap_configuration_secure_logging,
           'organizations': aap_organizations, 'state': platform_state | default('present')} | to_json }}
-    dest: "{{ told }}"
+    dest: "{{ received }}"
     mode: "0600"
 """
 
 
-def test_the_dispatch_is_told_how_to_log_in_and_removes_nothing(playbook: Playbooks, tmp_path: Path) -> None:
+def test_the_dispatch_gets_the_login_and_removes_nothing(playbook: Playbooks, tmp_path: Path) -> None:
     tasks = tmp_path / "ansible_collections" / "infra" / "aap_configuration" / "roles" / "dispatch" / "tasks"
     tasks.mkdir(parents=True)
     (tasks / "main.yml").write_text(DISPATCHED)
     (tmp_path / "dispatch.yml").write_text(DISPATCH)
     environment = {"ANSIBLE_COLLECTIONS_PATH": f"{tmp_path}{os.pathsep}{os.environ['ANSIBLE_COLLECTIONS_PATH']}"}
-    told = tmp_path / "told.json"
+    received = tmp_path / "received.json"
     login = {"awx_catalog_token": "", "awx_catalog_username": "ada", "awx_catalog_password": "secret"}
     with serving() as awx:
-        settings = {**SETTINGS, **login, "awx_catalog_host": awx.url, "awx_catalog_api_path": "/api", "told": str(told)}
+        settings = {**SETTINGS, **login, "awx_catalog_host": awx.url, "awx_catalog_api_path": "/api", "received": str(received)}
         gone = playbook(tmp_path / "dispatch.yml", {**settings, "awx_catalog_state": "absent"}, check=False, environment=environment)
-        assert gone.returncode != 0 and not told.exists()
+        assert gone.returncode != 0 and not received.exists()
         assert "run the playbook rhpds.litellm_virtual_keys.awx, which looks what is left" in " ".join(gone.output.split())
         playbook(tmp_path / "dispatch.yml", settings, environment=environment)
-    assert json.loads(told.read_text()) == {
+    assert json.loads(received.read_text()) == {
         "path": "/api",
         "login": ["", "ada", "secret"],
         "hides": True,
@@ -287,7 +286,7 @@ def test_it_goes_as_it_came(catalogue: Catalogue) -> None:
         assert len(awx.writes) == before_again
 
 
-def test_secrets_are_told_only_in_credentials(made: Awx) -> None:
+def test_secrets_are_only_in_credentials(made: Awx) -> None:
     for call in made.calls:
         url = json.dumps([call.path, call.query])
         assert not any(secret in url for secret in [*SECRETS.values(), TOKEN])
@@ -360,8 +359,8 @@ def test_who_may_what(made: Awx) -> None:
 
 def test_schedules(made: Awx) -> None:
     runs = {each["id"]: each["name"] for kind in ("job_templates", "inventory_sources") for each in made.objects[kind].values()}
-    told = {each["name"]: (runs[each["unified_job_template"]], each["rrule"].partition("RRULE:")[2]) for each in made.objects["schedules"].values()}
-    assert told == {
+    schedules = {each["name"]: (runs[each["unified_job_template"]], each["rrule"].partition("RRULE:")[2]) for each in made.objects["schedules"].values()}
+    assert schedules == {
         "LLM keys: queue": ("LLM keys: process the queue", "FREQ=MINUTELY;INTERVAL=5"),
         "LLM keys: notices": ("LLM keys: warn owners", "FREQ=MINUTELY;INTERVAL=60"),
         "LLM keys: reaper": ("LLM keys: reap", "FREQ=DAILY;INTERVAL=1;BYHOUR=3"),
@@ -374,7 +373,7 @@ WRAPPERS = sorted(path for path in PROJECT.glob("*.yml") if path.name != "labs.y
 
 
 def variables_of(text: str) -> set[str]:
-    """The variables that the templates in a YAML file read."""
+    """Return the variables that the templates in a YAML file read."""
     environment = jinja2.Environment(autoescape=False)
     environment.filters = _Anything()  # type: ignore[assignment]
     environment.tests = _Anything()  # type: ignore[assignment]
@@ -392,14 +391,14 @@ class _Anything(dict[str, Any]):
 
 
 def taken_by(wrapper: Path) -> set[str]:
-    """The variables that a wrapper's playbook and the roles in it take."""
+    """Return the variables that a wrapper's playbook and its roles take."""
     taken = variables_of(wrapper.read_text())
     for play in yaml.safe_load(wrapper.read_text()):
         imported = str(play.get("ansible.builtin.import_playbook", "")).rpartition(".")[2]
         if not imported:
             continue
         playbook = CHECKOUT / "playbooks" / f"{imported}.yml"
-        assert playbook.is_file(), f"{wrapper.name} imports {imported}, and there is no such playbook"
+        assert playbook.is_file(), f"{wrapper.name} imports {imported}, which does not exist"
         taken |= variables_of(playbook.read_text())
         for role in (CHECKOUT / "roles").iterdir():
             if f"rhpds.litellm_virtual_keys.{role.name}" in playbook.read_text():

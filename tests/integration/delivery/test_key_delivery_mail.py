@@ -45,21 +45,21 @@ def key_mail(server: Server, *messages: dict[str, Any], check: bool = False, **m
     return run_module("key_mail", {**server.options, "from": "keys@example.com", "messages": list(messages), **more}, check=check, no_log=False)
 
 
-def statuses(told: dict[str, Any]) -> dict[str, str]:
-    return {each["to"].partition("@")[0]: each["status"] for each in told["mails"]}
+def statuses(result: dict[str, Any]) -> dict[str, str]:
+    return {each["to"].partition("@")[0]: each["status"] for each in result["mails"]}
 
 
 # ------------------------------------------------------------------------------------------------------- it arrives
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_a_key_arrives_encrypted_and_logged_in(smtp: SmtpFactory, tls: str) -> None:
     server = smtp(tls, users={"keys": PASSWORD})
-    told = key_mail(server, approval("ada"), user="keys", password=PASSWORD)
-    assert (told["changed"], told["counts"]["sent"]) == (True, 1)
+    result = key_mail(server, approval("ada"), user="keys", password=PASSWORD)
+    assert (result["changed"], result["counts"]["sent"]) == (True, 1)
     (mail,) = server.mailbox.received
     assert (mail.sender, mail.recipients, mail.encrypted, mail.user) == ("keys@example.com", ("ada@example.org",), True, "keys")
     assert KEY in mail.part("plain")
     assert KEY in mail.part("html")
-    assert mail.message["Message-ID"] == told["mails"][0]["message_id"]
+    assert mail.message["Message-ID"] == result["mails"][0]["message_id"]
 
 
 def test_without_encryption_only_when_asked_for(smtp: SmtpFactory) -> None:
@@ -80,8 +80,8 @@ def test_the_seeds_environment_variables(smtp: SmtpFactory, monkeypatch: pytest.
     }
     for name, value in environment.items():
         monkeypatch.setenv(f"SMTP_{name}", value)
-    told = run_module("key_mail", {"messages": [approval("ada")], "ca_path": str(server.ca_path)})
-    assert told["counts"]["sent"] == 1
+    result = run_module("key_mail", {"messages": [approval("ada")], "ca_path": str(server.ca_path)})
+    assert result["counts"]["sent"] == 1
     (mail,) = server.mailbox.received
     assert (mail.sender, mail.encrypted, mail.user) == ("env@example.com", True, "keys")
 
@@ -89,8 +89,8 @@ def test_the_seeds_environment_variables(smtp: SmtpFactory, monkeypatch: pytest.
 def test_many_mails_share_one_connection_and_each_reaches_its_own_recipient_only(smtp: SmtpFactory) -> None:
     server = smtp()
     owners = {f"user{number}": f"sk-{number:04}-0123456789abcdef" for number in range(50)}
-    told = key_mail(server, *(approval(name, key) for name, key in owners.items()))
-    assert told["counts"]["sent"] == 50
+    result = key_mail(server, *(approval(name, key) for name, key in owners.items()))
+    assert result["counts"]["sent"] == 50
     assert server.mailbox.connections == 1
     for name, key in owners.items():
         (mail,) = server.mailbox.of(f"{name}@example.org")
@@ -101,8 +101,8 @@ def test_many_mails_share_one_connection_and_each_reaches_its_own_recipient_only
 def test_what_people_write_arrives_as_text(smtp: SmtpFactory) -> None:
     server = smtp()
     reason = "<script>alert(1)</script>\r\n.\r\nBcc: eve@example.org\r\n\r\nÄrger {{ 7 * 7 }}"
-    told = key_mail(server, {"kind": "denial", "to": "ada@example.org", "id": "1\r\nBcc: eve@example.org", "reason": reason, "language": "de"})
-    assert told["counts"]["sent"] == 1
+    result = key_mail(server, {"kind": "denial", "to": "ada@example.org", "id": "1\r\nBcc: eve@example.org", "reason": reason, "language": "de"})
+    assert result["counts"]["sent"] == 1
     (mail,) = server.mailbox.received
     assert mail.recipients == ("ada@example.org",)
     assert "Bcc" not in mail.message
@@ -124,8 +124,8 @@ def test_templates_from_files(smtp: SmtpFactory, tmp_path: Path) -> None:
 
 def test_check_mode_writes_the_mails_and_sends_none(smtp: SmtpFactory) -> None:
     server = smtp()
-    told = key_mail(server, approval("ada"), check=True)
-    assert (told["changed"], statuses(told)) == (True, {"ada": "planned"})
+    result = key_mail(server, approval("ada"), check=True)
+    assert (result["changed"], statuses(result)) == (True, {"ada": "planned"})
     assert key_mail(server, {**approval("ada"), "to": "nobody"}, check=True)["failed"]
     assert server.mailbox.connections == 0
 
@@ -138,51 +138,51 @@ def test_nothing_to_send_is_nothing_to_connect_for(smtp: SmtpFactory) -> None:
 def test_a_refused_recipient_does_not_stop_the_others(smtp: SmtpFactory) -> None:
     server = smtp()
     server.mailbox.refused["bob@example.org"] = "550 5.1.1 no such user here"
-    told = key_mail(server, approval("ada"), approval("bob"), approval("eve"))
-    assert told["failed"]
-    assert (told["code"], statuses(told)) == ("not_sent", {"ada": "sent", "bob": "refused", "eve": "sent"})
-    bob = told["mails"][1]
+    result = key_mail(server, approval("ada"), approval("bob"), approval("eve"))
+    assert result["failed"]
+    assert (result["code"], statuses(result)) == ("not_sent", {"ada": "sent", "bob": "refused", "eve": "sent"})
+    bob = result["mails"][1]
     assert (bob["reason"], bob["code"], bob["temporary"], bob["attempts"]) == (
         "the server answered 550 5.1.1 no such user here",
         550,
         False,
         1,
     )
-    assert told["msg"] == "1 of 3 mails were not sent; the first is the approval mail to bob@example.org: the server answered 550 5.1.1 no such user here."
+    assert result["msg"] == "1 of 3 mails were not sent; the first is the approval mail to bob@example.org: the server answered 550 5.1.1 no such user here."
     assert len(server.mailbox.received) == 2
 
 
 def test_a_bad_message_does_not_stop_the_others(smtp: SmtpFactory) -> None:
     server = smtp()
-    told = key_mail(server, {**approval("bob"), "to": "bob@example.org\nBcc: eve@example.org"}, approval("ada"), {**approval("eve"), "value": ""})
-    assert [each["status"] for each in told["mails"]] == ["failed", "sent", "failed"]
-    assert told["mails"][0]["message_id"] is None
+    result = key_mail(server, {**approval("bob"), "to": "bob@example.org\nBcc: eve@example.org"}, approval("ada"), {**approval("eve"), "value": ""})
+    assert [each["status"] for each in result["mails"]] == ["failed", "sent", "failed"]
+    assert result["mails"][0]["message_id"] is None
     assert server.mailbox.tries == ["ada@example.org"]
 
 
 def test_put_off_then_taken(smtp: SmtpFactory) -> None:
     server = smtp()
     server.mailbox.put_off.update({"ada@example.org": 2, "bob@example.org": 1})
-    told = key_mail(server, approval("ada"), approval("bob"), approval("eve"))
-    assert told["counts"]["sent"] == 3
-    assert {each["to"]: each["attempts"] for each in told["mails"]} == {"ada@example.org": 3, "bob@example.org": 2, "eve@example.org": 1}
+    result = key_mail(server, approval("ada"), approval("bob"), approval("eve"))
+    assert result["counts"]["sent"] == 3
+    assert {each["to"]: each["attempts"] for each in result["mails"]} == {"ada@example.org": 3, "bob@example.org": 2, "eve@example.org": 1}
     assert server.mailbox.tries[2] == "eve@example.org"  # nobody waits for those who are put off
 
 
 def test_put_off_for_ever_ends(smtp: SmtpFactory) -> None:
     server = smtp()
     server.mailbox.put_off["ada@example.org"] = 99
-    told = key_mail(server, approval("ada"), approval("bob"), retries=2)
-    ada = told["mails"][0]
+    result = key_mail(server, approval("ada"), approval("bob"), retries=2)
+    ada = result["mails"][0]
     assert (ada["status"], ada["temporary"], ada["code"], ada["attempts"]) == ("failed", True, 451, 3)
-    assert statuses(told)["bob"] == "sent"
+    assert statuses(result)["bob"] == "sent"
 
 
 def test_a_broken_connection_is_made_again_and_the_mail_is_recognisable(smtp: SmtpFactory) -> None:
     server = smtp()
     server.mailbox.hang_ups["bob@example.org"] = 1
-    told = key_mail(server, approval("ada"), approval("bob"), approval("eve"))
-    assert told["counts"]["sent"] == 3
+    result = key_mail(server, approval("ada"), approval("bob"), approval("eve"))
+    assert result["counts"]["sent"] == 3
     assert server.mailbox.connections == 2
     assert len(server.mailbox.received) == 3
 
@@ -190,9 +190,9 @@ def test_a_broken_connection_is_made_again_and_the_mail_is_recognisable(smtp: Sm
 def test_a_mail_that_breaks_every_connection_does_not_stop_the_others(smtp: SmtpFactory) -> None:
     server = smtp()
     server.mailbox.hang_ups["bob@example.org"] = 99
-    told = key_mail(server, approval("bob"), approval("ada"), approval("eve"), retries=2)
-    assert statuses(told) == {"bob": "failed", "ada": "sent", "eve": "sent"}
-    assert (told["mails"][0]["temporary"], told["mails"][0]["attempts"]) == (True, 3)
+    result = key_mail(server, approval("bob"), approval("ada"), approval("eve"), retries=2)
+    assert statuses(result) == {"bob": "failed", "ada": "sent", "eve": "sent"}
+    assert (result["mails"][0]["temporary"], result["mails"][0]["attempts"]) == (True, 3)
     assert [address.partition("@")[0] for address in server.mailbox.tries] == ["bob", "ada", "eve", "bob", "bob"]
 
 
@@ -200,8 +200,8 @@ def test_a_server_that_takes_only_some_mails_at_a_time(smtp: SmtpFactory) -> Non
     server = smtp()
     server.mailbox.most_per_connection = 2
     started = time.monotonic()
-    told = key_mail(server, *(approval(f"user{number}") for number in range(9)), retries=1, retry_delay=20)
-    assert told["counts"]["sent"] == 9
+    result = key_mail(server, *(approval(f"user{number}") for number in range(9)), retries=1, retry_delay=20)
+    assert result["counts"]["sent"] == 9
     assert server.mailbox.connections == 5
     assert time.monotonic() - started < 15  # no pause as long as mails go out
 
@@ -217,10 +217,10 @@ def test_sent_again_has_the_same_message_id(smtp: SmtpFactory) -> None:
 @pytest.mark.parametrize(("certificate", "words"), [("expired", "certificate has expired"), ("of another host", "certificate is not valid for 'localhost'")])
 def test_a_certificate_that_does_not_hold(smtp: SmtpFactory, tls: str, certificate: str, words: str) -> None:
     server = smtp(tls, users={"keys": PASSWORD}, certificate=certificate)
-    told = key_mail(server, approval("ada"), approval("bob"), user="keys", password=PASSWORD)
-    assert set(statuses(told).values()) == {"failed"}
-    assert words in told["mails"][0]["reason"]
-    assert told["mails"][1]["temporary"] is False
+    result = key_mail(server, approval("ada"), approval("bob"), user="keys", password=PASSWORD)
+    assert set(statuses(result).values()) == {"failed"}
+    assert words in result["mails"][0]["reason"]
+    assert result["mails"][1]["temporary"] is False
     assert server.mailbox.received == []
     unchecked = key_mail(server, approval("ada"), user="keys", password=PASSWORD, validate_certs=False)
     assert unchecked["counts"]["sent"] == 1
@@ -228,46 +228,46 @@ def test_a_certificate_that_does_not_hold(smtp: SmtpFactory, tls: str, certifica
 
 def test_an_unknown_authority(smtp: SmtpFactory) -> None:
     server = smtp()
-    told = key_mail(server, approval("ada"), ca_path=None)
-    assert "give its authority in ca_path" in told["msg"]
+    result = key_mail(server, approval("ada"), ca_path=None)
+    assert "give its authority in ca_path" in result["msg"]
     assert server.mailbox.received == []
 
 
 @pytest.mark.parametrize("use_tls", ["starttls", "true"])
 def test_a_server_without_starttls_gets_neither_password_nor_key(smtp: SmtpFactory, use_tls: str) -> None:
     server = smtp("none", users={"keys": PASSWORD})
-    told = key_mail(server, approval("ada"), use_tls=use_tls, user="keys", password=PASSWORD)
-    assert "does not offer STARTTLS, so nothing was sent" in told["msg"]
-    assert told["mails"][0]["temporary"] is False
+    result = key_mail(server, approval("ada"), use_tls=use_tls, user="keys", password=PASSWORD)
+    assert "does not offer STARTTLS, so nothing was sent" in result["msg"]
+    assert result["mails"][0]["temporary"] is False
     assert server.mailbox.tries == []
 
 
 def test_tls_from_the_start_where_the_server_speaks_plainly(smtp: SmtpFactory) -> None:
-    told = key_mail(smtp("starttls"), approval("ada"), use_tls="implicit")
-    assert "check port and use_tls" in told["msg"]
+    result = key_mail(smtp("starttls"), approval("ada"), use_tls="implicit")
+    assert "check port and use_tls" in result["msg"]
 
 
 def test_a_wrong_password_is_said_once_and_not_shown(smtp: SmtpFactory) -> None:
     server = smtp(users={"keys": PASSWORD})
-    told = key_mail(server, *(approval(f"user{number}") for number in range(5)), user="keys", password="wrong horse battery")
-    assert set(statuses(told).values()) == {"failed"}
-    assert "does not let the user in: 535" in told["msg"]
+    result = key_mail(server, *(approval(f"user{number}") for number in range(5)), user="keys", password="wrong horse battery")
+    assert set(statuses(result).values()) == {"failed"}
+    assert "does not let the user in: 535" in result["msg"]
     assert server.mailbox.connections == 1
-    assert "wrong horse" not in json.dumps(told)
+    assert "wrong horse" not in json.dumps(result)
 
 
 def test_a_server_that_wants_a_login_and_gets_none(smtp: SmtpFactory) -> None:
-    told = key_mail(smtp(users={"keys": PASSWORD}), approval("ada"))
-    assert "530" in told["mails"][0]["reason"]
+    result = key_mail(smtp(users={"keys": PASSWORD}), approval("ada"))
+    assert "530" in result["mails"][0]["reason"]
 
 
 def test_a_server_that_is_down_costs_its_tries_once_and_not_for_each_mail(smtp: SmtpFactory) -> None:
     server = smtp(started=False)
     started = time.monotonic()
-    told = key_mail(server, *(approval(f"user{number}") for number in range(200)), retries=3, retry_delay=0.2)
+    result = key_mail(server, *(approval(f"user{number}") for number in range(200)), retries=3, retry_delay=0.2)
     assert time.monotonic() - started < 10
-    assert (set(statuses(told).values()), told["mails"][199]["temporary"]) == ({"failed"}, True)
-    assert f"localhost:{server.port} cannot be reached: Connection refused" in told["msg"]
+    assert (set(statuses(result).values()), result["mails"][199]["temporary"]) == ({"failed"}, True)
+    assert f"localhost:{server.port} cannot be reached: Connection refused" in result["msg"]
 
 
 def test_a_server_that_comes_back_in_time(smtp: SmtpFactory) -> None:
@@ -275,10 +275,10 @@ def test_a_server_that_comes_back_in_time(smtp: SmtpFactory) -> None:
     timer = threading.Timer(1.0, server.start)
     timer.start()
     try:
-        told = key_mail(server, approval("ada"), retries=6, retry_delay=0.5)
+        result = key_mail(server, approval("ada"), retries=6, retry_delay=0.5)
     finally:
         timer.join()
-    assert told["counts"]["sent"] == 1
+    assert result["counts"]["sent"] == 1
 
 
 def test_a_server_that_never_answers_is_left_after_the_timeout(smtp: SmtpFactory) -> None:
@@ -286,14 +286,14 @@ def test_a_server_that_never_answers_is_left_after_the_timeout(smtp: SmtpFactory
         server = smtp(started=False)
         server.port = silent.getsockname()[1]
         started = time.monotonic()
-        told = key_mail(server, approval("ada"), timeout=0.5, retries=1)
+        result = key_mail(server, approval("ada"), timeout=0.5, retries=1)
         assert time.monotonic() - started < 8
-    assert told["mails"][0]["temporary"] is True
+    assert result["mails"][0]["temporary"] is True
 
 
 def test_an_unknown_host() -> None:
-    told = run_module("key_mail", {"host": "smtp.invalid", "messages": [approval("ada")], "retries": 0})
-    assert "smtp.invalid:587 cannot be reached" in told["msg"]
+    result = run_module("key_mail", {"host": "smtp.invalid", "messages": [approval("ada")], "retries": 0})
+    assert "smtp.invalid:587 cannot be reached" in result["msg"]
 
 
 # ---------------------------------------------------------------------------------------------------------- bad input
@@ -318,17 +318,17 @@ def test_an_unknown_host() -> None:
 )
 def test_bad_input_is_refused_before_anything_is_sent(smtp: SmtpFactory, more: dict[str, Any], message: str) -> None:
     server = smtp()
-    told = key_mail(server, approval("ada"), **more)
-    assert told["failed"]
-    assert message in told["msg"]
-    assert "schlüssel" not in json.dumps(told, ensure_ascii=False)
+    result = key_mail(server, approval("ada"), **more)
+    assert result["failed"]
+    assert message in result["msg"]
+    assert "schlüssel" not in json.dumps(result, ensure_ascii=False)
     assert server.mailbox.connections == 0
 
 
 def test_no_key_and_no_password_in_what_the_module_returns(smtp: SmtpFactory) -> None:
     server = smtp(users={"keys": PASSWORD})
     server.mailbox.refused["ada@example.org"] = f"550 the words {KEY} {PASSWORD} are not welcome"
-    told = key_mail(server, approval("ada"), user="keys", password=PASSWORD)
-    assert "are not welcome" in told["msg"]
+    result = key_mail(server, approval("ada"), user="keys", password=PASSWORD)
+    assert "are not welcome" in result["msg"]
     for secret in (KEY, PASSWORD):
-        assert secret not in json.dumps(told)
+        assert secret not in json.dumps(result)

@@ -58,7 +58,7 @@ PLAY = """
 
 
 def key(user: str, alias: str | None = None, **more: Any) -> dict[str, Any]:
-    """A key as virtual_keys returns it."""
+    """Return a key as virtual_keys returns it."""
     name = alias or f"virtkey-abc12-{user}"
     value = derive.value("a secret for the delivery tests", name)
     return {
@@ -76,7 +76,7 @@ def key(user: str, alias: str | None = None, **more: Any) -> dict[str, Any]:
 
 
 class Delivery:
-    """Runs the role, and holds what it said. Keys and messages reach it as the results of modules do, not as a playbook's own words."""
+    """Runs the role, and keeps its results. Keys and messages are untrusted data, as the results of modules are."""
 
     def __init__(self, playbook: Playbooks, directory: Path) -> None:
         self.playbook, self.directory = playbook, directory
@@ -114,8 +114,9 @@ class Delivery:
             assert value not in json.dumps(self.results)
         return run
 
-    def told(self, what: str = "status") -> dict[tuple[str, str], Any]:
-        return {(each["user"] or each["alias"], each["method"]): each[what] for each in self.results}
+    def field(self, name: str = "status") -> dict[tuple[str, str], Any]:
+        """Return one field of each result, by user and method."""
+        return {(each["user"] or each["alias"], each["method"]): each[name] for each in self.results}
 
 
 @pytest.fixture
@@ -137,35 +138,35 @@ def test_files_are_private_from_the_first_moment_and_a_second_run_changes_nothin
     keys = [key("user1"), key("user2"), key("", alias="virtkey-abc12")]
     shared = tmp_path / "litellm.env"
     deliver(keys, "env_file", key_delivery_env_file=str(shared))
-    assert set(deliver.told().values()) == {"delivered"}
-    assert set(deliver.told("changed").values()) == {True}
+    assert set(deliver.field().values()) == {"delivered"}
+    assert set(deliver.field("changed").values()) == {True}
     files = [tmp_path / "litellm-user1.env", tmp_path / "litellm-user2.env", shared]
     assert [sourced(file, "OPENAI_API_KEY", "OPENAI_BASE_URL") for file in files] == [[each["value"], f"{URL}/v1"] for each in keys]
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     deliver(keys, "env_file", key_delivery_env_file=str(shared))
-    assert set(deliver.told("changed").values()) == {False}
+    assert set(deliver.field("changed").values()) == {False}
 
 
 WITNESS = """
 import os
 os_rename, os_replace, os_chmod = os.rename, os.replace, os.chmod
 
-def tell(path, mode, source):
+def report(path, mode, source):
     if str(os.fsdecode(path)).endswith(".env") and os.stat(source).st_size > 100:
         with open(os.environ["WITNESS"], "a") as file:
             print(oct(mode & 0o777), file=file)
 
 def rename(source, path, **more):
-    tell(path, os.stat(source).st_mode, source)
+    report(path, os.stat(source).st_mode, source)
     return os_rename(source, path, **more)
 
 def replace(source, path, **more):
-    tell(path, os.stat(source).st_mode, source)
+    report(path, os.stat(source).st_mode, source)
     return os_replace(source, path, **more)
 
 def chmod(path, mode, **more):
     if not isinstance(path, int):
-        tell(path, mode, path)
+        report(path, mode, path)
     return os_chmod(path, mode, **more)
 
 os.rename, os.replace, os.chmod = rename, replace, chmod
@@ -173,7 +174,7 @@ os.rename, os.replace, os.chmod = rename, replace, chmod
 
 
 def test_a_file_is_never_readable_by_others(deliver: Delivery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every Python of the run tells which mode a file that holds a key is given: a new file, and one that everybody could read before."""
+    """Every Python of the run reports the mode of each file that gets a key: a new file, and one that everybody could read before."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(WITNESS, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}:{os.environ.get('PYTHONPATH', '')}")
@@ -196,8 +197,8 @@ def test_the_seeds_file_name(deliver: Delivery, tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_does_not_stop_the_others(deliver: Delivery, tmp_path: Path) -> None:
     keys = [key("user1", env_file=str(tmp_path / "no" / "such" / "folder" / "x.env")), key("user2", env_file=str(tmp_path / "y.env"))]
     deliver(keys, "env_file")
-    assert deliver.told() == {("user1", "env_file"): "failed", ("user2", "env_file"): "delivered"}
-    assert "does not exist" in deliver.told("reason")[("user1", "env_file")]
+    assert deliver.field() == {("user1", "env_file"): "failed", ("user2", "env_file"): "delivered"}
+    assert "does not exist" in deliver.field("reason")[("user1", "env_file")]
     assert sourced(tmp_path / "y.env", "OPENAI_API_KEY") == [keys[1]["value"]]
 
 
@@ -206,14 +207,14 @@ def test_files_are_removed(deliver: Delivery, tmp_path: Path) -> None:
     deliver(keys, "env_file", **more)
     gone = [{**each, "action": "deleted", "value": None} for each in keys]
     deliver(gone, "env_file", "mail", "agnosticd", key_delivery_state="absent", **more)
-    assert deliver.told() == {("user1", "env_file"): "removed", ("user2", "env_file"): "removed"}
+    assert deliver.field() == {("user1", "env_file"): "removed", ("user2", "env_file"): "removed"}
     assert not list(tmp_path.glob("*.env"))
 
 
 def test_check_mode_writes_nothing(deliver: Delivery, smtp: SmtpFactory, tmp_path: Path) -> None:
     server = smtp()
     deliver([key("user1")], "env_file", "mail", arguments=("--check",), key_delivery_env_file=str(tmp_path / "x.env"), **mail_settings(server))
-    assert set(deliver.told().values()) == {"planned"}
+    assert set(deliver.field().values()) == {"planned"}
     assert not list(tmp_path.glob("*.env"))
     assert server.mailbox.connections == 0
 
@@ -226,15 +227,15 @@ def test_each_person_gets_the_own_key_and_one_refused_stops_nobody(deliver: Deli
     login = {"key_delivery_smtp_user": "keys", "key_delivery_smtp_password": "secret words"}
     denial = {"kind": "denial", "to": "eve@example.org", "id": "r9", "request_id": "r9", "reason": "{{ 7 * 7 }} <b>no</b>"}
     run = deliver(keys, "mail", **mail_settings(server), **login, messages=[denial])
-    assert deliver.told() == {
+    assert deliver.field() == {
         ("user1", "mail"): "delivered",
         ("user2", "mail"): "failed",
         ("user3", "mail"): "delivered",
         ("user4", "mail"): "failed",
         ("", "mail"): "delivered",
     }
-    assert deliver.told("reason")[("user2", "mail")] == "the server answered 550 no such user"
-    assert "not an address" in deliver.told("reason")[("user4", "mail")]
+    assert deliver.field("reason")[("user2", "mail")] == "the server answered 550 no such user"
+    assert "not an address" in deliver.field("reason")[("user4", "mail")]
     assert [each["kind"] for each in deliver.results] == ["approval"] * 4 + ["denial"]
     assert deliver.results[-1]["request_id"] == "r9"
     for each in (keys[0], keys[2]):
@@ -250,8 +251,8 @@ def test_each_person_gets_the_own_key_and_one_refused_stops_nobody(deliver: Deli
 
 def test_a_mail_without_the_key(deliver: Delivery, smtp: SmtpFactory) -> None:
     server = smtp()
-    told = {"key_delivery_mail_include_value": False, "key_delivery_mail_note": "It is in a Secret of your namespace."}
-    deliver([key("user1")], "mail", **mail_settings(server), **told)
+    pointing = {"key_delivery_mail_include_value": False, "key_delivery_mail_note": "It is in a Secret of your namespace."}
+    deliver([key("user1")], "mail", **mail_settings(server), **pointing)
     (mail,) = server.mailbox.received
     assert "It is in a Secret of your namespace." in mail.part("plain")
     assert "sk-" not in mail.part("plain") + mail.part("html")
@@ -272,7 +273,7 @@ RIGHTS: list[str] = yaml.safe_load(TEMPLATE.read_text(encoding="utf-8").partitio
 
 @pytest.fixture
 def to_kubernetes(kube: Cluster, namespace: str) -> Callable[..., dict[str, Any]]:
-    """The role's variables for a service account that has the documented rights, or fewer."""
+    """Return the role's variables for a service account with the documented rights, or fewer."""
 
     def settings(account: Account | None = None) -> dict[str, Any]:
         who = account or kube.account(namespace, RIGHTS)
@@ -295,7 +296,7 @@ def test_secrets_by_the_documented_rights_come_change_and_go(
 ) -> None:
     keys, account = [key("user1"), key("user2")], to_kubernetes()
     deliver(keys, "kubernetes_secret", **account)
-    assert set(deliver.told().values()) == {"delivered"}
+    assert set(deliver.field().values()) == {"delivered"}
     one = secret(kube, namespace, "llm-key-virtkey-abc12-user1")
     data = {name: base64.b64decode(value).decode() for name, value in one["data"].items()}
     assert (data["OPENAI_API_KEY"], data["OPENAI_BASE_URL"], data["ANTHROPIC_API_KEY"]) == (keys[0]["value"], f"{URL}/v1", keys[0]["value"])
@@ -306,7 +307,7 @@ def test_secrets_by_the_documented_rights_come_change_and_go(
     version = one["metadata"]["resourceVersion"]
 
     deliver(keys, "kubernetes_secret", **account)
-    assert set(deliver.told("changed").values()) == {False}
+    assert set(deliver.field("changed").values()) == {False}
     assert secret(kube, namespace, "llm-key-virtkey-abc12-user1")["metadata"]["resourceVersion"] == version
 
     rotated = {**keys[0], "value": derive.value("another secret for it", "x")}
@@ -329,19 +330,19 @@ def test_one_right_less_and_it_breaks(deliver: Delivery, kube: Cluster, namespac
     keys = [key("user1")]
     if missing == "delete":
         deliver(keys, "kubernetes_secret", **weaker)
-        assert deliver.told() == {("user1", "kubernetes_secret"): "delivered"}
+        assert deliver.field() == {("user1", "kubernetes_secret"): "delivered"}
         deliver(keys, "kubernetes_secret", key_delivery_state="absent", **weaker)
     else:
         deliver(keys, "kubernetes_secret", **weaker)
-    (told,) = deliver.results
-    assert (told["status"], told["temporary"]) == ("failed", False)
-    assert f'cannot {missing} resource "secrets"' in told["reason"]
+    (result,) = deliver.results
+    assert (result["status"], result["temporary"]) == ("failed", False)
+    assert f'cannot {missing} resource "secrets"' in result["reason"]
 
 
 def test_rights_hold_in_one_namespace_only(deliver: Delivery, kube: Cluster, to_kubernetes: Callable[..., dict[str, Any]]) -> None:
     elsewhere = kube.namespace()
     deliver([key("user1", namespace=elsewhere), key("user2")], "kubernetes_secret", **to_kubernetes())
-    assert deliver.told() == {("user1", "kubernetes_secret"): "failed", ("user2", "kubernetes_secret"): "delivered"}
+    assert deliver.field() == {("user1", "kubernetes_secret"): "failed", ("user2", "kubernetes_secret"): "delivered"}
 
 
 def test_the_rights_can_be_given_by_the_role(deliver: Delivery, kube: Cluster, namespace: str) -> None:
@@ -369,14 +370,14 @@ def test_a_secret_of_somebody_else_is_neither_taken_over_nor_removed(
     keys, account = [key("user1", secret_name="shared"), key("user2")], to_kubernetes()
     for state, done in (("present", "delivered"), ("absent", "removed")):
         deliver(keys, "kubernetes_secret", key_delivery_state=state, **account)
-        assert deliver.told() == {("user1", "kubernetes_secret"): "failed", ("user2", "kubernetes_secret"): done}
-        assert "is a Secret that this collection did not make" in deliver.told("reason")[("user1", "kubernetes_secret")]
+        assert deliver.field() == {("user1", "kubernetes_secret"): "failed", ("user2", "kubernetes_secret"): done}
+        assert "is a Secret that this collection did not make" in deliver.field("reason")[("user1", "kubernetes_secret")]
     assert secret(kube, namespace, "shared")["data"] == theirs["data"]
     assert "labels" not in secret(kube, namespace, "shared")["metadata"]
     assert names(kube, namespace) == {"shared"}
 
 
-def test_what_somebody_changed_in_a_secret_of_ours_is_not_overwritten_unless_told(
+def test_changes_by_others_in_a_secret_of_ours_are_kept_unless_forced(
     deliver: Delivery, kube: Cluster, namespace: str, to_kubernetes: Callable[..., dict[str, Any]]
 ) -> None:
     account, name = to_kubernetes(), "llm-key-virtkey-abc12-user1"
@@ -396,7 +397,7 @@ def test_names_and_labels_hold_whatever_an_alias_and_an_address_hold(
     aliases = ["User-ada@example.org-gpt/4", "user-ada@example.org-gpt-4", "a" * 255, "user+tag:x"]
     long = f"{'l' * 60}@{'d' * 50}.example.org"
     deliver([key("", alias=alias, email=long) for alias in aliases], "kubernetes_secret", **to_kubernetes())
-    assert set(deliver.told().values()) == {"delivered"}
+    assert set(deliver.field().values()) == {"delivered"}
     found = kube.call("GET", f"/api/v1/namespaces/{namespace}/secrets")["items"]
     assert {each["metadata"]["annotations"]["litellm-virtual-keys.rhpds/alias"] for each in found} == set(aliases)
     assert {each["metadata"]["annotations"]["litellm-virtual-keys.rhpds/owner"] for each in found} == {long}
@@ -404,8 +405,8 @@ def test_names_and_labels_hold_whatever_an_alias_and_an_address_hold(
 
 def test_check_mode_asks_the_api_and_writes_nothing(deliver: Delivery, kube: Cluster, namespace: str, to_kubernetes: Callable[..., dict[str, Any]]) -> None:
     deliver([key("user1"), key("user2", namespace="no-such-namespace")], "kubernetes_secret", arguments=("--check",), **to_kubernetes())
-    assert deliver.told()[("user1", "kubernetes_secret")] == "planned"
-    assert deliver.told()[("user2", "kubernetes_secret")] == "failed"
+    assert deliver.field()[("user1", "kubernetes_secret")] == "planned"
+    assert deliver.field()[("user2", "kubernetes_secret")] == "failed"
     assert names(kube, namespace) == set()
 
 
@@ -415,10 +416,10 @@ def test_the_api_is_down_and_later_it_is_not(
     account, file = to_kubernetes(), str(tmp_path / "x.env")
     with kube.api_down():
         deliver([key("user1")], "kubernetes_secret", "env_file", key_delivery_env_file=file, **account)
-    assert deliver.told() == {("user1", "kubernetes_secret"): "failed", ("user1", "env_file"): "delivered"}
-    assert deliver.told("temporary")[("user1", "kubernetes_secret")] is True
+    assert deliver.field() == {("user1", "kubernetes_secret"): "failed", ("user1", "env_file"): "delivered"}
+    assert deliver.field("temporary")[("user1", "kubernetes_secret")] is True
     deliver([key("user1")], "kubernetes_secret", "env_file", key_delivery_env_file=file, **account)
-    assert set(deliver.told().values()) == {"delivered"}
+    assert set(deliver.field().values()) == {"delivered"}
 
 
 def test_five_hundred_files_are_one_task(deliver: Delivery, tmp_path: Path) -> None:
@@ -439,7 +440,7 @@ def test_a_hundred_secrets_are_one_task(deliver: Delivery, kube: Cluster, namesp
 def test_user_data_for_agnosticd(deliver: Delivery, tmp_path: Path) -> None:
     keys = [key("user1"), key("user2"), key("", alias="virtkey-abc12")]
     deliver(keys, "agnosticd", output_dir=str(tmp_path / "output"), ACTION="provision")
-    assert set(deliver.told().values()) == {"delivered"}
+    assert set(deliver.field().values()) == {"delivered"}
     saved = yaml.safe_load((tmp_path / "output" / "provision-user-data.yaml").read_text(encoding="utf-8"))
     assert saved["litellm_virtual_key"] == keys[2]["value"]
     assert saved["users"]["user2"]["litellm_virtual_key"] == keys[1]["value"]
@@ -449,7 +450,7 @@ def test_user_data_for_agnosticd(deliver: Delivery, tmp_path: Path) -> None:
 
 def test_without_a_place_to_keep_user_data_that_is_a_failure(deliver: Delivery) -> None:
     deliver([key("user1")], "agnosticd")
-    assert deliver.told() == {("user1", "agnosticd"): "failed"}
+    assert deliver.field() == {("user1", "agnosticd"): "failed"}
     assert "output_dir is not set" in deliver.results[0]["reason"]
 
 
@@ -462,7 +463,7 @@ def test_a_method_that_fails_does_not_stop_the_others_and_the_role_says_so_at_it
     assert run.returncode != 0
     assert "5 of 6 deliveries failed; the first is virtkey-abc12-user2 by mail: its value is not known" in run.output.replace("\n", " ")
     deliver(keys, "mail", "kubernetes_secret", "env_file", **settings)
-    assert deliver.told() == {
+    assert deliver.field() == {
         ("user1", "mail"): "failed",
         ("user1", "kubernetes_secret"): "failed",
         ("user1", "env_file"): "delivered",
@@ -470,8 +471,8 @@ def test_a_method_that_fails_does_not_stop_the_others_and_the_role_says_so_at_it
         ("user2", "kubernetes_secret"): "failed",
         ("user2", "env_file"): "failed",
     }
-    assert deliver.told("temporary")[("user1", "mail")] is True
-    assert deliver.told("temporary")[("user2", "mail")] is False
+    assert deliver.field("temporary")[("user1", "mail")] is True
+    assert deliver.field("temporary")[("user2", "mail")] is False
 
 
 @pytest.mark.parametrize(
@@ -502,7 +503,7 @@ def test_what_virtual_keys_returns_is_delivered_and_calls_a_real_gateway(
     minted = run_module("virtual_keys", {"url": gateway.url, "api_key": gateway.master_key, **wanted}, no_log=True)
     more = {"key_delivery_env_file": str(tmp_path / "litellm.env"), "key_delivery_gateway_url": gateway.url}
     deliver(minted["virtual_keys"], "env_file", "mail", **more, **mail_settings(server))
-    assert set(deliver.told().values()) == {"delivered"}
+    assert set(deliver.field().values()) == {"delivered"}
     (mail,) = server.mailbox.of("ada@example.org")
     assert minted["virtual_keys"][0]["value"] in mail.part("plain")
     base, token = sourced(file, "OPENAI_BASE_URL", "OPENAI_API_KEY")

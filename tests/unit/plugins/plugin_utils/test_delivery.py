@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What is handed out for which key, and how the answers of tasks are read. The role itself: tests/integration."""
+"""The plan of deliveries, and the results that are read from the answers of tasks. The role itself: tests/integration."""
 
 from __future__ import annotations
 
@@ -156,9 +156,9 @@ def test_a_message_that_is_none_is_its_own_problem(more: dict[str, Any], reason:
 
 
 def test_the_user_id_is_the_address_when_there_is_no_other() -> None:
-    told = key(user_id="ada@example.org")
-    del told["email"]
-    assert plan(told, methods=("mail",))["mail"][0]["target"] == "ada@example.org"
+    without_email = key(user_id="ada@example.org")
+    del without_email["email"]
+    assert plan(without_email, methods=("mail",))["mail"][0]["target"] == "ada@example.org"
 
 
 def test_files_are_named_after_users() -> None:
@@ -212,17 +212,17 @@ def test_settings_that_cannot_work_are_refused(keys: list[Any], more: dict[str, 
 
 @given(st.text(min_size=1, max_size=300))
 def test_a_slug_is_part_of_a_name_and_no_two_texts_share_one(text: str) -> None:
-    told = slug(text, 200)
-    assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", told)
-    assert len(told) <= 200
-    assert (told == text) == bool(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text) and len(text) <= 200)
+    name = slug(text, 200)
+    assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name)
+    assert len(name) <= 200
+    assert (name == text) == bool(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text) and len(text) <= 200)
 
 
 @given(st.text(min_size=1, max_size=100))
 def test_a_label_is_one(text: str) -> None:
-    told = label(text)
-    assert re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", told)
-    assert len(told) <= 63
+    value = label(text)
+    assert re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", value)
+    assert len(value) <= 63
 
 
 def test_labels_and_slugs_people_can_read() -> None:
@@ -241,70 +241,72 @@ FORBIDDEN = (
 CONFLICT = 'Failed to apply object: b\'{"message":"Apply failed with 1 conflict: conflict with \\\\"kubectl\\\\" using v1: .type","code":409}\\n\''
 
 
-def told(method: str, outcome: dict[str, Any], *keys: Mapping[str, Any], done: str = "delivered", **more: Any) -> list[tuple[Any, ...]]:
+def results(method: str, outcome: dict[str, Any], *keys: Mapping[str, Any], done: str = "delivered", **more: Any) -> list[tuple[Any, ...]]:
     parcels = plan(*(keys or (key("user1"), key("user2"))), methods=(method,), **more)[method]
     return [(each["status"], each["changed"], each["temporary"], each["reason"]) for each in results_filter(parcels, method, outcome, done)]
 
 
 def test_answers_about_secrets() -> None:
     good, bad = {"changed": True, "method": "apply", "result": {}}, {"changed": False, "result": {}, "error": {"msg": FORBIDDEN}}
-    assert told("kubernetes_secret", {"result": {"results": [good, bad]}}) == [
+    assert results("kubernetes_secret", {"result": {"results": [good, bad]}}) == [
         ("delivered", True, False, ""),
         ("failed", False, False, 'secrets "x" is forbidden'),
     ]
-    assert told("kubernetes_secret", bad, key()) == [("failed", False, False, 'secrets "x" is forbidden')]
-    assert told("kubernetes_secret", good, key(), done="planned") == [("planned", True, False, "")]
+    assert results("kubernetes_secret", bad, key()) == [("failed", False, False, 'secrets "x" is forbidden')]
+    assert results("kubernetes_secret", good, key(), done="planned") == [("planned", True, False, "")]
 
 
 @pytest.mark.parametrize("msg", ['Secret "x" is invalid: type: Invalid value: "y": field is immutable', CONFLICT])
 def test_a_secret_of_another_type_is_somebody_elses(msg: str) -> None:
-    (answer,) = told("kubernetes_secret", {"result": {}, "error": {"msg": msg}}, key())
+    (answer,) = results("kubernetes_secret", {"result": {}, "error": {"msg": msg}}, key())
     assert answer[3].startswith("lab/llm-key-virtkey-abc12-user1 is a Secret that this collection did not make")
 
 
 def test_removal_is_of_what_is_ours() -> None:
     good, foreign = {"changed": True, "result": {}}, {"result": {}, "error": {"msg": "field is immutable"}}
     claimed = {"result": {"results": [foreign, good]}}
-    answers = told("kubernetes_secret", {"claimed": claimed, "removed": {"changed": True, "result": {}}}, done="removed", state="absent")
+    answers = results("kubernetes_secret", {"claimed": claimed, "removed": {"changed": True, "result": {}}}, done="removed", state="absent")
     assert [answer[:2] for answer in answers] == [("failed", False), ("removed", True)]
-    nothing = told("kubernetes_secret", {"claimed": {"result": {"results": [foreign, foreign]}}, "removed": {"skipped": True}}, done="removed", state="absent")
+    nothing = results(
+        "kubernetes_secret", {"claimed": {"result": {"results": [foreign, foreign]}}, "removed": {"skipped": True}}, done="removed", state="absent"
+    )
     assert [answer[0] for answer in nothing] == ["failed", "failed"]
 
 
 def test_what_is_not_there_with_its_namespace_is_removed() -> None:
     lost = {"result": {}, "error": {"msg": FORBIDDEN.replace("403", "404")}}
     gone = {"claimed": lost, "removed": {"changed": False, "result": {}}}
-    assert told("kubernetes_secret", gone, key(), done="removed", state="absent") == [("removed", False, False, "")]
-    assert told("kubernetes_secret", lost, key())[0][:3] == ("failed", False, False)
+    assert results("kubernetes_secret", gone, key(), done="removed", state="absent") == [("removed", False, False, "")]
+    assert results("kubernetes_secret", lost, key())[0][:3] == ("failed", False, False)
 
 
 def test_no_key_in_what_an_answer_quotes() -> None:
     value = key()["value"]
     encoded = base64.b64encode(value.encode()).decode()
-    (answer,) = told("kubernetes_secret", {"result": {}, "error": {"msg": f"cannot take {value} or {encoded}"}}, key())
+    (answer,) = results("kubernetes_secret", {"result": {}, "error": {"msg": f"cannot take {value} or {encoded}"}}, key())
     assert answer[3] == "cannot take sk-*** or ***"
 
 
 def test_answers_about_mails() -> None:
     sent = {"status": "sent", "reason": "", "temporary": False}
     put_off = {"status": "failed", "reason": "451 later", "temporary": True}
-    assert told("mail", {"mails": [sent, put_off]}) == [("delivered", True, False, ""), ("failed", False, True, "451 later")]
+    assert results("mail", {"mails": [sent, put_off]}) == [("delivered", True, False, ""), ("failed", False, True, "451 later")]
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_task_that_failed_as_a_whole_failed_for_every_key(method: str) -> None:
-    assert told(method, {"failed": True, "msg": "no route to host"}) == [("failed", False, True, "no route to host")] * 2
-    assert told(method, {"failed": True})[0][3] == "the task did not say what became of it"
+    assert results(method, {"failed": True, "msg": "no route to host"}) == [("failed", False, True, "no route to host")] * 2
+    assert results(method, {"failed": True})[0][3] == "the task did not say what became of it"
 
 
 def test_answers_of_loops() -> None:
     outcome = {"failed": True, "results": [{"failed": True, "msg": "disk full"}, {"changed": True}]}
-    assert told("agnosticd", outcome) == [("failed", False, True, "disk full"), ("delivered", True, False, "")]
+    assert results("agnosticd", outcome) == [("failed", False, True, "disk full"), ("delivered", True, False, "")]
 
 
 def test_answers_about_files() -> None:
     outcome = {"failed": True, "msg": "x", "files": [{"failed": True, "reason": "disk full"}, {"failed": False, "reason": "", "changed": True}]}
-    assert told("env_file", outcome) == [("failed", False, True, "disk full"), ("delivered", True, False, "")]
+    assert results("env_file", outcome) == [("failed", False, True, "disk full"), ("delivered", True, False, "")]
 
 
 def test_an_unknown_method_is_an_error() -> None:
