@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The role litellm_gateway in its embedded mode: what it leaves on the machine, and its whole life."""
+"""The role litellm_gateway in its embedded mode: what it leaves on the machine, and its life from start to removal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT, COLLECTION, Playbooks
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT, COLLECTION, PlaybookRun, Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import runner
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import GATEWAY_SOFTWARE, MOCK_MODELS, Gateway, GatewayHome, gatewayctl
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.tls import TlsProvider
@@ -38,7 +38,7 @@ def is_alive(pid: int) -> bool:
 
 
 def secrets_of(directory: Path) -> list[str]:
-    """Every secret of a gateway, as text that must not show anywhere."""
+    """Return the secrets of a gateway, which no output may show."""
     files = (directory / "secrets").glob("*_*")
     found = [file.read_text() for file in files]
     assert len(found) == 4, found
@@ -53,7 +53,7 @@ def assert_hidden(secrets: list[str], text: str) -> None:
 
 @pytest.fixture
 def own(gateway_home: Path, unique: str) -> Iterator[dict[str, Any]]:
-    """Variables of a gateway of this test's own; stopped afterwards."""
+    """Return the variables of a gateway for this test alone, and stop it afterwards."""
     directory = gateway_home / unique
     yield {
         "litellm_gateway_dir": str(directory),
@@ -65,14 +65,14 @@ def own(gateway_home: Path, unique: str) -> Iterator[dict[str, Any]]:
 
 
 def install_former_control_program(directory: Path) -> None:
-    """Put the control program into a single file, as an earlier release did, and a copy of another release beside it."""
+    """Put the control program into a single file, as an earlier release did, beside the copy of another release."""
     former = (directory / "gatewayctl").resolve().rename(directory / "control" / "gatewayctl-of-another-release")
     (directory / "gatewayctl").unlink()
     (directory / "gatewayctl.py").write_text(f"import runpy\nrunpy.run_path({str(former)!r}, run_name='__main__')\n")
 
 
 # ---------------------------------------------------------------------------------------------------- a running gateway
-def test_another_file_of_the_query_engine_is_other_software(playbook: Playbooks, tmp_path: Path) -> None:
+def test_every_file_of_the_query_engine_counts_as_software(playbook: Playbooks, tmp_path: Path) -> None:
     play = {
         "hosts": "localhost",
         "gather_facts": False,
@@ -81,9 +81,9 @@ def test_another_file_of_the_query_engine_is_other_software(playbook: Playbooks,
         "tasks": [{"ansible.builtin.debug": {"var": "__litellm_gateway_sources"}}],
     }
     (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
-    told = playbook(tmp_path / "play.yml").output
+    output = playbook(tmp_path / "play.yml").output
     files = [path for path in (ROLE / "files" / "query-engine").rglob("*") if path.is_file()]
-    assert not [path for path in [*files, ROLE / "files" / "requirements.txt", ROLE / "files" / "serve_litellm.py"] if f'"{path}"' not in told]
+    assert not [path for path in [*files, ROLE / "files" / "requirements.txt", ROLE / "files" / "serve_litellm.py"] if f'"{path}"' not in output]
 
 
 def test_the_mock_models_answer(gateway: Gateway) -> None:
@@ -93,8 +93,8 @@ def test_the_mock_models_answer(gateway: Gateway) -> None:
         assert "mock answer" in answer.json()["choices"][0]["message"]["content"]
 
 
-def test_its_database_client_describes_no_table_as_part_of_another(gateway: Gateway) -> None:
-    """What common/install.yml leaves out."""
+def test_its_database_client_has_no_types_for_tables_within_tables(gateway: Gateway) -> None:
+    """See common/install.yml, which leaves them out."""
     described = re.findall(r"^class (?:FindMany)?(\w+)(?:Include|Args)From(\w+)\(", (gateway.software / "prisma" / "types.py").read_text(), re.MULTILINE)
     assert ("LiteLLM_TeamTable", "LiteLLM_TeamTable") in described
     assert {one for one, other in described if one != other} == set()
@@ -104,7 +104,7 @@ def test_nobody_else_can_read_its_files(gateway: Gateway) -> None:
     inspected = 0
     for path in gateway.dir.rglob("*"):
         if path.is_symlink() or any(part.startswith("server-") for part in path.parts):
-            continue  # PostgreSQL's programs
+            continue  # the programs of PostgreSQL
         inspected += 1
         mode = stat.S_IMODE(path.stat().st_mode)
         assert mode & 0o077 == 0, f"{path} has mode {mode:o}"
@@ -124,7 +124,7 @@ def test_no_secret_is_on_a_command_line(gateway: Gateway) -> None:
     assert_hidden(secrets_of(gateway.dir), "\n".join(lines))
 
 
-def test_the_database_opens_to_its_password_only(gateway: Gateway) -> None:
+def test_the_database_accepts_nothing_but_its_password(gateway: Gateway) -> None:
     with psycopg.connect(gateway.database_url) as connection:
         assert connection.execute("SHOW listen_addresses").fetchone() == ("127.0.0.1",)
         assert connection.execute("SHOW unix_socket_directories").fetchone() == ("",)
@@ -141,132 +141,175 @@ def test_it_survives_a_restart_of_its_database(gateway: Gateway, unique: str) ->
         assert gateway.request("GET", "/key/list").status_code >= 500
     finally:
         gateway.start_postgres()
-    assert gateway.connection["pids"]["litellm"] == pid, "LiteLLM was restarted where it could have recovered"
+    assert gateway.connection["pids"]["litellm"] == pid, "LiteLLM was restarted although it could have recovered"
     key = gateway.post("/key/generate", key_alias=unique)["key"]
     assert gateway.chat(key).ok
     gateway.post("/key/delete", key_aliases=[unique])
 
 
 # ------------------------------------------------------------------------------------------------------------- its life
+PROVIDER_KEY, ENVIRONMENT_SECRET = "sk-provider-0123456789", "env-0123456789-secret"
+"""A secret in the models and one in the environment; no output may show them."""
+
+
+class GatewayLife:
+    """One gateway from its first start to its removal. Each step goes on where the one before it ended."""
+
+    def __init__(self, variables: dict[str, Any], playbook: Playbooks, provider: TlsProvider) -> None:
+        real = {"model": "openai/real", "api_key": PROVIDER_KEY, "api_base": provider.url, "max_retries": 0}
+        self.variables = {
+            **variables,
+            "litellm_gateway_models": [{"model_name": "real", "litellm_params": real}],
+            "litellm_gateway_backups_keep": 1,
+            "litellm_gateway_environment": {"SOME_API_KEY": ENVIRONMENT_SECRET},
+        }
+        self.playbook, self.ca_dir = playbook, str(provider.ca_dir)
+        self.directory = Path(variables["litellm_gateway_dir"])
+        self.gateway: Gateway
+        self.first: dict[str, Any]
+        """The connection after the first start."""
+        self.key: str
+        """A virtual key made after the first start; it works until the end."""
+
+    def run(self, *arguments: str, check: bool = True, **more: Any) -> PlaybookRun:
+        return self.playbook("gateway", {**self.variables, **more}, *arguments, check=check)
+
+    @property
+    def pids(self) -> dict[str, int]:
+        found: dict[str, int] = self.gateway.connection["pids"]
+        return found
+
+    def check_mode_reports_changes_and_makes_none(self) -> None:
+        assert self.run("--check").changed > 0
+        assert not self.directory.exists()
+
+    def starts_without_printing_a_secret(self) -> None:
+        run = self.run("-vvv", "--diff")
+        assert run.changed > 0
+        assert_hidden([*secrets_of(self.directory), PROVIDER_KEY, ENVIRONMENT_SECRET], run.output)
+        self.gateway = Gateway(self.directory)
+        self.first = self.gateway.connection
+        assert sorted(model["id"] for model in self.gateway.get("/models")["data"]) == sorted([*MOCK_MODELS, "real"])
+        self.key = self.gateway.post("/key/generate", key_alias="mine")["key"]
+        assert "Connection error" in self.gateway.chat(self.key, "real").text  # LiteLLM does not know the authority
+
+    def a_second_run_changes_nothing(self) -> None:
+        assert self.run().changed == 0
+        assert self.run("--check").changed == 0
+        assert self.gateway.connection == self.first
+
+    def another_configuration_restarts_litellm_alone(self) -> None:
+        self.variables |= {"litellm_gateway_mock_models": ["new-model"], "litellm_gateway_ca_dir": self.ca_dir}
+        assert self.run("--check").changed > 0
+        assert self.gateway.connection == self.first
+        run = self.run("-vvv", "--diff")
+        assert_hidden([*secrets_of(self.directory), PROVIDER_KEY, ENVIRONMENT_SECRET, self.key], run.output)
+        assert self.pids["postgres"] == self.first["pids"]["postgres"]
+        assert self.pids["litellm"] != self.first["pids"]["litellm"]
+        assert not is_alive(self.first["pids"]["litellm"])
+        assert {name: self.gateway.connection[name] for name in ("url", "master_key", "database_url")} == {
+            name: self.first[name] for name in ("url", "master_key", "database_url")
+        }
+        assert self.gateway.chat(self.key, "new-model").ok
+        assert self.gateway.chat(self.key, "real").json()["choices"][0]["message"]["content"] == "Spoken over TLS."
+
+    def stops_under_the_control_program_of_an_earlier_release(self) -> None:
+        install_former_control_program(self.directory)
+        pids = self.pids
+        assert self.run("--check", litellm_gateway_state="stopped").changed > 0
+        assert is_alive(pids["litellm"])
+        assert self.run(litellm_gateway_state="stopped").changed > 0
+        assert not is_alive(pids["litellm"])
+        assert not is_alive(pids["postgres"])
+        assert self.run(litellm_gateway_state="stopped").changed == 0
+
+    def another_salt_key_is_refused(self) -> None:
+        run = self.run(check=False, litellm_gateway_salt_key="another")
+        assert run.count("failed") == 1
+        assert "litellm_gateway_salt_key differs" in run.output
+
+    def other_software_starts_after_a_backup(self) -> Path:
+        """Start other software with more workers, and return the backup that is written before its migration."""
+        installed, upgraded = self.gateway.software, self.directory / "litellm-next"
+        upgraded.symlink_to(installed)
+        self.variables |= {"litellm_gateway_workers": 2, "__litellm_gateway_software": str(upgraded)}
+        assert self.run("--check").changed > 0
+        assert list((self.directory / "backups").iterdir()) == []
+        self.run()
+        assert not (self.directory / "gatewayctl.py").exists()
+        assert [path.name for path in (self.directory / "control").iterdir()] == [(self.directory / "gatewayctl").resolve().name]
+        self.keeps_its_place_and_its_keys()
+        (backup,) = (self.directory / "backups").iterdir()
+        assert re.fullmatch(rf"upgrade-\d{{8}}T\d{{6}}Z\.{installed.name}\.dump", backup.name)
+        assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+        return backup
+
+    def keeps_its_place_and_its_keys(self) -> None:
+        assert {**self.gateway.connection, "pids": None} == {**self.first, "pids": None}
+        assert self.gateway.chat(self.key, "new-model").ok
+
+    def restores_a_backup_after_it_was_killed(self, backup: Path) -> str:
+        """Kill the gateway, whose orphaned workers must not keep the port, and restore `backup`. Return a key made after that backup."""
+        late: str = self.gateway.post("/key/generate", key_alias="late")["key"]
+        for pid in self.pids.values():
+            os.kill(pid, signal.SIGKILL)
+        gatewayctl(self.directory, "restore", str(backup))
+        assert gatewayctl(self.directory, "status")["pids"]["litellm"] is None
+        return late
+
+    def recovers_from_an_interrupted_migration(self, backup: Path, late: str) -> None:
+        """The restored database belongs to the former software, so the start writes a newer backup, which replaces `backup`."""
+        self.variables["litellm_gateway_workers"] = 1
+        with psycopg.connect(self.gateway.database_url) as connection:
+            connection.execute("INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ('x', 'x', '99990101000000_interrupted')")
+        os.kill(self.pids["postgres"], signal.SIGKILL)
+        assert self.run().changed > 0
+        self.keeps_its_place_and_its_keys()
+        assert self.gateway.chat(late, "new-model").status_code == 401
+        (newer,) = (self.directory / "backups").iterdir()
+        assert newer.name > backup.name
+
+    def absent_needs_consent_to_delete_data(self) -> None:
+        run = self.run(check=False, litellm_gateway_state="absent")
+        assert "litellm_gateway_delete_data=true" in run.output
+        assert self.gateway.chat(self.key, "new-model").ok
+
+    def absent_deletes_only_what_the_role_made(self) -> None:
+        pids = self.pids
+        (self.directory / "litellm-next").unlink()
+        (self.directory / "mine.txt").write_text("not the role's")
+        absent = {"litellm_gateway_state": "absent", "litellm_gateway_delete_data": "true"}  # a string, as from a command line
+        assert self.run("--check", **absent).changed > 0
+        assert is_alive(pids["litellm"])
+        assert self.run(**absent).changed > 0
+        assert not is_alive(pids["litellm"])
+        assert not is_alive(pids["postgres"])
+        assert [path.name for path in self.directory.iterdir()] == ["mine.txt"]
+        assert self.run(**absent).changed == 0
+
+
 def test_its_whole_life(own: dict[str, Any], playbook: Playbooks, tls_provider: TlsProvider) -> None:
-    directory = Path(own["litellm_gateway_dir"])
-    provider_key = "sk-provider-0123456789"  # one in the configuration, one in the environment
-    real = {"model": "openai/real", "api_key": provider_key, "api_base": tls_provider.url, "max_retries": 0}
-    own |= {
-        "litellm_gateway_models": [{"model_name": "real", "litellm_params": real}],
-        "litellm_gateway_backups_keep": 1,
-        "litellm_gateway_environment": {"SOME_API_KEY": "env-0123456789-secret"},
-    }
-
-    # Check mode first: it tells of changes and makes none.
-    assert playbook("gateway", own, "--check").changed > 0
-    assert not directory.exists()
-
-    # Started, told at length: no secret is.
-    run = playbook("gateway", own, "-vvv", "--diff")
-    assert run.changed > 0
-    assert_hidden([*secrets_of(directory), provider_key, "env-0123456789-secret"], run.output)
-    gateway = Gateway(directory)
-    first = gateway.connection
-    assert sorted(model["id"] for model in gateway.get("/models")["data"]) == sorted([*MOCK_MODELS, "real"])
-    key = gateway.post("/key/generate", key_alias="mine")["key"]
-    assert "Connection error" in gateway.chat(key, "real").text  # LiteLLM does not know the authority
-
-    # Again: nothing to do, and check mode agrees.
-    assert playbook("gateway", own).changed == 0
-    assert playbook("gateway", own, "--check").changed == 0
-    assert gateway.connection == first
-
-    # Another configuration: LiteLLM alone restarts, where it was; check mode says so and does not.
-    own |= {"litellm_gateway_mock_models": ["new-model"], "litellm_gateway_ca_dir": str(tls_provider.ca_dir)}
-    assert playbook("gateway", own, "--check").changed > 0
-    assert gateway.connection == first
-    run = playbook("gateway", own, "-vvv", "--diff")
-    assert_hidden([*secrets_of(directory), provider_key, "env-0123456789-secret", key], run.output)
-    assert gateway.connection["pids"]["postgres"] == first["pids"]["postgres"]
-    assert gateway.connection["pids"]["litellm"] != first["pids"]["litellm"]
-    assert not is_alive(first["pids"]["litellm"])
-    assert {name: gateway.connection[name] for name in ("url", "master_key", "database_url")} == {
-        name: first[name] for name in ("url", "master_key", "database_url")
-    }
-    assert gateway.chat(key, "new-model").ok
-    assert gateway.chat(key, "real").json()["choices"][0]["message"]["content"] == "Spoken over TLS."
-
-    # Stopped, and stopped again, by the single file that was the control program of an earlier release.
-    install_former_control_program(directory)
-    pids = gateway.connection["pids"]
-    stopped = {**own, "litellm_gateway_state": "stopped"}
-    assert playbook("gateway", stopped, "--check").changed > 0
-    assert is_alive(pids["litellm"])
-    assert playbook("gateway", stopped).changed > 0
-    assert not is_alive(pids["litellm"])
-    assert not is_alive(pids["postgres"])
-    assert playbook("gateway", stopped).changed == 0
-
-    # Another salt key is refused before anything happens.
-    run = playbook("gateway", {**own, "litellm_gateway_salt_key": "another"}, check=False)
-    assert run.count("failed") == 1
-    assert "litellm_gateway_salt_key differs" in run.output
-
-    # Started once more, from other software and with more workers: the same keys at the same place, and a backup of before.
-    installed, upgraded = gateway.software, directory / "litellm-next"
-    upgraded.symlink_to(installed)
-    own |= {"litellm_gateway_workers": 2, "__litellm_gateway_software": str(upgraded)}
-    assert playbook("gateway", own, "--check").changed > 0
-    assert list((directory / "backups").iterdir()) == []
-    playbook("gateway", own)
-    assert not (directory / "gatewayctl.py").exists()
-    assert [path.name for path in (directory / "control").iterdir()] == [(directory / "gatewayctl").resolve().name]
-    assert {**gateway.connection, "pids": None} == {**first, "pids": None}
-    assert gateway.chat(key, "new-model").ok
-    (backup,) = (directory / "backups").iterdir()
-    assert re.fullmatch(rf"upgrade-\d{{8}}T\d{{6}}Z\.{installed.name}\.dump", backup.name)
-    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
-
-    # Killed, its orphaned workers do not keep the port. What came after the backup goes when that is put back.
-    late = gateway.post("/key/generate", key_alias="late")["key"]
-    for pid in gateway.connection["pids"].values():
-        os.kill(pid, signal.SIGKILL)
-    gatewayctl(directory, "restore", str(backup))
-    assert gatewayctl(directory, "status")["pids"]["litellm"] is None
-
-    # Killed in the middle of a migration, it is put right. The backup fits the software of before, so there is a new one of it.
-    own["litellm_gateway_workers"] = 1
-    with psycopg.connect(gateway.database_url) as connection:
-        connection.execute("INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ('x', 'x', '99990101000000_interrupted')")
-    os.kill(gateway.connection["pids"]["postgres"], signal.SIGKILL)
-    assert playbook("gateway", own).changed > 0
-    assert {**gateway.connection, "pids": None} == {**first, "pids": None}
-    assert gateway.chat(key, "new-model").ok
-    assert gateway.chat(late, "new-model").status_code == 401
-    (newer,) = (directory / "backups").iterdir()
-    assert newer.name > backup.name
-
-    # Absent wants a word more, and takes only what the role has made.
-    absent = {**own, "litellm_gateway_state": "absent"}
-    run = playbook("gateway", absent, check=False)
-    assert "litellm_gateway_delete_data=true" in run.output
-    assert gateway.chat(key, "new-model").ok
-    pids = gateway.connection["pids"]
-    upgraded.unlink()
-    (directory / "mine.txt").write_text("not the role's")
-    absent["litellm_gateway_delete_data"] = "true"  # as it comes from a command line
-    assert playbook("gateway", absent, "--check").changed > 0
-    assert is_alive(pids["litellm"])
-    assert playbook("gateway", absent).changed > 0
-    assert not is_alive(pids["litellm"])
-    assert not is_alive(pids["postgres"])
-    assert [path.name for path in directory.iterdir()] == ["mine.txt"]
-    assert playbook("gateway", absent).changed == 0
+    life = GatewayLife(own, playbook, tls_provider)
+    life.check_mode_reports_changes_and_makes_none()
+    life.starts_without_printing_a_secret()
+    life.a_second_run_changes_nothing()
+    life.another_configuration_restarts_litellm_alone()
+    life.stops_under_the_control_program_of_an_earlier_release()
+    life.another_salt_key_is_refused()
+    backup = life.other_software_starts_after_a_backup()
+    late = life.restores_a_backup_after_it_was_killed(backup)
+    life.recovers_from_an_interrupted_migration(backup, late)
+    life.absent_needs_consent_to_delete_data()
+    life.absent_deletes_only_what_the_role_made()
 
 
 @pytest.mark.parametrize("command", ["init", "serve"])
-def test_check_mode_foresees_the_first_start(own: dict[str, Any], playbook: Playbooks, command: str) -> None:
+def test_check_mode_reports_the_first_start(own: dict[str, Any], playbook: Playbooks, command: str) -> None:
     assert playbook(command, own, "--check").changed > 0
     assert not Path(own["litellm_gateway_dir"]).exists()
 
 
-def test_a_taken_port_is_named(own: dict[str, Any], playbook: Playbooks) -> None:
+def test_the_error_names_a_port_that_is_taken(own: dict[str, Any], playbook: Playbooks) -> None:
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as stranger, contextlib.closing(socket.create_server(("127.0.0.1", 0))) as another:
         ports = {"litellm_gateway_port": stranger.getsockname()[1], "litellm_gateway_database_port": another.getsockname()[1]}
         run = playbook("gateway", {**own, **ports}, check=False)
@@ -323,13 +366,13 @@ def copy_ansible(folder: Path) -> None:
                 if ".." not in file.parts:
                     target = folder / file
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    with contextlib.suppress(FileNotFoundError):  # a compiled file that pip has written down and not made
+                    with contextlib.suppress(FileNotFoundError):  # a compiled file that pip recorded but did not write
                         shutil.copy2(str(distribution.locate_file(file)), target)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="this whole run is by a normal user already")
+@pytest.mark.skipif(os.geteuid() != 0, reason="the tests run as a normal user already")
 def test_a_normal_user_runs_it(gateway_home: Path, unique: str) -> None:
-    """From nothing: the software is installed by that user too (half a minute)."""
+    """That user installs the software too, which takes half a minute."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     python = shutil.which(version, path="/usr/local/bin:/usr/bin")
     if python is None:
@@ -352,7 +395,7 @@ def test_a_normal_user_runs_it(gateway_home: Path, unique: str) -> None:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "HOME": str(home),
-        "ANSIBLE_REMOTE_TEMP": str(home / "tmp"),  # not in the home that the user database tells
+        "ANSIBLE_REMOTE_TEMP": str(home / "tmp"),  # not in the home directory of the user database
         "PYTHONPATH": str(home / "ansible"),
         "ANSIBLE_COLLECTIONS_PATH": str(home),
     }
@@ -382,15 +425,15 @@ def test_a_normal_user_runs_it(gateway_home: Path, unique: str) -> None:
 
 
 def test_it_ends_with_nothing_left_of_a_killed_session(gateway_home: Path, playbook: Playbooks, unique: str) -> None:
-    """What makes the shared gateway's end certain: the next session takes down what a killed one has left."""
+    """The next session stops and deletes whatever a killed session left, so that no shared gateway outlives its tests."""
     sleeper = subprocess.Popen([sys.executable, "-c", "pass"])
     sleeper.wait()
-    prefix = f"killed-{GatewayHome.PREFIX}{unique}-"  # not that of other sessions, which would take it down before us
+    prefix = f"killed-{GatewayHome.PREFIX}{unique}-"  # not the prefix of other sessions, which would clean up first
     left_over = gateway_home.parent / f"{prefix}{sleeper.pid}-{unique}"
     left_over.mkdir(mode=0o711)
     directory = left_over / "gateway"
     variables = {"litellm_gateway_dir": str(directory), "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE), "litellm_gateway_start_timeout": 1}
-    playbook("gateway", variables, check=False)  # PostgreSQL runs, LiteLLM could not
+    playbook("gateway", variables, check=False)  # PostgreSQL runs; LiteLLM is not ready within its second
     pid = gatewayctl(directory, "status")["pids"]["postgres"]
     assert is_alive(pid)
     with GatewayHome(prefix):

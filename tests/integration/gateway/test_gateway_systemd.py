@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 """The role litellm_gateway in its mode systemd.
 
-No machine of the tests is run by systemd, so systemctl_stand_in.py does what systemctl would: it runs the units' own command
-lines, as their user and with their credentials. The units themselves are read by the real `systemd-analyze`.
+Tests cannot count on a machine that systemd runs, so systemctl_stand_in.py does what systemctl would: it runs the command lines
+of the units as their user and with their credentials. The real `systemd-analyze` reads the units themselves.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ STAND_IN = Path(__file__).with_name("systemctl_stand_in.py")
 UNITS = ("litellm-gateway-postgres.service", "litellm-gateway.service")
 USER = "daemon"
 WORST_EXPOSURE = 1.5
-"""The overall exposure level that `systemd-analyze security` may find, from 0 (best) to 10."""
+"""Highest overall exposure level that `systemd-analyze security` may find, from 0 (best) to 10."""
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="system units are root's to install")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can install system units")
 
 
 class Machine:
-    """A place for one gateway, and the stand-in for systemctl. Below /var/lib, as the role refuses /tmp."""
+    """A place for one gateway, with the stand-in for systemctl. It is below /var/lib because the role refuses /tmp."""
 
     def __init__(self, home: Path, python: str, installed: Path) -> None:
         self.python = python
@@ -45,12 +45,12 @@ class Machine:
         for folder in (self.units, self.state, self.bin):
             folder.mkdir()
         self.state.chmod(0o711)
-        # What root has in a home of its own the service user could not reach, so its files get a second name here. Where it runs
-        # on a Python that is in a home too, the role installs it anew (half a minute).
-        self.at_hand: dict[str, str] = {}
+        # The service user cannot reach software in root's home directory, so its files get a second link here. Where the software
+        # runs on a Python in a home directory, the role installs it again, which takes half a minute.
+        self.linked_software: dict[str, str] = {}
         if (installed / "venv/bin/python").resolve().is_relative_to("/usr"):
             here = shutil.copytree(installed, self.software / installed.name, symlinks=True, copy_function=os.link)
-            self.at_hand["__litellm_gateway_software"] = str(here)
+            self.linked_software["__litellm_gateway_software"] = str(here)
         program = self.bin / "systemctl"
         settings = f"STAND_IN_UNITS={self.units} STAND_IN_STATE={self.state}"
         program.write_text(f'#!/bin/sh\n{settings} exec {sys.executable} {STAND_IN} "$@"\n')
@@ -59,7 +59,7 @@ class Machine:
     @property
     def variables(self) -> dict[str, Any]:
         return {
-            **self.at_hand,
+            **self.linked_software,
             "litellm_gateway_mode": "systemd",
             "litellm_gateway_dir": str(self.directory),
             "litellm_gateway_software_dir": str(self.software),
@@ -102,85 +102,111 @@ def machine(gateway: Gateway) -> Iterator[Machine]:
                 subprocess.run([machine.bin / "systemctl", "stop", unit], check=False)
 
 
-def test_its_whole_life(machine: Machine, playbook: Playbooks) -> None:
-    wanted = machine.variables
-    told: list[str] = []
+class UnitsLife:
+    """One gateway run by units, from its first start to its removal. Each step goes on where the one before it ended."""
 
-    def run(*arguments: str, check: bool = True, **more: Any) -> PlaybookRun:
-        done = playbook("gateway", {**wanted, **more}, *arguments, check=False, environment={"PATH": f"{machine.bin}:{os.environ['PATH']}"})
-        assert done.returncode == 0 or not check, f"{done.output[-3000:]}\n{machine.journal()}"
-        told.append(done.output)
+    def __init__(self, machine: Machine, playbook: Playbooks) -> None:
+        self.machine, self.playbook = machine, playbook
+        self.variables = machine.variables
+        self.outputs: list[str] = []
+        self.gateway: Gateway
+        self.key: str
+        """A virtual key made after the first start; it works until the end."""
+        self.pids: dict[str, int]
+        """The processes of the first start."""
+
+    def run(self, *arguments: str, check: bool = True, **more: Any) -> PlaybookRun:
+        environment = {"PATH": f"{self.machine.bin}:{os.environ['PATH']}"}
+        done = self.playbook("gateway", {**self.variables, **more}, *arguments, check=False, environment=environment)
+        assert done.returncode == 0 or not check, f"{done.output[-3000:]}\n{self.machine.journal()}"
+        self.outputs.append(done.output)
         return done
 
-    # Check mode tells of changes and makes none.
-    assert run("--check").changed > 0
-    assert list(machine.units.iterdir()) == []
+    def check_mode_reports_changes_and_makes_none(self) -> None:
+        assert self.run("--check").changed > 0
+        assert list(self.machine.units.iterdir()) == []
 
-    # Started: under the service user, with secrets that only root can read.
-    assert run("-vvv", "--diff").changed > 0
-    gateway = Gateway(machine.directory)
-    key = gateway.post("/key/generate", key_alias="mine")["key"]
-    assert gateway.chat(key).ok
-    pids = machine.pids()
-    assert all(pids.values())
-    for pid in pids.values():
-        assert Path(f"/proc/{pid}").owner() == USER
-    for file in (machine.directory / "secrets", *(machine.directory / "secrets").iterdir(), machine.directory / "litellm.yaml"):
-        assert (file.owner(), stat.S_IMODE(file.stat().st_mode) & 0o077) == ("root", 0)
-    assert (machine.directory / "gatewayctl").owner() == "root"
-    secrets = [(machine.directory / "secrets" / name).read_text() for name in ("master_key", "salt_key", "database_password")]
-    for text in ("".join(told), *(file.read_text() for file in machine.units.iterdir() if file.is_file())):
-        for secret in (*secrets, "env-0123456789-secret"):
-            assert secret not in text
+    def starts_as_the_service_user(self) -> None:
+        assert self.run("-vvv", "--diff").changed > 0
+        self.gateway = Gateway(self.machine.directory)
+        self.key = self.gateway.post("/key/generate", key_alias="mine")["key"]
+        assert self.gateway.chat(self.key).ok
+        self.pids = self.machine.pids()
+        assert all(self.pids.values())
+        for pid in self.pids.values():
+            assert Path(f"/proc/{pid}").owner() == USER
 
-    # Again, and in check mode: nothing to do.
-    assert run().changed == 0
-    assert run("--check").changed == 0
-    assert machine.pids() == pids
+    def only_root_can_read_its_secrets(self) -> None:
+        folder = self.machine.directory
+        for file in (folder / "secrets", *(folder / "secrets").iterdir(), folder / "litellm.yaml"):
+            assert (file.owner(), stat.S_IMODE(file.stat().st_mode) & 0o077) == ("root", 0)
+        assert (folder / "gatewayctl").owner() == "root"
+        secrets = [(folder / "secrets" / name).read_text() for name in ("master_key", "salt_key", "database_password")]
+        for text in ("".join(self.outputs), *(file.read_text() for file in self.machine.units.iterdir() if file.is_file())):
+            for secret in (*secrets, "env-0123456789-secret"):
+                assert secret not in text
 
-    # An earlier release had a single file as its control program. The new one takes its place, and nothing restarts.
-    (machine.directory / "gatewayctl").unlink()
-    (machine.directory / "gatewayctl.py").touch()
-    assert run("--check").changed > 0
-    assert run().changed > 0
-    assert not (machine.directory / "gatewayctl.py").exists()
-    assert machine.pids() == pids
+    def a_second_run_changes_nothing(self) -> None:
+        assert self.run().changed == 0
+        assert self.run("--check").changed == 0
+        assert self.machine.pids() == self.pids
 
-    # The power goes, the machine comes up: the units start by themselves what was there.
-    for pid in pids.values():
-        os.killpg(pid, signal.SIGKILL)
-    for credentials in machine.state.glob("*.credentials"):
-        shutil.rmtree(credentials)
-    machine.systemctl("boot")
-    assert gateway.chat(key).ok
-    assert run().changed == 0
+    def a_control_program_of_an_earlier_release_is_replaced_without_a_restart(self) -> None:
+        (self.machine.directory / "gatewayctl").unlink()
+        (self.machine.directory / "gatewayctl.py").touch()
+        assert self.run("--check").changed > 0
+        assert self.run().changed > 0
+        assert not (self.machine.directory / "gatewayctl.py").exists()
+        assert self.machine.pids() == self.pids
 
-    # Other software: the unit writes a backup before it starts that.
-    machine.systemctl("stop", UNITS[1])
-    installed = gateway.software
-    (machine.software / "litellm-next").symlink_to(installed)
-    gateway_json = machine.directory / "gateway.json"
-    gateway_json.write_text(gateway_json.read_text().replace(installed.name, "litellm-next"))
-    machine.systemctl("before", UNITS[1])
-    (backup,) = (machine.directory / "backups").iterdir()
-    assert (backup.owner(), stat.S_IMODE(backup.stat().st_mode)) == (USER, 0o600)
-    assert backup.name.endswith(f".{installed.name}.dump")
-    gatewayctl(machine.directory, "restore", str(backup))
-    machine.systemctl("before", UNITS[1])  # the service's user can read what root has restored
+    def the_units_start_again_after_a_power_failure(self) -> None:
+        for pid in self.pids.values():
+            os.killpg(pid, signal.SIGKILL)
+        for credentials in self.machine.state.glob("*.credentials"):
+            shutil.rmtree(credentials)
+        self.machine.systemctl("boot")
+        assert self.gateway.chat(self.key).ok
+        assert self.run().changed == 0
 
-    # Stopped: not running, and not after a reboot either.
-    assert run(litellm_gateway_state="stopped").changed > 0
-    assert not any(machine.pids().values())
-    assert list((machine.units / "multi-user.target.wants").iterdir()) == []
-    assert run(litellm_gateway_state="stopped").changed == 0
+    def the_unit_writes_a_backup_before_it_starts_other_software(self) -> None:
+        machine, installed = self.machine, self.gateway.software
+        machine.systemctl("stop", UNITS[1])
+        (machine.software / "litellm-next").symlink_to(installed)
+        gateway_json = machine.directory / "gateway.json"
+        gateway_json.write_text(gateway_json.read_text().replace(installed.name, "litellm-next"))
+        machine.systemctl("before", UNITS[1])
+        (backup,) = (machine.directory / "backups").iterdir()
+        assert (backup.owner(), stat.S_IMODE(backup.stat().st_mode)) == (USER, 0o600)
+        assert backup.name.endswith(f".{installed.name}.dump")
+        gatewayctl(machine.directory, "restore", str(backup))
+        machine.systemctl("before", UNITS[1])  # the service user can read what root has restored
 
-    # Absent wants a word more, and leaves the software, which lies elsewhere.
-    refused = run(check=False, litellm_gateway_state="absent")
-    assert "litellm_gateway_delete_data=true" in refused.output
-    assert run(litellm_gateway_state="absent", litellm_gateway_delete_data=True).changed > 0
-    assert not machine.directory.exists()
-    assert [path.name for path in machine.units.iterdir()] == ["multi-user.target.wants"]
-    assert run(litellm_gateway_state="absent").changed == 0
+    def stopped_also_means_not_started_at_boot(self) -> None:
+        assert self.run(litellm_gateway_state="stopped").changed > 0
+        assert not any(self.machine.pids().values())
+        assert list((self.machine.units / "multi-user.target.wants").iterdir()) == []
+        assert self.run(litellm_gateway_state="stopped").changed == 0
+
+    def absent_needs_consent_and_keeps_the_software(self) -> None:
+        refused = self.run(check=False, litellm_gateway_state="absent")
+        assert "litellm_gateway_delete_data=true" in refused.output
+        assert self.run(litellm_gateway_state="absent", litellm_gateway_delete_data=True).changed > 0
+        assert not self.machine.directory.exists()
+        assert [path.name for path in self.machine.units.iterdir()] == ["multi-user.target.wants"]
+        assert self.run(litellm_gateway_state="absent").changed == 0
+
+
+def test_its_whole_life(machine: Machine, playbook: Playbooks) -> None:
+    life = UnitsLife(machine, playbook)
+    life.check_mode_reports_changes_and_makes_none()
+    life.starts_as_the_service_user()
+    life.only_root_can_read_its_secrets()
+    life.a_second_run_changes_nothing()
+    life.a_control_program_of_an_earlier_release_is_replaced_without_a_restart()
+    life.the_units_start_again_after_a_power_failure()
+    life.the_unit_writes_a_backup_before_it_starts_other_software()
+    life.stopped_also_means_not_started_at_boot()
+    life.absent_needs_consent_and_keeps_the_software()
 
 
 RENDER = """
@@ -197,8 +223,8 @@ RENDER = """
 """
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here; it comes with systemd")
-def test_systemd_takes_the_units(tmp_path: Path, playbook: Playbooks) -> None:
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing; it comes with systemd")
+def test_systemd_accepts_the_units(tmp_path: Path, playbook: Playbooks) -> None:
     units, software = tmp_path / "units", tmp_path / "software"
     python = software / "litellm-x" / "venv" / "bin" / "python"
     python.parent.mkdir(parents=True)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The model of LiteLLM that the unit tests use answers as the real LiteLLM does: one conversation, held with both."""
+"""The model of LiteLLM in the unit tests answers as the real LiteLLM does: both are asked the same."""
 
 from __future__ import annotations
 
@@ -20,71 +20,100 @@ Ask = Callable[..., tuple[int, Any]]
 SHOWN = ("key_alias", "models", "max_budget", "rpm_limit", "user_id", "team_id", "blocked", "metadata", "spend")
 
 
-def conversation(name: str, ask: Ask, sleep: Callable[[float], None], now: Callable[[], datetime]) -> list[Any]:
-    """What came back, without what may differ."""
-    one, two, three = (f"sk-{name}-{number:030d}" for number in range(3))
-    heard: list[Any] = []
+class Conversation:
+    """A fixed series of calls to a gateway, and what came back, without what may differ between two gateways."""
 
-    def post(path: str, **body: Any) -> None:
-        status, answer = ask("POST", f"/key/{path}", body=body)
-        heard.append((path, sorted(body), status, "already exists" in str(answer)))
+    def __init__(self, name: str, ask: Ask, sleep: Callable[[float], None], now: Callable[[], datetime]) -> None:
+        self.name, self.alias = name, f"{name}-a"
+        self.ask, self.sleep, self.now = ask, sleep, now
+        self.one, self.two, self.three = (f"sk-{name}-{number:030d}" for number in range(3))
+        self.answers: list[Any] = []
 
-    def listed(**query: str) -> None:
-        status, answer = ask("GET", "/key/list", query={"return_full_object": "true", "sort_by": "token", "sort_order": "asc", **query})
+    def hold(self) -> list[Any]:
+        """Make all calls and return what came back."""
+        self.create_keys()
+        self.use_keys()
+        self.search_keys()
+        self.update_keys()
+        self.delete_keys()
+        self.ask_for_what_does_not_exist()
+        return self.answers
+
+    def post(self, path: str, **body: Any) -> None:
+        status, answer = self.ask("POST", f"/key/{path}", body=body)
+        self.answers.append((path, sorted(body), status, "already exists" in str(answer)))
+
+    def list_keys(self, **query: str) -> None:
+        status, answer = self.ask("GET", "/key/list", query={"return_full_object": "true", "sort_by": "token", "sort_order": "asc", **query})
         rows = [
             {
                 **{column: row[column] for column in SHOWN},
                 "soft_budget": (row["litellm_budget_table"] or {}).get("soft_budget"),
-                "lives": row["expires"] and round((datetime.fromisoformat(row["expires"]) - now()) / timedelta(seconds=20)),
+                "lives": row["expires"] and round((datetime.fromisoformat(row["expires"]) - self.now()) / timedelta(seconds=20)),
             }
             for row in (answer["keys"] if status == 200 else [])
         ]
-        heard.append((sorted(query), status, rows, *(answer[count] for count in ("total_count", "total_pages") if status == 200)))
+        self.answers.append((sorted(query), status, rows, *(answer[count] for count in ("total_count", "total_pages") if status == 200)))
 
-    def seen(value: str, path: str = "/models") -> None:
-        heard.append((path, ask("GET", path, key=value)[0]))
+    def list_all(self, **query: str) -> None:
+        self.list_keys(key_alias=self.name, substring_matching="true", **query)
 
-    mine = {"key_alias": name, "substring_matching": "true"}
-    alias = f"{name}-a"
-    post("generate", key=one, key_alias=alias, models=[MOCK_MODELS[0]], duration="1h", soft_budget=2.0, max_budget=0.0, metadata={"a": 1, "b": 2}, user_id="u")
-    listed(**mine)
-    post("generate", key=one, key_alias=f"{name}-b", max_budget=9.0)  # the same value again: 200, and nothing happens
-    post("generate", key=two, key_alias=alias)
-    listed(**mine)
-    for duration in ("1y", "30D", "90", "", "-1"):
-        post("generate", key=two, key_alias=f"{name}-b", duration=duration)
-        heard.append(duration)
-    post("generate", key="short", key_alias=f"{name}-b")
-    post("generate", key="a-value-that-does-not-begin-so", key_alias=f"{name}-b")
-    post("generate", key=two, key_alias=f"{name}-b", duration="1h30m", blocked=True, rpm_limit=0)
-    post("generate", key=three, key_alias=f"{name}-a-c", duration="1s", spend=1.5, team_id="no-such-team")
-    listed(**mine)
-    sleep(1.5)
-    for value in (one, two, three, f"sk-unknown-{name}-0000", MASTER_KEY):
-        seen(value)
-    seen(one, "/key/list")
-    for query in ({"expires": "active"}, {"expires": "expired"}, {"size": "2", "page": "2"}, {"size": "2", "page": "9"}, {"size": "101"}, {"user_id": "u"}):
-        listed(**mine, **query)
-    listed(key_alias=name)
-    listed(key_alias=alias)
-    listed(key_alias=alias.upper(), substring_matching="true")
-    listed(key_hash=token(two))
-    post("update", key=token(one), duration="2h", metadata={"c": 3}, max_budget=None, soft_budget=None, user_id=None, blocked=True)
-    listed(key_alias=alias)
-    post("update", key=token(one), duration="-1", blocked=False, models=[])
-    post("update", key=token(one), duration="soon")
-    post("update", key=token(one), key_alias=f"{name}-b")
-    post("update", key=token(one), key_alias=f"{name}-d", rpm_limit=3)
-    post("update", key=token("sk-unknown"), rpm_limit=3)
-    listed(**mine)
-    post("delete", keys=[token(one), token("sk-unknown")])
-    post("delete", keys=[token(one)])
-    seen(one)
-    post("delete", keys=[token(two), token(three)])
-    listed(**mine)
-    heard.append(ask("GET", "/team/info", query={"team_id": "no-such-team"})[0])
-    heard.append(ask("GET", "/nowhere")[0])
-    return heard
+    def use(self, value: str, path: str = "/models") -> None:
+        self.answers.append((path, self.ask("GET", path, key=value)[0]))
+
+    def create_keys(self) -> None:
+        other_alias = f"{self.name}-b"
+        first = {"models": [MOCK_MODELS[0]], "duration": "1h", "soft_budget": 2.0, "max_budget": 0.0, "metadata": {"a": 1, "b": 2}, "user_id": "u"}
+        self.post("generate", key=self.one, key_alias=self.alias, **first)
+        self.list_all()
+        self.post("generate", key=self.one, key_alias=other_alias, max_budget=9.0)  # the same value again: 200, and nothing happens
+        self.post("generate", key=self.two, key_alias=self.alias)
+        self.list_all()
+        for duration in ("1y", "30D", "90", "", "-1"):
+            self.post("generate", key=self.two, key_alias=other_alias, duration=duration)
+            self.answers.append(duration)
+        self.post("generate", key="short", key_alias=other_alias)
+        self.post("generate", key="a-value-that-does-not-begin-so", key_alias=other_alias)
+        self.post("generate", key=self.two, key_alias=other_alias, duration="1h30m", blocked=True, rpm_limit=0)
+        self.post("generate", key=self.three, key_alias=f"{self.name}-a-c", duration="1s", spend=1.5, team_id="no-such-team")
+        self.list_all()
+
+    def use_keys(self) -> None:
+        """After 1.5 s, when the third key has expired."""
+        self.sleep(1.5)
+        for value in (self.one, self.two, self.three, f"sk-unknown-{self.name}-0000", MASTER_KEY):
+            self.use(value)
+        self.use(self.one, "/key/list")
+
+    def search_keys(self) -> None:
+        for query in ({"expires": "active"}, {"expires": "expired"}, {"size": "2", "page": "2"}, {"size": "2", "page": "9"}, {"size": "101"}, {"user_id": "u"}):
+            self.list_all(**query)
+        self.list_keys(key_alias=self.name)
+        self.list_keys(key_alias=self.alias)
+        self.list_keys(key_alias=self.alias.upper(), substring_matching="true")
+        self.list_keys(key_hash=token(self.two))
+
+    def update_keys(self) -> None:
+        first = token(self.one)
+        self.post("update", key=first, duration="2h", metadata={"c": 3}, max_budget=None, soft_budget=None, user_id=None, blocked=True)
+        self.list_keys(key_alias=self.alias)
+        self.post("update", key=first, duration="-1", blocked=False, models=[])
+        self.post("update", key=first, duration="soon")
+        self.post("update", key=first, key_alias=f"{self.name}-b")
+        self.post("update", key=first, key_alias=f"{self.name}-d", rpm_limit=3)
+        self.post("update", key=token("sk-unknown"), rpm_limit=3)
+        self.list_all()
+
+    def delete_keys(self) -> None:
+        self.post("delete", keys=[token(self.one), token("sk-unknown")])
+        self.post("delete", keys=[token(self.one)])
+        self.use(self.one)
+        self.post("delete", keys=[token(self.two), token(self.three)])
+        self.list_all()
+
+    def ask_for_what_does_not_exist(self) -> None:
+        self.answers.append(self.ask("GET", "/team/info", query={"team_id": "no-such-team"})[0])
+        self.answers.append(self.ask("GET", "/nowhere")[0])
 
 
 def test_model_and_litellm_answer_alike(gateway: Gateway, unique: str) -> None:
@@ -98,8 +127,8 @@ def test_model_and_litellm_answer_alike(gateway: Gateway, unique: str) -> None:
         answer = requests.request(method, gateway.url + path, params=query, json=body, headers={"Authorization": f"Bearer {bearer}"}, timeout=30)
         return answer.status_code, answer.json()
 
-    real = conversation(unique, ask_litellm, time.sleep, lambda: datetime.now(UTC))
-    modelled = conversation(unique, ask_model, model.pass_time, lambda: model.now)
+    real = Conversation(unique, ask_litellm, time.sleep, lambda: datetime.now(UTC)).hold()
+    modelled = Conversation(unique, ask_model, model.pass_time, lambda: model.now).hold()
     for number, (one, other) in enumerate(zip(modelled, real, strict=True)):
         assert one == other, f"answer {number}"
 
