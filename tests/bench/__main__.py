@@ -5,11 +5,11 @@
 
     make bench [ARGS="--short"] [ARGS="--case lab_life --users 1,20 --others 0,1000"]
 
-Starts a gateway of its own, runs every case in `cases/`, prints tables and the bars, keeps the same as JSON, and removes the
-gateway. Bars are printed, not enforced: the status is 0 whenever everything could be measured.
+Starts a gateway of its own, runs every case in `cases/`, prints tables and the bars, writes the same as JSON, and removes the
+gateway. The bars are printed, not enforced: the status is 0 if everything could be measured.
 
-A case is a module in `cases/`. It has `run(bench)`, which measures with the means of `bench.Bench` and returns a
-`results.Result`. It may have `add_options(parser)` for options of its own, and `SHORT`, their values in a short run.
+A case is a module in `cases/`. Its function `run(bench)` measures with the help of a `bench.Bench` and returns a
+`results.Result`. It may also have `add_options(parser)`, which adds its options, and `SHORT`, their values in a short run.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import 
 
 PINGS = 200
 IMAGES = "images"
-"""The folder beside a page that has its curves."""
+"""Name of the folder, beside the page, for its curves."""
 PAGE_MARK = ".. Below stands what make bench has written."
 FOREIGN = "cores busy with other work"
 QUIET_CORES = 0.1
-"""Up to so much other work a machine counts as quiet."""
+"""Number of cores that other programs may keep busy on a machine that counts as quiet."""
 
 
 SHORT = {"users": [1, 20], "others": [0, 1000], "repeat": 1}
-"""What a short run measures."""
+"""The cases of a short run."""
 
 
 class Case(Protocol):
-    """A module in `cases/`: one thing to measure. See above for what else it may have."""
+    """A module in `cases/`. See the top of this file for its optional parts."""
 
     def run(self, bench: Bench) -> Result:
-        """Measure."""
+        """Measure, and return the figures."""
 
 
 def main() -> None:
@@ -113,7 +113,7 @@ def parsed(found: dict[str, Case]) -> argparse.Namespace:
 
 
 def renew(page: Path, told: str, charts: Sequence[Chart]) -> None:
-    """Put the figures in the place of all that stands on the page after the mark."""
+    """Replace everything on the page after the mark by the figures."""
     before, mark, _old = page.read_text().partition(PAGE_MARK)
     if not mark:
         raise SystemExit(f"{page} has no line {PAGE_MARK!r}, after which the figures would go; it was left as it is.")
@@ -122,7 +122,7 @@ def renew(page: Path, told: str, charts: Sequence[Chart]) -> None:
 
 
 def surroundings(gateway: Gateway, proxy: RecordingProxy) -> dict[str, str | int | float]:
-    """What the figures depend on."""
+    """Return the properties of the machine and its software on which the figures depend."""
     direct, through = pings(gateway.url, proxy.url)
     return {
         "began": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
@@ -135,7 +135,7 @@ def surroundings(gateway: Gateway, proxy: RecordingProxy) -> dict[str, str | int
 
 
 def pings(*urls: str) -> list[float]:
-    """The median time of the cheapest call at each address, in seconds, asked in turn."""
+    """Return the median time of the cheapest call at each address, in seconds. The addresses are called in turn."""
     times: list[list[float]] = [[] for _url in urls]
     with requests.Session() as session:
         session.trust_env = False

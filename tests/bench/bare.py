@@ -1,11 +1,11 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The least client that makes given calls: a pooled session, eight threads, no check of anything. The limit to be held against.
+"""The simplest client that makes given calls: a pooled session, eight threads, no checks. Its time is the limit to compare with.
 
     python bare.py < {"url": ..., "key": ..., "calls": [[path, body], ...]}
 
-A process of its own, as a module is, with nothing to import but what the calls need.
+It runs in a process of its own, as a module does, and imports only what the calls need.
 """
 
 from __future__ import annotations

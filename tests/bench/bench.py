@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""What every case measures with: a gateway of its own, a proxy that counts, and runs of playbooks with their cost."""
+"""The means of every case: a gateway of its own, a proxy that counts calls, and runs of playbooks with their cost."""
 
 from __future__ import annotations
 
@@ -30,35 +30,35 @@ BARE = Path(__file__).with_name("bare.py")
 NOTHING = Path(__file__).with_name("nothing.yml")
 TIMES = ("wall", "cpu", "module", "gateway", "megabytes")
 LONG_SECONDS = 45.0
-"""What has taken this long altogether is not measured another time."""
+"""Seconds of measuring after which a measurement is not repeated again."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run of ansible-playbook, or what several like it have in common (`typical`). Seconds and MB of a million bytes."""
+    """The cost of one run of ansible-playbook, or of a typical one of several. In seconds, and in MB of a million bytes."""
 
     wall: float
     cpu: float
-    """Of all processes of the run; unlike the others it does not grow when the machine has more to do."""
+    """CPU time of all processes of the run. Unlike the other times it does not grow with the load of the machine."""
     module: float
-    """In the processes of modules, from the start of their Python to its end."""
+    """Time in the processes of modules, from the start of their Python to its end."""
     megabytes: float
-    """The most that all processes of the run held together."""
+    """Peak memory of all processes of the run together."""
     changed: int
-    """Tasks that reported a change."""
+    """Number of tasks that reported a change."""
     reads: int
     writes: int
     probes: int
-    """Calls with a key of the lab instead of the admin's."""
+    """Number of calls with a key of the lab instead of the admin's."""
     gateway: float
-    """While at least one call was under way: what the gateway took, seen from outside."""
+    """Time with at least one call under way, which is the gateway's share as seen from outside."""
     exchanges: Sequence[Exchange] = dataclasses.field(repr=False)
     output: str = dataclasses.field(repr=False)
-    """What a person would have seen."""
+    """Standard output and standard error."""
 
     @property
     def ansible(self) -> float:
-        """All but the modules."""
+        """Time outside the modules."""
         return self.wall - self.module
 
     @property
@@ -70,12 +70,12 @@ class Run:
 
 
 def numbers(text: str) -> list[int]:
-    """The value of an option that takes several, `1,20,200`."""
+    """Parse the value of an option that takes several numbers, such as `1,20,200`."""
     return sorted({int(number) for number in text.split(",")})
 
 
 def typical(runs: Sequence[Run]) -> Run:
-    """The median of the times and of the memory, and the most of what was counted."""
+    """Return the median of the times and of the memory, and the maximum of everything counted."""
     medians = {name: statistics.median(getattr(run, name) for run in runs) for name in TIMES}
     most = {name: max(getattr(run, name) for run in runs) for name in ("changed", "reads", "writes", "probes")}
     return Run(**medians, **most, exchanges=runs[-1].exchanges, output=runs[-1].output)
@@ -86,7 +86,7 @@ MORE = ("wall ms", "Ansible ms", "module ms", "gateway ms", "CPU ms", "kB")
 
 
 def one_more(small: Run, large: Run, count: int) -> list[float]:
-    """What each of `count` more costs, which `large` had beside those of `small`: what a run costs anyway is not in it.
+    """Return the cost of each of the `count` items that `large` had and `small` had not, without the fixed cost of a run.
 
     `module` is the modules' own work, without the time in which they wait for the gateway.
     """
@@ -97,7 +97,7 @@ def one_more(small: Run, large: Run, count: int) -> list[float]:
 
 
 def covered(spans: Sequence[tuple[float, float]]) -> float:
-    """How much time lies within at least one of these spans."""
+    """Return how much time lies within at least one of these spans."""
     seconds, end = 0.0, float("-inf")
     for started, ended in sorted(spans):
         seconds += max(0.0, ended - max(started, end))
@@ -106,13 +106,13 @@ def covered(spans: Sequence[tuple[float, float]]) -> float:
 
 
 def cpu_seconds() -> float:
-    """Of all children of this process that have ended, and of theirs."""
+    """Return the CPU time of all ended descendants of this process."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 class Bench:
-    """The means of a case."""
+    """A gateway, a proxy before it, and runs of playbooks and clients against them."""
 
     def __init__(self, gateway: Gateway, proxy: RecordingProxy, directory: Path, options: argparse.Namespace) -> None:
         self.gateway = gateway
@@ -124,7 +124,7 @@ class Bench:
         self._admin = caller(gateway.master_key)
 
     def play(self, name: str | Path, variables: Mapping[str, Any] | None = None, *arguments: str) -> Run:
-        """Run a playbook of the collection by its short name, or any by its path. A run that fails is an error."""
+        """Run a playbook of the collection by its short name, or any by its path. Raises an error if the run fails."""
         self.proxy.take()
         self._timer.take()
         given = {
@@ -155,13 +155,13 @@ class Bench:
 
     @functools.cached_property
     def nothing(self) -> Run:
-        """What Ansible takes for a playbook with one module that does nothing."""
+        """Return the cost of a playbook with one module that does nothing."""
         self.say("Ansible alone ...")
         self.play(NOTHING)  # the first one warms what all others find ready
         return typical([self.play(NOTHING) for _number in range(self.options.repeat)])
 
     def bare(self, exchanges: Sequence[Exchange]) -> float:
-        """Make recorded calls once more, word for word, by a bare client, and return the seconds of its process.
+        """Repeat recorded calls word for word with a bare client, and return the seconds of its process.
 
         As with a module, the start of Python and the imports count, and the calls go through the proxy.
         """
@@ -174,29 +174,29 @@ class Bench:
         return seconds
 
     def values(self, output_dir: Path, action: str = "provision") -> dict[str, str]:
-        """The values of a lab's keys by user ('' in a lab without users), from the user data that an action wrote."""
+        """Return the values of a lab's keys by user ('' in a lab without users), from the user data that an action wrote."""
         data = yaml.safe_load((output_dir / f"{action}-user-data.yaml").read_text())
         return {user: str(about["litellm_virtual_key"]) for user, about in data.get("users", {"": data}).items()}
 
     def others(self, keys: int) -> None:
-        """Have `keys` keys of other labs in the gateway."""
+        """Set the number of other labs' keys in the gateway."""
         pattern = {"guid": "pattern", "num_users": 1, "output_dir": str(self.directory / "pattern")}
         self.play("provision", pattern)
         stock.fill(self.gateway.database_url, keys, "virtkey-pattern")
         self.play("destroy", pattern)
 
     def remove(self, prefix: str) -> None:
-        """Take the keys whose aliases begin with `prefix` out of the gateway's database."""
+        """Delete the keys whose aliases begin with `prefix` from the gateway's database."""
         stock.remove(self.gateway.database_url, prefix)
 
     def left(self, prefix: str) -> int:
-        """How many keys the gateway's database holds whose aliases begin with `prefix`."""
+        """Return the number of keys in the gateway's database whose aliases begin with `prefix`."""
         return stock.count(self.gateway.database_url, prefix)
 
     def once_more(self, spent: Sequence[float]) -> bool:
-        """Whether a measurement that took these seconds so far is to be repeated."""
+        """Return whether to repeat a measurement that took these seconds so far."""
         return len(spent) < self.options.repeat and sum(spent) < LONG_SECONDS
 
     def say(self, text: str) -> None:
-        """Progress, for the one who waits."""
+        """Print the progress."""
         print(text, file=sys.stderr, flush=True)

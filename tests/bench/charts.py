@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Curves as SVG files, drawn by matplotlib. The same figures give the same file, byte by byte."""
+"""Curves as SVG files, drawn by matplotlib. The same figures always give the same bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STYLE = {"svg.hashsalt": "make bench", "svg.fonttype": "none", "font.family": "s
 
 
 def draw(chart: Chart, path: Path) -> None:
-    """Write the chart, in an SVG whose letters are text."""
+    """Write the chart as an SVG file whose letters are text."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.add_subplot()

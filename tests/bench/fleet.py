@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""A fleet of labs in the gateway's database, past its API: with values that can be derived, as if the collection had made every key."""
+"""A fleet of labs, written to the gateway's database directly, with derived values as if the collection had created every key."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ORPHANED = """
 
 
 def guids_of_fleet(labs: int) -> list[str]:
-    """So many GUIDs, such as real ones are: of five letters and digits, and the same each time."""
+    """Return GUIDs like real ones, of five letters and digits. They are the same in every run."""
     dice = random.Random(1)
     found: dict[str, None] = {}
     while len(found) < labs:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""What a run of a playbook costs beside its wall time, memory and seconds inside modules; and whether the machine was quiet."""
+"""Meters for a run of a playbook: memory and seconds inside modules; and for the machine: whether it was quiet."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.processes impo
 
 
 class PeakMemory(Sampler):
-    """The most memory that processes held together which this process began meanwhile, by samples, in MB of a million bytes.
+    """Samples the memory of the processes that this process starts meanwhile; keeps the peak of their sum, in MB of a million bytes.
 
-    Counted is PSS (/proc/*/smaps_rollup), in which a page that forked workers share counts once, not once a worker.
+    It measures PSS (/proc/*/smaps_rollup), which counts a page that forked workers share once, not once per worker.
     """
 
     pause = 0.05
@@ -34,7 +34,7 @@ class PeakMemory(Sampler):
 
 
 def _proportional_set_size(process: int) -> int:
-    """Bytes; 0 when the process has ended."""
+    """Return a process's memory in bytes, or 0 if it has ended."""
     try:
         for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -66,7 +66,7 @@ class ForeignWork:
 
 
 def _ticks(process: int) -> int:
-    """CPU time of a process and of those children that it has outlived; 0 when it has ended."""
+    """Return the CPU time of a process and of its ended children in ticks, or 0 if the process itself has ended."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -88,7 +88,7 @@ class ModuleRun:
 
 
 class ModuleTimer:
-    """A stand-in for ansible_python_interpreter that writes down when each module's process began and ended."""
+    """A stand-in for ansible_python_interpreter that records when each module's process began and ended."""
 
     def __init__(self, directory: Path, python: str) -> None:
         self._notes = directory / "modules.txt"
@@ -105,7 +105,7 @@ class ModuleTimer:
         self.interpreter.chmod(0o755)
 
     def take(self) -> list[ModuleRun]:
-        """The modules that ended since the last time."""
+        """Return the modules that ended since the last call."""
         if not self._notes.exists():
             return []
         lines = self._notes.read_text().splitlines()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""What a case comes back with: tables, bars and curves; and how they are printed and kept."""
+"""The results of a case, which are tables, bars and curves, and how they are printed and stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Scale = Literal["linear", "log", "symlog"]
 
 @dataclasses.dataclass(frozen=True)
 class Bar:
-    """What was promised, and what this run measured of it."""
+    """A promise, and what this run measured of it."""
 
     what: str
     limit: str
@@ -26,7 +26,7 @@ class Bar:
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-    """Curves: a name and its points (x, y) for each. `file` is the name of the SVG without its ending."""
+    """Curves, each with its name and its points (x, y). `file` is the name of the SVG file without its ending."""
 
     file: str
     title: str
@@ -39,7 +39,7 @@ class Chart:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """All that a case has to say. `bars` and `charts` hold only those for which this run has measurements."""
+    """The results of a case. `bars` and `charts` hold only those for which this run has measurements."""
 
     tables: Sequence[Table]
     bars: Sequence[Bar] = ()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Keys in the gateway's database, past its API: thousands of them in a second."""
+"""Keys written to the gateway's database directly, thousands in a second."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def remove(database_url: str, prefix: str) -> None:
 
 
 def count(database_url: str, prefix: str) -> int:
-    """How many keys there are whose aliases begin with `prefix`."""
+    """Return the number of keys whose aliases begin with `prefix`."""
     with psycopg.connect(database_url) as database:
         row = database.execute(_COUNT, (prefix,)).fetchone()
     assert row is not None

@@ -5,8 +5,8 @@
 
     make drill [ARGS="--only network --only kills"]
 
-Does harm to provision, rotate, extend and destroy, runs them again, and compares the gateway with what was wanted: one
-working key for each alias, none orphaned, none lost, and no secret printed. Ends with a table, and with status 1 when
+Does harm to runs of provision, rotate, extend and destroy, runs them again, and checks the gateway for the wanted result: one
+working key for each alias, none orphaned, none lost, and no secret printed. Ends with a table, and with status 1 if
 anything was lost.
 """
 
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def summary(outcomes: list[Outcome]) -> str:
-    """The table of drills, survived and lost, by fault and job; then what was lost."""
+    """Print the table of drills, survived and lost, by fault and job; then the losses."""
     done = Counter((outcome.family, outcome.job) for outcome in outcomes)
     lost = Counter((outcome.family, outcome.job) for outcome in outcomes if outcome.lost)
     rows = [[family, job, number, number - lost[family, job], lost[family, job]] for (family, job), number in done.items()]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The lab that a drill is done on: what is wanted of it, by which job, and the judge who compares the gateway with that."""
+"""The lab of a drill: the job that is run on it, the wanted result, and the check that compares the gateway with it."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ TOLERANCE = timedelta(minutes=5)
 
 
 class Lost(Exception):
-    """What was wanted is not what is there."""
+    """The gateway does not have the wanted result."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """Something that is done to a lab, as a playbook and as the module call behind it."""
+    """An operation on a lab, as a playbook and as the module call behind it."""
 
     name: str
     variables: Mapping[str, Any]
     module: Mapping[str, Any]
     begins_with_keys: bool
     generation: int
-    """The generation of the keys afterwards."""
+    """Generation of the keys afterwards."""
     lives: timedelta | None
-    """How long they live from now on; None: there are none any more."""
+    """Lifetime of the keys from now on; None if they are deleted."""
 
 
 KEYS = {"keys": [{"user": user} for user in USERS], "models": MOCK_MODELS[:2], "duration": "30d", "package": "ai-developer"}
@@ -57,12 +57,12 @@ JOBS = (
 
 
 class Lab:
-    """One lab of three users, and the job that is drilled on it. `folder` gets its user info."""
+    """One lab of three users, and the job of the drill. User info is written to `folder`."""
 
     def __init__(self, gateway: Gateway, job: Job, guid: str, folder: Path) -> None:
         self.gateway, self.job, self.guid, self.folder = gateway, job, guid, folder
         self.output = ""
-        """All that the drill's runs have printed."""
+        """Everything that the drill's runs have printed."""
         if job.begins_with_keys:
             self.module(KEYS)
 
@@ -74,7 +74,7 @@ class Lab:
 
     # ---------------------------------------------------------------------------------------------------- ways to run
     def module(self, arguments: Mapping[str, Any], url: str = "", **connection: Any) -> None:
-        """The module in this process. Straight to the gateway it must go well; through a proxy it may fail."""
+        """Run the module in this process. It must succeed directly at the gateway; through a proxy it may fail."""
         access = {"url": url or self.gateway.url, "api_key": self.gateway.master_key, "secret": SECRET, "retry_delay": 0.05}
         result = run_module("virtual_keys", {**access, **connection, "guid": self.guid, **arguments})
         self.output += f"\n{result.get('msg', '')}"
@@ -82,7 +82,7 @@ class Lab:
             raise Lost(f"running again fails: {result['msg']}")
 
     def start(self, url: str = "", *, environment: Mapping[str, str] | None = None, wrapper: Sequence[str] = ()) -> subprocess.Popen[str]:
-        """The job's playbook, as a process of its own. Secrets travel in its environment."""
+        """Start the job's playbook as a process of its own. Secrets travel in its environment."""
         variables = {"guid": self.guid, "output_dir": self.folder, "ocp4_workload_litellm_virtual_keys_retry_delay": 0.2, **self.job.variables}
         return subprocess.Popen(
             [
@@ -115,12 +115,12 @@ class Lab:
         return process.returncode
 
     def run_again(self) -> None:
-        """The cure for everything: the same playbook once more."""
+        """Run the same playbook once more, which must repair everything."""
         self.end(self.start(), must_succeed=True)
 
     # ------------------------------------------------------------------------------------------------------ the judge
     def judge(self) -> None:
-        """Raises Lost unless the gateway has one working key for each alias and nothing else, and nothing secret was printed."""
+        """Raise Lost unless the gateway has one working key for each alias and nothing else, and no secret was printed."""
         found = self.gateway.keys(f"virtkey-{self.guid}")
         listed = sorted(row["key_alias"] for row in found)
         wanted = [] if self.job.lives is None else sorted(map(self.alias, USERS))
@@ -149,7 +149,7 @@ class Lab:
             raise Lost(f"value {generation} of {user} is answered with HTTP {status} instead of {200 if works else 401}")
 
     def judge_user_info(self) -> None:
-        """Raises Lost unless what the users would read, if the job tells them anything, is the key that works."""
+        """Raise Lost unless the key in the users' data, if the job writes any, is the one that works."""
         if self.job.name != "provision":
             return
         file = self.folder / "provision-user-data.yaml"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""What a family of drills works with, and how it tells what came of each."""
+"""The means of a family of drills, and the record of their results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gatewa
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """One drill: what was done, to what, and why it counts as lost; '' when the lab survived."""
+    """One drill: the fault, the job, and why it counts as lost, or '' if the lab survived."""
 
     family: str
     job: str
@@ -31,7 +31,7 @@ class Outcome:
 
 
 class Yard:
-    """The gateway, a proxy before it, folders, and the record of what was drilled."""
+    """The gateway, a proxy before it, folders, and the record of the drills."""
 
     def __init__(self, gateway: Gateway, proxy: FaultyProxy, home: Path) -> None:
         self.gateway, self.proxy, self.home = gateway, proxy, home
@@ -39,7 +39,7 @@ class Yard:
 
     @contextlib.contextmanager
     def drill(self, family: str, job: Job, fault: str) -> Iterator[Lab]:
-        """One drill on a lab of its own. It is lost when the block raises Lost, or does not come to its end in time."""
+        """Run one drill on a lab of its own. It is lost if the block raises Lost or exceeds its time."""
         name = f"drill{len(self.outcomes)}x"  # no name begins another one
         folder = self.home / name
         folder.mkdir(mode=0o700)
@@ -58,7 +58,7 @@ class Yard:
         shutil.rmtree(folder)
 
     def exchanges(self, job: Job, run: Callable[[Lab], object]) -> int:
-        """How many exchanges with the gateway the job takes when nothing goes wrong; `run` does it through the proxy."""
+        """Return how many exchanges with the gateway an undisturbed job takes; `run` runs it through the proxy."""
         with self.drill("rehearsal", job, "no fault") as lab:
             self.proxy.take()
             run(lab)

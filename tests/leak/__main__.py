@@ -5,10 +5,10 @@
 
     make leak-check [ARGS="--core core-2.19 --core core-2.21"]
 
-Runs the playbooks with -vvvv on a real LiteLLM and a real SMTP server, well and badly, in check mode and with differences,
-on each supported ansible-core that this machine has a Python for. Secrets travel in a private file of extra variables. They
-are searched for in the output and the log, in the arguments and environments of all processes while they run, and in every
-file that is left: temporary folders, fact caches, user info. Ends with a table, and with status 1 when one was found.
+Runs the playbooks with -vvvv on a real LiteLLM and a real SMTP server, with success and failure, in check and diff mode,
+on each supported ansible-core that this machine has a Python for. Secrets travel in a private file of extra variables. The hunt
+searches for them in the output and the log, in the arguments and environments of all running processes, and in every
+file that is left: temporary folders, fact caches, user info. Ends with a table, and with status 1 if one was found.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.tools.workshop import 
 COLLECTION_ROOT = Path(__file__).parents[2]
 SMTP_USER = "mailer"
 WRONG = {"master_key": "sk-", "smtp_password": "", "secret": ""}
-"""Secrets that do not fit, and how each begins."""
+"""Wrong secrets, and how each begins."""
 KEYS = frozenset({"a key"})
 MEANT = (
     Place(r"output/(provision|rotate)-user-(data|info|body)\.yaml", KEYS),
     Place(r"output/project\.env", KEYS),
 )
-"""Files that are there to hold keys."""
+"""Files that are meant to hold keys."""
 
 
 class World:
-    """The gateway, the mail server and all secrets that there are."""
+    """The gateway, the mail server and all secrets."""
 
     def __init__(self, gateway: Gateway, server: Server, named: Mapping[str, str], variables: Mapping[str, Any]) -> None:
         self.gateway, self.server, self._variables = gateway, server, variables
@@ -115,7 +115,7 @@ def main() -> int:
 
 
 def hunt(world: World, core: str) -> list[Any]:
-    """The whole story with one ansible-core; what is found is printed at once. Returns its row of the table."""
+    """Tell the whole story with one ansible-core, print every finding at once, and return the row for the table."""
     ansible_playbook = environment(core) / "bin" / "ansible-playbook"
     hidden = Secrets(world.named)
     started, runs, looks, leaks, faults = time.monotonic(), 0, 0, 0, 0
@@ -144,7 +144,7 @@ def hunt(world: World, core: str) -> list[Any]:
 
 
 def play(ansible_playbook: Path, run: Run, mode: list[str], variables: dict[str, Any], private: Path, folder: Path) -> tuple[int, bytes]:
-    """Run it, with everything that Ansible itself writes below `folder`; the status and what was printed."""
+    """Run the command so that Ansible writes everything below `folder`; return the status and the output."""
     file = private / "variables.json"
     file.touch(mode=0o600)
     file.write_text(json.dumps(variables))

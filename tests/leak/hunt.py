@@ -1,8 +1,8 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""What is secret, and where it may not be found: in what runs print, in the arguments and environments of their processes,
-and in the files that they leave."""
+"""Secrets, and the places where they may not be found: the output of runs, the arguments and environments of their processes,
+and the files that they leave."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEY = re.compile(rb"sk-[A-Za-z0-9_-]{16,}")
 
 @dataclasses.dataclass(frozen=True)
 class Leak:
-    """A secret by its name, never by its value, and where it was found."""
+    """A secret, by its name and never by its value, and the place where it was found."""
 
     secret: str
     place: str
@@ -30,13 +30,13 @@ class Leak:
 
 
 class Secrets:
-    """Named secrets, and whatever looks like a key: every value that is minted begins with sk-."""
+    """Named secrets, and everything that looks like a key: every minted value begins with sk-."""
 
     def __init__(self, named: Mapping[str, str]) -> None:
         self._forms = {name: _forms(value) for name, value in named.items()}
 
     def found_in(self, content: bytes) -> set[str]:
-        """The names of the secrets that the content holds, as they are or in base64."""
+        """Return the names of the secrets that the content holds, in plain text or in base64."""
         found = {name for name, forms in self._forms.items() if any(form in content for form in forms)}
         known = [form for forms in self._forms.values() for form in forms]
         if any(match not in known for match in _KEY.findall(content)):
@@ -52,14 +52,14 @@ def _forms(value: str) -> list[bytes]:
 
 
 LITELLM = re.compile(rb"(?:^|\0)LITELLM_GATEWAY_LOCK=[^\0]*/litellm\.lock(?:\0|$)")
-"""In the environment of LiteLLM itself and of what it starts: gatewayctl puts it there, and LiteLLM takes its secrets from nowhere else."""
+"""Secrets in the environment of LiteLLM and its children: gatewayctl puts them there because LiteLLM reads them nowhere else."""
 LITELLM_S_OWN = frozenset({"master key", "provider's key"})
 
 
 class Watch(Sampler):
-    """Samples the arguments and environments of all processes that descend from the given one while it is open.
+    """Samples the arguments and environments of all descendants of a process, until the block is left.
 
-    A LiteLLM that is being started is one of them, and has its own secrets in its environment.
+    A LiteLLM that is being started is among them, with its own secrets in its environment.
     """
 
     def __init__(self, secrets: Secrets, ancestor: int) -> None:
@@ -94,7 +94,7 @@ class Place:
 
 
 def leaks_in_files(folder: Path, secrets: Secrets, meant: Iterable[Place]) -> Iterator[Leak]:
-    """Secrets in files below the folder that are not meant to hold them, or that others can read."""
+    """Find secrets below the folder in files that are not meant to hold them or that other users can read."""
     places = list(meant)
     for file in sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
         name = str(file.relative_to(folder))

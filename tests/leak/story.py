@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The runs of playbooks in which secrets are hunted for: each as it goes well, as it goes wrong, and in check and diff mode."""
+"""The runs of playbooks in which the hunt takes place: each with success, with failure, and in check and diff mode."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LEFT_OUT = {
     ),
     "event": "it imports one of the playbooks in events, which have runs",
 }
-"""Playbooks without a run, and why."""
+"""Playbooks without a run, and the reason."""
 
 NOWHERE = "http://127.0.0.1:9"
 PERSON = "ada@company.example"
@@ -32,13 +32,13 @@ AWX = {"awx_catalog_image": "registry.example.com/llm-keys:1", "awx_catalog_proj
 
 
 def event(name: str, **payload: Any) -> dict[str, Any]:
-    """What a rulebook tells a playbook."""
+    """Return the variables that a rulebook passes to a playbook."""
     return {"ansible_eda": {"event": {"payload": {"event": name, **payload}}}}
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run of a playbook. `variables` come on top of those of the story; with `check` it is done in check mode first."""
+    """One run of a playbook. `variables` are added to those of the story; with `check` it runs in check mode first."""
 
     playbook: str
     variables: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -52,7 +52,7 @@ class Run:
 
 
 def shared(folder: Path) -> dict[str, Any]:
-    """What every run is told, beside the secrets. All that is written goes below the folder."""
+    """Return the variables of every run, without the secrets. All files are written below the folder."""
     return {
         "output_dir": str(folder / "output"),
         "report_html": str(folder / "output" / "usage.html"),
@@ -71,7 +71,7 @@ def shared(folder: Path) -> dict[str, Any]:
 
 
 def story(guid: str, wrong: Mapping[str, str]) -> Sequence[Run]:
-    """The runs, in order. `wrong` names secrets that do not fit: `master_key`, `smtp_password`."""
+    """Return the runs in order. `wrong` holds wrong secrets: `master_key`, `smtp_password`."""
     lab = {"guid": guid}
     return (
         Run("gateway"),

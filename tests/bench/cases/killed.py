@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""kill -9 of provisioning at every call, before the gateway sees it and after it has answered; then the same run again."""
+"""kill -9 of a provisioning run at every call, before the gateway sees it or after it has answered; then the same run again."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _cut_points() -> Iterator[tuple[int, str]]:
 
 
 def killed(bench: Bench, lab: dict[str, Any], call: int, side: str) -> bool:
-    """Provision, and kill it at a call; False when there was no such call."""
+    """Provision, and kill the run at a call. Return False if there was no such call."""
     variables = bench.directory / f"{lab['guid']}.json"
     with FaultyProxy(bench.gateway.url) as proxy:
         variables.write_text(json.dumps({"litellm_url": proxy.url, "litellm_master_key": bench.gateway.master_key, **lab}))
@@ -76,7 +76,7 @@ def killed(bench: Bench, lab: dict[str, Any], call: int, side: str) -> bool:
 
 
 def wrong(bench: Bench, guid: str, users: int, output_dir: Path) -> list[str]:
-    """What is not as it should be with the keys of a lab."""
+    """Return what is wrong with the keys of a lab."""
     values = bench.values(output_dir)
     found = []
     if (left := bench.left(f"virtkey-{guid}")) != users or len(values) != users:

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""A lab's life: provision, provision again, extend, destroy; for labs of several sizes, and beside more and more keys of other labs.
+"""A lab's life: provision, provision again, extend, destroy; for labs of several sizes, and beside growing numbers of other keys.
 
-Beside provisioning and extending stand the same calls, word for word, made by a bare pooled client.
+Provisioning and extending are compared with the same calls, word for word, by a bare pooled client.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import 
 
 NAMES = ("provision", "again", "extend", "destroy")
 USUAL = 20
-"""Users of the lab that is measured beside other keys, the size of the bars."""
+"""Number of users of the lab that is measured beside other keys; the bars are for this size."""
 PAGE = 100
-"""Keys that LiteLLM lists at a time."""
+"""Number of keys on a page of LiteLLM's list."""
 EXTEND_FOR = "2000h"  # beyond the 30 days of the default package
 
 RELEASE_1_3_2 = {"provision": 39.2, "destroy": 231.0}
@@ -36,9 +36,9 @@ MANY = 100
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One kind of run for one size of lab, beside so many keys of other labs.
+    """One kind of run for a lab of `users` users, beside `others` keys of other labs.
 
-    `bare`: seconds of the bare client; `nothing`: of a module that does nothing.
+    `bare` is the time of the bare client and `nothing` that of a module that does nothing, in seconds.
     """
 
     others: int
@@ -49,7 +49,7 @@ class Job:
     nothing: float
     bare: float | None = None
     left: int = 0
-    """Keys of the lab that the database still held afterwards."""
+    """Number of the lab's keys that the database still held afterwards."""
 
     @property
     def ratio(self) -> float | None:
@@ -130,7 +130,7 @@ def table(jobs: Iterable[Job]) -> Table:
 
 
 def each_user(jobs: Sequence[Job]) -> Iterable[Table]:
-    """What one user more costs: the difference between the two largest labs, by who takes it."""
+    """Yield a table of the cost of one more user, from the difference between the two largest labs, by who causes it."""
     few = min(job.others for job in jobs)
     sizes = sorted({job.users for job in jobs if job.others == few})[-2:]
     if len(sizes) < 2:
@@ -145,7 +145,7 @@ def each_user(jobs: Sequence[Job]) -> Iterable[Table]:
 
 
 def charts(jobs: Sequence[Job]) -> Iterable[Chart]:
-    """Wall time by users, the shares of it, and wall time by other keys; each where there is more than one point."""
+    """Yield curves of the wall time and its shares by users, and of the wall time by other keys, if they have several points."""
     few = min(job.others for job in jobs)
     beside = [job for job in jobs if job.others == few]
     if len({job.users for job in beside}) > 1:
@@ -203,7 +203,7 @@ def bars(jobs: list[Job]) -> Iterable[Bar]:
 
 
 def pages(job: Job) -> int:
-    """Pages that list the lab's keys."""
+    """Return the number of pages that list the lab's keys."""
     return math.ceil(job.users / PAGE)
 
 
@@ -228,7 +228,7 @@ def worst(jobs: list[Job], name: str, what: str, limit: str, measure: Callable[[
 
 
 def steady(jobs: list[Job]) -> Iterable[Bar]:
-    """Whether reads stay the same however many keys other labs have."""
+    """Yield a bar: the number of reads is the same for any number of other labs' keys."""
     kinds = {(job.name, job.users) for job in jobs}
     grown = [
         f"{name} {users}: {min(reads)} to {max(reads)}"

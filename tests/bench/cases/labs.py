@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The inventory of 10,000 labs: read from the gateway, with groups and variables of one's own, and read from the cache."""
+"""The inventory of 10,000 labs: read from the gateway, with a user's own groups and variables, and from the cache."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def run(bench: Bench) -> Result:
 
 
 def measured(bench: Bench, config: str) -> list[Cell]:
-    """Wall and CPU seconds, the most memory in MB, HTTP exchanges and hosts."""
+    """Return wall and CPU seconds, the peak memory in MB, and the numbers of HTTP exchanges and hosts."""
     source = bench.directory / "bench.labs.yml"
     source.write_text(config)
     told = bench.directory / "inventory.json"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""50 models and 10 credentials: made, looked at again, one of each changed; beside the same writes by a bare client.
+"""50 models and 10 credentials: created, checked again, one of each changed; compared with the same writes by a bare client.
 
 make bench ARGS="--case models"
 """
@@ -65,7 +65,7 @@ def applied(bench: Bench, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def bare_writes(url: str, key: str) -> float:
-    """Seconds for the same writes without a look; what was written is removed again."""
+    """Return the seconds for the same writes without reads. The entries are deleted again."""
     with requests.Session() as session, ThreadPoolExecutor(PARALLEL) as pool:
         session.headers["Authorization"] = f"Bearer {key}"
         session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=PARALLEL))

@@ -14,7 +14,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import 
 
 LABS, USERS = 500, 20
 NEW, OLD = 25, 25
-"""Labs that died just now, and labs whose grace period is over."""
+"""Number of labs that have just died, and of labs whose grace period is over."""
 SECONDS, MEGABYTES = 60, 400
 
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 """The report and the statistics over a month with 100,000 rows of spend, of a thousand keys of which half are deleted.
 
-Two stocks: rows as LiteLLM writes them for that many requests, and the worst that there can be: as many daily sums.
+It uses two stocks: rows as LiteLLM writes them for that many requests, and the worst case with as many daily sums.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PREFIX = "virtkey-spent"
 
 @dataclasses.dataclass(frozen=True)
 class Stock:
-    """Requests of a month: each key is used on `active` days of `DAYS`, with `models` models."""
+    """The requests of a month: each key is used on `active` of `DAYS` days, with `models` models."""
 
     name: str
     active: int
@@ -101,7 +101,7 @@ def fill(database_url: str, stock: Stock, pattern: str) -> tuple[int, int]:
 
 
 def empty(database_url: str) -> None:
-    """Remove keys and spend of all stocks."""
+    """Delete the keys and the spend of all stocks."""
     with psycopg.connect(database_url, autocommit=True) as database:
         for table in _KEY_TABLES:
             database.execute(f'DELETE FROM "{table}" WHERE starts_with(key_alias, %s)', [PREFIX])
@@ -132,7 +132,7 @@ def run(bench: Bench) -> Result:
 
 
 def jobs(bench: Bench, folder: Path) -> dict[str, Run]:
-    """The report with a page and a file of each kind, and the statistics."""
+    """Run the report with a page and a file of each kind, and the statistics."""
     files = {f"report_{kind}": str(folder / f"report.{kind}") for kind in ("html", "json", "csv")}
     found: dict[str, Run] = {}
     for name, variables in (("report", files), ("stats", {"output": "json"})):

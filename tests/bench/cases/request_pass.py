@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""One pass over a queue of pending requests: read, decide, record, make the keys, mail them, record. For queues of several sizes.
+"""One pass over a queue of pending requests: read, decide, record, create the keys, mail them, record. For queues of several sizes.
 
 The queue is a directory, or Secrets of a real Kubernetes API; the mails go to a real SMTP server over STARTTLS.
 """
@@ -30,16 +30,16 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import 
 STORES = ("file", "kubernetes")
 SHORT = {"pending": [25, 50, 100], "stores": ["file"]}
 GROWTH = 1.5
-"""How much more a request may cost in the upper half of the sizes than in the lower half. Where cost grew with the square
-of the size, it would be 2 for sizes that double, such as 125, 250 and 500."""
+"""Factor by which a request may cost more in the upper half of the sizes than in the lower half. If the cost grew with the square
+of the size, the factor would be 2 for sizes that double, such as 125, 250 and 500."""
 LEAST_KILOBYTES = 100
-"""What a request more holds in memory counts as this much at least: samples of the memory differ by more from run to run."""
+"""Least memory that one more request counts for, because samples differ by more than this from run to run."""
 PACKAGE = {"models": MOCK_MODELS[:1], "duration": "30d", "max_budget": 5}
 
 
 @dataclasses.dataclass(frozen=True)
 class Pass:
-    """One pass over so many pending requests, kept in a store."""
+    """One pass over a number of pending requests in a store."""
 
     store: str
     pending: int
@@ -49,7 +49,7 @@ class Pass:
 
 @dataclasses.dataclass(frozen=True)
 class Queue:
-    """An empty queue: how the collection is told of it, and the store to fill it with."""
+    """An empty queue: the collection's variables for it, and the store that fills it."""
 
     variables: dict[str, str]
     store: Store
@@ -75,7 +75,7 @@ def run(bench: Bench) -> Result:
 # ------------------------------------------------------------------------------------------------------------ queues
 @contextlib.contextmanager
 def _queues(store: str, folder: Path) -> Iterator[Callable[[str], Queue]]:
-    """A function that makes empty queues, by a name that none had before."""
+    """Yield a function that creates an empty queue under a new name."""
     if store == "file":
         yield lambda name: _directory(folder / name)
         return
@@ -147,7 +147,7 @@ def table(passes: Iterable[Pass]) -> Table:
 
 
 def each_request(passes: Sequence[Pass]) -> Iterable[Table]:
-    """What a request more costs, between each size and the next: the same all along where growth is linear."""
+    """Yield a table of the cost of one more request between each size and the next. All are equal if growth is linear."""
     pairs = [(small, large) for small, large in itertools.pairwise(passes) if small.store == large.store]
     rows: list[list[Cell]] = [
         [small.store, f"{small.pending} to {large.pending}", *one_more(small.run, large.run, large.pending - small.pending)] for small, large in pairs
@@ -157,7 +157,7 @@ def each_request(passes: Sequence[Pass]) -> Iterable[Table]:
 
 
 def bars(passes: Sequence[Pass]) -> Iterable[Bar]:
-    """Whether time and memory grow with the number of requests and not faster."""
+    """Yield bars: time and memory grow no faster than the number of requests."""
     kinds: tuple[tuple[str, str, Callable[[Run], float], float], ...] = (
         ("time", "ms", lambda run: 1000 * run.wall, 0),
         ("memory", "kB", lambda run: 1000 * run.megabytes, LEAST_KILOBYTES),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""A lab's life at -vvv and with --diff: how often a key's value or the master key is printed, or is an argument of a process."""
+"""A lab's life at -vvv and with --diff: how often a key's value or the master key is printed or is an argument of a process."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import 
 
 USERS = 3
 NEW_VALUES = ("provision", "rotate")
-"""The playbooks after which the lab's keys have values that they had not before."""
+"""The playbooks that give the lab's keys new values."""
 
 
 class Arguments(Sampler):
-    """The arguments of all processes that this process began meanwhile, as far as samples meet them."""
+    """Samples the arguments of all processes that this process starts meanwhile."""
 
     def __init__(self) -> None:
         super().__init__()

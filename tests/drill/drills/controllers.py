@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Two controllers at one lab at the same moment: doing the same, or one the opposite of the other."""
+"""Two controllers work on one lab at the same moment, with the same job or with opposite ones."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.lab import JOBS
 from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.yard import Yard
 
 APART = (0.0, 0.3, 0.6)
-"""Seconds between two that do the same."""
+"""Seconds between the starts of two equal jobs."""
 BETWEEN = (1.2, 1.5, 1.8)
-"""Seconds after the start of a playbook, about when its module makes its calls."""
+"""Seconds from the start of a playbook until about the calls of its module."""
 OPPOSED = (("provision", "destroy"), ("destroy", "provision"), ("destroy", "rotate"), ("destroy", "extend"), ("extend", "provision"))
-"""What has the last word, and what comes in between."""
+"""The job that must prevail, and the one that runs in between."""
 
 
 def run(yard: Yard) -> None:

@@ -21,7 +21,7 @@ KILLS = (
     ("after the answer", True, True),
     ("alone, after the answer", True, False),
 )
-"""Its name, whether the request was answered, whether all processes die."""
+"""Name of a kill, whether the request was answered, and whether all processes die."""
 
 
 def run(yard: Yard) -> None:

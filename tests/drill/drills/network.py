@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The network: every harm at every exchange of every job. The module's own retries are part of what is drilled."""
+"""The network: every harm at every exchange of every job. The module's own retries are part of the drill."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""PostgreSQL, or LiteLLM itself, goes away and comes back in the middle of every job."""
+"""PostgreSQL or LiteLLM itself stops and starts again in the middle of every job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.yard import Yard
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import Harm
 
 EXCHANGES = (1, 3, 5)
-"""Before which exchanges, counted from 0: the first read is done, the first write, the last."""
+"""The exchanges, counted from 0, before which it stops: after the first read, at the first write, at the last one."""
 PARTS = {"PostgreSQL": "postgres", "LiteLLM": "litellm"}
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The controller itself: its clock is wrong, or its disk is full."""
+"""The controller itself has a wrong clock or a full disk."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(yard: Yard) -> None:
 
 
 def on_a_full_disk(lab: Lab) -> None:
-    """Run where user info finds no room, which has to be said."""
+    """Run with no room for user info, which the run must report."""
     namespace = ["unshare", "--user", "--map-root-user", "--mount"]
     status = lab.end(lab.start(wrapper=[*namespace, "sh", "-c", FULL, str(lab.folder)]))
     if status == 0 or "No space left on device" not in lab.output:
