@@ -279,6 +279,34 @@ def test_user_info_of_many_keys_gives_each_user_the_own_one(lab):
     assert lab.user_data()["litellm_user2_virtual_key"] == data["users"]["user2"]["litellm_virtual_key"]
 
 
+def test_user_info_for_readers_of_job_events_holds_each_user_in_an_event_of_their_own(lab):
+    loud = dict.fromkeys(QUIET, True)
+    facts = lab.catalog_item("provision", num_users=2, output_dir=str(lab.folder), **loud)
+    hidden = lab.user_data()
+    assert not KEY.search(lab.run.output)
+    lab.act("provision", "-v", num_users=2, output_dir=str(lab.folder), **loud, **{f"{P}user_info_no_log": False})
+    assert lab.user_data() == hidden
+    events = [line for line in lab.run.output.splitlines() if "=> (item=virtkey-" in line]
+    for number, event in zip((1, 2), events, strict=True):
+        assert f'"user": "user{number}"' in event
+        assert set(KEY.findall(event)) == {facts["_litellm_user_data"][f"litellm_user{number}_virtual_key"]}
+
+
+def test_rotate_and_extend_publish_messages_and_data_of_the_keys_only(lab):
+    loud = {**dict.fromkeys(QUIET, True), "output_dir": str(lab.folder)}
+    lab.act("provision", num_users=2, **{f"{P}duration": "2d"})
+    lab.act("rotate", **loud)
+    assert yaml.safe_load((lab.folder / "rotate-user-info.yaml").read_text()) == ["New values for 2 virtual keys"]
+    data = lab.user_data("rotate")
+    assert data.keys() == {"litellm_user_count", "users"}
+    assert all(own.keys() == {"litellm_virtual_key", "litellm_key_alias", "litellm_key_id", "litellm_user_email"} for own in data["users"].values())
+    lab.act("extend", agnosticd_user_info={"runtime": 90}, **loud)
+    (message,) = yaml.safe_load((lab.folder / "extend-user-info.yaml").read_text())
+    ends = min(row["expires"] for row in lab.rows.values())
+    assert message == f"LiteLLM Virtual Keys valid until {ends[:19]}Z"
+    assert all(about(ends_in(row), timedelta(hours=90)) for row in lab.rows.values())
+
+
 def test_with_both_switches_off_nothing_reaches_user_info_and_the_facts_are_there(lab):
     facts = lab.catalog_item("provision", output_dir=str(lab.folder))
     assert not list(lab.folder.glob("provision-user-*"))
