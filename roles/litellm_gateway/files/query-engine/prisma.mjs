@@ -1,4 +1,4 @@
-// Takes the place of Prisma's command line for LiteLLM, where Prisma's native engines cannot be downloaded:
+// Replaces Prisma's command line for LiteLLM, for machines that cannot download Prisma's native engines:
 //   prisma migrate deploy                            applies ./migrations to DATABASE_URL
 //   prisma migrate resolve --applied|--rolled-back M settles a failed migration
 //   prisma generate [--schema FILE]                  generates the Python client with Prisma's own code from npm
@@ -18,7 +18,7 @@ function generate(schemaFile) {
   const folder = mkdtempSync(join(tmpdir(), 'prisma-'))
   try {
     const schema = join(folder, 'schema.prisma')
-    writeFileSync(schema, readFileSync(schemaFile, 'utf8').replace(/^\s*binaryTargets.*$/m, '')) // or it downloads for other systems
+    writeFileSync(schema, readFileSync(schemaFile, 'utf8').replace(/^\s*binaryTargets.*$/m, '')) // they make it download engines for other systems
     const standIn = here('bin/query-engine')
     const env = {
       ...process.env,
@@ -26,7 +26,7 @@ function generate(schemaFile) {
       PRISMA_SCHEMA_ENGINE_BINARY: standIn,
       PRISMA_CLI_QUERY_ENGINE_TYPE: 'binary',
       PRISMA_HIDE_UPDATE_MESSAGE: '1',
-      CHECKPOINT_DISABLE: '1', // no news from Prisma's host
+      CHECKPOINT_DISABLE: '1', // do not ask Prisma's host for news
     }
     const options = { env, stdio: 'inherit' }
     return spawnSync(process.execPath, [here('node_modules/prisma/build/index.js'), 'generate', '--schema', schema], options).status ?? 1

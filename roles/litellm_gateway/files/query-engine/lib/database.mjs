@@ -1,4 +1,4 @@
-// The pool of connections, Prisma's adapter over it, and the words that Prisma's native engine has for a database that fails.
+// The pool of connections, Prisma's adapter on top of it, and the errors that Prisma's native engine would report.
 import { PrismaPg } from '@prisma/adapter-pg'
 import { bindAdapter } from '@prisma/driver-adapter-utils'
 import pg from 'pg'
@@ -7,7 +7,7 @@ const DEFAULT_CONNECTIONS = 10
 const DEFAULT_POOL_TIMEOUT_SECONDS = 10
 const IDLE_MILLISECONDS = 60_000
 
-// Column types that the adapter refuses, and the type to read each one as (numbers are pg_type.oid).
+// Column types that the adapter does not accept, and the type to read each of them as (numbers are pg_type.oid).
 const TEXT = 25
 const TEXT_ARRAY = 1009
 const TIMESTAMP_ARRAY = 1115
@@ -27,14 +27,14 @@ function readTypes() {
 
 const CONNECTION_LOST = /^(08\w{3}|57P0[123])$/ // SQLSTATE: connection exceptions, shutdown, crash, cannot connect now
 
-// Every query of the pool and of its transactions passes through here.
+// Patch the adapter: report lost connections as such, and read the column types above as others.
 function watchQueries() {
   const queryable = Object.getPrototypeOf(PrismaPg.prototype)
   const { performIO } = queryable
   queryable.performIO = async function (query) {
     const result = await performIO.call(this, query)
     if (!result.ok && CONNECTION_LOST.test(result.error.code)) {
-      throw Object.assign(new Error(result.error.message), { code: result.error.code }) // not the query's fault
+      throw Object.assign(new Error(result.error.message), { code: result.error.code }) // the query did not cause it
     }
     for (const field of result.value?.fields ?? []) field.dataTypeID = READ_AS.get(field.dataTypeID) ?? field.dataTypeID
     return result
@@ -43,7 +43,7 @@ function watchQueries() {
 
 export class Database {
   constructor(url, log) {
-    const settings = new URLSearchParams(url.split('?')[1]) // Prisma's own among those of the database; "pg" overlooks them
+    const settings = new URLSearchParams(url.split('?')[1]) // Prisma's settings among those of the database; "pg" ignores them
     const schema = settings.get('schema') ?? 'public'
     this.connections = Number(settings.get('connection_limit') ?? DEFAULT_CONNECTIONS)
     this.poolTimeout = Number(settings.get('pool_timeout') ?? DEFAULT_POOL_TIMEOUT_SECONDS)
@@ -52,7 +52,7 @@ export class Database {
       max: this.connections,
       connectionTimeoutMillis: this.poolTimeout * 1000,
       idleTimeoutMillis: IDLE_MILLISECONDS,
-      options: `-c TimeZone=UTC -c search_path="${schema}"`, // the adapter drops the offset of a timestamptz: let it be none
+      options: `-c TimeZone=UTC -c search_path="${schema}"`, // the adapter drops the offset of a timestamptz, so it must be zero
     }
     const { host, port } = new pg.Client(options)
     Object.assign(this, { host, port })
@@ -61,13 +61,13 @@ export class Database {
     watchQueries()
     this.pool = new pg.Pool(options)
     this.pool.on('error', (error) => log('idle connection lost:', error.message))
-    this.pool.on('connect', (client) => client.on('error', () => {})) // one lost inside a transaction fails its query
+    this.pool.on('connect', (client) => client.on('error', () => {})) // the query that runs on a lost connection reports the error
     this.adapter = bindAdapter(new PrismaPg(this.pool, { schema }))
   }
 
-  // The engine's error -> the error for the user. The engine only knows "external error <number>" of what happened in the adapter.
+  // Return the error for the user. Of an error in the adapter the engine only knows the number under which the adapter keeps it.
   userFacing(error) {
-    const known = { is_panic: false, message: 'Unknown error', ...error, meta: error?.meta ?? {} } // the client reads meta.kind
+    const known = { is_panic: false, message: 'Unknown error', ...error, meta: error?.meta ?? {} } // the client expects meta
     if (known.error_code !== 'P2036') return known
     const happened = this.adapter.errorRegistry.registeredErrors
     const cause = happened[known.meta.id]?.error ?? { message: known.message }
@@ -75,7 +75,7 @@ export class Database {
     return { ...known, ...this.connectionError(String(cause.code), String(cause.message || cause)) }
   }
 
-  // What the native engine says when it loses the database or cannot reach it; LiteLLM decides by it whether to reconnect.
+  // Return the error that the native engine reports for a lost or unreachable database. LiteLLM decides by its code whether to reconnect.
   connectionError(code, text) {
     const place = { database_host: this.host, database_port: this.port }
     if (/timeout exceeded when trying to connect/.test(text)) {

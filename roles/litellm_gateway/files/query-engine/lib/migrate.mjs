@@ -1,11 +1,11 @@
-// "prisma migrate deploy" without Prisma's native schema engine: the same files, the same ledger, the same lock.
+// "prisma migrate deploy" without Prisma's native schema engine. It uses the same files, the same table and the same lock.
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import pg from 'pg'
 
-const ADVISORY_LOCK = 72707369 // the number that Prisma itself locks while it migrates
+const ADVISORY_LOCK = 72707369 // Prisma locks the same number while it migrates
 const LEDGER = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
   id VARCHAR(36) PRIMARY KEY, checksum VARCHAR(64) NOT NULL, finished_at TIMESTAMPTZ, migration_name VARCHAR(255) NOT NULL,
   logs TEXT, rolled_back_at TIMESTAMPTZ, started_at TIMESTAMPTZ NOT NULL DEFAULT now(), applied_steps_count INTEGER NOT NULL DEFAULT 0)`
@@ -15,7 +15,7 @@ async function apply(client, name, script) {
   const checksum = createHash('sha256').update(script).digest('hex')
   await client.query('INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ($1, $2, $3)', [id, checksum, name])
   try {
-    await client.query(script.toString()) // one script, one implicit transaction, as Prisma does
+    await client.query(script.toString()) // a script is one implicit transaction, as in Prisma
   } catch (error) {
     await client.query('UPDATE _prisma_migrations SET logs = $2 WHERE id = $1', [id, String(error)])
     throw new Error(`P3018\n\nA migration failed to apply.\n\nMigration name: ${name}\n\nDatabase error:\n${error.message}`)
@@ -23,8 +23,8 @@ async function apply(client, name, script) {
   await client.query('UPDATE _prisma_migrations SET finished_at = now(), applied_steps_count = 1 WHERE id = $1', [id])
 }
 
-// Apply each folder/<name>/migration.sql that the ledger does not know, in the order of the names; -> the names applied.
-// Throws P3009 when an earlier one failed half-way and P3018 when one fails now: LiteLLM knows both.
+// Apply each folder/<name>/migration.sql that has not been applied, in the order of the names, and return the names.
+// Throws P3009 if an earlier migration has failed half-way and P3018 if one fails now: LiteLLM recognises both.
 export async function migrate(folder, url) {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
@@ -39,11 +39,11 @@ export async function migrate(folder, url) {
     for (const name of pending) await apply(client, name, readFileSync(join(folder, name, 'migration.sql')))
     return pending
   } finally {
-    await client.end() // gives the lock back too
+    await client.end() // releases the lock too
   }
 }
 
-// "prisma migrate resolve": what a person, or LiteLLM, decides about a failed migration.
+// "prisma migrate resolve": record that a failed migration counts as applied or as rolled back.
 export async function resolve(name, decision, url) {
   const column = { '--applied': 'finished_at', '--rolled-back': 'rolled_back_at' }[decision]
   const client = new pg.Client({ connectionString: url })

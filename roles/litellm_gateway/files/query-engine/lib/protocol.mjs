@@ -1,5 +1,5 @@
-// Translates between the two protocols that Prisma's engines speak: prisma-client-py sends GraphQL, while the engine for
-// WebAssembly knows the JSON protocol only. Pure: text and objects in, text and objects out.
+// Translate between the two protocols of Prisma's engines: prisma-client-py sends GraphQL, and the WebAssembly engine
+// understands the JSON protocol only. Pure functions.
 import { parse } from 'graphql/language/parser.js' // the parser alone loads faster than the whole package
 
 const ACTIONS = [
@@ -8,10 +8,10 @@ const ACTIONS = [
 ]
 const OPERATION = new RegExp(`^(${ACTIONS.join('|')})(\\w*?)(OrThrow)?$`)
 
-// Inside a filter on a JSON column these are plain text, and not JSON written as text.
+// In a filter on a JSON column the values of these are plain text, not JSON written as text.
 const TEXT_IN_A_JSON_FILTER = new Set(['path', 'mode', 'string_contains', 'string_starts_with', 'string_ends_with'])
 
-// A Prisma schema -> Map of model -> Map of field -> type.
+// Return the fields of a Prisma schema: a Map of model -> Map of field -> type.
 export function readModels(datamodel) {
   const models = new Map()
   for (const [, model, body] of datamodel.matchAll(/^model\s+(\w+)\s*\{([\s\S]*?)^\}/gm)) {
@@ -20,7 +20,7 @@ export function readModels(datamodel) {
   return models
 }
 
-// A syntax tree's value -> the JavaScript value. Integers beyond 2^53 stay exact as BigInt.
+// Return the JavaScript value of a node of the syntax tree. Integers above 2^53 become BigInt, to stay exact.
 function valueOf(node) {
   switch (node.kind) {
     case 'ObjectValue': return Object.fromEntries(node.fields.map((field) => [field.name.value, valueOf(field.value)]))
@@ -32,8 +32,9 @@ function valueOf(node) {
   }
 }
 
-// In GraphQL a JSON value travels as text and a number has no type; the JSON protocol wants both marked, which takes the
-// schema. "scalar" is the type of the field that the value belongs to; without one, an object's keys are fields of the model.
+// Mark JSON values and big integers with their type, as the JSON protocol requires. GraphQL sends a JSON value as text and a number
+// without its type, so both come from the schema. "scalar" is the type of the field that the value belongs to; without it, the
+// keys of an object are fields of the model.
 function mark(models, value, model, scalar) {
   if (typeof value === 'bigint') return scalar === 'BigInt' ? { $type: 'BigInt', value: String(value) } : Number(value)
   if (typeof value === 'string') return scalar === 'Json' ? { $type: 'Json', value } : value
@@ -57,7 +58,8 @@ function selectionOf(models, node, model) {
   }))
 }
 
-// One GraphQL operation -> { body: the query in the JSON protocol, alias: the name of its answer, isRaw: written in SQL }.
+// Translate one GraphQL operation. Returns { body: the query in the JSON protocol, alias: the name of its answer, isRaw: whether
+// it is written in SQL }.
 export function translate(models, graphql) {
   const [field, ...more] = parse(graphql, { noLocation: true }).definitions[0].selectionSet.selections
   if (more.length) throw new Error('several operations in one query: send them as a batch')
@@ -71,7 +73,7 @@ export function translate(models, graphql) {
   }
 }
 
-// Marked values -> what GraphQL clients expect: numbers as numbers where they are exact, the rest as text.
+// Return marked values as GraphQL clients expect them: numbers as numbers if they are exact, everything else as text.
 function unmark(value) {
   if (Array.isArray(value)) return value.map(unmark)
   if (value === null || typeof value !== 'object') return value
@@ -79,7 +81,7 @@ function unmark(value) {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unmark(item)]))
 }
 
-// The engine's answer to one operation -> what the native engine would have answered. "userFacing" finishes an error.
+// Return the answer that the native engine would have given to one operation. "userFacing" completes an error.
 export function answerOf(answer, { alias, isRaw }, userFacing) {
   if (answer.errors) {
     return { data: null, errors: answer.errors.map(({ error, user_facing_error }) => ({ error, user_facing_error: userFacing(user_facing_error) })) }
@@ -88,7 +90,7 @@ export function answerOf(answer, { alias, isRaw }, userFacing) {
   return { data: { [alias]: isRaw ? value : unmark(value) } } // a raw row keeps its types: the client reads them
 }
 
-// The same for the text of one raw answer. It is never parsed, as JavaScript would turn 1.0 into 1; null when it is no such text.
+// The same for the text of a raw answer, or null if the text is not one. It is not parsed, as JavaScript would turn 1.0 into 1.
 export function rawAnswerText(text, { alias }) {
   const data = text.match(/^\{"data":\{"\w+":(.*)\}\}$/s)
   return data && `{"data":{${JSON.stringify(alias)}:${data[1]}}}`

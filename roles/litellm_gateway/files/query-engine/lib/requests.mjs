@@ -1,4 +1,4 @@
-// What the query engine answers to each HTTP request. An answer is { status, body }; a body that is text is JSON already.
+// The answers of the query engine to HTTP requests. An answer is { status, body }; a body that is text is already JSON.
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { TRACE } from './engine.mjs'
@@ -50,7 +50,7 @@ export class Requests {
     return { status, body: this.userFacing(answer) }
   }
 
-  // The engine itself waits for a connection without end; a transaction that comes too late is given back.
+  // The engine would wait for a connection for ever. A transaction that starts too late is rolled back.
   async startTransaction(options) {
     const { max_wait: maxWait = DEFAULT_MAX_WAIT_MILLISECONDS } = JSON.parse(options)
     const starting = this.engine.startTransaction(options, TRACE)
