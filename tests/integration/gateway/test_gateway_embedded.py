@@ -384,6 +384,7 @@ def test_a_normal_user_runs_it(gateway_home: Path, unique: str) -> None:
         (home / "warm", runner.HERE),
         (home / "ansible_collections" / COLLECTION.replace(".", "/") / "roles" / "litellm_gateway", ROLE),
         (home / "ansible_collections" / COLLECTION.replace(".", "/") / "playbooks", ROLE.parents[1] / "playbooks"),
+        (home / "ansible_collections" / COLLECTION.replace(".", "/") / "plugins", ROLE.parents[1] / "plugins"),
     ):
         copy_ansible(folder) if source is None else shutil.copytree(source, folder)
     for path in (home, *home.rglob("*")):
