@@ -1,16 +1,16 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The sixteen faults of release 1.3.2, each with a test that would catch it: `test_fault_NN_...`, most of them in test_workload_role.py.
+"""The sixteen faults of release 1.3.2, each with a test that would catch it: `test_fault_NN_...`, most of them in test_workload_*.py.
 
-Here are those that take a gateway which misbehaves, and the register. The faults by number:
+This file holds the tests that need a misbehaving gateway, and checks that every fault has one. The faults by number:
 
 1. destroy reads one page of the list; 2. a wrong key or a dead server is "nothing to delete"; 3. provisioning again fails;
-4. any HTTP 400 is read as "already exists", and users get each other's keys; 5. keys are published that were not made;
-6. collections are needed that nobody declared; 7. the check after deletion asks about the master key, and the last resort
-cannot be reached; 8. an id is compared with an alias; 9. extension wants the master key from user data, finds one key and can
-shorten a life; 10. it adds to now what it means to add to the end; 11. variables without an effect; 12. keys in the output and
-in readable files; 13. many users get less than one; 14. users who are not counted any more keep their keys; 15. changed and
+4. any HTTP 400 is read as "already exists", and users get each other's keys; 5. keys are published that were not created;
+6. collections are needed that are not declared; 7. the check after deletion asks about the master key, and the last resort
+is unreachable code; 8. an id is compared with an alias; 9. extension reads the master key from user data, finds one key and can
+shorten a life; 10. it adds to the current time, not to the end of the key; 11. variables without effect; 12. keys in the output
+and in files that all can read; 13. several users get less than one user does; 14. former users keep their keys; 15. changed and
 check mode are wrong; 16. two paths of Docling.
 """
 
@@ -22,10 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.agnosticd.test_workload_role import KEY, QUIET, LabUnderTest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.agnosticd.workload_lab import KEY, QUIET, WorkloadLab
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy, Harm
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import token
 
 LOUD = dict.fromkeys(QUIET, True)
@@ -33,24 +31,19 @@ REJECTED = {"error": {"message": "Invalid key_alias", "type": "bad_request_error
 BROKEN = {"error": {"message": "Internal Server Error.", "type": "internal_server_error", "param": None, "code": "500"}}
 
 
-@pytest.fixture
-def lab(gateway: Gateway, playbook: Playbooks, unique: str, tmp_path: Path) -> LabUnderTest:
-    return LabUnderTest(gateway, playbook, unique, tmp_path)
-
-
-def published(lab: LabUnderTest) -> str:
-    """Everything that the users of the lab could read."""
+def published(lab: WorkloadLab) -> str:
+    """Return everything that the users of the lab could read."""
     return "".join(file.read_text() for file in lab.folder.glob("*-user-*"))
 
 
-def owners(lab: LabUnderTest, facts: dict[str, Any]) -> dict[str, str]:
-    """The user whose key LiteLLM says it is, by the user who was given it."""
+def owners(lab: WorkloadLab, facts: dict[str, Any]) -> dict[str, str]:
+    """Map each user to the owner, according to LiteLLM, of the key that this user was given."""
     rows = {row["token"]: row["user_id"].partition("@")[0] for row in lab.rows.values()}
     given = {name: value for name, value in facts["_litellm_user_data"].items() if name.endswith("_virtual_key")}
     return {name.removeprefix("litellm_").removesuffix("_virtual_key"): rows[token(value)] for name, value in given.items()}
 
 
-def test_fault_04_a_400_in_the_middle_is_an_error_and_everybody_has_the_own_key(lab: LabUnderTest) -> None:
+def test_fault_04_a_400_in_the_middle_is_an_error_and_every_user_has_their_own_key(lab: WorkloadLab) -> None:
     users = ["user1", "user2", "user3"]
     with FaultyProxy(lab.gateway.url, Harm("answer", "POST /key/generate", skip=1, times=1, status=400, body=REJECTED)) as proxy:
         run = lab.act("provision", check=False, num_users=3, litellm_url=proxy.url, output_dir=str(lab.folder), **LOUD)
@@ -61,7 +54,7 @@ def test_fault_04_a_400_in_the_middle_is_an_error_and_everybody_has_the_own_key(
 
 
 @pytest.mark.parametrize("status", [400, 500])
-def test_fault_05_nothing_is_published_when_the_api_fails(lab: LabUnderTest, status: int) -> None:
+def test_fault_05_nothing_is_published_when_the_api_fails(lab: WorkloadLab, status: int) -> None:
     with FaultyProxy(lab.gateway.url, Harm("answer", "POST /key/generate", status=status, body=BROKEN)) as proxy:
         run = lab.act("provision", check=False, num_users=2, litellm_url=proxy.url, output_dir=str(lab.folder), **LOUD)
     assert run.returncode != 0 and "undefined" not in run.output
@@ -69,7 +62,7 @@ def test_fault_05_nothing_is_published_when_the_api_fails(lab: LabUnderTest, sta
     assert published(lab) == "" and not lab.rows
 
 
-def test_fault_07_the_deleted_key_itself_is_asked_about(lab: LabUnderTest) -> None:
+def test_fault_07_the_proof_of_deletion_uses_the_deleted_key_itself(lab: WorkloadLab) -> None:
     value = lab.catalog_item("provision")["litellm_virtual_key"]
     with FaultyProxy(lab.gateway.url) as proxy:
         lab.act("destroy", litellm_url=proxy.url)
@@ -79,12 +72,12 @@ def test_fault_07_the_deleted_key_itself_is_asked_about(lab: LabUnderTest) -> No
     assert (token(value)[:12], 401) in after, "the caller is named by the sha256 of the key"
 
 
-def test_fault_12_user_data_is_for_its_owner_only(lab: LabUnderTest) -> None:
+def test_fault_12_user_data_is_for_its_owner_only(lab: WorkloadLab) -> None:
     lab.act("provision", num_users=2, output_dir=str(lab.folder), **LOUD)
     files = list(lab.folder.glob("provision-user-*"))
     assert files and {file.stat().st_mode & 0o777 for file in files} == {0o600}
-    everybodys = {name: value for name, value in lab.user_data().items() if name != "users"}
-    assert not KEY.search(json.dumps(everybodys))
+    shared = {name: value for name, value in lab.user_data().items() if name != "users"}
+    assert not KEY.search(json.dumps(shared))
 
 
 def test_every_fault_has_a_test() -> None:
