@@ -43,6 +43,10 @@ PLUGIN_FOLDERS = {
     "lookup": {"module_utils", "plugin_utils"},
     "doc_fragments": set[str](),
 }
+# Names that Ansible, or the loader of approval rules, looks for in each file.
+GIVEN_NAMES = {"main", "ActionModule", "CallbackModule", "FilterModule", "InventoryModule", "LookupModule", "ModuleDocFragment", "Rule"}
+LONGEST_FILE = 600
+LONGEST_FUNCTION = 60
 MOST_WINGS = 10
 
 
@@ -128,3 +132,33 @@ def test_inside_plugins_imports_of_the_collection_are_relative() -> None:
         if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").startswith(PACKAGE)
     ]
     assert offenders == []
+
+
+def test_one_name_means_one_thing() -> None:
+    places: dict[str, list[str]] = {}
+    for path in python_files("plugins"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_") or node.name in GIVEN_NAMES:
+                continue
+            if path.parent.name != "filter" or node.name != path.stem:  # a filter opens the door to the function of its name
+                places.setdefault(node.name, []).append(f"{path.relative_to(PLUGINS)}:{node.lineno}")
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_no_file_is_too_long() -> None:
+    suffixes = {".py", ".yml", ".yaml", ".j2", ".mjs", ".md"}
+    folders = ("plugins", "roles", "playbooks", "extensions", "tests")
+    files = (path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in suffixes and "output" not in path.parts)
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_no_function_is_too_long() -> None:
+    found = {}
+    for path in python_files("plugins", "roles", "playbooks", "tests"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
+                length = node.end_lineno - node.lineno + 1
+                if length > LONGEST_FUNCTION:
+                    found[f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"] = length
+    assert found == {}

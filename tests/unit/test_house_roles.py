@@ -1,0 +1,80 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The layout of roles and playbooks, read from their files: thin YAML, no programs in Jinja, loop variables of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+WORKLOAD_VARS = ROOT / "roles" / "ocp4_workload_litellm_virtual_keys" / "vars" / "main.yml"
+# Filters and methods that build structures. Where they are needed, a function in plugin_utils with a unit test takes their place.
+PROGRAM = re.compile(r"\|\s*zip\b|\bproduct\(|\bitems2dict\b|\bdict2items\b|map\('(?:combine|zip|items2dict|rejectattr)'")
+LOOP_OVER_MAPPING = '| dict2items }}"'  # at the end of a loop, which takes lists only
+# The catalogue of AWX objects is data, laid over common options entry by entry.
+DATA = ROOT / "roles" / "awx_catalog" / "vars"
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads Ansible's own tags (`!unsafe`, `!vault`) as the text behind them."""
+
+
+_Loader.add_multi_constructor("!", lambda loader, _suffix, node: loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None)
+
+
+def yaml_files(*patterns: str) -> list[Path]:
+    return sorted({path for pattern in patterns for path in ROOT.glob(pattern)})
+
+
+def tasks_in(content: Any) -> Iterator[dict[str, Any]]:
+    """Yield every task of a task file or a playbook, also those in blocks."""
+    for entry in content or []:
+        if not isinstance(entry, dict):
+            continue
+        sections = [name for name in ("tasks", "pre_tasks", "post_tasks", "handlers", "block", "rescue", "always") if name in entry]
+        for name in sections:
+            yield from tasks_in(entry[name])
+        if not sections:
+            yield entry
+
+
+def test_no_programs_in_jinja() -> None:
+    files = yaml_files("roles/*/vars/**/*.yml", "roles/*/tasks/**/*.yml", "roles/*/defaults/**/*.yml", "roles/*/templates/**/*.j2", "playbooks/**/*.yml")
+    found = {
+        f"{path.relative_to(ROOT)}:{number}": line.strip()
+        for path in files
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if PROGRAM.search(line.replace(LOOP_OVER_MAPPING, "")) and not path.is_relative_to(DATA)
+    }
+    assert found == {}
+
+
+def test_the_workloads_variables_fit_on_a_page() -> None:
+    assert len(WORKLOAD_VARS.read_text(encoding="utf-8").splitlines()) < 80
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_every_loop_of_a_role_has_a_variable_of_its_own(role: Path) -> None:
+    offenders = []
+    for path in sorted(role.rglob("tasks/**/*.yml")):
+        for task in tasks_in(yaml.load(path.read_text(encoding="utf-8"), _Loader)):
+            if any(name == "loop" or name.startswith("with_") for name in task):
+                variable = (task.get("loop_control") or {}).get("loop_var", "item")
+                if not variable.removeprefix("__").startswith(role.name):
+                    offenders.append(f"{path.relative_to(ROOT)}: {task.get('name')}: {variable}")
+    assert offenders == []
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_argument_specs_are_written_out(role: Path) -> None:
+    text = (role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+    assert [token for token in yaml.scan(text) if isinstance(token, yaml.AnchorToken | yaml.AliasToken)] == []
