@@ -36,9 +36,17 @@ test: ## Run all tests: unit, integration on a real LiteLLM, molecule
 unit: ## Run the unit tests
 	@$(PYTEST) tests/unit $(ARGS)
 
+# Of the integration tests' playbooks and modules: CORE=core-2.17 or CORE=core-2.21@3.13. None: what pytest itself runs on.
+CORE ?=
+INTEGRATION := LITELLM_VIRTUAL_KEYS_TEST_CORE=$(CORE) $(PYTEST) tests/integration
+
 .PHONY: integration
-integration: ## Run the tests against a real LiteLLM
-	@$(PYTEST) tests/integration $(ARGS)
+integration: ## Run the tests against a real LiteLLM; CORE=core-2.17 takes another ansible-core
+	@$(INTEGRATION) $(ARGS)
+
+.PHONY: integration-cold
+integration-cold: ## Run the same with the installed ansible-playbook and nothing patched, as users do
+	@LITELLM_VIRTUAL_KEYS_TEST_COLD=1 $(INTEGRATION) $(ARGS)
 
 .PHONY: molecule
 molecule: ## Run the molecule scenarios

@@ -2,11 +2,11 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""How the tests share a machine, and what is told of them at the end.
+"""How the tests share a machine, and the list of slow files at the end.
 
-`make test` gives each of several processes (the workers of pytest-xdist) one file of tests at a time. Each worker has servers
-of its own, so a test may stop its database or its Kubernetes API and disturbs nobody; the tests of a file run one after
-another. The files that are expected to take longest come first, so that small ones are left to fill the end.
+`make test` gives each of several processes (the workers of pytest-xdist) one file of tests at a time. Each worker has its own
+servers, so a test may stop its database or its Kubernetes API without disturbing another; the tests of a file run one after
+another. The files that probably take longest come first, and small ones fill the end.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes import build
 
 MOST_WORKERS = 4
-"""Each has a LiteLLM, a PostgreSQL and a Kubernetes API, which is more than a gigabyte."""
+"""Each worker has a LiteLLM, a PostgreSQL and a Kubernetes API: more than a gigabyte."""
 WAITING_WORKERS = 1
-"""How many more there are than cores: tests wait, for servers to start and for clocks to go on. On two cores 95 % are in use with it."""
+"""Workers beyond the number of cores, as tests wait for servers and clocks. With it, 95 % of two cores are in use."""
 SECONDS = {"vendor_gateway": 4.0, "playbook": 4.0, "lab": 4.0, "bastion": 4.0, "live": 1.0, "gateway": 1.0, "kube": 1.0, "inventory": 1.0}
-"""What a test that uses one of these fixtures takes, to put files into order; the greatest counts."""
+"""Seconds of a test that uses one of these fixtures, to sort the files; the greatest counts."""
 SCENARIO_SECONDS = 60.0
 SLOWEST_FILES = 10
 
 
 @pytest.hookimpl(optionalhook=True)  # the tools for other releases of ansible-core have no pytest-xdist
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """How many workers `-n auto` means: none (all in this process) for a selection of tests, which ends before a second server is up."""
+    """Return the number of workers for `-n auto`: none (all in this process) for a selection, which ends before a second server is up."""
     chosen = any(config.getoption(name, None) for name in ("keyword", "markexpr", "lf"))
     selected = chosen or any("::" in given or given.endswith(".py") for given in config.args)
-    # Somebody else's gateway is there once, and a test that stops its database would disturb the others.
+    # A borrowed gateway exists once, and a test that stops its database would disturb the others.
     if selected or os.environ.get("LITELLM_VIRTUAL_KEYS_TEST_GATEWAY"):
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -43,12 +43,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Told to each worker, as all have to come to the same order."""
+    """Tell each worker whether Kubernetes is built, as all workers must sort the files alike."""
     node.workerinput["kubernetes_is_built"] = build.are_built()
 
 
 def expected_seconds(item: pytest.Item) -> float:
-    """A guess."""
+    """Return a guess of the seconds that a test takes."""
     if item.path.parent.name == "molecule":
         return SCENARIO_SECONDS
     fixtures: tuple[str, ...] = getattr(item, "fixturenames", ())
@@ -57,21 +57,21 @@ def expected_seconds(item: pytest.Item) -> float:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """For workers only: the longest files first, and those that need what is still being built last."""
-    told: dict[str, Any] | None = getattr(config, "workerinput", None)
-    if told is None:
+    """On workers, run the longest files first, and those that wait for a build of Kubernetes last."""
+    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if worker is None:
         return
     files: defaultdict[Path, float] = defaultdict(float)
     late: set[Path] = set()
     for item in items:
         files[item.path] += expected_seconds(item)
-        if "kube" in getattr(item, "fixturenames", ()) and not told["kubernetes_is_built"]:
+        if "kube" in getattr(item, "fixturenames", ()) and not worker["kubernetes_is_built"]:
             late.add(item.path)
     items.sort(key=lambda item: (item.path in late, -files[item.path]))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Beside the slowest tests, which pytest tells itself: the slowest files, with the start of what they were the first to use."""
+    """List the slowest files, including the start of the servers that they used first; pytest itself lists the slowest tests."""
     files: defaultdict[str, float] = defaultdict(float)
     for reports in terminalreporter.stats.values():
         for report in reports:

@@ -35,9 +35,10 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.bench import Ben
 from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.charts import draw
 from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.meters import ForeignWork
 from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import Chart, Result, bar_table
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway, GatewayHome, cache, start_gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway, GatewayHome, start_gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.recording_proxy import RecordingProxy
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Table
+from ansible_collections.rhpds.litellm_virtual_keys.tests.tools import workshop
 
 PINGS = 200
 IMAGES = "images"
@@ -100,7 +101,7 @@ def parsed(found: dict[str, Case]) -> argparse.Namespace:
     parser.add_argument("--others", type=numbers, default=[0, 1000, 10000, 50000], help="keys of other labs (%(default)s)")
     parser.add_argument("--repeat", type=int, default=3, help="measure so often what is short, and take the median (%(default)s)")
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    parser.add_argument("--json", type=Path, default=cache() / "bench" / f"{now}.json", help="where to keep the figures (%(default)s)")
+    parser.add_argument("--json", type=Path, default=workshop.cache() / "bench" / f"{now}.json", help="where to keep the figures (%(default)s)")
     parser.add_argument("--page", type=Path, help="a page of the documentation whose figures are to be renewed")
     for case in found.values():
         if hasattr(case, "add_options"):

@@ -25,8 +25,9 @@ from pathlib import Path
 from ansible_collections.rhpds.litellm_virtual_keys.tests.drill import drills
 from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.yard import Outcome, Yard
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import GatewayHome, cache, start_gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import GatewayHome, start_gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Table
+from ansible_collections.rhpds.litellm_virtual_keys.tests.tools import workshop
 
 
 def main() -> int:
@@ -34,7 +35,7 @@ def main() -> int:
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     parser = argparse.ArgumentParser(prog="make drill", description="Do harm, run again, and look whether anything was lost.")
     parser.add_argument("--only", action="append", choices=names, help="only these drills; may be given again")
-    parser.add_argument("--json", type=Path, default=cache() / "drill" / f"{now}.json", help="where to keep the outcomes (%(default)s)")
+    parser.add_argument("--json", type=Path, default=workshop.cache() / "drill" / f"{now}.json", help="where to keep the outcomes (%(default)s)")
     options = parser.parse_args()
     print("Starting a real LiteLLM with a real PostgreSQL (15 s; minutes the first time) ...", file=sys.stderr, flush=True)
     with GatewayHome() as home:

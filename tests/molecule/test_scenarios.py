@@ -21,7 +21,7 @@ SCENARIOS = sorted(path.parent.name for path in COLLECTION.glob("extensions/mole
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_scenario(scenario: str) -> None:
-    warm = {} if scenario == AS_EVER else runner.Warm.of(os.environ).handing_over(os.environ)
+    warm = {} if scenario == AS_EVER else runner.handing_over(os.environ)
     command = ["molecule", "test", "--scenario-name", scenario]
     done = subprocess.run(command, env={**os.environ, **warm}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0, "\n".join(done.stdout.splitlines()[-200:])

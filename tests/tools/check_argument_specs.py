@@ -36,11 +36,11 @@ def problems_of(role: Path) -> list[str]:
     for entry_point, spec in entry_points.items():
         for name, option in spec.get("options", {}).items():
             described.add(name)
-            said, is_so = option.get("default"), defaults.get(name)
-            computed = isinstance(is_so, str) and "{{" in is_so
-            if said != is_so and not (computed and said is None):
-                problems.append(f"{name} defaults to {is_so!r}, but to {said!r} in the argument specs of {entry_point}")
-            if option.get("no_log") and isinstance(said, str) and "{{" in said:
+            documented, actual = option.get("default"), defaults.get(name)
+            computed = isinstance(actual, str) and "{{" in actual
+            if documented != actual and not (computed and documented is None):
+                problems.append(f"{name} defaults to {actual!r}, but to {documented!r} in the argument specs of {entry_point}")
+            if option.get("no_log") and isinstance(documented, str) and "{{" in documented:
                 problems.append(f"{name} is a secret, and its default would be printed rendered: tell it in words in the argument specs of {entry_point}")
             if option.get("required") and name in defaults:
                 problems.append(f"{name} has a default, but is required in the argument specs of {entry_point}")

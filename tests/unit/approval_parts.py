@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""What the tests of the approval chain have in common: a chain from data, and requests in short form."""
+"""Helpers for tests of the approval chain: a chain from data, and requests in short form."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ def decide(
 
 
 def one(entries: list[Any], email: str = "user@company.com", model: Any = "gpt-4", **options: Any) -> ChainOutcome:
-    """The outcome of one request; options that are none of `decide` are further fields of the request."""
+    """The outcome of one request; other options than those of `decide` are fields of the request."""
     own = {name: options.pop(name) for name in ("now", "usage", "packages", "served", "parallel", "answers") if name in options}
     models = {"model": model} if isinstance(model, str) else {"models": model} if model else {}
     return decide(entries, {"email": email, **models, **options}, **own)[0]
 
 
 class Scripted(ApprovalRule):
-    """A rule that says what it is told to."""
+    """A rule with a scripted answer."""
 
     def __init__(self, say: Decision | BaseException | Any) -> None:
         super().__init__({})

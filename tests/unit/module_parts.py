@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""What the tests of the modules that manage keys have in common: a served model, and calls of a module against it."""
+"""Helpers for tests of the modules that manage keys: a served model, and calls of a module against it."""
 
 from __future__ import annotations
 

@@ -30,11 +30,14 @@ MAY_IMPORT = {
     "tools": set(),
     "unit": {"support", "tools"},
 }
-"""The folders that each folder imports beside itself. What two of them share belongs in support."""
+"""The folders that each folder imports beside itself. Code that two of them share belongs in support."""
 UNDER_TEST = ("bench", "leak")
 """Folders with unit tests of their own: tests/unit/<folder> imports them too."""
 PROGRAMS = ("integration/gateway/sdk_programs", "support/ansible/warm", "tools")
 """Folders with programs that another Python starts by their path: it knows no collection, and finds the files beside the program."""
+
+IN_THIS_PROCESS = f"{PACKAGE}.support.ansible.modules.run_module"
+"""Integration tests use `call_module` instead, which a cold run does by ansible-playbook."""
 
 
 def imported_by(source: str) -> Iterator[tuple[int, str]]:
@@ -48,7 +51,7 @@ def imported_by(source: str) -> Iterator[tuple[int, str]]:
 
 
 def offences(tests: Path) -> list[str]:
-    """What breaks the rules in a folder of tests, with file and line."""
+    """Return everything that breaks the rules in a folder of tests, with file and line."""
     files = sorted(path for path in tests.rglob("*.py") if "output" not in path.relative_to(tests).parts[:1])
     stems = {path.stem for path in files} - set(sys.stdlib_module_names)
     found = []
@@ -66,6 +69,8 @@ def offences(tests: Path) -> list[str]:
                 found.append(f"{where} imports {name} without its package: write the whole name, from {PACKAGE} on")
             elif name.startswith(f"{PACKAGE}.") and name.split(".")[4] not in allowed:
                 found.append(f"{where} imports {name}: tests/{folder} imports {', '.join(sorted(allowed))} only")
+            elif folder == "integration" and name == IN_THIS_PROCESS:
+                found.append(f"{where} imports run_module: import call_module, which a cold run does by ansible-playbook")
     return found
 
 
@@ -83,6 +88,7 @@ def test_no_folder_imports_what_it_should_not() -> None:
         ("integration/keys/test_it.py", "def f():\n    from helper import thing", "without its package"),
         ("integration/keys/test_it.py", "import helper", "without its package"),
         ("bench/cases/case.py", "from ..charts import draw", "imports ..charts.draw: write the whole name"),
+        ("integration/keys/test_it.py", f"from {PACKAGE}.support.ansible.modules import run_module", "import call_module"),
         ("drill/case.py", "from . import helper", "imports ..helper: write the whole name"),
     ],
 )

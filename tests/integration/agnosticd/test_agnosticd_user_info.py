@@ -13,13 +13,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible import installation
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import PlaybookRun, Playbooks
 
 SECRET = "sk-only-for-tests-0123456789"
@@ -186,7 +186,7 @@ def test_values_are_not_templated_again(tmp_path: Path, playbook: Playbooks) -> 
 def test_vaulted_value_is_saved_in_the_clear(tmp_path: Path, playbook: Playbooks) -> None:
     (tmp_path / "password").write_text("password\n")
     vault = ["--vault-password-file", str(tmp_path / "password")]
-    program = str(Path(sys.executable).with_name("ansible-vault"))
+    program = str(installation.PROGRAMS / "ansible-vault")
     encrypted = subprocess.run([program, "encrypt_string", *vault, "--name", "inner", SECRET], capture_output=True, text=True, check=True).stdout
     book = play(tmp_path, "- rhpds.litellm_virtual_keys.agnosticd_user_info:\n    data: '{{ outer }}'\n")
     outer = "  vars:\n    outer:\n" + textwrap.indent(encrypted.strip(), "      ") + "\n"

@@ -11,12 +11,12 @@ import pwd
 import shutil
 import stat
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible import installation
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT, PlaybookRun, Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm.process import MOUNTS
 
@@ -45,7 +45,7 @@ class Bastion:
         given = {f"{NAME}_path": str(self.profile), f"{NAME}_owner": "", f"{NAME}_become": False}
         return self.playbook(
             book,
-            {**given, "ansible_python_interpreter": sys.executable, **variables},
+            {**given, "ansible_python_interpreter": installation.PYTHON, **variables},
             "--inventory",
             "bastion,",
             *arguments,
@@ -181,9 +181,9 @@ def test_the_key_is_never_readable_by_all(bastion: Bastion) -> None:
     trace = bastion.directory / "trace"
     strace = ["strace", "-f", "-qq", "-e", "trace=chmod,fchmod,fchmodat,rename,renameat,renameat2", "-o", str(trace)]
     bastion.run("--syntax-check", **FACTS)  # writes the playbook
-    variables = {**FACTS, f"{NAME}_path": str(bastion.profile), f"{NAME}_owner": "", f"{NAME}_become": False, "ansible_python_interpreter": sys.executable}
+    variables = {**FACTS, f"{NAME}_path": str(bastion.profile), f"{NAME}_owner": "", f"{NAME}_become": False, "ansible_python_interpreter": installation.PYTHON}
     (bastion.directory / "vars.yml").write_text(yaml.safe_dump(variables))
-    program = [str(Path(sys.executable).with_name("ansible-playbook")), "play.yml", "--inventory", "bastion,", "--extra-vars", "@vars.yml"]
+    program = [installation.ANSIBLE_PLAYBOOK, "play.yml", "--inventory", "bastion,", "--extra-vars", "@vars.yml"]
     subprocess.run([*strace, *program], cwd=bastion.directory, env={**os.environ, **ANSIBLE_ENVIRONMENT}, check=True)
     steps = [line for line in trace.read_text().splitlines() if str(bastion.profile) in line and " = 0" in line]
     arrival = next(number for number, line in enumerate(steps) if "rename" in line)

@@ -22,7 +22,7 @@ import jinja2.meta
 import pytest
 import yaml
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.awx import forgive_missing, module_calls
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.awx import HIDDEN, TOKEN, Awx, serving
 
@@ -76,7 +76,7 @@ FEW = {f"__awx_catalog_{name}": [] for name in ("inventories", "inventory_source
 def outcome(module: str, options: dict[str, Any], *, check: bool) -> dict[str, Any]:
     """Return the result of a module of awx.awx, also if it ends with a traceback, as `schedule` does for a missing template."""
     try:
-        return run_module(f"ansible_collections.awx.awx.plugins.modules.{module}", options, check=check)
+        return call_module(f"ansible_collections.awx.awx.plugins.modules.{module}", options, check=check)
     except TypeError as error:
         return {"failed": True, "msg": f"Module failed: {error}"}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Server, SmtpFactory
 
 KEY = "sk-stoEN1JAQJQCe8fmu0i5L_wwnqvuGMVYok3FbyaTj8s"
@@ -42,7 +42,7 @@ def approval(name: str, key: str = KEY, **more: Any) -> dict[str, Any]:
 
 
 def key_mail(server: Server, *messages: dict[str, Any], check: bool = False, **more: Any) -> dict[str, Any]:
-    return run_module("key_mail", {**server.options, "from": "keys@example.com", "messages": list(messages), **more}, check=check, no_log=False)
+    return call_module("key_mail", {**server.options, "from": "keys@example.com", "messages": list(messages), **more}, check=check, no_log=False)
 
 
 def statuses(result: dict[str, Any]) -> dict[str, str]:
@@ -80,7 +80,7 @@ def test_the_seeds_environment_variables(smtp: SmtpFactory, monkeypatch: pytest.
     }
     for name, value in environment.items():
         monkeypatch.setenv(f"SMTP_{name}", value)
-    result = run_module("key_mail", {"messages": [approval("ada")], "ca_path": str(server.ca_path)})
+    result = call_module("key_mail", {"messages": [approval("ada")], "ca_path": str(server.ca_path)})
     assert result["counts"]["sent"] == 1
     (mail,) = server.mailbox.received
     assert (mail.sender, mail.encrypted, mail.user) == ("env@example.com", True, "keys")
@@ -292,7 +292,7 @@ def test_a_server_that_never_answers_is_left_after_the_timeout(smtp: SmtpFactory
 
 
 def test_an_unknown_host() -> None:
-    result = run_module("key_mail", {"host": "smtp.invalid", "messages": [approval("ada")], "retries": 0})
+    result = call_module("key_mail", {"host": "smtp.invalid", "messages": [approval("ada")], "retries": 0})
     assert "smtp.invalid:587 cannot be reached" in result["msg"]
 
 

@@ -20,7 +20,7 @@ import pytest
 import requests
 import yaml
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import PlaybookRun, Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.cluster import Account, Cluster
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
@@ -500,7 +500,7 @@ def test_what_virtual_keys_returns_is_delivered_and_calls_a_real_gateway(
 ) -> None:
     server, file = smtp(), tmp_path / "litellm-ada.env"
     wanted = {"guid": unique, "models": [MOCK_MODELS[0]], "duration": "1h", "keys": [{"user": "ada", "user_id": "ada@example.org"}]}
-    minted = run_module("virtual_keys", {"url": gateway.url, "api_key": gateway.master_key, **wanted}, no_log=True)
+    minted = call_module("virtual_keys", {"url": gateway.url, "api_key": gateway.master_key, **wanted}, no_log=True)
     more = {"key_delivery_env_file": str(tmp_path / "litellm.env"), "key_delivery_gateway_url": gateway.url}
     deliver(minted["virtual_keys"], "env_file", "mail", **more, **mail_settings(server))
     assert set(deliver.field().values()) == {"delivered"}

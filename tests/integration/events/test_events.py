@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import requests
 import yaml
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
 
 CHECKOUT = Path(__file__).parents[3]
@@ -116,12 +116,12 @@ class Rulebook:
 
     def request(self, email: str) -> dict[str, Any]:
         options = {"email": email, "models": MOCK_MODELS[:1], "store": "file", "directory": str(self.store)}
-        request: dict[str, Any] = run_module("key_request", options)["request"]
+        request: dict[str, Any] = call_module("key_request", options)["request"]
         return request
 
     def state(self, request_id: str) -> str:
         options = {"request_id": request_id, "store": "file", "directory": str(self.store)}
-        (request,) = run_module("key_request_info", options)["requests"]
+        (request,) = call_module("key_request_info", options)["requests"]
         return str(request["state"])
 
     def stop(self) -> None:

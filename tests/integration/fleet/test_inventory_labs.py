@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.orphan import ORPHAN
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible import installation
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import GRANITE, Live
@@ -33,7 +33,7 @@ def test_the_labs_of_a_gateway(live: Live, gateway: Gateway, tmp_path: Path) -> 
 
     source = tmp_path / "real.labs.yml"
     source.write_text("plugin: rhpds.litellm_virtual_keys.labs\nstrict: true\nkeyed_groups: [{prefix: state, key: lab_state}]\n")
-    command = [str(Path(sys.executable).with_name("ansible-inventory")), "-i", str(source), "--list"]
+    command = [str(installation.PROGRAMS / "ansible-inventory"), "-i", str(source), "--list"]
     done = subprocess.run(command, env={**os.environ, **gateway.environment}, capture_output=True, text=True, timeout=120, check=True)
     told: dict[str, Any] = json.loads(done.stdout, object_hook=lambda found: found.get("__ansible_unsafe", found))
 

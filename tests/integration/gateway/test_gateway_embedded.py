@@ -6,11 +6,8 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
-import pwd
 import re
-import shutil
 import signal
 import socket
 import stat
@@ -24,8 +21,8 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT, COLLECTION, PlaybookRun, Playbooks
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import runner
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.other_user import PYTHON_NAME, OtherUser, python_of_everybody
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import COLLECTION, PlaybookRun, Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import GATEWAY_SOFTWARE, MOCK_MODELS, Gateway, GatewayHome, gatewayctl
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.tls import TlsProvider
 
@@ -351,62 +348,18 @@ def test_root_is_told_when_postgres_cannot_reach_its_folder(own: dict[str, Any],
 
 
 # -------------------------------------------------------------------------------------------------------- a normal user
-def copy_ansible(folder: Path) -> None:
-    """Copy ansible-core and what it needs, to where another user can read it."""
-    wanted, seen = ["ansible-core"], set()
-    while wanted:
-        name = re.split(r"[ \[<>=!~;(]", wanted.pop())[0].lower()
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            distribution = importlib.metadata.distribution(name)
-            if name in seen:
-                continue
-            seen.add(name)
-            wanted += [requirement for requirement in distribution.requires or [] if "extra ==" not in requirement]
-            for file in distribution.files or []:
-                if ".." not in file.parts:
-                    target = folder / file
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    with contextlib.suppress(FileNotFoundError):  # a compiled file that pip recorded but did not write
-                        shutil.copy2(str(distribution.locate_file(file)), target)
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="the tests run as a normal user already")
 def test_a_normal_user_runs_it(gateway_home: Path, unique: str) -> None:
     """That user installs the software too, which takes half a minute."""
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    python = shutil.which(version, path="/usr/local/bin:/usr/bin")
+    python = python_of_everybody()
     if python is None:
-        pytest.skip(f"there is no {version} that another user could run")
-    nobody = pwd.getpwnam("nobody")
+        pytest.skip(f"there is no {PYTHON_NAME} that another user could run")
     home = gateway_home / f"user-{unique}"
-    for folder, source in (
-        (home / "ansible", None),
-        (home / "warm", runner.HERE),
-        (home / "ansible_collections" / COLLECTION.replace(".", "/") / "roles" / "litellm_gateway", ROLE),
-        (home / "ansible_collections" / COLLECTION.replace(".", "/") / "playbooks", ROLE.parents[1] / "playbooks"),
-        (home / "ansible_collections" / COLLECTION.replace(".", "/") / "plugins", ROLE.parents[1] / "plugins"),
-    ):
-        copy_ansible(folder) if source is None else shutil.copytree(source, folder)
-    for path in (home, *home.rglob("*")):
-        os.chown(path, nobody.pw_uid, nobody.pw_gid)
-
-    environment = {
-        **{name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "NODE_", "npm_")) or name.lower().endswith("_proxy")},
-        **ANSIBLE_ENVIRONMENT,
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "HOME": str(home),
-        "ANSIBLE_REMOTE_TEMP": str(home / "tmp"),  # not in the home directory of the user database
-        "PYTHONPATH": str(home / "ansible"),
-        "ANSIBLE_COLLECTIONS_PATH": str(home),
-    }
-    warm = runner.Warm(environment, runner.Owner(nobody, python, home / "warm"))
+    root, collection = ROLE.parents[1], Path("ansible_collections", *COLLECTION.split("."))
+    nobody = OtherUser("nobody", home, python, {collection / part: root / part for part in ("roles/litellm_gateway", "playbooks", "plugins")})
 
     def run(*arguments: str) -> str:
-        command = ["ansible-playbook", f"{COLLECTION}.gateway", *arguments]
-        done = warm.run(command, {**environment, **warm.handing_over(environment)}, home, 900)
-        assert done is not None and done.returncode == 0, done and done.stdout
-        return done.stdout
+        return nobody.playbook(f"{COLLECTION}.gateway", *arguments)
 
     directory = home / ".local" / "share" / "litellm-gateway"  # the default
     try:
@@ -415,14 +368,14 @@ def test_a_normal_user_runs_it(gateway_home: Path, unique: str) -> None:
         key = gateway.post("/key/generate", key_alias="mine")["key"]
         assert gateway.chat(key).ok
         for pid in gateway.connection["pids"].values():
-            assert Path(f"/proc/{pid}").stat().st_uid == nobody.pw_uid
+            assert Path(f"/proc/{pid}").stat().st_uid == nobody.user.pw_uid
         assert re.search(r"\bchanged=0\b", run())
         run("-e", "litellm_gateway_state=absent", "-e", "litellm_gateway_delete_data=true")
         assert not directory.exists()
     finally:
         if (directory / "gatewayctl").exists():
             gatewayctl(directory, "stop")
-        warm.close()
+        nobody.close()
 
 
 def test_it_ends_with_nothing_left_of_a_killed_session(gateway_home: Path, playbook: Playbooks, unique: str) -> None:

@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import GRANITE, Live
 
 
 def test_the_models_of_the_gateway(live: Live) -> None:
-    told = run_module("gateway_info", live.connection())
+    told = call_module("gateway_info", live.connection())
     assert set(MOCK_MODELS) <= set(told["models"])
     assert told["models"] == sorted(told["models"])
     assert (told["changed"], told["calls"]) == (False, 2)
@@ -21,7 +21,7 @@ def test_the_models_of_the_gateway(live: Live) -> None:
 
 def test_a_key_that_sees_a_part_of_them_is_refused(live: Live) -> None:
     (key,) = live.lab()["virtual_keys"]
-    told = run_module("gateway_info", live.connection(api_key=key["value"]))
+    told = call_module("gateway_info", live.connection(api_key=key["value"]))
     assert told["failed"], told
     assert "models" not in told
     assert key["value"] not in str(told)

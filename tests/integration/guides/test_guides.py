@@ -13,7 +13,6 @@ import datetime
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +22,8 @@ import psycopg
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.guides.pages import GUIDES, Command, File, agrees, blocks, steps
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible import installation
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import runner
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
@@ -95,9 +95,9 @@ class Reader:
             "XDG_STATE_HOME": str(folder / "state"),
             "LITELLM_BASE_URL": gateway.url,
             "LITELLM_MASTER_KEY": gateway.master_key,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{installation.PROGRAMS}{os.pathsep}{os.environ['PATH']}",
         }
-        self.environment |= runner.Warm.of({**os.environ, **ANSIBLE_ENVIRONMENT}).handing_all_over(self.environment)
+        self.environment |= runner.handing_all_over(self.environment)
 
     def told(self, text: str) -> str:
         """What the page says, in this reader's world."""
@@ -132,9 +132,9 @@ class Reader:
         return done.stdout + (done.stderr if done.returncode else ""), done.returncode
 
     def module(self, name: str, **arguments: Any) -> dict[str, Any]:
-        """A module in this process, to prepare something."""
+        """Call a module, to prepare something."""
         gateway = {"url": self.gateway.url, "api_key": self.gateway.master_key} if name == "virtual_keys" else {}
-        result = run_module(name, {**gateway, **arguments}, no_log=True)
+        result = call_module(name, {**gateway, **arguments}, no_log=True)
         assert not result.get("failed"), result["msg"]
         return result
 

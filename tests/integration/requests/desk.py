@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""A queue of requests with a chain, the real gateway and a real SMTP server: what tests of whole passes share. Fixture `desk`."""
+"""A queue of requests with a chain, the real gateway and a real SMTP server: fixture `desk` for tests of whole passes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import PlaybookRun, Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Received, Server, SmtpFactory
@@ -46,9 +46,9 @@ class Desk:
         }
 
     def module(self, name: str, **arguments: Any) -> dict[str, Any]:
-        """A module on this queue, in this process."""
+        """Call a module on this queue."""
         store = {option.removeprefix("key_requests_"): value for option, value in self._store.items()}
-        result = run_module(name, {**store, **arguments})
+        result = call_module(name, {**store, **arguments})
         assert not result.get("failed"), result["msg"]
         return result
 
@@ -72,7 +72,7 @@ class Desk:
         return {request["email"]: request for request in self.module("key_request_info")["requests"]}
 
     def statuses(self) -> set[tuple[str, str]]:
-        """The states that requests are in, each with what was done about it."""
+        """The states of all requests, each with its progress."""
         return {(request["state"], request["progress"]["status"]) for request in self.requests().values()}
 
     def mails(self, address: str) -> list[Received]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -19,6 +18,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import GRANITE, Desk
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible import installation
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT, COLLECTION, Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import runner
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.cluster import Cluster
@@ -26,7 +26,6 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import SmtpFactory
 
-PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 VERBS = ["get", "list", "create", "patch"]
 
 
@@ -163,7 +162,7 @@ def test_a_disk_that_is_read_only_or_full_stops_the_pass_before_a_key_is_made(de
     small.mkdir()
     with FaultyProxy(desk.gateway.url) as proxy:
         variables.write_text(json.dumps({**desk.variables, "litellm_url": proxy.url, "key_requests_directory": str(small)}))
-        one_pass = f"{PLAYBOOK} {COLLECTION}.process_requests -e @{variables}; echo ended with $?"
+        one_pass = f"{installation.ANSIBLE_PLAYBOOK} {COLLECTION}.process_requests -e @{variables}; echo ended with $?"
         script = f"""
 mount -t tmpfs -o size=64k,mode=700 tmpfs {small} && cp {desk.queue}/*.json {small} || exit 99
 mount -o remount,ro {small}; {one_pass}
@@ -193,8 +192,9 @@ def test_a_pass_every_so_often_until_stopped(desk: Desk, tmp_path: Path, unique:
     stop, variables = tmp_path / "stop", tmp_path / "variables.json"
     variables.write_text(json.dumps({**desk.variables, "key_requests_stop_file": str(stop)}))
     environment = {**os.environ, **ANSIBLE_ENVIRONMENT, "APPROVAL_QUEUE_INTERVAL": "1s"}
-    environment |= runner.Warm.of(environment).handing_all_over(environment)
-    with subprocess.Popen([PLAYBOOK, f"{COLLECTION}.process_requests", "-e", f"@{variables}"], env=environment, stdout=subprocess.PIPE, text=True) as run:
+    environment |= runner.handing_all_over(environment)
+    command = [installation.ANSIBLE_PLAYBOOK, f"{COLLECTION}.process_requests", "-e", f"@{variables}"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as run:
         ids: dict[str, str] = {}
         for name in ("early", "late"):
             email = f"{name}-{unique}@company.com"

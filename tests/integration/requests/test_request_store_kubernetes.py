@@ -34,7 +34,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import APPROVED, DENIED, PENDING, Record
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests import store_worker as worker
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.store_worker import AT, wish
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.cluster import Account, Cluster
 
 VERBS = ("get", "list", "create", "patch", "delete")
@@ -408,18 +408,18 @@ def test_the_fixture_is_what_it_says(kube: Cluster) -> None:
 # ----------------------------------------------------------------------------------------------------------- modules
 def test_the_modules_reach_it_and_never_tell_the_token(kube: Cluster, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     direct = {"store": "kubernetes", "host": kube.server, "api_key": account.token, "ca_cert": str(kube.ca_file), "namespace": account.namespace}
-    asked = run_module("key_request", {**direct, "email": "ada@example.com", "model": "gpt-4"}, diff=True, no_log=False)
+    asked = call_module("key_request", {**direct, "email": "ada@example.com", "model": "gpt-4"}, diff=True, no_log=False)
     assert asked["changed"]
     name = secret.name_of(asked["request"]["request_id"])
     kube.kubectl("label", "secret", name, "request-state=approved", "--overwrite", account=account)
     kube.kubectl("annotate", "secret", name, "state=approved", "--overwrite", account=account)
     monkeypatch.setenv("K8S_AUTH_KUBECONFIG", str(account.kubeconfig))
-    listed = run_module("key_request_info", {"store": "kubernetes", "filter": "open"}, no_log=False)
+    listed = call_module("key_request_info", {"store": "kubernetes", "filter": "open"}, no_log=False)
     assert [request["state"] for request in listed["requests"]] == ["approved"]
     change = {"request_id": asked["request"]["request_id"], "action": "minted", "key_alias": "k"}
-    rehearsed = run_module("key_requests", {"store": "kubernetes", "changes": [change]}, check=True, no_log=False)
+    rehearsed = call_module("key_requests", {"store": "kubernetes", "changes": [change]}, check=True, no_log=False)
     assert rehearsed["requests"][0]["progress"]["status"] == "minted"
-    assert run_module("key_request_info", {"store": "kubernetes"})["requests"] == listed["requests"], "check mode wrote nothing"
-    wrong = run_module("key_request_info", {**direct, "api_key": account.token + "x"}, no_log=False)
+    assert call_module("key_request_info", {"store": "kubernetes"})["requests"] == listed["requests"], "check mode wrote nothing"
+    wrong = call_module("key_request_info", {**direct, "api_key": account.token + "x"}, no_log=False)
     assert (wrong["failed"], wrong["code"]) == (True, "unauthorized")
     assert account.token not in json.dumps([asked, listed, rehearsed, wrong])

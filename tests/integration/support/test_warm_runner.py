@@ -8,15 +8,17 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible import installation
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT, Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import process, runner
+
+pytestmark = pytest.mark.skipif(installation.COLD, reason="nothing is warm in this run")
 
 PLAY = """
 - hosts: localhost
@@ -139,7 +141,7 @@ def test_a_module_ends_with_whoever_waits_for_it(tmp_path: Path, playbook: Playb
     (tmp_path / "slow.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n")
     environment = {**os.environ, **warm.handing_over(os.environ)}
     with open(tmp_path / "output", "w+") as output, open(os.devnull) as nothing:
-        request = process.Request(0o022, str(tmp_path), [sys.executable, str(tmp_path / "slow.py")], environment)
+        request = process.Request(0o022, str(tmp_path), [installation.PYTHON, str(tmp_path / "slow.py")], environment)
         with pytest.raises(TimeoutError):
             process.ask(warm.folder / "modules", request, (nothing.fileno(), output.fileno(), output.fileno()), timeout=1)
     pid = int((tmp_path / "output").read_text())
@@ -151,10 +153,10 @@ def test_a_module_ends_with_whoever_waits_for_it(tmp_path: Path, playbook: Playb
 
 def test_one_that_is_typed_is_a_fork_where_that_is_wanted(tmp_path: Path, play: Path) -> None:
     environment = {**os.environ, **ANSIBLE_ENVIRONMENT, "SAID": "typed"}
-    environment |= runner.Warm.of(environment).handing_all_over(environment)
+    environment |= runner.handing_all_over(environment)
 
     def typed() -> subprocess.CompletedProcess[str]:
-        command = [runner.ANSIBLE_PLAYBOOK, str(play), "-e", "given=false"]
+        command = [installation.ANSIBLE_PLAYBOOK, str(play), "-e", "given=false"]
         return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     run = typed()

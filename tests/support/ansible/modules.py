@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Run a module's own `main` as Ansible does, in this process."""
+"""Run the `main` of a module in this process, with arguments as Ansible gives them."""
 
 from __future__ import annotations
 

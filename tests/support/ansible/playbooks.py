@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 """The fixture `playbook` and the class `Playbooks`: run playbooks as a user does.
 
-Playbooks run with the `ansible-playbook` beside the Python that runs pytest, and find the collection through
-ANSIBLE_COLLECTIONS_PATH, which `make` sets.
+installation.py names the Ansible that runs them. It finds the collection through ANSIBLE_COLLECTIONS_PATH, which `make` sets.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible import installation
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import runner
 
 COLLECTION = "rhpds.litellm_virtual_keys"
@@ -29,6 +29,7 @@ ANSIBLE_ENVIRONMENT = {
     "ANSIBLE_NOCOLOR": "true",
     "ANSIBLE_FORCE_COLOR": "false",
     "ANSIBLE_RETRY_FILES_ENABLED": "false",
+    **installation.ENVIRONMENT,
 }
 
 

@@ -22,6 +22,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from ansible_collections.rhpds.litellm_virtual_keys.tests.tools import workshop
+
 HERE = Path(__file__).resolve().parent
 PACKAGES = {
     "etcd": "go.etcd.io/etcd/server/v3",
@@ -32,14 +34,6 @@ PACKAGES = {
 
 class Unavailable(Exception):
     """The binaries are missing and cannot be built; the message names the cause and the next step."""
-
-
-def cache_dir() -> Path:
-    """Return the folder where this project keeps what it installs; it is never inside the checkout."""
-    own = os.environ.get("LITELLM_VIRTUAL_KEYS_CACHE")
-    if own:
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rhpds-litellm-virtual-keys"
 
 
 def release() -> str:
@@ -75,7 +69,7 @@ def are_built() -> bool:
 def _target() -> Path:
     version = release()
     recipe = (HERE / "go.mod").read_bytes() + (HERE / "go.sum").read_bytes() + _linker_flags(version).encode()
-    return cache_dir() / "kube" / f"{version}-{hashlib.sha256(recipe).hexdigest()[:12]}"
+    return workshop.cache() / "kube" / f"{version}-{hashlib.sha256(recipe).hexdigest()[:12]}"
 
 
 def _linker_flags(version: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes import build, cluster
+from ansible_collections.rhpds.litellm_virtual_keys.tests.tools import workshop
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -21,7 +22,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     Each worker begins a build; all but one of them wait for the first build, or find the binaries already built.
     """
     if any("kube" in getattr(item, "fixturenames", ()) for item in session.items) and not session.config.option.collectonly:
-        log = build.cache_dir() / "kube" / "build.log"
+        log = workshop.cache() / "kube" / "build.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "ab") as output:
             subprocess.Popen([sys.executable, build.__file__], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)

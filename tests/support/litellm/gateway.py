@@ -31,6 +31,7 @@ from typing import Any
 import pytest
 import requests
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
+from ansible_collections.rhpds.litellm_virtual_keys.tests.tools import workshop
 
 MOCK_MODELS = ["openai/granite-3-2-8b-instruct", "openai/mistral-7b-instruct", "openai/llama-3-1-8b-instruct"]
 """The models that the shared gateway serves; the role's default."""
@@ -42,21 +43,13 @@ SHARED_GATEWAY = {
     "litellm_gateway_general_settings": {"user_api_key_cache_ttl": CACHE_TTL_SECONDS},
     "litellm_gateway_postgres_settings": {"fsync": "off"},  # the data does not outlive the tests
 }
-
-
-def cache() -> Path:
-    """Return the folder where the project keeps what it installs."""
-    xdg = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("LITELLM_VIRTUAL_KEYS_CACHE") or Path(xdg) / "rhpds-litellm-virtual-keys")
-
-
-GATEWAY_SOFTWARE = cache() / "gateway-software"
+GATEWAY_SOFTWARE = workshop.cache() / "gateway-software"
 
 
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
     """Hold a lock that all processes sharing the cache respect."""
-    folder = cache() / "locks"
+    folder = workshop.cache() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / f"{name}.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
 
 GRANITE, MISTRAL, LLAMA = MOCK_MODELS
@@ -34,7 +34,7 @@ class Live:
     def __call__(self, module: str, **arguments: Any) -> dict[str, Any]:
         task = {option: arguments.pop(f"_{option}") for option in ("check", "diff", "no_log") if f"_{option}" in arguments}
         secret = {} if module.endswith("_info") or module == "spend_receipt" else {"secret": SECRET}
-        return run_module(module, {**self.connection(**secret), **arguments}, **task)
+        return call_module(module, {**self.connection(**secret), **arguments}, **task)
 
     def well(self, module: str, **arguments: Any) -> dict[str, Any]:
         result = self(module, **arguments)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""A module that a warm playbook runs on its own machine is asked for at once, by no shell and no Python that starts to do so."""
+"""Run local modules of a warm playbook in the process of modules.py, without /bin/sh and a fresh interpreter."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from process import UNFIT, Request, ask, umask
 
 SHELL = ["/bin/sh", "-c"]
 AFTER = ["&&", "sleep", "0"]
-"""What Ansible adds to each command."""
+"""Ansible adds this to each command."""
 
 
-def of_module(command: str) -> tuple[dict[str, str], list[str]] | None:
-    """The variables and the Python of a command that does nothing but pipe a module into one; None for others."""
+def environment_and_python(command: str) -> tuple[dict[str, str], list[str]] | None:
+    """Return the variables and the Python of a command that only pipes a module into it; None for other commands."""
     words = shlex.split(command)
     if words[:-1] != SHELL:
         return None
@@ -30,27 +30,27 @@ def of_module(command: str) -> tuple[dict[str, str], list[str]] | None:
     return dict(word.split("=", 1) for word in words[:-4]), [words[-4]]
 
 
-def go_straight_to(door: Path) -> None:
-    """Have this process and its forks take their modules to the door of modules.py; what does not fit there goes by a shell, as ever."""
+def send_modules_to(door: Path) -> None:
+    """Make this process and its forks send their modules to the socket of modules.py. Modules that it refuses start by a shell."""
     connection = importlib.import_module("ansible.plugins.connection.local").Connection
     display = importlib.import_module("ansible.utils.display").Display()
-    by_a_shell = connection.exec_command
+    exec_by_shell = connection.exec_command
 
     def exec_command(self: Any, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
-        module = of_module(cmd) if in_data and not (sudoable and self.become) else None
+        module = environment_and_python(cmd) if in_data and not (sudoable and self.become) else None
         if in_data and module:
             display.vvv(f"EXEC {cmd}", host=self._play_context.remote_addr)
             request = Request(umask(), os.fsdecode(self.cwd or os.getcwd()), module[1], {**os.environ, **module[0]})
             with contextlib.ExitStack() as files:
-                said, out, error = (files.enter_context(open(os.memfd_create("module"), "w+b")) for _each in range(3))
-                said.write(in_data)
-                said.seek(0)
-                answer = ask(door, request, (said.fileno(), out.fileno(), error.fileno()), None)
+                given, out, error = (files.enter_context(open(os.memfd_create("module"), "w+b")) for _each in range(3))
+                given.write(in_data)
+                given.seek(0)
+                answer = ask(door, request, (given.fileno(), out.fileno(), error.fileno()), None)
                 if answer != UNFIT:
                     code = os.waitstatus_to_exitcode(int(answer))
                     out.seek(0)
                     error.seek(0)
                     return code if code >= 0 else 128 - code, out.read(), error.read()
-        return by_a_shell(self, cmd, in_data, sudoable)
+        return exec_by_shell(self, cmd, in_data, sudoable)
 
     connection.exec_command = exec_command

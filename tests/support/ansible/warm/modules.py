@@ -1,12 +1,12 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Modules of Ansible in a fifth of their time, for tests that run thousands: a fork of this process, not a Python that starts.
+"""Run Ansible modules in a fifth of their time: each is a fork of this process, which has imported their libraries.
 
     python modules.py SOCKET        (the process that waits for modules)
 
-site/sitecustomize.py hands a module over, as a file or on standard input. What is imported here is what modules import of
-Ansible and of others' libraries; each finds the collection's own part in what Ansible has packed for it.
+site/sitecustomize.py hands a module over, as a file or on standard input. This process imports Ansible's part and the libraries of
+others; each module finds the collection's own part in the archive that Ansible packs for it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from process import Request, of_python, serve
 
 
 class OnPath:
-    """Where to look for the parts of a package: below what is on the path then, as the package that a module brings along is."""
+    """The search path of a package: its folder below every entry of sys.path, where a module puts its own archive."""
 
     def __init__(self, package: str) -> None:
         self.folder = package.replace(".", "/")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The process that has imported Ansible, and whose forks run playbooks: `python playbooks.py SOCKET`, see runner.py."""
+"""Import Ansible, and fork for every playbook: `python playbooks.py SOCKET`, see runner.py."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def run(request: Request) -> None:
 
 
 def import_what_playbooks_import() -> None:
-    """Ansible, its plugins with what their documentation says of settings, and its table of names that have moved."""
+    """Import Ansible, its plugins with the settings in their documentation, and its table of redirected names."""
     for name in ("ansible.cli.playbook", "ansible.executor.module_common", "ansible.executor.task_executor"):
         importlib.import_module(name)
     loader = importlib.import_module("ansible.plugins.loader")
     loader.init_plugin_loader()
-    warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")  # which each run does again
+    warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")  # every run configures it again
     for kind in ("become", "connection", "shell", "callback", "inventory", "vars", "strategy", "action", "lookup"):
         list(getattr(loader, f"{kind}_loader").all(class_only=True))
     for kind in ("filter", "test"):
@@ -41,7 +41,7 @@ if __name__ == "__main__":
     import_what_playbooks_import()
     memory = importlib.import_module("sitecustomize")
     templates.compile_once(memory.remembered)
-    local_modules.go_straight_to(Path(memory.FOLDER, "modules"))
+    local_modules.send_modules_to(Path(memory.FOLDER, "modules"))
     own = of_ansible(os.environ)
     serve(sys.argv[1], lambda request: of_ansible(request.environment) == own, run)
     shutil.rmtree(Path(sys.argv[1]).parent, ignore_errors=True)

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""A process that has imported what many runs need, and forks for each of them: playbooks.py and modules.py are two.
+"""A process that imports the libraries of many runs once, and forks for each run. playbooks.py and modules.py are such processes.
 
-Who wants a run connects to the process's socket, sends a `Request` and the run's three standard files, and reads how it
-ended, in the words of os.waitpid, or `UNFIT`. Whoever closes the connection before that, or their side of it, kills the run.
+A caller connects to the socket, sends a `Request` and the three standard files of the run, and reads its status as os.waitpid
+reports it, or `UNFIT`. A caller that closes the connection earlier, or its own side of it, kills the run.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 UNFIT = b"unfit"
-"""The answer to a run that would find other settings than the process was started with."""
+"""The answer to a run whose settings differ from those that the process was started with."""
 HEADER_DIGITS = 8
 MOUNTS = "LITELLM_VIRTUAL_KEYS_MOUNTS"
-"""Environment variable of a run; names the mount namespace that the run is in, as /proc/<pid>/ns/mnt does, if it has one of its own."""
+"""Environment variable with the mount namespace that a run enters, such as /proc/<pid>/ns/mnt."""
 CLONE_NEWNS = 0x00020000
 
 
 def of_python(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of an environment Python itself reads when it starts."""
+    """Return the variables that Python itself reads when it starts."""
     return {name: value for name, value in environment.items() if name.startswith(("PYTHON", "LC_")) or name in ("LANG", "LANGUAGE", "TZ")}
 
 
 def of_ansible(environment: Mapping[str, str]) -> dict[str, str]:
-    """The same, and what is read while Ansible is imported."""
+    """Return these, and the variables that are read while Ansible is imported."""
     own = {name: value for name, value in environment.items() if name.startswith("ANSIBLE_") or name in ("HOME", "PATH", "TMPDIR")}
     return {**of_python(environment), **own}
 
 
 def umask() -> int:
-    """Only to be had by setting it."""
+    """Return the umask, which can only be read by setting it."""
     current = os.umask(0o077)
     os.umask(current)
     return current
@@ -52,7 +52,7 @@ def umask() -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """A program's surroundings. site/sitecustomize.py writes them too, with nothing imported."""
+    """The surroundings of a program. site/sitecustomize.py encodes them too, without this class."""
 
     umask: int
     folder: str
@@ -62,24 +62,24 @@ class Request:
     def encode(self) -> bytes:
         environment = [f"{name}={value}" for name, value in self.environment.items()]
         fields = [str(self.umask), self.folder, str(len(self.arguments)), *self.arguments, *environment]
-        told = "\0".join(fields).encode(errors="surrogateescape")
-        return b"%0*d" % (HEADER_DIGITS, len(told)) + told
+        encoded = "\0".join(fields).encode(errors="surrogateescape")
+        return b"%0*d" % (HEADER_DIGITS, len(encoded)) + encoded
 
     @classmethod
-    def decode(cls, told: bytes) -> Request:
-        umask, folder, count, *rest = told.decode(errors="surrogateescape").split("\0")
+    def decode(cls, encoded: bytes) -> Request:
+        umask, folder, count, *rest = encoded.decode(errors="surrogateescape").split("\0")
         variables = (variable.partition("=") for variable in rest[int(count) :])
         return cls(int(umask), folder, rest[: int(count)], {name: value for name, _equal, value in variables})
 
 
 class Server:
-    """Forks for callers, and tells them how their runs ended."""
+    """Forks for callers, and reports the status of their runs."""
 
     def __init__(self, door: socket.socket, fits: Callable[[Request], bool], run: Callable[[Request], None]) -> None:
         self._door, self._fits, self._run = door, fits, run
         self._events = selectors.DefaultSelector()
         self._runs: dict[int | socket.socket, tuple[int, int, socket.socket]] = {}
-        """By its pidfd and by its caller: the process, the pidfd, the caller."""
+        """The process, its pidfd and its caller, by pidfd and by caller."""
 
     def serve_until_closed(self, parent: IO[str]) -> None:
         for source in (parent, self._door):
@@ -91,10 +91,10 @@ class Server:
                 if key.fileobj is self._door:
                     self._take()
                 elif run := self._runs.get(key.fileobj):  # type: ignore[call-overload]
-                    self._abandon(*run) if key.fileobj is run[2] else self._tell(*run)
+                    self._abandon(*run) if key.fileobj is run[2] else self._report(*run)
 
     def _take(self) -> None:
-        """Start what the next caller wants, or say that it does not fit."""
+        """Start the run of the next caller, or refuse it."""
         caller, _address = self._door.accept()
         files: list[int] = []
         try:
@@ -122,15 +122,15 @@ class Server:
             self._events.register(source, selectors.EVENT_READ)
 
     def _abandon(self, pid: int, _pidfd: int, caller: socket.socket) -> None:
-        """Kill the run of a caller that has gone, or has closed its side."""
+        """Kill the run of a caller that has closed the connection, or its side of it."""
         self._events.unregister(caller)
         del self._runs[caller]
         for kill in (os.killpg, os.kill):  # it may not lead its group yet
             with contextlib.suppress(ProcessLookupError):
                 kill(pid, signal.SIGKILL)
 
-    def _tell(self, pid: int, pidfd: int, caller: socket.socket) -> None:
-        """Tell the caller how its run ended."""
+    def _report(self, pid: int, pidfd: int, caller: socket.socket) -> None:
+        """Report its status to the caller of a run that has ended."""
         _pid, status = os.waitpid(pid, 0)
         self._events.unregister(pidfd)
         del self._runs[pidfd]
@@ -141,17 +141,17 @@ class Server:
             caller.sendall(b"%d" % status)
 
     def _close(self, caller: socket.socket) -> None:
-        """In a fork: nothing of this is a run's."""
+        """Close, in a fork, everything that belongs to the server."""
         self._events.close()
         for source in (self._door, caller, *self._runs):
             os.close(source) if isinstance(source, int) else source.close()
 
 
 def serve(address: str, fits: Callable[[Request], bool], run: Callable[[Request], None]) -> None:
-    """Wait for callers until whoever started this is gone, which closes standard input."""
+    """Wait for callers until the process that started this one ends, which closes standard input."""
     sys.path.remove(os.path.dirname(os.path.abspath(__file__)))  # a run imports nothing from here
     gc.collect()
-    gc.freeze()  # what is there by now, forks need neither look at nor copy
+    gc.freeze()  # forks need neither inspect nor copy the objects so far
     with socket.socket(socket.AF_UNIX) as door:
         unfinished = f"{address}.new"
         door.bind(unfinished)
@@ -161,7 +161,7 @@ def serve(address: str, fits: Callable[[Request], bool], run: Callable[[Request]
 
 
 def _become(request: Request, files: Sequence[int], run: Callable[[Request], None]) -> NoReturn:
-    """The program that was asked for."""
+    """Run the program in this fork, and exit with its status."""
     code: object = 1
     try:
         for source, target in zip(files, range(3), strict=True):
@@ -172,7 +172,7 @@ def _become(request: Request, files: Sequence[int], run: Callable[[Request], Non
         code = 0
     except SystemExit as end:
         code = end.code
-    except BaseException:  # noqa: BLE001 - Python tells of any, and ends
+    except BaseException:  # noqa: BLE001 - Python reports any, and ends
         sys.excepthook(*sys.exc_info())
     finally:
         atexit._run_exitfuncs()
@@ -184,8 +184,8 @@ def _become(request: Request, files: Sequence[int], run: Callable[[Request], Non
 
 def _settle(request: Request) -> None:
     """Take over the surroundings of the caller."""
-    gc.disable()  # it ends before there is much
-    atexit._clear()  # what the waiting process wants done at its end is not for its forks to do
+    gc.disable()  # the run ends before there is much garbage
+    atexit._clear()  # the exit handlers belong to the waiting process
     os.setsid()
     os.umask(request.umask)
     os.environ.clear()
@@ -199,15 +199,15 @@ def _settle(request: Request) -> None:
 
 
 def send(caller: socket.socket, address: Path, request: Request, files: tuple[int, int, int]) -> None:
-    """Ask for a run by a connection that is yet to be made. What the caller reads from it tells how the run ended."""
-    told = request.encode()
+    """Connect, and ask for a run. The status of the run arrives on the connection."""
+    encoded = request.encode()
     caller.connect(str(address))
-    socket.send_fds(caller, [told[:HEADER_DIGITS]], files)
-    caller.sendall(told[HEADER_DIGITS:])
+    socket.send_fds(caller, [encoded[:HEADER_DIGITS]], files)
+    caller.sendall(encoded[HEADER_DIGITS:])
 
 
 def ask(address: Path, request: Request, files: tuple[int, int, int], timeout: float | None) -> bytes:
-    """The answer to a request. Raises TimeoutError, and then the run is dead."""
+    """Return the answer to a request. Raises TimeoutError after killing the run."""
     with socket.socket(socket.AF_UNIX) as caller:
         send(caller, address, request, files)
         caller.settimeout(timeout)

@@ -1,16 +1,18 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""`ansible-playbook` in a fraction of its time, for tests that run hundreds of playbooks and thousands of modules.
+"""Run `ansible-playbook` in a fraction of its time, for tests that run hundreds of playbooks and thousands of modules.
 
-`run` does what `subprocess.run(["ansible-playbook", ...])` does. Most of a short playbook's time goes into importing Ansible,
-packing modules, and starting a Python for each that imports the same again. Two processes have done all that, and their forks
-run the playbooks (playbooks.py) and the modules (modules.py), with their own arguments, environment, folder and output. Ansible
-pipes modules into them (its setting ANSIBLE_PIPELINING), rather than write each into a folder that it makes and removes.
+`run` returns what `subprocess.run(["ansible-playbook", ...])` would. A short playbook spends most of its time on importing Ansible,
+on packing modules, and on starting a Python for each module that imports the same again. Two processes have done that work; their
+forks run the playbooks (playbooks.py) and the modules (modules.py), with their own arguments, environment, folder and output.
+Modules are piped into them (ANSIBLE_PIPELINING) instead of being copied into a folder first.
 
-Settings of Ansible (``ANSIBLE_*``) are read while it is imported, so the first run with other ones takes the installed
-ansible-playbook, and only its modules are forks; when they are asked for again, there is a process for them. Nothing is warm in
-one of molecule's scenarios, in the drills, the hunt for leaks and the benchmark.
+Ansible reads its settings (``ANSIBLE_*``) while it is imported. The first run with new settings therefore starts the installed
+ansible-playbook, and only its modules are forks; the second run with the same settings starts a process for them.
+
+``LITELLM_VIRTUAL_KEYS_TEST_COLD=1`` switches all of it off (see installation.py). One of molecule's scenarios, the drills, the hunt
+for leaks and the benchmark never use it.
 """
 
 from __future__ import annotations
@@ -19,39 +21,44 @@ import dataclasses
 import os
 import pwd
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible import installation
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import process
 
 HERE = Path(__file__).parent
-ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 START_SECONDS = 60
 MARK = "LITELLM_VIRTUAL_KEYS_WARM"
-"""What sitecustomize.py finds the folder by."""
+"""Environment variable with the folder of the processes, for sitecustomize.py."""
 PLAYBOOKS = "LITELLM_VIRTUAL_KEYS_PLAYBOOKS"
-"""By what it finds who runs playbooks."""
+"""Environment variable with the socket of the process that runs playbooks, for sitecustomize.py."""
 
 
 def run(arguments: Sequence[str], usual: Mapping[str, str], own: Mapping[str, str], folder: Path, timeout: float) -> subprocess.CompletedProcess[str]:
-    """`ansible-playbook ARGUMENTS` in the `usual` environment of the tests and its `own`; both outputs in `stdout`.
+    """Run `ansible-playbook ARGUMENTS` in the `usual` environment of the tests and its `own`, with both outputs in `stdout`.
 
-    Raises subprocess.TimeoutExpired.
+    `timeout` is in seconds. Raises subprocess.TimeoutExpired.
     """
+    if installation.COLD:
+        return installed(arguments, usual, own, folder, timeout)
     warm = Warm.of(usual)
     environment = {**usual, **own, **warm.handing_over({**usual, **own})}
-    return warm.run([ANSIBLE_PLAYBOOK, *arguments], environment, folder, timeout) or installed(arguments, environment, {}, folder, timeout)
+    command = [installation.ANSIBLE_PLAYBOOK, *arguments]
+    return warm.run(command, environment, folder, timeout) or installed(arguments, environment, {}, folder, timeout)
 
 
 def installed(arguments: Sequence[str], usual: Mapping[str, str], own: Mapping[str, str], folder: Path, timeout: float) -> subprocess.CompletedProcess[str]:
-    """The same with nothing warm, as a user's run is."""
+    """Do the same with nothing warm, as for a user."""
+    environment = {**usual, **own}
+    mounts = environment.get(process.MOUNTS)
+    enter = ["nsenter", f"--mount={mounts}", f"--wd={folder}", "--"] if mounts else []
     return subprocess.run(
-        [ANSIBLE_PLAYBOOK, *arguments],
-        env={**usual, **own},
+        [*enter, installation.ANSIBLE_PLAYBOOK, *arguments],
+        env=environment,
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -63,9 +70,19 @@ def installed(arguments: Sequence[str], usual: Mapping[str, str], own: Mapping[s
     )
 
 
+def handing_over(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that turn the modules of a run in this environment into forks; none when the tests are cold."""
+    return {} if installation.COLD else Warm.of(environment).handing_over(environment)
+
+
+def handing_all_over(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that turn a typed `ansible-playbook` into a fork too; none when the tests are cold."""
+    return {} if installation.COLD else Warm.of(environment).handing_all_over(environment)
+
+
 @dataclasses.dataclass(frozen=True)
 class Owner:
-    """A user who has a Python and a copy of this folder that they can read."""
+    """A user with a Python and a copy of this folder that they can read."""
 
     user: pwd.struct_passwd
     python: str
@@ -73,22 +90,22 @@ class Owner:
 
 
 class Warm:
-    """The processes. Each process of the tests has them once, and they end with it, or when they are closed."""
+    """The processes that fork. One process of pytest has one set; it ends with pytest, or when it is closed."""
 
     _only: Warm | None = None
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Warm:
-        """The processes, started by the first who asks."""
+        """Return the processes of this pytest, started by the first call."""
         if cls._only is None:
             cls._only = cls(environment)
         return cls._only
 
     def __init__(self, environment: Mapping[str, str], owner: Owner | None = None) -> None:
-        """For the user who runs the tests, or another one."""
+        """Start the processes, for the user who runs the tests or for `owner`."""
         self.folder = Path(tempfile.mkdtemp(prefix="warm-ansible-"))
         (self.folder / "compiled").mkdir()
-        self.sources, self.python = (owner.sources, owner.python) if owner else (HERE, sys.executable)
+        self.sources, self.python = (owner.sources, owner.python) if owner else (HERE, installation.PYTHON)
         self.identity: dict[str, Any] = {}
         if owner:
             self.identity = {"user": owner.user.pw_uid, "group": owner.user.pw_gid, "extra_groups": []}
@@ -97,7 +114,7 @@ class Warm:
         self.processes: list[subprocess.Popen[bytes]] = []
         usual = {**environment, **self.handing_over(environment)}
         self.doors: dict[Settings, Path | None] = {settings(usual): self.folder / "playbooks"}
-        """Where runs with these settings are taken; None where there was but one so far."""
+        """The socket for runs with these settings; None after a first run with them."""
         for name in ("playbooks", "modules"):
             self.start(name, self.folder / name, usual)
         self.wait_for(self.folder / "playbooks", self.folder / "modules")
@@ -119,7 +136,7 @@ class Warm:
             time.sleep(0.02)
 
     def door(self, environment: Mapping[str, str]) -> Path | None:
-        """Where a run with these settings is taken; None for the first that comes with them."""
+        """Return the socket for a run with these settings, None for the first run with them."""
         wanted = settings(environment)
         if wanted not in self.doors:
             self.doors[wanted] = None
@@ -131,7 +148,7 @@ class Warm:
         return self.doors[wanted]
 
     def handing_over(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """What makes a module of a run a fork; see site/sitecustomize.py."""
+        """Return the variables that turn the modules of a run into forks; site/sitecustomize.py reads them."""
         path = [environment["PYTHONPATH"]] if environment.get("PYTHONPATH") else []
         return {
             "ANSIBLE_PIPELINING": environment.get("ANSIBLE_PIPELINING", "true"),
@@ -140,14 +157,17 @@ class Warm:
         }
 
     def handing_all_over(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """What makes a fork of ansible-playbook itself too, typed by whoever has this environment."""
+        """Return the variables that turn `ansible-playbook` into a fork too, where it is typed with this environment."""
         modules = self.handing_over(environment)
         wanted = {**environment, **modules}
-        door = self.door(wanted) or self.door(wanted)  # it will not be the only one with these settings
+        door = self.door(wanted) or self.door(wanted)  # the second question starts the process
         return {**modules, PLAYBOOKS: str(door)}
 
     def run(self, command: Sequence[str], environment: Mapping[str, str], folder: Path, timeout: float) -> subprocess.CompletedProcess[str] | None:
-        """A command of Ansible's, with both outputs in `stdout`; None where no process has its settings. Raises subprocess.TimeoutExpired."""
+        """Run an Ansible command, with both outputs in `stdout`. Returns None when no process has its settings.
+
+        Raises subprocess.TimeoutExpired.
+        """
         door = self.door(environment)
         if door is None:
             return None

@@ -1,14 +1,14 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Modules of Ansible start five times as fast with this on PYTHONPATH, which runner.py puts there.
+"""Start Ansible modules five times as fast; runner.py puts this file on PYTHONPATH.
 
-Python imports this when it starts, before anything else. A process that is to be a module hands its work to the process of
-modules.py and waits for it. There, and wherever a module has to start by itself, its sources are compiled once for all of a test
-session: Ansible sends each module as a zip of sources, which Python otherwise compiles anew for every task.
+Python imports this file when it starts, before anything else. A process that is to run a module hands it to the process of modules.py
+and waits for it. The sources of a module are compiled once for a whole test session: Ansible sends each module as a zip of sources,
+which Python would compile again for every task.
 
-The folder that ``LITELLM_VIRTUAL_KEYS_WARM`` names holds the socket and the compiled code. Where ``LITELLM_VIRTUAL_KEYS_PLAYBOOKS``
-names the socket of a process of playbooks.py, ansible-playbook hands its work over too.
+The folder in ``LITELLM_VIRTUAL_KEYS_WARM`` holds the socket and the compiled code. If ``LITELLM_VIRTUAL_KEYS_PLAYBOOKS`` names the
+socket of a process of playbooks.py, ansible-playbook hands its work over too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PLAYBOOKS = os.environ.get("LITELLM_VIRTUAL_KEYS_PLAYBOOKS", "")
 
 
 def hand_over(address: str, program: list[str]) -> None:
-    """Be the stand-in of a program: its files, its end. Returns when it has to start by itself."""
+    """Let another process run this program with this one's files, and exit with its status. Return if the program must run here."""
     import _socket
 
     try:
@@ -41,10 +41,10 @@ def hand_over(address: str, program: list[str]) -> None:
     environment = [name + b"=" + value for name, value in os.environb.items()]
     arguments = [os.fsencode(argument) for argument in program]
     fields = [b"%d" % umask, os.getcwdb(), b"%d" % len(arguments), *arguments, *environment]
-    told = b"\0".join(fields)
+    encoded = b"\0".join(fields)
     files = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
-    server.sendmsg([b"%08d" % len(told)], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)])
-    server.sendall(told)
+    server.sendmsg([b"%08d" % len(encoded)], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)])
+    server.sendall(encoded)
     answer = server.recv(16)
     server.close()
     if answer == b"unfit":
@@ -55,12 +55,12 @@ def hand_over(address: str, program: list[str]) -> None:
     os._exit(status)
 
 
-def remembered(told: bytes, make: Callable[[], CodeType]) -> CodeType:
-    """The code that is made of what is told, made once for all processes."""
+def remembered(identity: bytes, make: Callable[[], CodeType]) -> CodeType:
+    """Return the code with this identity, made once for all processes."""
     import hashlib
     import marshal
 
-    kept = f"{FOLDER}/compiled/{hashlib.sha256(told).hexdigest()}"
+    kept = f"{FOLDER}/compiled/{hashlib.sha256(identity).hexdigest()}"
     try:
         with open(kept, "rb") as file:
             return marshal.loads(file.read())  # ten times as fast as load
@@ -73,7 +73,7 @@ def remembered(told: bytes, make: Callable[[], CodeType]) -> CodeType:
             marshal.dump(code, file)
         os.replace(unfinished, kept)
     except OSError:
-        pass  # another user may have no right to the folder
+        pass  # another user may lack the right to write there
     return code
 
 
