@@ -180,11 +180,13 @@ def test_one_that_is_typed_is_a_fork_where_that_is_wanted(tmp_path: Path, play: 
 
 
 def test_what_ansible_compiles_is_compiled_once(tmp_path: Path, playbook: Playbooks) -> None:
-    compiled = runner.Warm.of(os.environ).folder / "compiled"
+    compiled = runner.Warm.of({**os.environ, **ANSIBLE_ENVIRONMENT}).folder / "compiled"
     tasks = [{"ansible.builtin.debug": {"msg": "{{ given | upper }}, at {{ 'x' | regex_replace('(x)', '\\1') }}"}, "when": "given != 'nothing'"}]
     (tmp_path / "play.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    start = set(compiled.iterdir())
     assert "ONE, at x" in playbook(tmp_path / "play.yml", {"given": "one"}).output
     before = set(compiled.iterdir())
+    assert before > start
     assert "TWO, at x" in playbook(tmp_path / "play.yml", {"given": "two"}).output
     assert "skipped=1" in playbook(tmp_path / "play.yml", {"given": "nothing"}).output
     assert set(compiled.iterdir()) == before
