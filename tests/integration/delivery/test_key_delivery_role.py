@@ -424,7 +424,7 @@ def test_the_api_is_down_and_later_it_is_not(
 
 def test_five_hundred_files_are_one_task(deliver: Delivery, tmp_path: Path) -> None:
     run = deliver([key(f"user{number}") for number in range(500)], "env_file", key_delivery_env_file=str(tmp_path / "litellm.env"))
-    assert run.output.count("TASK [rhpds.litellm_virtual_keys.key_delivery : Write all files, or remove them]") == 1
+    assert run.output.count("TASK [rhpds.litellm_virtual_keys.key_delivery : Write or remove all files]") == 1
     assert len(list(tmp_path.glob("*.env"))) == 500
 
 

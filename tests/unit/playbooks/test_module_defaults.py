@@ -57,7 +57,7 @@ def plays() -> Iterator[Any]:
                 yield pytest.param(path, play, id=f"{path.relative_to(PLAYBOOKS)}: {play['name']}")
 
 
-@pytest.mark.parametrize(("path", "play"), plays())
+@pytest.mark.parametrize(("path", "play"), list(plays()))
 def test_a_play_has_the_settings_if_it_talks_to_the_gateway(path: Path, play: dict[str, Any]) -> None:
     calls = calls_of(play, path.parent)
     assert play.get("module_defaults", {}) == ({GROUP: SETTINGS} if calls else {})
