@@ -58,6 +58,12 @@ def test_no_programs_in_jinja() -> None:
     assert found == {}
 
 
+def test_nothing_reads_the_invocation_of_a_result() -> None:
+    files = yaml_files("roles/*/vars/**/*.yml", "roles/*/tasks/**/*.yml", "roles/*/templates/**/*.j2", "playbooks/**/*.yml", "playbooks/**/*.j2")
+    found = [str(path.relative_to(ROOT)) for path in files if re.search(r"\binvocation\b", path.read_text(encoding="utf-8"))]
+    assert found == [], "results have no invocation since ansible-core 2.21"
+
+
 def test_the_workloads_variables_fit_on_a_page() -> None:
     assert len(WORKLOAD_VARS.read_text(encoding="utf-8").splitlines()) < 80
 
