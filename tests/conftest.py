@@ -31,7 +31,7 @@ SLOWEST_FILES = 10
 
 @pytest.hookimpl(optionalhook=True)  # the tools for other releases of ansible-core have no pytest-xdist
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return the number of workers for `-n auto`: none (all in this process) for a selection, which ends before a second server is up."""
+    """Return the number of workers for `-n auto`: none (all in this process) for a selection of tests, which would end before a second server is up."""
     chosen = any(config.getoption(name, None) for name in ("keyword", "markexpr", "lf"))
     selected = chosen or any("::" in given or given.endswith(".py") for given in config.args)
     # A borrowed gateway exists once, and a test that stops its database would disturb the others.
@@ -43,12 +43,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell each worker whether Kubernetes is built, as all workers must sort the files alike."""
+    """Tell each worker whether Kubernetes is built, because all workers must sort the files in the same way."""
     node.workerinput["kubernetes_is_built"] = build.are_built()
 
 
 def expected_seconds(item: pytest.Item) -> float:
-    """Return a guess of the seconds that a test takes."""
+    """Estimate how many seconds a test takes."""
     if item.path.parent.name == "molecule":
         return SCENARIO_SECONDS
     fixtures: tuple[str, ...] = getattr(item, "fixturenames", ())

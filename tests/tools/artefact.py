@@ -2,9 +2,9 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What is published, made in a folder of the cache: the collection's archive, Galaxy's opinion of it, the documentation.
+"""Build in a folder of the cache what is published: the collection's archive, with Galaxy's checks, and the documentation.
 
-artefact.py build       print the archive's path, once it is known to hold nothing but what is meant to be published
+artefact.py build       print the archive's path, after a check that it holds only what is meant to be published
 artefact.py contents    build, and list what is in the archive
 artefact.py importer    build, then check the archive as Galaxy does on upload
 artefact.py demo        build, install the archive in an empty folder, and run the demo from there
@@ -24,7 +24,7 @@ from typing import Any
 
 COLLECTION = "rhpds.litellm_virtual_keys"
 
-# The folders and files at the top of the archive. Whatever else shall be published is added here, on purpose.
+# The folders and files at the top of the archive. Anything else that is to be published must be added here on purpose.
 PUBLISHED = {
     "CHANGELOG.rst",
     "CONTRIBUTING.md",
@@ -40,10 +40,10 @@ PUBLISHED = {
     "plugins",
     "roles",
 }
-# What ansible-galaxy writes itself.
+# Files that ansible-galaxy writes itself.
 WRITTEN = {"FILES.json", "MANIFEST.json"}
 
-# Warnings about links into the documentation of others, which is not at hand where there is no internet.
+# Warnings about links into other projects' documentation, which cannot be read without internet access.
 ELSEWHERE = re.compile(
     "intersphinx|failed to reach any of the inventories|'envvar' reference target not found"
     r"|undefined label: '(?!ansible_collections\.rhpds)"
@@ -51,14 +51,14 @@ ELSEWHERE = re.compile(
 
 
 def do(command: list[str | Path], **options: Any) -> None:
-    """Run a command that says itself what is wrong, and end with it if it fails."""
+    """Run a command that reports its own errors, and exit if it fails."""
     status = subprocess.run(command, check=False, **options).returncode
     if status:
         sys.exit(status)
 
 
 def output(name: str) -> Path:
-    """An empty folder beside the tree that this checkout runs in, so that two checkouts do not meet."""
+    """Return an empty folder beside the tree of this checkout, so that two checkouts do not share one."""
     tree = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"].partition(os.pathsep)[0])
     folder = tree / "output" / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -76,13 +76,13 @@ def build() -> Path:
 
 
 def files_in(archive: Path) -> dict[str, int]:
-    """The files of the archive, with their sizes."""
+    """Return the files of the archive with their sizes."""
     with tarfile.open(archive) as opened:
         return {member.name: member.size for member in opened.getmembers() if not member.isdir()}
 
 
 def strangers_in(archive: Path) -> list[str]:
-    """What is in the archive by accident: beside the published folders, or not in git."""
+    """Return the files that are in the archive by accident: outside of the published folders, or not in git."""
     listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
     known = WRITTEN | set(listed.split("\0"))
     return sorted(name for name in files_in(archive) if name not in known or name.partition("/")[0] not in PUBLISHED)
@@ -98,29 +98,29 @@ def contents() -> None:
 def importer() -> None:
     archive = build()
     settings = archive.parent / "galaxy-importer.cfg"
-    # What ansible-test and ansible-lint say has gates of its own here.
+    # ansible-test and ansible-lint have their own gates here.
     settings.write_text("[galaxy-importer]\nRUN_ANSIBLE_LINT = false\nRUN_ANSIBLE_TEST = false\nCHECK_CHANGELOG = true\n", encoding="utf-8")
     environ = {**os.environ, "GALAXY_IMPORTER_CONFIG": str(settings)}
     do([sys.executable, "-m", "galaxy_importer.main", archive.name], cwd=archive.parent, env=environ)
 
 
 def demo() -> None:
-    """What somebody does who has ansible-core, requests and the archive, and nothing else of this project."""
+    """Run the demo as a user who has only ansible-core, requests and the archive."""
     archive = build()
     folder = output("installed")
-    collections, elsewhere = folder / "collections", folder / "elsewhere"
-    elsewhere.mkdir()
+    collections, workspace = folder / "collections", folder / "workspace"
+    workspace.mkdir()
     config = folder / "ansible.cfg"
     config.touch()
-    # Nothing that leads to the checkout, or to a setting or a collection in somebody's home.
+    # No variables that lead to the checkout, or to settings and collections in a home directory.
     mine = ("ANSIBLE_", "MYPYPATH", "PYTHONPATH", "PWD", "OLDPWD")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
     environ |= {"ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_CONFIG": str(config), "ANSIBLE_HOME": str(folder / "home"), "ANSIBLE_NOCOLOR": "1"}
     install: list[str | Path] = ["ansible-galaxy", "collection", "install", "--no-deps", "--offline", "-p", collections, archive]
-    do(install, cwd=elsewhere, env=environ)
-    do(["ansible-galaxy", "collection", "verify", "--offline", COLLECTION], cwd=elsewhere, env=environ)
+    do(install, cwd=workspace, env=environ)
+    do(["ansible-galaxy", "collection", "verify", "--offline", COLLECTION], cwd=workspace, env=environ)
     environ["ANSIBLE_STDOUT_CALLBACK"] = f"{COLLECTION}.plain"
-    do(["ansible-playbook", f"{COLLECTION}.demo"], cwd=elsewhere, env=environ)
+    do(["ansible-playbook", f"{COLLECTION}.demo"], cwd=workspace, env=environ)
     print(f"The demo ran from {collections}.")
 
 
@@ -133,7 +133,7 @@ def docs() -> Path:
     make: list[str | Path] = ["antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", rst]
     do([*make, COLLECTION])
     shutil.copytree(rst, folder / "rst", dirs_exist_ok=True)
-    # antsibull-docs takes along the pages, not the pictures on them.
+    # antsibull-docs copies the pages without their pictures.
     (page,) = (folder / "rst").rglob("architecture.rst")
     shutil.copytree(Path("docs/docsite/rst/images"), page.parent / "images", dirs_exist_ok=True)
     warnings = folder / "warnings.txt"

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Each action group of meta/runtime.yml is exactly the modules that take the options the group is there for."""
+"""Check that each action group of meta/runtime.yml is exactly the modules with the options that the group is for."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GROUPS = {
 
 
 def fragments(module: Path) -> set[str]:
-    """The doc fragments that a module names."""
+    """Return the doc fragments that a module names."""
     for statement in ast.parse(module.read_text(encoding="utf-8")).body:
         if isinstance(statement, ast.Assign) and any(isinstance(to, ast.Name) and to.id == "DOCUMENTATION" for to in statement.targets):
             named = yaml.safe_load(ast.literal_eval(statement.value)).get("extends_documentation_fragment", [])

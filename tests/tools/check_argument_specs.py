@@ -2,13 +2,13 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Each role's defaults and argument specs say the same.
+"""Check that each role's defaults and argument specs agree.
 
 Every default of a role has an option with the same default in one of its entry points, and every option with a default has
-that default in the role. A default of null is the way to say that there is none. A default that is a template may be told
-in words in the description, because the tools that read specs take only values of the option's type; that of a secret must
-be, because Ansible renders the specs and prints them with an argument that it refuses. Whatever has a default carries the
-role's name.
+that default in the role. A default of null means that the option has no default. A default that is a template may be
+described in words, because the tools that read specs accept only values of the option's type; the default of a secret must
+be, because Ansible renders the specs and prints them together with an argument that it refuses. The name of an option
+with a default begins with the role's name.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
 """Run the unit tests, the documentation of every plugin and a syntax check of every playbook on each supported ansible-core,
-with each supported Python that is on this machine; with --sanity, ansible-test sanity too. Arguments name some of them:
+with each supported Python that is installed; with --sanity, also ansible-test sanity. Arguments select some of them:
 core-2.17 core-2.20@3.13
 """
 

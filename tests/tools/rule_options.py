@@ -24,7 +24,7 @@ _TABLE = re.compile(r'^(\.\. Options of (\w+), written by "make rule-options":\n
 
 
 def page_with_tables(page: str) -> str:
-    """Return the page with the tables as the rules have them now."""
+    """Return the page with tables that match the current rules."""
     return _TABLE.sub(lambda found: f"{found[1]}{table(options_of(found[2]))}\n", page)
 
 

@@ -5,8 +5,8 @@
 """Run `ansible-test sanity` with this Python, on a machine that reaches a package index and nothing else.
 
 ansible-test builds a virtual environment for each of its tests and puts pip into it with the script get-pip.py, which
-it fetches from a host of its own. A file of the right name in its cache is taken instead. That file is made here:
-get-pip.py is no more than pip's wheel and four lines that install it, and the wheel comes from the package index.
+it fetches from another host, unless its cache has a file of that name. This program writes that file: get-pip.py is only
+pip's wheel and four lines that install it, and the wheel comes from the package index.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pathlib import Path
 
 from ansible.release import __version__ as ansible_version
 
-# The pip that each ansible-core asks for (ansible_test/_internal/python_requirements.py).
+# The pip that each ansible-core requires (ansible_test/_internal/python_requirements.py).
 PIP = {"2.17": "23.1.2", "2.18": "24.2", "2.19": "24.2", "2.20": "25.2", "2.21": "25.2"}
 
-# ansible-test calls it with what `pip install` understands, and with --no-setuptools and --no-wheel of get-pip.py's own.
+# ansible-test calls it with options of `pip install`, and with --no-setuptools and --no-wheel, which only get-pip.py has.
 GET_PIP = '''\
 """Stands in for get-pip.py {version}. Made by tests/tools/sanity.py of rhpds.litellm_virtual_keys."""
 import base64, os, runpy, sys, tempfile
@@ -39,7 +39,7 @@ with tempfile.TemporaryDirectory() as folder:
 
 
 def provide_get_pip() -> None:
-    """Put the get-pip.py that this ansible-core wants into ansible-test's cache, unless it is there."""
+    """Put the get-pip.py that this ansible-core requires into ansible-test's cache if it is missing."""
     version = PIP[".".join(ansible_version.split(".")[:2])]
     target = Path.home() / ".ansible" / "test" / "cache" / f"get_pip_{version.replace('.', '_')}.py"
     if target.exists():

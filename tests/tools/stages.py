@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Make several targets one after another, all of them even if one fails, and end with a table of results and times."""
+"""Make several targets in order, even if one fails, and print a table of results and times at the end."""
 
 from __future__ import annotations
 

@@ -6,14 +6,14 @@
 
     workshop.py run lint ruff check .             with the tools of tests/requirements/lint.txt
     workshop.py run core-2.20@3.12 pytest ...     the same for a certain Python
-    workshop.py run --collections test pytest ... with the collections of others on the path too
+    workshop.py run --collections test pytest ... also with third-party collections on the path
     workshop.py setup test lint collections       only install
-    workshop.py pins                              write tests/requirements/*.txt anew from the *.in beside them
+    workshop.py pins                              rewrite tests/requirements/*.txt from the *.in beside them
 
-Everything lands in the cache, outside of the checkout: LITELLM_VIRTUAL_KEYS_CACHE, else the folder
-rhpds-litellm-virtual-keys in XDG_CACHE_HOME or ~/.cache. A folder's name carries a hash of its pins and its Python, so
-changed pins give a new folder and a second run finds the first one's. Only the standard library is used, in a dialect
-that Python 3.8 reads, so that an old `python3` can still find a newer one.
+Everything is installed in the cache, outside of the checkout: LITELLM_VIRTUAL_KEYS_CACHE, or else the folder
+rhpds-litellm-virtual-keys in XDG_CACHE_HOME or ~/.cache. The name of a folder contains a hash of its pins and its Python:
+changed pins make a new folder, and a second run finds the first one's. This program uses only the standard library and
+the syntax of Python 3.8, so that an old `python3` can still find a newer one.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = CHECKOUT / "tests" / "requirements"
 NAMESPACE, NAME = "rhpds", "litellm_virtual_keys"
 
-# The Pythons that ansible-core supports on the controller, by the releases' own metadata and support matrix, from
-# the collection's floor of 3.11 on.
+# The Pythons that ansible-core supports on the controller, according to the metadata and the support matrix of its releases,
+# from 3.11 on, the oldest that the collection supports.
 PYTHONS: dict[str, tuple[str, ...]] = {
     "core-2.17": ("3.11", "3.12"),
     "core-2.18": ("3.11", "3.12", "3.13"),
@@ -48,12 +48,12 @@ PYTHONS: dict[str, tuple[str, ...]] = {
 # The pins of every other tool set contain ansible-core 2.19.
 DEFAULT_PYTHONS = PYTHONS["core-2.19"]
 
-# Seconds that a first installation takes on two cores, to tell the one who waits.
+# Seconds that a first installation takes on two cores, as an estimate for the user.
 TYPICAL_SECONDS = {"demo": 15, "test": 45, "drill": 45, "lint": 45, "collections": 15, "sdks": 30, "bench": 60, "platform": 40}
 
 PIP_OPTIONS = ("--no-input", "--disable-pip-version-check", "--progress-bar=off")
 
-# What is taken out of the package `ansible`.
+# The collections that are taken from the package `ansible`.
 COLLECTIONS = ("awx.awx", "community.general", "community.postgresql", "kubernetes.core")
 
 
@@ -67,7 +67,7 @@ def fail(message: str) -> NoReturn:
 
 
 def cache() -> Path:
-    """The folder for everything that the project installs."""
+    """Return the folder for everything that the project installs."""
     if own := os.environ.get("LITELLM_VIRTUAL_KEYS_CACHE"):
         return Path(own).expanduser().absolute()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "rhpds-litellm-virtual-keys"
@@ -75,7 +75,7 @@ def cache() -> Path:
 
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Hold the lock of one installation, so that two makes at once do not build the same thing."""
+    """Hold the lock of one installation, so that two simultaneous makes do not build the same thing."""
     folder = cache() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / f"{name}.lock", "w", encoding="utf-8") as handle:
@@ -88,7 +88,7 @@ def locked(name: str) -> Iterator[None]:
 
 
 def run_logged(what: str, command: list[str | Path], log: Path) -> None:
-    """Run a command with its output in a file; say every 15 seconds that it still runs, and its last lines if it fails."""
+    """Run a command with its output in a file; report every 15 seconds that it is running, and its last lines if it fails."""
     started = time.monotonic()
     with open(log, "ab") as output:
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output) as process:
@@ -104,7 +104,7 @@ def run_logged(what: str, command: list[str | Path], log: Path) -> None:
 
 
 def version_of(python: str | Path) -> tuple[str, str] | None:
-    """The version (3.11, 3.11.7) of an interpreter that can make virtual environments, or None."""
+    """Return the version (3.11, 3.11.7) of an interpreter that can make virtual environments, or None."""
     probe = "import ensurepip, sys, venv; print('%d.%d %d.%d.%d' % (sys.version_info[:2] + sys.version_info[:3]))"
     try:
         answer = subprocess.run([python, "-I", "-c", probe], capture_output=True, text=True, timeout=60, check=True)
@@ -115,7 +115,7 @@ def version_of(python: str | Path) -> tuple[str, str] | None:
 
 
 def interpreter(accepted: tuple[str, ...]) -> tuple[Path, str] | None:
-    """An interpreter of one of the accepted versions and its full version: the current one if it fits, else the newest."""
+    """Return an interpreter of an accepted version and its full version: the current one if it fits, or else the newest."""
     candidates: list[str | Path] = [sys.executable]
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     for minor in reversed(accepted):
@@ -131,7 +131,7 @@ def interpreter(accepted: tuple[str, ...]) -> tuple[Path, str] | None:
 
 
 def python_for(tool_set: str) -> tuple[str, Path, str]:
-    """Read `name` or `name@3.12`: the name of the pins, the interpreter to use and its full version."""
+    """Parse `name` or `name@3.12`; return the name of the pins, the interpreter to use and its full version."""
     name, _separator, minor = tool_set.partition("@")
     accepted = PYTHONS.get(name, DEFAULT_PYTHONS)
     if minor:
@@ -160,14 +160,14 @@ def about(name: str) -> str:
 
 
 def environment(tool_set: str) -> Path:
-    """The virtual environment of a tool set, built when it is not there yet."""
+    """Return the virtual environment of a tool set; build it if it is missing."""
     name, python, version = python_for(tool_set)
     requirements = pins(name)
     digest = hashlib.sha256(f"{version}\n{python}\n{requirements.read_text(encoding='utf-8')}".encode()).hexdigest()
     label = f"{name}-py{version}-{digest[:12]}"
     folder = cache() / "envs" / label
     complete = folder / "complete"
-    # A folder without its mark is what an interrupted run left; it cannot be moved into place when it is complete,
+    # A folder without its mark was left by an interrupted run. A complete one cannot be moved into place instead,
     # because the scripts in a virtual environment name its path.
     if not (complete.exists() and (folder / "bin" / "python").exists()):
         with locked(label):
@@ -187,7 +187,7 @@ def environment(tool_set: str) -> Path:
 
 
 def collections(python: Path) -> Path:
-    """A folder with the collections of others, from the wheel of the package `ansible`, fetched with the pip of `python`."""
+    """Return a folder with third-party collections, from the wheel of the package `ansible`, which the pip of `python` fetches."""
     requirements = pins("collections")
     wanted = " ".join(COLLECTIONS)
     digest = hashlib.sha256(f"{wanted}\n{requirements.read_text(encoding='utf-8')}".encode()).hexdigest()
@@ -216,7 +216,7 @@ def collections(python: Path) -> Path:
 
 
 def tree() -> Path:
-    """A folder in which the checkout is found as the collection it is: the parent of `ansible_collections`."""
+    """Return the parent of an `ansible_collections` in which the checkout is linked as its collection."""
     root = cache() / "trees" / hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:12]
     link = root / "ansible_collections" / NAMESPACE / NAME
     if not (link.is_symlink() and link.resolve() == CHECKOUT):
@@ -228,7 +228,7 @@ def tree() -> Path:
 
 
 def run(tool_set: str, command: list[str], with_collections: bool) -> NoReturn:
-    """Become the command, in the tree, with the tools first on the path."""
+    """Replace this process by the command, in the tree, with the tools first on the path."""
     folder = environment(tool_set)
     root = tree()
     where = root / "ansible_collections" / NAMESPACE / NAME
@@ -236,9 +236,9 @@ def run(tool_set: str, command: list[str], with_collections: bool) -> NoReturn:
     environ = dict(os.environ)
     environ.update(
         ANSIBLE_COLLECTIONS_PATH=os.pathsep.join(map(str, roots)),
-        # A setting in the home of whoever runs this must not decide whether a test passes.
+        # Settings in the user's home directory must not decide whether a test passes.
         ANSIBLE_CONFIG=str(CHECKOUT / "tests" / "ansible.cfg"),
-        # ansible-test asks the kernel where it is, which answers with the checkout, not with the link.
+        # ansible-test asks the kernel for its directory, and gets the checkout instead of the link.
         ANSIBLE_TEST_CONTENT_ROOT=str(where),
         LITELLM_VIRTUAL_KEYS_CACHE=str(cache()),
         MYPYPATH=str(root),
@@ -256,7 +256,7 @@ def run(tool_set: str, command: list[str], with_collections: bool) -> NoReturn:
 
 
 def renew_pins() -> None:
-    """Pin the newest versions that the *.in allow, each for all Pythons of its tool set."""
+    """Pin the newest versions that the *.in files allow, each for all Pythons of its tool set."""
     uv = environment("pins") / "bin" / "uv"
     for source in sorted(REQUIREMENTS.glob("*.in")):
         oldest = PYTHONS.get(source.stem, DEFAULT_PYTHONS)[0]

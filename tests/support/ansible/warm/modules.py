@@ -5,8 +5,8 @@
 
     python modules.py SOCKET        (the process that waits for modules)
 
-site/sitecustomize.py hands a module over, as a file or on standard input. This process imports Ansible's part and the libraries of
-others; each module finds the collection's own part in the archive that Ansible packs for it.
+site/sitecustomize.py hands a module over, as a file or on standard input. This process imports Ansible's code and third-party
+libraries; each module finds the collection's own code in the archive that Ansible packs for it.
 """
 
 from __future__ import annotations

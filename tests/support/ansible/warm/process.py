@@ -38,7 +38,7 @@ def of_python(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def of_ansible(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return these, and the variables that are read while Ansible is imported."""
+    """Return these variables, and those that are read while Ansible is imported."""
     own = {name: value for name, value in environment.items() if name.startswith("ANSIBLE_") or name in ("HOME", "PATH", "TMPDIR")}
     return {**of_python(environment), **own}
 
@@ -105,7 +105,7 @@ class Server:
             else:
                 caller.sendall(UNFIT)
                 caller.close()
-        except (OSError, ValueError):  # the caller has ended meanwhile
+        except (OSError, ValueError):  # the caller has ended in the meantime
             caller.close()
         finally:
             for file in files:
@@ -125,7 +125,7 @@ class Server:
         """Kill the run of a caller that has closed the connection, or its side of it."""
         self._events.unregister(caller)
         del self._runs[caller]
-        for kill in (os.killpg, os.kill):  # it may not lead its group yet
+        for kill in (os.killpg, os.kill):  # it may not be the leader of its group yet
             with contextlib.suppress(ProcessLookupError):
                 kill(pid, signal.SIGKILL)
 
@@ -149,7 +149,7 @@ class Server:
 
 def serve(address: str, fits: Callable[[Request], bool], run: Callable[[Request], None]) -> None:
     """Wait for callers until the process that started this one ends, which closes standard input."""
-    sys.path.remove(os.path.dirname(os.path.abspath(__file__)))  # a run imports nothing from here
+    sys.path.remove(os.path.dirname(os.path.abspath(__file__)))  # runs import nothing from this folder
     gc.collect()
     gc.freeze()  # forks need neither inspect nor copy the objects so far
     with socket.socket(socket.AF_UNIX) as door:

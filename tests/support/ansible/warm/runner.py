@@ -4,7 +4,7 @@
 """Run `ansible-playbook` in a fraction of its time, for tests that run hundreds of playbooks and thousands of modules.
 
 `run` returns what `subprocess.run(["ansible-playbook", ...])` would. A short playbook spends most of its time on importing Ansible,
-on packing modules, and on starting a Python for each module that imports the same again. Two processes have done that work; their
+on packing modules, and on starting a Python for each module that imports the same again. Two processes do that work in advance; their
 forks run the playbooks (playbooks.py) and the modules (modules.py), with their own arguments, environment, folder and output.
 Modules are piped into them (ANSIBLE_PIPELINING) instead of being copied into a folder first.
 
@@ -52,7 +52,7 @@ def run(arguments: Sequence[str], usual: Mapping[str, str], own: Mapping[str, st
 
 
 def installed(arguments: Sequence[str], usual: Mapping[str, str], own: Mapping[str, str], folder: Path, timeout: float) -> subprocess.CompletedProcess[str]:
-    """Do the same with nothing warm, as for a user."""
+    """Run the installed `ansible-playbook` as a user does, without warm processes. Takes the arguments of `run`."""
     environment = {**usual, **own}
     mounts = environment.get(process.MOUNTS)
     enter = ["nsenter", f"--mount={mounts}", f"--wd={folder}", "--"] if mounts else []
@@ -76,7 +76,7 @@ def handing_over(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def handing_all_over(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that turn a typed `ansible-playbook` into a fork too; none when the tests are cold."""
+    """Return the variables that also turn `ansible-playbook`, typed in this environment, into a fork; none when the tests are cold."""
     return {} if installation.COLD else Warm.of(environment).handing_all_over(environment)
 
 
@@ -120,7 +120,7 @@ class Warm:
         self.wait_for(self.folder / "playbooks", self.folder / "modules")
 
     def start(self, program: str, door: Path, environment: Mapping[str, str]) -> None:
-        # A test's own variables, secrets among them, are not for processes that outlive it.
+        # Processes that outlive a test must not have its own variables, which may be secrets.
         kept = {**process.of_ansible(environment), MARK: str(self.folder)}
         command = [self.python, self.sources / f"{program}.py", door]
         self.processes.append(subprocess.Popen(command, env=kept, cwd=self.folder, stdin=subprocess.PIPE, start_new_session=True, **self.identity))
@@ -157,10 +157,10 @@ class Warm:
         }
 
     def handing_all_over(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """Return the variables that turn `ansible-playbook` into a fork too, where it is typed with this environment."""
+        """Return the variables that also turn `ansible-playbook`, typed in this environment, into a fork."""
         modules = self.handing_over(environment)
         wanted = {**environment, **modules}
-        door = self.door(wanted) or self.door(wanted)  # the second question starts the process
+        door = self.door(wanted) or self.door(wanted)  # the second call starts the process
         return {**modules, PLAYBOOKS: str(door)}
 
     def run(self, command: Sequence[str], environment: Mapping[str, str], folder: Path, timeout: float) -> subprocess.CompletedProcess[str] | None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Compile templates and conditions once for all playbooks; every worker of Ansible would compile those of its task again.
+"""Compile templates and conditions once for all playbooks; otherwise every worker of Ansible compiles those of its task again.
 
 From ansible-core 2.19 on, Jinja evaluates nothing while it compiles for Ansible: the code depends on the text and on the settings in
 `identity` alone. Older releases compile as usual.

@@ -26,7 +26,7 @@ PLAYBOOKS = os.environ.get("LITELLM_VIRTUAL_KEYS_PLAYBOOKS", "")
 
 
 def hand_over(address: str, program: list[str]) -> None:
-    """Let another process run this program with this one's files, and exit with its status. Return if the program must run here."""
+    """Let another process run this program with our standard files, and exit with its status. Return if the program must run here."""
     import _socket
 
     try:
@@ -56,7 +56,7 @@ def hand_over(address: str, program: list[str]) -> None:
 
 
 def remembered(identity: bytes, make: Callable[[], CodeType]) -> CodeType:
-    """Return the code with this identity, made once for all processes."""
+    """Return the code with this identity, which is compiled once for all processes."""
     import hashlib
     import marshal
 
@@ -86,7 +86,7 @@ def compile_once() -> None:
 
 if FOLDER:
     programs = [os.path.basename(argument) for argument in sys.orig_argv[1:]]
-    # A module is a file of Ansible's, or, with pipelining, comes from standard input to a Python without arguments.
+    # A module is a file of Ansible's, or, with pipelining, standard input of a Python without arguments.
     if not programs or [program.partition("_")[0] for program in programs] == ["AnsiballZ"]:
         hand_over(f"{FOLDER}/modules", [sys.executable, *sys.orig_argv[1:]])
     elif PLAYBOOKS and programs[0] == "ansible-playbook":
