@@ -1,11 +1,11 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""AgnosticD's calling sequence, played with the catalog items of docs/agnosticd: the order of plays and includes of its
-configs, their variables as extra vars, its truncated and its lost user data.
+"""Run the catalog items of docs/agnosticd the way AgnosticD calls them: the order of plays and includes of its configs,
+their variables as extra vars, and its truncated or lost user data.
 
-The plays are told after agnosticd-v2 (configs openshift-workloads and namespace, the tenant loop) and v1 (config ocp-workloads);
-no line of theirs is here. What comes with a cluster is left out.
+The plays are modelled on agnosticd-v2 (configs openshift-workloads and namespace, the tenant loop) and v1 (config ocp-workloads)
+without copying any of their code. Everything that needs a cluster is left out.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ OURS = "rhpds.litellm_virtual_keys."
 P = "ocp4_workload_litellm_virtual_keys_"
 MODELS = ["openai/granite-3-2-8b-instruct"]
 
-# v2, openshift-workloads: one play, all workloads in order or those to remove, each with ACTION as a variable of the include.
-# Showroom comes after: it reads the user data of the run, that of each user over that of all.
+# v2, openshift-workloads: one play that includes all workloads, or those to remove, in order, each with ACTION as a variable.
+# Showroom runs afterwards. It reads the user data of the run; the data of a user overrides the data of all users.
 OPENSHIFT_WORKLOADS = """
 - hosts: localhost
   connection: local
@@ -60,7 +60,7 @@ OPENSHIFT_WORKLOADS = """
 """
 PAGE = "key={{ mine.litellm_virtual_key }} url={{ mine.litellm_api_base_url }} models={{ mine.litellm_available_models_list }}\n"
 
-# v2, namespace, and the tenant loop: a play that becomes root, the tenant as a variable of the include, ACTION remove at the end.
+# v2, namespace, and the tenant loop: a play that becomes root, with the tenant as a variable of the include; ACTION is remove at the end.
 TENANTS = """
 - hosts: localhost
   gather_facts: false
@@ -80,7 +80,7 @@ TENANT = """
   loop: "{{ tenant_workloads }}"
 """
 
-# v1, ocp-workloads: the play runs on a bastion, each cluster has an environment of its own, variables of a workload are facts.
+# v1, ocp-workloads: the play runs on a bastion, each cluster has its own environment, and variables of a workload are facts.
 OCP_WORKLOADS = """
 - hosts: localhost
   gather_facts: false
@@ -111,7 +111,7 @@ OCP_WORKLOADS = """
 
 
 def catalog_item(version: str, *stages: str) -> dict[str, Any]:
-    """The variables of a catalog item as AgnosticV hands them over: common.yaml, then the stage, without what is for the catalog."""
+    """Return the variables of a catalog item as AgnosticV passes them: common.yaml, then the stage, without the catalog's own settings."""
     merged: dict[str, Any] = {}
     for name in ("common", *stages):
         merged |= yaml.safe_load((CATALOG / version / f"{name}.yaml").read_text())
@@ -120,7 +120,7 @@ def catalog_item(version: str, *stages: str) -> dict[str, Any]:
 
 
 class AgnosticD:
-    """Runs a config with the variables of a catalog item as extra vars, a new output_dir for each action."""
+    """Runs a config with the variables of a catalog item as extra vars and a new output_dir for each action."""
 
     def __init__(self, gateway: Gateway, playbook: Playbooks, guid: str, folder: Path) -> None:
         self.gateway, self.playbook, self.guid, self.folder = gateway, playbook, guid, folder
@@ -133,7 +133,7 @@ class AgnosticD:
         if isinstance(play, str):
             (self.folder / "main.yml").write_text(play)
             play = self.folder / "main.yml"
-        # What the includes of the catalog item hold, which an author has in a vault.
+        # The content of the files that the catalog item includes. Authors keep them in a vault.
         secrets = {**self.gateway.variables, f"{P}secret": "a derivation secret from a vault"}
         orders = {"guid": self.guid, "ACTION": action, "output_dir": str(self.output), "uuid": self.guid, "email": "ann@example.com"}
         return self.playbook(play, {**item, **secrets, **orders, **more}, check=check)
@@ -144,12 +144,12 @@ class AgnosticD:
         return found
 
     def truncate(self) -> None:
-        """What AgnosticD does to user data before it provisions again."""
+        """Empty the user data, as AgnosticD does before it provisions again."""
         for file in self.output.glob("provision-user-*.yaml"):
             file.write_text("")
 
     def lose(self) -> None:
-        """Destroy runs somewhere else, later: nothing of the provision run is there."""
+        """Remove the output of the provision run, because destroy runs later on another machine."""
         self.output = self.folder / f"output-{len(list(self.folder.glob('output*')))}"
 
     @property
@@ -181,7 +181,7 @@ def test_the_catalog_item_through_its_whole_life(agnosticd: AgnosticD) -> None:
 
     agnosticd.truncate()
     agnosticd(OPENSHIFT_WORKLOADS, "provision", item, num_users=2)
-    assert agnosticd.data == first, "what a retry publishes is what the first run published"
+    assert agnosticd.data == first, "a retry publishes the same as the first run"
 
     value = first["users"]["user2"]["litellm_virtual_key"]
     for action, status in (("stop", 401), ("start", 200)):
@@ -196,8 +196,8 @@ def test_the_catalog_item_through_its_whole_life(agnosticd: AgnosticD) -> None:
     assert not agnosticd.rows and agnosticd.status(value) == 401 and run.count("failed") == 0
 
 
-def test_a_provision_that_failed_half_way_is_destroyed(agnosticd: AgnosticD) -> None:
-    """One of two keys could be made, nothing was published: the GUID is enough to take back what there is, and nothing else goes."""
+def test_destroy_cleans_up_after_a_failed_provision(agnosticd: AgnosticD) -> None:
+    """One of two keys was created and nothing was published. The GUID is enough to delete that key, and no other key is deleted."""
     item = catalog_item("v2", "prod")
     other = agnosticd.gateway.post("/key/generate", key_alias=f"virtkey-{agnosticd.guid}x-user1", metadata={"guid": f"{agnosticd.guid}x"})
     with FaultyProxy(agnosticd.gateway.url, Harm("refuse", "POST /key/generate", skip=1)) as proxy:
@@ -211,7 +211,7 @@ def test_a_provision_that_failed_half_way_is_destroyed(agnosticd: AgnosticD) -> 
 
 
 def test_the_tenant_loop_in_a_play_that_becomes_root(agnosticd: AgnosticD) -> None:
-    """One key a tenant, though num_users is 2 for all of them; ACTION is remove when they go."""
+    """Each tenant has one key although num_users is 2; ACTION is remove at the end."""
     item = {**catalog_item("v2"), "tenant_workloads": [f"{OURS}ocp4_workload_litellm_virtual_keys"]}
     del item[f"{P}multi_user"]  # a tenant is one user
     root = {"num_users": 2, "ansible_become_exe": "/no/such/sudo"}
@@ -224,8 +224,8 @@ def test_the_tenant_loop_in_a_play_that_becomes_root(agnosticd: AgnosticD) -> No
     assert not agnosticd.rows
 
 
-def test_version_1_runs_it_on_a_bastion_that_need_not_even_be_there(agnosticd: AgnosticD) -> None:
-    """ACTION is create, the play becomes root on another host, and an environment for a cluster is in the way."""
+def test_version_1_runs_it_on_a_bastion_that_may_be_unreachable(agnosticd: AgnosticD) -> None:
+    """ACTION is create, the play becomes root on another host, and the environment is set up for a cluster."""
     item = catalog_item("v1")
     root = {"num_users": 2, "ansible_become_exe": "/no/such/sudo"}
     agnosticd(OCP_WORKLOADS, "create", item, **root)
@@ -243,8 +243,8 @@ def test_the_catalog_items_hold_what_agnosticv_asks_for(stages: tuple[str, ...])
     text = (CATALOG / stages[0] / "common.yaml").read_text()
     names = [entry if isinstance(entry, str) else entry["name"] for entry in item.get("workloads", item.get("ocp_workloads"))]
     assert f"{OURS}ocp4_workload_litellm_virtual_keys" in names
-    assert item[f"{P}models"] and item[f"{P}duration"], "its validator refuses a lab without"
+    assert item[f"{P}models"] and item[f"{P}duration"], "AgnosticV's validator refuses a lab without it"
     assert "rhpds.litellm_virtual_keys" in json.dumps(item["requirements_content"])
     for include in ("secrets/litemaas-master_api.yaml", "parameters/litellm_metadata.yaml"):
         assert text.count(f"#include /includes/{include}\n") == 1
-    assert not {"litellm_master_key", f"{P}secret"} & item.keys(), "secrets stand in a vault, not here"
+    assert not {"litellm_master_key", f"{P}secret"} & item.keys(), "secrets belong in a vault"

@@ -2,10 +2,10 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""`agnosticd_user_info` in whole playbooks: alone, and inside AgnosticD, of which stand-ins record what they are asked.
+"""`agnosticd_user_info` in whole playbooks: on its own, and inside AgnosticD, where stand-ins record their calls.
 
-agnosticd.core is not on PyPI. What the real one does was read in its repository; the stand-in only shows that it is
-called, and with what.
+agnosticd.core is not on PyPI. The stand-in follows the sources in its repository; it only shows that the plugin is
+called, and with which arguments.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def play(tmp_path: Path, tasks: str, **keywords: Any) -> Path:
 
 
 def version_2(tmp_path: Path) -> dict[str, str]:
-    """AgnosticD version 2: its collection is installed. What `environment` takes."""
+    """Install a stand-in for the collection of AgnosticD version 2, and return the environment that finds it."""
     collection = tmp_path / "collections" / "ansible_collections" / "agnosticd" / "core"
     for kind, name, text in (
         ("action", "agnosticd_user_info", RECORDING_ACTION),
@@ -69,7 +69,7 @@ def version_2(tmp_path: Path) -> dict[str, str]:
 
 
 def version_1(tmp_path: Path) -> dict[str, str]:
-    """AgnosticD version 1: its plugins lie beside its playbooks."""
+    """Put stand-ins for the plugins of AgnosticD version 1 beside its playbooks."""
     for kind, name, text in (
         ("action_plugins", "agnosticd_user_info", RECORDING_ACTION),
         ("library", "agnosticd_user_info", MODULE),
@@ -132,7 +132,7 @@ def test_saves_once_and_check_mode_predicts(tmp_path: Path, playbook: Playbooks)
 
 
 def test_output_dir_and_action_of_localhost_hold_for_other_hosts(tmp_path: Path, playbook: Playbooks) -> None:
-    """AgnosticD sets them as facts of localhost, and runs workloads on bastions too."""
+    """AgnosticD sets them as facts of localhost, but also runs workloads on bastions."""
     tasks = """
     - ansible.builtin.set_fact:
         output_dir: "{{ here }}"
@@ -197,7 +197,7 @@ def test_vaulted_value_is_saved_in_the_clear(tmp_path: Path, playbook: Playbooks
 
 @pytest.mark.parametrize(("no_log", "arguments"), [(True, ["-vvvv", "--diff"]), (False, ["--diff"])])
 def test_secrets_in_output(tmp_path: Path, playbook: Playbooks, no_log: bool, arguments: list[str]) -> None:
-    """With no_log nothing shows however loud; without it, data does not show unless one asks with -v."""
+    """With no_log, nothing is shown at any verbosity; without it, data is shown only with -v."""
     tasks = f"""
     - rhpds.litellm_virtual_keys.agnosticd_user_info:
         data: {{key: "{{{{ secret }}}}"}}
@@ -283,7 +283,7 @@ def test_inside_agnosticd_its_own_plugin_does_it(tmp_path: Path, playbook: Playb
     ("agnosticd", "name"), [(version_2, "agnosticd.core.agnosticd_user_info"), (version_1, "agnosticd_user_info")], ids=["version 2", "version 1"]
 )
 def test_its_module_defaults_hold(tmp_path: Path, playbook: Playbooks, agnosticd: Any, name: str) -> None:
-    """Such as data_prefix, with which AgnosticD keeps the data of components apart."""
+    """For example data_prefix, with which AgnosticD separates the data of components."""
     environment = agnosticd(tmp_path)
     tasks = """
     - rhpds.litellm_virtual_keys.agnosticd_user_info:
@@ -306,7 +306,7 @@ def test_its_module_defaults_hold(tmp_path: Path, playbook: Playbooks, agnosticd
 
 
 def test_its_failure_shows_no_message(tmp_path: Path, playbook: Playbooks) -> None:
-    """AgnosticD's plugin returns the message that it could not save beside the error."""
+    """AgnosticD's plugin returns the message that it could not save together with the error."""
     environment = version_2(tmp_path)
     tasks = "- rhpds.litellm_virtual_keys.agnosticd_user_info:\n    msg: fail\n    data: {key: '{{ secret }}'}\n"
     run = playbook(play(tmp_path, tasks), VARIABLES, environment=environment, check=False)

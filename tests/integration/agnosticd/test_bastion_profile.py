@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The role ocp4_workload_litellm_bastion_profile in whole playbooks. That any value survives any shell is a unit test."""
+"""The role ocp4_workload_litellm_bastion_profile in whole playbooks. A unit test covers quoting for every shell."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FACTS = {"litellm_api_base_url": URL, "litellm_virtual_key": KEY, "litellm_avail
 
 
 class Bastion:
-    """A directory that stands for the bastion's, and a way to run the role on it without being root."""
+    """A directory in place of the bastion's /etc/profile.d, and a way to run the role on it without root."""
 
     def __init__(self, directory: Path, playbook: Playbooks) -> None:
         self.directory, self.playbook = directory, playbook
@@ -35,7 +35,7 @@ class Bastion:
         self.profile.parent.mkdir()
 
     def run(self, *arguments: str, before: list[dict[str, Any]] | None = None, check: bool = True, **variables: Any) -> PlaybookRun:
-        """Run the role on another host than localhost, after plays that there may be."""
+        """Run the role on a host other than localhost, after the given plays."""
         plays = [
             *(before or []),
             {"name": "Bastion", "hosts": "bastion", "gather_facts": False, "vars": {"ansible_connection": "local"}, "roles": [{"role": ROLE}]},
@@ -67,7 +67,7 @@ def bastion(tmp_path: Path, playbook: Playbooks) -> Bastion:
 
 
 def on_localhost(**facts: Any) -> dict[str, Any]:
-    """A play that leaves facts on localhost, as the workload does."""
+    """Return a play that sets facts on localhost, as the workload does."""
     names = {name: "{{ given_" + name.lstrip("_") + " }}" for name in facts}
     return {
         "name": "Workload",
@@ -105,7 +105,7 @@ def test_life(bastion: Bastion) -> None:
 
 
 def test_values_come_from_facts_of_localhost(bastion: Bastion) -> None:
-    """The workload runs on localhost. As there are facts, nobody looks into user data, not even into broken user data."""
+    """The workload runs on localhost. If its facts exist, user data is not read at all, even if it is broken."""
     (bastion.directory / "provision-user-data.yaml").write_text("{")
     bastion.run(before=[on_localhost(litellm_api_base_url=URL, litellm_virtual_key="sk-1", litellm_available_models=MODELS)], output_dir=str(bastion.directory))
     assert bastion.values() == [URL, "sk-1", "openai/a, openai/b"]
@@ -128,14 +128,14 @@ USER_DATA = {
 
 @pytest.mark.parametrize(("user", "expected"), [("", [URL, "sk-of-the-lab", "openai/a, openai/b"]), ("user2", [URL + "/2", "sk-2", "c"])])
 def test_values_come_from_user_data(bastion: Bastion, user: str, expected: list[str]) -> None:
-    """Of an earlier run, as when only the bastion is set up again; also when the workload keeps keys out of facts."""
+    """User data of an earlier run counts if only the bastion is set up again, or if the workload keeps keys out of facts."""
     (bastion.directory / "provision-user-data.yaml").write_text(yaml.safe_dump(USER_DATA))
     bastion.run(before=[on_localhost(litellm_virtual_key="")], output_dir=str(bastion.directory), **{f"{NAME}_user": user})
     assert bastion.values() == expected
 
 
 def test_the_lab_s_key_is_not_given_to_a_user(bastion: Bastion) -> None:
-    """Who asks for a user that the lab does not have gets an error, not the key of another."""
+    """A user whom the lab does not have is an error; nobody gets the key of another user."""
     run = bastion.run(check=False, **FACTS, **{f"{NAME}_user": "user9"})
     assert f"{NAME}_key is not set, and neither the fact _litellm_user_data['litellm_user9_virtual_key'] nor the user data of user9 has it" in run.output
     assert bastion.files() == []
@@ -175,7 +175,7 @@ def test_destroy_leaves_directories(bastion: Bastion) -> None:
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed, which shows each step of a file's life")
 def test_the_key_is_never_readable_by_all(bastion: Bastion) -> None:
-    """Neither in a new file, nor in one that 1.3.2 left with mode 0644, nor for a moment."""
+    """A new file is private at every moment, and so is one that release 1.3.2 left with mode 0644."""
     bastion.profile.write_text("export LITELLM_API_KEY=former\n")
     bastion.profile.chmod(0o644)
     trace = bastion.directory / "trace"
@@ -264,7 +264,7 @@ def _own_mounts() -> bool:
     ids=["student", "no such student", "group", "as 1.3.2"],
 )
 def test_real_login_shells(playbook: Playbooks, tmp_path: Path, variables: dict[str, Any], expected_file: str, who: dict[str, bool]) -> None:
-    """With the machine's own /etc/profile, on an /etc/profile.d that only this test sees; become is really used."""
+    """Use the machine's own /etc/profile with a /etc/profile.d that only this test sees, and a real become."""
     assert pwd.getpwnam(STUDENT).pw_gid != pwd.getpwnam(OTHER).pw_gid
     book = tmp_path / "play.yml"
     book.write_text(REAL_PROFILE)
@@ -277,7 +277,7 @@ def test_real_login_shells(playbook: Playbooks, tmp_path: Path, variables: dict[
         given = {**FACTS, "answers": str(answers), "expected_file": expected_file, "login_shells": shells, **variables}
         playbook(book, given, environment={MOUNTS: f"/proc/{place.pid}/ns/mnt"})
         place.communicate()
-    said = yaml.safe_load(answers.read_text())
-    for (account, shell), environment in zip(asked, said, strict=True):
+    environments = yaml.safe_load(answers.read_text())
+    for (account, shell), environment in zip(asked, environments, strict=True):
         assert (f"LITELLM_API_KEY={KEY}" in environment.splitlines()) is who[account], (account, shell)
         assert (f"LITELLM_MODELS={', '.join(MODELS)}" in environment.splitlines()) is who[account], (account, shell)

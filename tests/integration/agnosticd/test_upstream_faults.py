@@ -7,11 +7,11 @@ This file holds the tests that need a misbehaving gateway, and checks that every
 
 1. destroy reads one page of the list; 2. a wrong key or a dead server is "nothing to delete"; 3. provisioning again fails;
 4. any HTTP 400 is read as "already exists", and users get each other's keys; 5. keys are published that were not created;
-6. collections are needed that are not declared; 7. the check after deletion asks about the master key, and the last resort
+6. undeclared collections are needed; 7. the check after deletion asks about the master key, and the last resort
 is unreachable code; 8. an id is compared with an alias; 9. extension reads the master key from user data, finds one key and can
-shorten a life; 10. it adds to the current time, not to the end of the key; 11. variables without effect; 12. keys in the output
-and in files that all can read; 13. several users get less than one user does; 14. former users keep their keys; 15. changed and
-check mode are wrong; 16. two paths of Docling.
+shorten a life; 10. it adds to the current time, not to the end of the key; 11. variables have no effect; 12. keys are in the output
+and in files that everybody can read; 13. several users get less than a single user; 14. former users keep their keys; 15. `changed` and
+check mode are wrong; 16. Docling has two different paths.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BROKEN = {"error": {"message": "Internal Server Error.", "type": "internal_serve
 
 
 def published(lab: WorkloadLab) -> str:
-    """Return everything that the users of the lab could read."""
+    """Return everything that the users of the lab can read."""
     return "".join(file.read_text() for file in lab.folder.glob("*-user-*"))
 
 

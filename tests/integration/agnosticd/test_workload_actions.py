@@ -128,7 +128,7 @@ def test_fault_11_every_variable_has_an_effect():
     used = "".join(path.read_text() for folder in ("tasks", "vars", "templates", "defaults") for path in (role / folder).glob("*"))
     for name in described:
         places = re.findall(rf"^{name}:|\b{name}\b", used, re.MULTILINE)
-        assert [place for place in places if not place.endswith(":")], f"{name} is described, and nothing reads it"
+        assert [place for place in places if not place.endswith(":")], f"{name} is documented, but nothing reads it"
 
 
 UPSTREAM_VARIABLES = """models duration subscription_package alias_format user_id_format metadata api_timeout verify_ssl retry_count retry_delay
@@ -194,13 +194,13 @@ def test_fault_08_destroy_by_key_id(lab):
 
 
 def test_in_a_play_that_becomes_root_on_localhost(lab, tmp_path):
-    """cloud-vms-base is such a play; the modules must still run as the user who runs Ansible."""
+    """Such as cloud-vms-base: the modules must still run as the user who runs Ansible."""
     facts = lab.catalog_item("provision", become=True, ansible_become_exe=str(tmp_path / "no-such-sudo"))
     assert KEY.fullmatch(facts["litellm_virtual_key"])
 
 
 def test_extra_vars_of_a_catalog_item_do_not_replace_computed_values(lab):
-    """Extra vars have precedence over set_fact, so the role must not compute into names that a catalog item may pass."""
+    """Extra vars take precedence over set_fact, so the role must not store results under names that a catalog item may pass."""
     play = {"litellm_key_duration": "not this", f"{P}duration": "5d"}
     lab.act("provision", **play)
     assert about(ends_in(lab.row), timedelta(days=5))
@@ -219,7 +219,7 @@ def test_fault_15_check_mode_predicts_and_writes_nothing(lab):
 
 
 def test_fault_12_no_key_is_printed(lab):
-    """Neither at -vvv nor in a diff nor when something fails."""
+    """Check -vvv, diffs and failures."""
     loud = {**dict.fromkeys(QUIET, True), "output_dir": str(lab.folder)}
     outputs = []
     for action, arguments, variables in (

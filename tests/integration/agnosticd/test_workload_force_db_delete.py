@@ -18,7 +18,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gatewa
 
 @pytest.fixture
 def undeletable(gateway):
-    """A trigger in the database that keeps LiteLLM, and nobody else, from deleting keys."""
+    """Install a database trigger that keeps only LiteLLM from deleting keys."""
     psycopg = pytest.importorskip("psycopg", reason="the test environment has no psycopg")
     with psycopg.connect(gateway.database_url.split("?")[0], autocommit=True) as database:
         database.execute(

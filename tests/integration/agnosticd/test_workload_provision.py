@@ -137,7 +137,7 @@ def test_each_tenant_has_an_alias_and_user_data_of_its_own(lab):
 
 
 def test_fault_04_an_alias_of_another_lab_is_an_error_and_no_user_gets_the_key_of_the_next(lab):
-    """virtkey-abc-user1 may be user1 of abc or the key of the lab abc-user1, and neither lab touches the key of the other."""
+    """virtkey-abc-user1 may belong to user1 of the lab abc, or be the key of the lab abc-user1. Neither lab changes the other's key."""
     lab.act("provision", guid=f"{lab.guid}-user1")
     lab.act("provision", num_users=2, check=False)
     assert lab.run.returncode != 0

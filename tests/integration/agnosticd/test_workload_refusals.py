@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The role ocp4_workload_litellm_virtual_keys on the real gateway: input and gateways that it refuses, in one sentence and before it writes anything."""
+"""The role ocp4_workload_litellm_virtual_keys refuses bad input and bad gateways in one sentence, before it writes anything."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ REFUSED = [json.dumps(variables)[:60] for variables, _words in BAD_INPUT] + list
 
 @pytest.fixture(scope="module")
 def refusals(gateway, tmp_path_factory):
-    """The output of a play in which the role refuses all of REFUSED, one after the other, and all aliases that exist afterwards."""
+    """Run one play in which the role refuses each case of REFUSED; return its outputs and all aliases that exist afterwards."""
     folder = tmp_path_factory.mktemp("bad-input")
     alias = f"no-admin-{uuid.uuid4().hex[:10]}"
     special = {

@@ -19,7 +19,7 @@ P = "ocp4_workload_litellm_virtual_keys_"
 QUIET = {f"{P}enable_user_info_messages": False, f"{P}enable_user_info_data": False}
 KEY = re.compile(r"sk-[A-Za-z0-9_-]{43}")
 
-# A catalog item: runs the role with the variables it is given, and writes the facts that it finds afterwards into a file.
+# A catalog item: it runs the role with the given variables, and writes the resulting facts into a file.
 CATALOG_ITEM = """
 - hosts: localhost
   gather_facts: false
@@ -41,7 +41,7 @@ CATALOG_ITEM = """
 
 
 class WorkloadLab:
-    """A lab with a GUID of its own, and the actions that the role performs on it."""
+    """A lab with its own GUID, and the actions that the role performs on it."""
 
     def __init__(self, gateway: Any, playbook: Any, guid: str, folder: Path) -> None:
         self.gateway, self.playbook, self.guid, self.folder = gateway, playbook, guid, folder

@@ -4,8 +4,8 @@
 
 """The role awx_catalog with the real modules of awx.awx, against a server that answers as AWX does.
 
-A playbook starts a process for each object. It is run for a few objects; the whole catalogue goes through the same calls in this
-process, with the data as the role works it out.
+A playbook starts a process for each object, so playbooks handle only a few objects here. The whole catalogue goes through the same
+calls in this process, with the data that the role computes.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ FEW = {f"__awx_catalog_{name}": [] for name in ("inventories", "inventory_source
 
 
 def outcome(module: str, options: dict[str, Any], *, check: bool) -> dict[str, Any]:
-    """Return the result of a module of awx.awx, also if it ends with a traceback, as `schedule` does for a missing template."""
+    """Return the result of a module of awx.awx, even if it ends with a traceback, as `schedule` does for a missing template."""
     try:
         return call_module(f"ansible_collections.awx.awx.plugins.modules.{module}", options, check=check)
     except TypeError as error:
@@ -110,7 +110,7 @@ class Catalogue:
 
 @pytest.fixture(scope="module", autouse=True)
 def _modules_of_awx() -> Iterator[None]:
-    """The collections of others can be imported, and no call reads the certificates of the machine, which takes half of the time."""
+    """Make third-party collections importable, and skip reading the machine's certificates, which takes half of the time."""
     with pytest.MonkeyPatch.context() as patch:
         for each in os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep):
             patch.syspath_prepend(each)
@@ -131,7 +131,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
 
 @pytest.fixture(scope="module")
 def made(catalogue: Catalogue) -> Iterator[Awx]:
-    """An AWX with the catalogue. Tests read it."""
+    """An AWX that has the catalogue. Tests must only read it."""
     with serving() as awx:
         assert all(catalogue.bring(awx).values())
         yield awx
@@ -139,7 +139,7 @@ def made(catalogue: Catalogue) -> Iterator[Awx]:
 
 # ------------------------------------------------------------------------------------------------------------- playbooks
 def under_the_other_name(folder: Path) -> dict[str, str]:
-    """An environment in which the modules of awx.awx are also those of ansible.controller, which is made from them and not to be had here."""
+    """Return an environment in which awx.awx also goes by the name ansible.controller, which is built from it but not publicly available."""
     paths = os.environ["ANSIBLE_COLLECTIONS_PATH"]
     (awx,) = [found for each in paths.split(os.pathsep) if (found := Path(each) / "ansible_collections" / "awx" / "awx").exists()]
     copy = folder / "ansible_collections" / "ansible" / "controller"
@@ -147,7 +147,7 @@ def under_the_other_name(folder: Path) -> dict[str, str]:
     return {"ANSIBLE_COLLECTIONS_PATH": f"{folder}{os.pathsep}{paths}"}
 
 
-def test_the_playbook_makes_repeats_and_removes(playbook: Playbooks, tmp_path: Path) -> None:
+def test_the_playbook_creates_repeats_and_removes(playbook: Playbooks, tmp_path: Path) -> None:
     with serving() as awx:
         settings = {**SETTINGS, **FEW, "awx_catalog_host": awx.url}
         first = playbook("awx", settings, "-vvv")
@@ -255,7 +255,7 @@ def test_a_second_run_writes_nothing(catalogue: Catalogue, made: Awx) -> None:
     assert len(made.writes) == before
 
 
-def test_check_mode_foresees_everything_and_writes_nothing(catalogue: Catalogue, made: Awx) -> None:
+def test_check_mode_predicts_everything_and_writes_nothing(catalogue: Catalogue, made: Awx) -> None:
     with serving() as empty:
         assert all(catalogue.bring(empty, check=True).values())
         assert not empty.writes
@@ -264,7 +264,7 @@ def test_check_mode_foresees_everything_and_writes_nothing(catalogue: Catalogue,
     assert len(made.writes) == before
 
 
-def test_a_change_by_hand_is_taken_back(catalogue: Catalogue) -> None:
+def test_a_change_by_hand_is_reverted(catalogue: Catalogue) -> None:
     with serving() as awx:
         catalogue.bring(awx)
         awx.named("job_templates", "LLM keys: deny")["playbook"] = "approve.yml"
@@ -274,7 +274,7 @@ def test_a_change_by_hand_is_taken_back(catalogue: Catalogue) -> None:
         assert awx.named("job_templates", "LLM keys: deny")["playbook"] == "deny.yml"
 
 
-def test_it_goes_as_it_came(catalogue: Catalogue) -> None:
+def test_it_is_removed_completely(catalogue: Catalogue) -> None:
     with serving() as awx:
         before = {name: set(things) for name, things in awx.objects.items()}
         catalogue.bring(awx)
@@ -341,7 +341,7 @@ def test_the_workflow_asks_a_person_only_when_the_request_waits(made: Awx) -> No
     assert made.linked[("workflow_job_templates", workflow, "notification_templates_approvals")] == [hook]
 
 
-def test_who_may_what(made: Awx) -> None:
+def test_permissions(made: Awx) -> None:
     teams = {each["id"]: each["name"] for each in made.objects["teams"].values()}
     granted: dict[str, set[tuple[str, str]]] = {}
     for (role, _actors), whom in made.granted.items():
@@ -381,7 +381,7 @@ def variables_of(text: str) -> set[str]:
 
 
 class _Anything(dict[str, Any]):
-    """Filters and tests of any name."""
+    """Accepts filters and tests of any name."""
 
     def __contains__(self, name: object) -> bool:
         return True
@@ -391,7 +391,7 @@ class _Anything(dict[str, Any]):
 
 
 def taken_by(wrapper: Path) -> set[str]:
-    """Return the variables that a wrapper's playbook and its roles take."""
+    """Return the variables that the playbook of a wrapper and its roles accept."""
     taken = variables_of(wrapper.read_text())
     for play in yaml.safe_load(wrapper.read_text()):
         imported = str(play.get("ansible.builtin.import_playbook", "")).rpartition(".")[2]
@@ -409,7 +409,7 @@ def taken_by(wrapper: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS, ids=lambda wrapper: wrapper.stem)
-def test_templates_ask_for_what_their_playbooks_take(wrapper: Path, catalogue: Catalogue) -> None:
+def test_templates_ask_for_variables_that_their_playbooks_accept(wrapper: Path, catalogue: Catalogue) -> None:
     templates = [each for each in catalogue.objects["job_template"] if each["playbook"] == wrapper.name]
     assert templates, f"no job template runs {wrapper.name}"
     for template in templates:
@@ -417,7 +417,7 @@ def test_templates_ask_for_what_their_playbooks_take(wrapper: Path, catalogue: C
         assert asked <= taken_by(wrapper)
 
 
-def test_every_template_takes_further_variables(playbook: Playbooks, tmp_path: Path) -> None:
+def test_every_template_accepts_further_variables(playbook: Playbooks, tmp_path: Path) -> None:
     stems = [wrapper.stem for wrapper in WRAPPERS]
     (tmp_path / "resolve.yml").write_text(RESOLVE)
     with serving() as awx:

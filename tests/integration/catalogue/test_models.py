@@ -24,7 +24,7 @@ Entry = dict[str, Any]
 
 @pytest.fixture
 def catalogue(live: Live) -> Iterator[Live]:
-    """`live`, and afterwards the test's models and credentials are gone."""
+    """`live`, without the test's models and credentials afterwards."""
     yield live
     for row in rows(live):
         live.gateway.request("POST", "/model/delete", json={"id": row["model_info"]["id"]})
@@ -34,32 +34,32 @@ def catalogue(live: Live) -> Iterator[Live]:
 
 
 def rows(live: Live) -> list[Entry]:
-    """What LiteLLM has of the test's models."""
+    """Return LiteLLM's rows of the test's models."""
     return [row for row in live.gateway.get("/v2/model/info", size=1000)["data"] if live.name in row["model_name"]]
 
 
 def params(live: Live) -> Entry:
-    """LiteLLM's parameters of the test's only model."""
+    """Return LiteLLM's parameters of the test's only model."""
     (row,) = rows(live)
     return dict(row["litellm_params"])
 
 
 def four_times(live: Live, module: str, **arguments: Any) -> Entry:
-    """Check mode, for real, check mode again, for real again: the first two say what the others show. Returns the real result."""
-    foretold = live.well(module, _check=True, _diff=True, **arguments)
+    """Run in check mode, for real, and both again without a change; check mode must agree. Return the first real result."""
+    predicted = live.well(module, _check=True, _diff=True, **arguments)
     before = rows(live)
     done = live.well(module, _diff=True, **arguments)
-    assert told(foretold) == told(done)
+    assert predictable(predicted) == predictable(done)
     again = live.well(module, _check=True, **arguments), live.well(module, **arguments)
-    assert foretold["changed"] and done["changed"], done
-    assert (foretold["diff"], foretold["counts"]) == (done["diff"], done["counts"])
+    assert predicted["changed"] and done["changed"], done
+    assert (predicted["diff"], predicted["counts"]) == (done["diff"], done["counts"])
     assert [each["changed"] for each in again] == [False, False], again
     assert rows(live) == rows(live) and (before != rows(live) or module == "credential")
     return done
 
 
-def told(result: Entry) -> list[tuple[set[str], list[Any]]]:
-    """What check mode can say of entries that are made: all there is to say, but for what only LiteLLM knows."""
+def predictable(result: Entry) -> list[tuple[set[str], list[Any]]]:
+    """Return what check mode can predict of created entries: their field names, and the values that do not come from LiteLLM."""
     made = [entry for entry in (*result["models"], *result["credentials"]) if entry["action"] == "created"]
     known = ("name", "id", "deployment", "upstream", "credential", "secrets", "access_groups", "managed", "set_name", "from_config_file", "blocked")
     return [(set(entry), [entry.get(name) for name in known]) for entry in made]
@@ -83,18 +83,18 @@ OPTIONS: list[tuple[str, Any, Any, str]] = [
 
 
 def test_every_parameter_is_set_and_changed(catalogue: Live) -> None:
-    """All at once, for time is short; the diff and what LiteLLM has afterwards name each of them."""
+    """Change all at once to save time; the diff and LiteLLM's model must show each of them."""
     for turn in (1, 2):
         model = {option[0]: option[turn] for option in OPTIONS}
         done = four_times(catalogue, "model", name=catalogue.name, **model)
         plain = {param: value for option, value in model.items() for param, value in as_params(option, value).items()}
         assert {name: params(catalogue)[name] for name in plain} == plain
         assert done["diff"]["after"][f"model {catalogue.name}"] == plain
-    assert not catalogue.well("model", name=catalogue.name)["changed"], "what is not given stays as it is"
+    assert not catalogue.well("model", name=catalogue.name)["changed"], "parameters that are not given stay as they are"
 
 
 def as_params(option: str, value: Any) -> Entry:
-    """An option as LiteLLM has it."""
+    """Return an option as LiteLLM's parameters."""
     return dict(value) if option == "litellm_params" else {next(param for name, _first, _second, param in OPTIONS if name == option): value}
 
 
@@ -117,7 +117,7 @@ def test_groups_mode_pause_and_notes(catalogue: Live) -> None:
     assert rows(catalogue) == []
 
 
-def test_a_price_is_removed_in_place_and_another_option_by_making_anew(catalogue: Live) -> None:
+def test_a_price_is_removed_in_place_and_another_option_by_recreation(catalogue: Live) -> None:
     model = {"name": catalogue.name, "upstream": "openai/gpt-4o-mini", "rpm": 5, "input_cost_per_token": 0.5, "provider_key": KEY, "access_groups": ["g"]}
     made = catalogue.well("model", **model)["models"][0]
     done = four_times(catalogue, "model", name=catalogue.name, unset=["input_cost_per_token"])
@@ -130,7 +130,7 @@ def test_a_price_is_removed_in_place_and_another_option_by_making_anew(catalogue
     assert "rpm" not in params(catalogue) and rows(catalogue)[0]["model_info"]["access_groups"] == ["g"]
 
 
-def test_what_was_changed_by_hand_is_set_back(catalogue: Live) -> None:
+def test_a_change_by_hand_is_reverted_in_a_model(catalogue: Live) -> None:
     model = {"name": catalogue.name, "upstream": "openai/x", "rpm": 5, "tpm": 7}
     made = catalogue.well("model", **model)["models"][0]["id"]
     answer = catalogue.gateway.request("PATCH", f"/model/{made}/update", json={"litellm_params": {"rpm": 50}})
@@ -176,7 +176,7 @@ def test_deployments_of_one_name(catalogue: Live) -> None:
     assert catalogue("models", models=[pair[0], pair[0]])["code"] == "bad_input"
 
 
-def test_somebody_elses_model_is_taken_over_or_a_clash(catalogue: Live, gateway: Gateway) -> None:
+def test_an_unmanaged_model_is_taken_over_or_reported_as_a_clash(catalogue: Live, gateway: Gateway) -> None:
     foreign = gateway.post("/model/new", model_name=catalogue.name, litellm_params={"model": "openai/x"})["model_id"]
     done = four_times(catalogue, "model", name=catalogue.name, rpm=3)
     assert done["models"][0]["id"] == foreign and done["counts"]["updated"] == 1
@@ -229,7 +229,7 @@ def test_a_rotation_that_keeps_first_and_last_letters_is_seen(catalogue: Live) -
     assert four_times(catalogue, "credential", name=catalogue.name, provider_key="ab-other-cd")["changed"]
 
 
-def test_a_credential_changed_by_hand_is_set_back(catalogue: Live) -> None:
+def test_a_credential_changed_by_hand_is_restored(catalogue: Live) -> None:
     mine = {"name": catalogue.name, "provider_key": KEY}
     catalogue.well("credential", **mine)
     body = {"credential_name": catalogue.name, "credential_values": {"api_key": "changed-by-hand"}, "credential_info": {}}
@@ -238,7 +238,7 @@ def test_a_credential_changed_by_hand_is_set_back(catalogue: Live) -> None:
     assert credential(catalogue)["credential_values"]["api_key"] == "pr****01"
 
 
-def test_a_credential_in_use_is_not_removed_and_an_unknown_one_not_taken(catalogue: Live) -> None:
+def test_a_credential_in_use_is_not_removed_and_an_unknown_one_is_refused(catalogue: Live) -> None:
     refused = catalogue("model", name=catalogue.name, upstream="openai/x", credential=f"{catalogue.name}-none")
     assert refused["code"] == "unknown_credential" and rows(catalogue) == []
     catalogue.well(
@@ -277,7 +277,7 @@ def test_exact_removes_the_rest_of_the_set_only(catalogue: Live) -> None:
 
 
 def test_calls(catalogue: Live) -> None:
-    """One read of each list before and after, one of the providers, and a write for what differs."""
+    """Each list is read once before and once after, the providers once; each difference costs one write."""
     wanted = {
         "credentials": [{"name": f"{catalogue.name}-{number}", "provider_key": f"{KEY}-{number}"} for number in range(3)],
         "models": [{"name": f"{catalogue.name}-{number}", "upstream": "openai/x", "rpm": 5} for number in range(6)],
@@ -310,8 +310,8 @@ def test_information_masks_every_secret(catalogue: Live) -> None:
     assert (model["upstream"], model["params"]["rpm"], model["secrets"], model["managed"]) == ("openai/x", 5, ["api_key", "extra_headers"], True)
     (found,) = catalogue.well("credential_info", name=catalogue.name)["credentials"]
     assert (found["provider"], found["params"]) == ("openai", {"api_key": "pr****01", "plain_looking": "********"})
-    told = json.dumps([model, found])
-    assert not any(secret in told for secret in (KEY, NEXT_KEY, "hidden-value"))
+    output = json.dumps([model, found])
+    assert not any(secret in output for secret in (KEY, NEXT_KEY, "hidden-value"))
     for condition in ({"provider": "openai"}, {"access_group": "g"}, {"set_name": catalogue.name}):
         assert catalogue.name in {row["name"] for row in catalogue.well("model_info", **condition)["models"]}
     assert catalogue.well("model_info", set_name=catalogue.name, provider="azure")["models"] == []
@@ -319,7 +319,7 @@ def test_information_masks_every_secret(catalogue: Live) -> None:
 
 
 def test_no_secret_in_what_ansible_prints(catalogue: Live, playbook: Playbooks, tmp_path: Any) -> None:
-    """All modules at -vvv with a diff: well, failing, and refused by LiteLLM, which repeats what it was sent."""
+    """Run all modules at -vvv with a diff: successful, failing, and refused by LiteLLM, which repeats its input."""
     secret, header = "tOp-provider-secret-4711", "tOp-header-secret-4712"
     task = {"credentials": [{"name": catalogue.name, "provider_key": secret, "secret_values": {"token": header}}]}
     model = {"name": catalogue.name, "upstream": "openai/x", "provider_key": secret, "secret_params": {"extra_headers": {"X-A": header}}}
@@ -384,7 +384,7 @@ def test_a_virtual_key_changes_nothing(catalogue: Live) -> None:
 
 
 def test_a_model_that_litellm_cannot_serve_leaves_nothing_behind(catalogue: Live) -> None:
-    """What passes all checks and still cannot be served would stay in the database, unseen: here the checks are left out."""
+    """Skip the checks: a model that passes them but cannot be served would otherwise stay in the database unnoticed."""
     step = CatalogueStep(Kind.MODEL, catalogue.name, catalogue.name, model_id(catalogue.name, ""), CatalogueAction.CREATE, params={"model": "nonsense/x"})
     writer = CatalogueApi(Client(Connection(catalogue.url, catalogue.gateway.master_key)))
     with pytest.raises(NotServed, match="cannot serve the model"):
@@ -393,8 +393,8 @@ def test_a_model_that_litellm_cannot_serve_leaves_nothing_behind(catalogue: Live
     assert gone.status_code == 400 and "not found in db" in gone.text
 
 
-def test_what_two_runs_do_at_once_is_one_model(catalogue: Live) -> None:
-    """The second creation of the same id and of the same credential becomes a change: the lists of both runs were old."""
+def test_two_runs_at_once_create_one_model(catalogue: Live) -> None:
+    """Both runs read the lists before either writes; the second creation of the same model and credential becomes a change."""
     writer = CatalogueApi(Client(Connection(catalogue.url, catalogue.gateway.master_key)))
     for rpm in (1, 2):
         writer.write(

@@ -49,7 +49,7 @@ def statuses(result: dict[str, Any]) -> dict[str, str]:
     return {each["to"].partition("@")[0]: each["status"] for each in result["mails"]}
 
 
-# ------------------------------------------------------------------------------------------------------- it arrives
+# -------------------------------------------------------------------------------------------------------- delivered
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_a_key_arrives_encrypted_and_logged_in(smtp: SmtpFactory, tls: str) -> None:
     server = smtp(tls, users={"keys": PASSWORD})
@@ -98,7 +98,7 @@ def test_many_mails_share_one_connection_and_each_reaches_its_own_recipient_only
         assert set(re.findall(r"sk-[0-9]{4}-0123456789abcdef", mail.part("plain") + mail.part("html"))) == {key}
 
 
-def test_what_people_write_arrives_as_text(smtp: SmtpFactory) -> None:
+def test_text_that_people_write_arrives_as_text(smtp: SmtpFactory) -> None:
     server = smtp()
     reason = "<script>alert(1)</script>\r\n.\r\nBcc: eve@example.org\r\n\r\nÄrger {{ 7 * 7 }}"
     result = key_mail(server, {"kind": "denial", "to": "ada@example.org", "id": "1\r\nBcc: eve@example.org", "reason": reason, "language": "de"})
@@ -130,7 +130,7 @@ def test_check_mode_writes_the_mails_and_sends_none(smtp: SmtpFactory) -> None:
     assert server.mailbox.connections == 0
 
 
-def test_nothing_to_send_is_nothing_to_connect_for(smtp: SmtpFactory) -> None:
+def test_without_messages_it_does_not_connect(smtp: SmtpFactory) -> None:
     assert key_mail(smtp(started=False))["changed"] is False
 
 
@@ -160,16 +160,16 @@ def test_a_bad_message_does_not_stop_the_others(smtp: SmtpFactory) -> None:
     assert server.mailbox.tries == ["ada@example.org"]
 
 
-def test_put_off_then_taken(smtp: SmtpFactory) -> None:
+def test_a_deferred_mail_is_accepted_later(smtp: SmtpFactory) -> None:
     server = smtp()
     server.mailbox.put_off.update({"ada@example.org": 2, "bob@example.org": 1})
     result = key_mail(server, approval("ada"), approval("bob"), approval("eve"))
     assert result["counts"]["sent"] == 3
     assert {each["to"]: each["attempts"] for each in result["mails"]} == {"ada@example.org": 3, "bob@example.org": 2, "eve@example.org": 1}
-    assert server.mailbox.tries[2] == "eve@example.org"  # nobody waits for those who are put off
+    assert server.mailbox.tries[2] == "eve@example.org"  # other mails do not wait for deferred ones
 
 
-def test_put_off_for_ever_ends(smtp: SmtpFactory) -> None:
+def test_a_mail_that_is_always_deferred_fails_in_the_end(smtp: SmtpFactory) -> None:
     server = smtp()
     server.mailbox.put_off["ada@example.org"] = 99
     result = key_mail(server, approval("ada"), approval("bob"), retries=2)
@@ -178,7 +178,7 @@ def test_put_off_for_ever_ends(smtp: SmtpFactory) -> None:
     assert statuses(result)["bob"] == "sent"
 
 
-def test_a_broken_connection_is_made_again_and_the_mail_is_recognisable(smtp: SmtpFactory) -> None:
+def test_after_a_broken_connection_the_mail_is_sent_again_with_its_message_id(smtp: SmtpFactory) -> None:
     server = smtp()
     server.mailbox.hang_ups["bob@example.org"] = 1
     result = key_mail(server, approval("ada"), approval("bob"), approval("eve"))
@@ -215,7 +215,7 @@ def test_sent_again_has_the_same_message_id(smtp: SmtpFactory) -> None:
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 @pytest.mark.parametrize(("certificate", "words"), [("expired", "certificate has expired"), ("of another host", "certificate is not valid for 'localhost'")])
-def test_a_certificate_that_does_not_hold(smtp: SmtpFactory, tls: str, certificate: str, words: str) -> None:
+def test_an_invalid_certificate(smtp: SmtpFactory, tls: str, certificate: str, words: str) -> None:
     server = smtp(tls, users={"keys": PASSWORD}, certificate=certificate)
     result = key_mail(server, approval("ada"), approval("bob"), user="keys", password=PASSWORD)
     assert set(statuses(result).values()) == {"failed"}
@@ -242,12 +242,12 @@ def test_a_server_without_starttls_gets_neither_password_nor_key(smtp: SmtpFacto
     assert server.mailbox.tries == []
 
 
-def test_tls_from_the_start_where_the_server_speaks_plainly(smtp: SmtpFactory) -> None:
+def test_implicit_tls_to_a_server_without_tls(smtp: SmtpFactory) -> None:
     result = key_mail(smtp("starttls"), approval("ada"), use_tls="implicit")
     assert "check port and use_tls" in result["msg"]
 
 
-def test_a_wrong_password_is_said_once_and_not_shown(smtp: SmtpFactory) -> None:
+def test_a_wrong_password_is_reported_once_and_not_shown(smtp: SmtpFactory) -> None:
     server = smtp(users={"keys": PASSWORD})
     result = key_mail(server, *(approval(f"user{number}") for number in range(5)), user="keys", password="wrong horse battery")
     assert set(statuses(result).values()) == {"failed"}
@@ -261,7 +261,7 @@ def test_a_server_that_wants_a_login_and_gets_none(smtp: SmtpFactory) -> None:
     assert "530" in result["mails"][0]["reason"]
 
 
-def test_a_server_that_is_down_costs_its_tries_once_and_not_for_each_mail(smtp: SmtpFactory) -> None:
+def test_a_server_that_is_down_is_retried_once_and_not_for_each_mail(smtp: SmtpFactory) -> None:
     server = smtp(started=False)
     started = time.monotonic()
     result = key_mail(server, *(approval(f"user{number}") for number in range(200)), retries=3, retry_delay=0.2)
@@ -281,7 +281,7 @@ def test_a_server_that_comes_back_in_time(smtp: SmtpFactory) -> None:
     assert result["counts"]["sent"] == 1
 
 
-def test_a_server_that_never_answers_is_left_after_the_timeout(smtp: SmtpFactory) -> None:
+def test_a_server_that_never_answers_is_given_up_after_the_timeout(smtp: SmtpFactory) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         server = smtp(started=False)
         server.port = silent.getsockname()[1]
@@ -291,7 +291,7 @@ def test_a_server_that_never_answers_is_left_after_the_timeout(smtp: SmtpFactory
     assert result["mails"][0]["temporary"] is True
 
 
-def test_an_unknown_host() -> None:
+def test_an_unknown_host_name() -> None:
     result = call_module("key_mail", {"host": "smtp.invalid", "messages": [approval("ada")], "retries": 0})
     assert "smtp.invalid:587 cannot be reached" in result["msg"]
 

@@ -76,7 +76,7 @@ def key(user: str, alias: str | None = None, **more: Any) -> dict[str, Any]:
 
 
 class Delivery:
-    """Runs the role, and keeps its results. Keys and messages are untrusted data, as the results of modules are."""
+    """Runs the role and keeps its results. Keys and messages are untrusted data, like the results of modules."""
 
     def __init__(self, playbook: Playbooks, directory: Path) -> None:
         self.playbook, self.directory = playbook, directory
@@ -174,7 +174,7 @@ os.rename, os.replace, os.chmod = rename, replace, chmod
 
 
 def test_a_file_is_never_readable_by_others(deliver: Delivery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every Python of the run reports the mode of each file that gets a key: a new file, and one that everybody could read before."""
+    """Every Python process reports the mode of each file that receives a key: a new file, and one that everybody could read before."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(WITNESS, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}:{os.environ.get('PYTHONPATH', '')}")
@@ -220,7 +220,7 @@ def test_check_mode_writes_nothing(deliver: Delivery, smtp: SmtpFactory, tmp_pat
 
 
 # -------------------------------------------------------------------------------------------------------------- mail
-def test_each_person_gets_the_own_key_and_one_refused_stops_nobody(deliver: Delivery, smtp: SmtpFactory) -> None:
+def test_each_person_gets_their_own_key_and_one_refusal_does_not_stop_the_others(deliver: Delivery, smtp: SmtpFactory) -> None:
     server = smtp(users={"keys": "secret words"})
     server.mailbox.refused["user2@example.org"] = "550 no such user"
     keys = [key("user1"), key("user2"), key("user3", language="de"), key("user4", email="not an address")]
@@ -258,7 +258,7 @@ def test_a_mail_without_the_key(deliver: Delivery, smtp: SmtpFactory) -> None:
     assert "sk-" not in mail.part("plain") + mail.part("html")
 
 
-def test_a_rotated_key_is_another_mail_and_the_same_key_the_same(deliver: Delivery, smtp: SmtpFactory) -> None:
+def test_a_rotated_key_makes_another_mail_and_the_same_key_does_not(deliver: Delivery, smtp: SmtpFactory) -> None:
     server = smtp()
     rotated = key("user1", value=derive.value("a secret for the delivery tests", "virtkey-abc12-user1", 1))
     for each in (key("user1"), key("user1"), rotated):
@@ -291,7 +291,7 @@ def names(kube: Cluster, namespace: str) -> set[str]:
     return {each["metadata"]["name"] for each in kube.call("GET", f"/api/v1/namespaces/{namespace}/secrets")["items"]}
 
 
-def test_secrets_by_the_documented_rights_come_change_and_go(
+def test_the_documented_rights_suffice_to_create_change_and_remove_secrets(
     deliver: Delivery, kube: Cluster, namespace: str, to_kubernetes: Callable[..., dict[str, Any]]
 ) -> None:
     keys, account = [key("user1"), key("user2")], to_kubernetes()
@@ -314,7 +314,7 @@ def test_secrets_by_the_documented_rights_come_change_and_go(
     deliver([rotated, keys[1]], "kubernetes_secret", key_delivery_vendors=["openai"], **account)
     assert [each["changed"] for each in deliver.results] == [True, True]
     data = secret(kube, namespace, "llm-key-virtkey-abc12-user1")["data"]
-    assert set(data) == {"OPENAI_API_KEY", "OPENAI_BASE_URL"}  # variables that are no longer wanted go
+    assert set(data) == {"OPENAI_API_KEY", "OPENAI_BASE_URL"}  # variables that are no longer wanted are removed
     assert base64.b64decode(data["OPENAI_API_KEY"]).decode() == rotated["value"]
 
     kube.call("POST", f"/api/v1/namespaces/{namespace}/secrets", {"metadata": {"name": "of-somebody-else"}})
@@ -325,7 +325,7 @@ def test_secrets_by_the_documented_rights_come_change_and_go(
 
 
 @pytest.mark.parametrize("missing", RIGHTS)
-def test_one_right_less_and_it_breaks(deliver: Delivery, kube: Cluster, namespace: str, to_kubernetes: Callable[..., dict[str, Any]], missing: str) -> None:
+def test_every_documented_right_is_needed(deliver: Delivery, kube: Cluster, namespace: str, to_kubernetes: Callable[..., dict[str, Any]], missing: str) -> None:
     weaker = to_kubernetes(kube.account(namespace, [right for right in RIGHTS if right != missing]))
     keys = [key("user1")]
     if missing == "delete":
@@ -340,8 +340,8 @@ def test_one_right_less_and_it_breaks(deliver: Delivery, kube: Cluster, namespac
 
 
 def test_rights_hold_in_one_namespace_only(deliver: Delivery, kube: Cluster, to_kubernetes: Callable[..., dict[str, Any]]) -> None:
-    elsewhere = kube.namespace()
-    deliver([key("user1", namespace=elsewhere), key("user2")], "kubernetes_secret", **to_kubernetes())
+    other_namespace = kube.namespace()
+    deliver([key("user1", namespace=other_namespace), key("user2")], "kubernetes_secret", **to_kubernetes())
     assert deliver.field() == {("user1", "kubernetes_secret"): "failed", ("user2", "kubernetes_secret"): "delivered"}
 
 
@@ -391,7 +391,7 @@ def test_changes_by_others_in_a_secret_of_ours_are_kept_unless_forced(
     assert secret(kube, namespace, name)["data"]["OPENAI_BASE_URL"] == base64.b64encode(f"{URL}/v1".encode()).decode()
 
 
-def test_names_and_labels_hold_whatever_an_alias_and_an_address_hold(
+def test_names_and_labels_are_valid_for_any_alias_and_address(
     deliver: Delivery, kube: Cluster, namespace: str, to_kubernetes: Callable[..., dict[str, Any]]
 ) -> None:
     aliases = ["User-ada@example.org-gpt/4", "user-ada@example.org-gpt-4", "a" * 255, "user+tag:x"]
@@ -410,7 +410,7 @@ def test_check_mode_asks_the_api_and_writes_nothing(deliver: Delivery, kube: Clu
     assert names(kube, namespace) == set()
 
 
-def test_the_api_is_down_and_later_it_is_not(
+def test_a_run_after_an_outage_of_the_api_delivers(
     deliver: Delivery, kube: Cluster, namespace: str, to_kubernetes: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     account, file = to_kubernetes(), str(tmp_path / "x.env")
@@ -448,7 +448,7 @@ def test_user_data_for_agnosticd(deliver: Delivery, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "output" / "provision-user-data.yaml").stat().st_mode) == 0o600
 
 
-def test_without_a_place_to_keep_user_data_that_is_a_failure(deliver: Delivery) -> None:
+def test_user_data_without_an_output_directory_is_a_failure(deliver: Delivery) -> None:
     deliver([key("user1")], "agnosticd")
     assert deliver.field() == {("user1", "agnosticd"): "failed"}
     assert "output_dir is not set" in deliver.results[0]["reason"]
@@ -483,7 +483,7 @@ def test_a_method_that_fails_does_not_stop_the_others_and_the_role_says_so_at_it
         ({"key_delivery_gateway_url": "llm.example.com"}, "not the address of a gateway"),
     ],
 )
-def test_settings_that_cannot_work_end_it_before_anything_is_handed_out(
+def test_settings_that_cannot_work_are_refused_before_anything_is_delivered(
     deliver: Delivery, smtp: SmtpFactory, tmp_path: Path, more: Mapping[str, Any], message: str
 ) -> None:
     server = smtp()
@@ -495,7 +495,7 @@ def test_settings_that_cannot_work_end_it_before_anything_is_handed_out(
     assert not list(tmp_path.glob("*.env"))
 
 
-def test_what_virtual_keys_returns_is_delivered_and_calls_a_real_gateway(
+def test_the_keys_of_virtual_keys_are_delivered_and_work_on_a_real_gateway(
     deliver: Delivery, gateway: Gateway, smtp: SmtpFactory, unique: str, tmp_path: Path
 ) -> None:
     server, file = smtp(), tmp_path / "litellm-ada.env"

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The rulebook, run by the real ansible-rulebook: one process for all tests, with the Java of its tool set."""
+"""The rulebook, run by the real ansible-rulebook. One process, with the Java of its tool set, serves all tests."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Rulebook:
 
     @property
     def megabytes(self) -> int:
-        """The peak memory of the process, in MB."""
+        """Return the peak memory of the process, in MB."""
         (line,) = [each for each in Path(f"/proc/{self.process.pid}/status").read_text().splitlines() if each.startswith("VmHWM")]
         return int(line.split()[1]) // 1024
 
@@ -154,10 +154,10 @@ def test_a_request_is_decided_and_bodies_of_other_shapes_start_nothing(rulebook:
         "request_submitted",
         7,
         {"event": "request_submitted"},
-        {"request_id": "r-1"},  # together with the one before it a whole event, but in two bodies
-        {"event": "request_submitted", "request_id": 7},  # to a rule a number is as good as its text; the playbook refuses it
+        {"request_id": "r-1"},  # with the one before it, a whole event in two bodies
+        {"event": "request_submitted", "request_id": 7},  # a rule takes a number for its text; the playbook refuses it
         {"event": "request_submitted", "request_id": "$(id)"},
-        {"event": ["request_submitted"], "request_id": "r-1"},  # as with the number
+        {"event": ["request_submitted"], "request_id": "r-1"},  # the same
         {"event": "somewhat", "request_id": "r-1"},
         {**ALERT, "spend": "much"},
         {**ALERT, "event_group": "planet"},
@@ -168,7 +168,7 @@ def test_a_request_is_decided_and_bodies_of_other_shapes_start_nothing(rulebook:
     for body in strange:
         assert rulebook.answer(TOKEN, body) == 200
     assert rulebook.answer(TOKEN, {"event": "request_submitted", "request_id": request["request_id"]}) == 200
-    # Events are handled one after another: when the last one's pass has ended, the others have been handled.
+    # Events are handled in order: once the pass of the last one has ended, all others have been handled.
     rulebook.wait_for("1 requests were due: 0 approved, 1 denied")
     assert rulebook.state(request["request_id"]) == "denied", rulebook.output
     assert rulebook.output.count("requests were due") == 1, rulebook.output
@@ -186,9 +186,9 @@ def test_it_starts_soon_and_stays_small(rulebook: Rulebook) -> None:
     assert rulebook.megabytes < 400
 
 
-# ------------------------------------------------------------------------------------------------------ what the tools say
+# ------------------------------------------------------------------------------------------------------ the build tools
 def test_the_execution_environment_can_be_built(tmp_path: Path) -> None:
-    """Where there is an engine this is the image; here it is all that the engine would be given."""
+    """Create the build context. Only a machine with a container engine can build the image from it."""
     tools = platform()
     definition = CHECKOUT / "extensions" / "awx" / "execution-environment.yml"
     create = [
@@ -206,7 +206,7 @@ def test_the_execution_environment_can_be_built(tmp_path: Path) -> None:
     (recipe,) = (each for each in (tmp_path / "context").iterdir() if each.is_file())
     assert "RUN /output/scripts/install-from-bindep" in recipe.read_text()
 
-    # The step of the build that asks the installed collections what they need.
+    # This step of the build asks the installed collections for their requirements.
     where = tmp_path / "usr" / "ansible_collections" / "rhpds"
     where.mkdir(parents=True)
     (where / "litellm_virtual_keys").symlink_to(CHECKOUT)

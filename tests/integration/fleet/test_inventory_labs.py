@@ -35,26 +35,26 @@ def test_the_labs_of_a_gateway(live: Live, gateway: Gateway, tmp_path: Path) -> 
     source.write_text("plugin: rhpds.litellm_virtual_keys.labs\nstrict: true\nkeyed_groups: [{prefix: state, key: lab_state}]\n")
     command = [str(installation.PROGRAMS / "ansible-inventory"), "-i", str(source), "--list"]
     done = subprocess.run(command, env={**os.environ, **gateway.environment}, capture_output=True, text=True, timeout=120, check=True)
-    told: dict[str, Any] = json.loads(done.stdout, object_hook=lambda found: found.get("__ansible_unsafe", found))
+    listing: dict[str, Any] = json.loads(done.stdout, object_hook=lambda found: found.get("__ansible_unsafe", found))
 
     def hosts(group: str) -> set[str]:
-        """The names of this test's labs in a group."""
-        return {name for lab, name in guids.items() if f"virtkey-{name}" in told[group]["hosts"]} if group in told else set()
+        """Return the names of this test's labs in a group."""
+        return {name for lab, name in guids.items() if f"virtkey-{name}" in listing[group]["hosts"]} if group in listing else set()
 
     everything = set(guids.values())
     assert hosts(f"package_package_{live.name}") == hosts(f"owner_{live.name}_example") == everything
     assert hosts("expiring_24h") == hosts("expiring_72h") == {guids["soon"]}
     assert (hosts("over_budget"), hosts("blocked"), hosts("orphan")) == ({guids["spent"]}, {guids["stopped"]}, {guids["dead"]})
     assert hosts("state_active") == {guids["class"], guids["soon"]}
-    assert f"virtkey-{live.name}old" in told["unmanaged"]["hosts"]
-    facts = told["_meta"]["hostvars"][f"virtkey-{guids['spent']}"]
+    assert f"virtkey-{live.name}old" in listing["unmanaged"]["hosts"]
+    facts = listing["_meta"]["hostvars"][f"virtkey-{guids['spent']}"]
     assert (facts["lab_spend"], facts["lab_max_budget"], facts["lab_budget_share"], facts["lab_state"]) == (3.0, 2.0, 1.5, "over_budget")
-    assert told["_meta"]["hostvars"][f"virtkey-{guids['class']}"]["lab_users"] == ["user1", "user2"]
+    assert listing["_meta"]["hostvars"][f"virtkey-{guids['class']}"]["lab_users"] == ["user1", "user2"]
     assert gateway.master_key not in done.stdout and not any(token in done.stdout for token in tokens.values())
 
 
 def test_fleet_work_by_host_pattern(live: Live, gateway: Gateway, playbook: Playbooks, tmp_path: Path) -> None:
-    """What the guide says: let all labs of a package that end soon live on."""
+    """Extend all labs of a package that end soon, as the guide shows."""
     for name, duration in (("a", "5h"), ("b", "30d")):
         live.well("virtual_keys", guid=live.name + name, keys=[{"user": "user1"}], models=[GRANITE], duration=duration)
     (tmp_path / "labs.yml").write_text("plugin: rhpds.litellm_virtual_keys.labs\n")

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Whether a class can begin, asked of the real gateway."""
+"""Ask the real gateway whether a class can begin."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_go(live: Live) -> None:
     asked = {"guid": live.name, "num_keys": 2, "capacity": {GRANITE: {"rpm": 120}, "*": {"rpm": 120}}}
     result = live.well("key_preflight", **asked)
     assert result["go"] and result["reasons"] == result["doubts"] == [] and not result["changed"]
-    assert {name: (told["tried"], told["well"]) for name, told in result["models"].items()} == {GRANITE: (2, 2), MISTRAL: (2, 2)}
+    assert {name: (counts["tried"], counts["well"]) for name, counts in result["models"].items()} == {GRANITE: (2, 2), MISTRAL: (2, 2)}
     assert not any(value in json.dumps(result) for value in values)
     checked = live.well("key_preflight", _check=True, **asked)
     assert checked["go"] and checked["models"] == {}
@@ -56,14 +56,14 @@ def test_no_go_names_every_reason(live: Live) -> None:
     assert [code for code, _alias, _model in codes(two)] == ["blocked", "budget", "too_few_keys", "unrecoverable"]
 
 
-def test_models_that_are_not_there(live: Live) -> None:
+def test_missing_models(live: Live) -> None:
     live.lab("user1", models=[GRANITE, "not-served"], check_models=False)
     result = live("key_preflight", guid=live.name)
     assert [code for code, _alias, _model in codes(result)] == ["unknown_model"]
     assert "not tried" in result["doubts"][0]
 
 
-def test_what_is_no_question(live: Live) -> None:
+def test_invalid_questions(live: Live) -> None:
     for bad in ({"capacity": {GRANITE: 5}}, {"capacity": {GRANITE: {"rps": 5}}}, {"class_ends": "tomorrow"}, {"num_keys": -1}):
         assert live("key_preflight", guid=live.name, **bad)["code"] == "bad_input"
     assert live("key_preflight", guid=live.name)["code"] == "no_such_lab"

@@ -4,7 +4,8 @@
 
 """The reaper on the real gateway.
 
-Other tests use the gateway, too: the list of living labs holds all labs but this test's, whose keys alone are old enough.
+Other tests use the same gateway. The list of living labs therefore holds all labs but this test's, and only this test's keys are
+old enough to be reaped.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.script
 
 
 class Fleet:
-    """Two labs of this test's own, one with many users; and the reaper, to which a lab is dead unless it is said to live."""
+    """Two labs of this test, one with many users; and the reaper, which takes every lab for dead that is not listed as living."""
 
     def __init__(self, live: Live) -> None:
         self.live, self.class_, self.single = live, f"{live.name}c", f"{live.name}s"
@@ -40,7 +41,7 @@ class Fleet:
             )
 
     def living(self, *mine: str) -> list[str]:
-        """The labs of other tests, and those of mine that live."""
+        """Return the labs of other tests and the given labs of this test."""
         rows = [LiveKey.from_row(row) for row in self.live.gateway.keys("virtkey-")]
         return sorted({row.guid for row in rows if row.guid and self.live.name not in row.guid} | set(mine)) or ["nobody"]
 
@@ -69,10 +70,10 @@ def test_report_block_wait_and_delete(fleet: Fleet) -> None:
     assert fleet.mine(fleet.reap()) == {fleet.class_: {"block": 8}, fleet.single: {"block": 1}}
     checked = fleet.reap(stage="delete", _check=True, _diff=True)
     assert checked["changed"] and checked["blocked"] == 9 and len(checked["diff"]["after"]) == 9
-    assert live.rows == before, "neither the report nor check mode touch anything"
+    assert live.rows == before, "neither the report nor check mode changes anything"
 
     result = fleet.reap(fleet.single, stage="delete", grace="0s")
-    assert (result["blocked"], result["deleted"], result["changed"]) == (8, 0, True), "nothing is blocked and deleted in one run"
+    assert (result["blocked"], result["deleted"], result["changed"]) == (8, 0, True), "no key is blocked and deleted in the same run"
     assert fleet.blocked == {alias for alias in before if fleet.class_ in alias}
     assert not live.works(values[0])
     row = live.rows[f"virtkey-{fleet.class_}-user1"]
@@ -93,7 +94,7 @@ def test_a_lab_that_came_back(fleet: Fleet) -> None:
     assert all(ORPHAN in row["metadata"] for row in live.rows.values())
     result = fleet.reap(fleet.class_, fleet.single, stage="block")
     assert result["unblocked"] == 9
-    assert fleet.blocked == {f"virtkey-{fleet.class_}-user1"}, "somebody had stopped it before"
+    assert fleet.blocked == {f"virtkey-{fleet.class_}-user1"}, "an admin had stopped it before"
     assert {alias: row["metadata"] for alias, row in live.rows.items()} == {alias: row["metadata"] for alias, row in before.items()}
 
 
@@ -103,7 +104,7 @@ def test_a_lab_that_is_provisioned_again_works_at_once(fleet: Fleet) -> None:
     fleet.reap(stage="block")
     again = {"guid": fleet.class_, "keys": [{"user": f"user{number}"} for number in range(1, 9)], "models": [GRANITE]}
     assert live.well("virtual_keys", **again)["changed"]
-    assert fleet.blocked == {f"virtkey-{fleet.class_}-user1", f"virtkey-{fleet.single}"}, "somebody had stopped the first"
+    assert fleet.blocked == {f"virtkey-{fleet.class_}-user1", f"virtkey-{fleet.single}"}, "an admin had stopped the first"
     assert not any(ORPHAN in row["metadata"] for alias, row in live.rows.items() if fleet.class_ in alias)
     assert not live.well("virtual_keys", **again)["changed"]
 
@@ -138,7 +139,7 @@ def test_too_many_orphans_stop_it(fleet: Fleet) -> None:
         (Reply(json=[]), "live_labs_empty"),
     ],
 )
-def test_a_list_that_cannot_be_believed_stops_it(live: Live, reply: Reply, code: str) -> None:
+def test_an_implausible_list_stops_it(live: Live, reply: Reply, code: str) -> None:
     with FaultyProxy(live.gateway.url) as proxy, LoopbackServer(lambda _request: reply) as source:
         live.url = proxy.url
         result = live("key_reaper", live_url=f"{source.url}/labs", stage="delete", min_age="0s", grace="0s", max_share=100)
@@ -148,16 +149,16 @@ def test_a_list_that_cannot_be_believed_stops_it(live: Live, reply: Reply, code:
 
 def test_a_list_that_shrank_stops_it(fleet: Fleet, tmp_path: Path) -> None:
     memory, living = tmp_path / "last.json", fleet.living(fleet.class_, fleet.single, *(f"more{number}" for number in range(10)))
-    told = {"live_memory": str(memory), "max_share": 100, "stage": "block"}
-    fleet.live.well("key_reaper", live_labs=living, _check=True, **told)
+    settings = {"live_memory": str(memory), "max_share": 100, "stage": "block"}
+    fleet.live.well("key_reaper", live_labs=living, _check=True, **settings)
     assert not memory.exists()
-    fleet.live.well("key_reaper", live_labs=living, **told)
+    fleet.live.well("key_reaper", live_labs=living, **settings)
     half = living[: len(living) // 2]
-    assert fleet.live("key_reaper", live_labs=half, **told)["code"] == "live_labs_shrunk"
+    assert fleet.live("key_reaper", live_labs=half, **settings)["code"] == "live_labs_shrunk"
     assert json.loads(memory.read_text()) == {"count": len(living)} and not fleet.blocked
 
 
-def test_a_key_that_is_no_admins_stops_it(fleet: Fleet) -> None:
+def test_a_key_that_is_not_an_admins_stops_it(fleet: Fleet) -> None:
     value = fleet.live.lab("user1", guid=fleet.class_)["virtual_keys"][0]["value"]
     result = fleet.live("key_reaper", **fleet.arguments(stage="delete", api_key=value))
     assert result["failed"] and result["code"] in ("not_admin", "unauthorized") and not fleet.blocked
@@ -165,7 +166,7 @@ def test_a_key_that_is_no_admins_stops_it(fleet: Fleet) -> None:
 
 # ------------------------------------------------------------------------------------------------------- two at once
 def together(fleet: Fleet, folder: Path, **more: Any) -> list[dict[str, Any]]:
-    """What two reapers return that run at the same time."""
+    """Run two reapers at the same time, and return both results."""
     arguments = {**fleet.live.connection(secret=SECRET), **fleet.arguments(**more)}
     started = [ModuleProcess("key_reaper", arguments, folder) for _number in range(2)]
     results = []
@@ -197,19 +198,19 @@ def test_one_deletes_while_another_knows_that_the_lab_is_back(fleet: Fleet) -> N
                     fleet.live.url = fleet.live.gateway.url
                     fleet.reap(fleet.class_, stage="block")
 
-        # The fleet is read from its first page on, and then once more what is to be deleted: in one search, or by lab.
+        # The fleet is read page by page; then the keys to delete are read again, in one search or by lab.
         proxy.harms = [Harm("call", "GET /key/list", query="page=1&", skip=1, times=2, work=come_back)]
         arguments = fleet.arguments(stage="delete", grace="0s")
         fleet.live.url = proxy.url
         result = fleet.live.well("key_reaper", **arguments)
-    assert result["counts"]["delete"] == 9, "so it was when the fleet was read"
+    assert result["counts"]["delete"] == 9, "the state when the fleet was read"
     assert result["deleted"] == 1
     assert len(fleet.live.rows) == 8 and not fleet.blocked, "the class lives"
 
 
 # ------------------------------------------------------------------------------------------------------------ playbook
 def test_the_playbook_takes_the_living_from_namespaces(fleet: Fleet, kube: Cluster, namespace: str, playbook: Playbooks, gateway: Gateway) -> None:
-    """Real namespaces of a real API server: two of one lab, and one that does not say which lab it is of."""
+    """Use real namespaces of a real API server: two belong to one lab, and one does not name its lab."""
     label, mark = "demo.example.com/guid", f"demo.example.com/{fleet.live.name}"
     kube.kubectl("label", "namespace", namespace, kube.namespace(), f"{label}={fleet.class_}", f"{mark}=yes")
     variables = {**gateway.variables, "kubeconfig": str(kube.admin.kubeconfig), "live_namespaces": f"{mark}=yes", "live_namespaces_label": label}

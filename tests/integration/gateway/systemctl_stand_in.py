@@ -1,8 +1,9 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""What `systemctl` does to a unit, for machines that systemd does not run: the commands of the unit file, as its user, with its
-credentials. Sandboxing is left out; `systemd-analyze` reads those lines. To be run as root.
+"""Stand in for `systemctl` on machines that do not run systemd: run the commands of a unit file, as its user, with its credentials.
+
+Sandboxing is left out; `systemd-analyze` checks those lines. Must be run as root.
 
     STAND_IN_UNITS=<folder of the units> STAND_IN_STATE=<a folder> systemctl_stand_in.py start|stop|... UNIT
 """
@@ -63,7 +64,7 @@ class Unit:
             )
 
     def hand_over(self) -> None:
-        """The credentials: readable by the service's user, and by nobody else."""
+        """Write the credentials, which only the service's user can read."""
         user = pwd.getpwnam(self.all("User")[0])
         shutil.rmtree(self.credentials, ignore_errors=True)
         self.credentials.mkdir(mode=0o500)
@@ -110,7 +111,7 @@ def main(words: list[str]) -> int:
         return 0
     if command == "daemon-reload":
         return 0
-    if command == "boot":  # what a machine does that comes up
+    if command == "boot":  # what a machine does at boot
         return 0 if all(Unit(path.name).start() for path in sorted(WANTS.iterdir(), key=lambda path: "postgres" not in path.name)) else 1
     unit = Unit(names[0])
     link = WANTS / unit.name

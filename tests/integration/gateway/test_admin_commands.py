@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""An admin's day, by playbooks alone: a provider's key, a project's key, lists, and the end of the key."""
+"""An admin's day with playbooks alone: set a provider's key, create a project's key, list both, and delete the key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLAIN = {"ANSIBLE_STDOUT_CALLBACK": "rhpds.litellm_virtual_keys.plain"}
 
 
 class Admin:
-    """Runs commands as an admin does: the gateway stands in the environment, the answer on the terminal."""
+    """Runs commands as an admin does: the environment names the gateway, and the terminal shows the answer."""
 
     def __init__(self, gateway: Gateway, playbook: Playbooks, name: str) -> None:
         self.gateway, self.playbook, self.name = gateway, playbook, name
@@ -49,8 +49,8 @@ def admin(gateway: Gateway, playbook: Playbooks, unique: str) -> Iterator[Admin]
 def test_an_admins_day(admin: Admin, tmp_path: Path) -> None:
     name = admin.name
     provider = ("-e", "provider=openai", "-e", f"credential={name}", "-e", f"models={name}-small,{name}-large")
-    foretold = admin("set_provider_key", *provider, "--check", PROVIDER_KEY=PROVIDER_KEY).output
-    assert f"key {name} (openai): created" in foretold and name not in admin("list_provider_keys").output
+    predicted = admin("set_provider_key", *provider, "--check", PROVIDER_KEY=PROVIDER_KEY).output
+    assert f"key {name} (openai): created" in predicted and name not in admin("list_provider_keys").output
     assert admin("set_provider_key", *provider, PROVIDER_KEY=PROVIDER_KEY).output.count("created") == 3
     key_file = tmp_path / "provider.key"
     key_file.write_text(f"{PROVIDER_KEY}-next\n")
@@ -85,7 +85,7 @@ def test_an_admins_day(admin: Admin, tmp_path: Path) -> None:
 
 
 def from_json(output: str) -> str:
-    """The answer, without the title that goes to standard error."""
+    """Return the answer, without the title, which goes to standard error."""
     return output[output.index("[") :]
 
 
@@ -102,6 +102,6 @@ def from_json(output: str) -> str:
         ("revoke_virtual_key", ["-e", "project=My Project"], "in quotes twice"),
     ],
 )
-def test_what_cannot_be_is_said(admin: Admin, command: str, arguments: list[str], words: str) -> None:
+def test_an_impossible_command_fails_with_a_reason(admin: Admin, command: str, arguments: list[str], words: str) -> None:
     done = admin(command, *arguments, check=False, PROVIDER_KEY=PROVIDER_KEY)
     assert done.returncode and words in done.output

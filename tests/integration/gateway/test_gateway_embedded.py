@@ -62,7 +62,7 @@ def own(gateway_home: Path, unique: str) -> Iterator[dict[str, Any]]:
 
 
 def install_former_control_program(directory: Path) -> None:
-    """Put the control program into a single file, as an earlier release did, beside the copy of another release."""
+    """Put the control program into a single file, as an earlier release did, next to the copy of another release."""
     former = (directory / "gatewayctl").resolve().rename(directory / "control" / "gatewayctl-of-another-release")
     (directory / "gatewayctl").unlink()
     (directory / "gatewayctl.py").write_text(f"import runpy\nrunpy.run_path({str(former)!r}, run_name='__main__')\n")
@@ -90,7 +90,7 @@ def test_the_mock_models_answer(gateway: Gateway) -> None:
         assert "mock answer" in answer.json()["choices"][0]["message"]["content"]
 
 
-def test_its_database_client_has_no_types_for_tables_within_tables(gateway: Gateway) -> None:
+def test_its_database_client_has_no_types_for_nested_tables(gateway: Gateway) -> None:
     """See common/install.yml, which leaves them out."""
     described = re.findall(r"^class (?:FindMany)?(\w+)(?:Include|Args)From(\w+)\(", (gateway.software / "prisma" / "types.py").read_text(), re.MULTILINE)
     assert ("LiteLLM_TeamTable", "LiteLLM_TeamTable") in described
@@ -138,7 +138,7 @@ def test_it_survives_a_restart_of_its_database(gateway: Gateway, unique: str) ->
         assert gateway.request("GET", "/key/list").status_code >= 500
     finally:
         gateway.start_postgres()
-    assert gateway.connection["pids"]["litellm"] == pid, "LiteLLM was restarted although it could have recovered"
+    assert gateway.connection["pids"]["litellm"] == pid, "LiteLLM was restarted instead of reconnecting"
     key = gateway.post("/key/generate", key_alias=unique)["key"]
     assert gateway.chat(key).ok
     gateway.post("/key/delete", key_aliases=[unique])
@@ -340,7 +340,7 @@ def test_a_start_that_fails_shows_why(own: dict[str, Any], playbook: Playbooks) 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="for root only: others run PostgreSQL as themselves")
-def test_root_is_told_when_postgres_cannot_reach_its_folder(own: dict[str, Any], playbook: Playbooks, gateway_home: Path, unique: str) -> None:
+def test_an_unreachable_folder_is_reported_to_root(own: dict[str, Any], playbook: Playbooks, gateway_home: Path, unique: str) -> None:
     closed = gateway_home / f"closed-{unique}"
     closed.mkdir(mode=0o700)
     run = playbook("gateway", {**own, "litellm_gateway_dir": str(closed / "gateway")}, check=False)
@@ -350,7 +350,7 @@ def test_root_is_told_when_postgres_cannot_reach_its_folder(own: dict[str, Any],
 # -------------------------------------------------------------------------------------------------------- a normal user
 @pytest.mark.skipif(os.geteuid() != 0, reason="the tests run as a normal user already")
 def test_a_normal_user_runs_it(gateway_home: Path, unique: str) -> None:
-    """That user installs the software too, which takes half a minute."""
+    """The user also installs the software, which takes half a minute."""
     python = python_of_everybody()
     if python is None:
         pytest.skip(f"there is no {PYTHON_NAME} that another user could run")
@@ -378,7 +378,7 @@ def test_a_normal_user_runs_it(gateway_home: Path, unique: str) -> None:
         nobody.close()
 
 
-def test_it_ends_with_nothing_left_of_a_killed_session(gateway_home: Path, playbook: Playbooks, unique: str) -> None:
+def test_a_session_cleans_up_after_a_killed_session(gateway_home: Path, playbook: Playbooks, unique: str) -> None:
     """The next session stops and deletes whatever a killed session left, so that no shared gateway outlives its tests."""
     sleeper = subprocess.Popen([sys.executable, "-c", "pass"])
     sleeper.wait()

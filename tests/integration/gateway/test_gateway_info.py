@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The models of the real gateway, and to whom it tells them."""
+"""The models of the real gateway, and who may list them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live i
 
 
 def test_the_models_of_the_gateway(live: Live) -> None:
-    told = call_module("gateway_info", live.connection())
-    assert set(MOCK_MODELS) <= set(told["models"])
-    assert told["models"] == sorted(told["models"])
-    assert (told["changed"], told["calls"]) == (False, 2)
+    result = call_module("gateway_info", live.connection())
+    assert set(MOCK_MODELS) <= set(result["models"])
+    assert result["models"] == sorted(result["models"])
+    assert (result["changed"], result["calls"]) == (False, 2)
 
 
 def test_a_key_that_sees_a_part_of_them_is_refused(live: Live) -> None:
     (key,) = live.lab()["virtual_keys"]
-    told = call_module("gateway_info", live.connection(api_key=key["value"]))
-    assert told["failed"], told
-    assert "models" not in told
-    assert key["value"] not in str(told)
+    result = call_module("gateway_info", live.connection(api_key=key["value"]))
+    assert result["failed"], result
+    assert "models" not in result
+    assert key["value"] not in str(result)
 
 
 def test_a_policy_is_compared_with_them(live: Live, playbook: Playbooks) -> None:

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Every playbook reaches a gateway whose certificate a private authority has signed: with variables alone, and with the environment alone."""
+"""Every playbook reaches a gateway with a certificate of a private authority, with variables alone and with the environment alone."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ EMPTY = dict.fromkeys(("url", "master_key", "ca_path", "validate_certs", "timeou
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run of a playbook, and the words of its failure if it is to fail."""
+    """One run of a playbook, and the message of its failure if it must fail."""
 
     playbook: str
     variables: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -50,7 +50,7 @@ def event(name: str, **payload: Any) -> dict[str, Any]:
 
 
 def runs(guid: str, folder: Path, target: Gateway) -> list[Run]:
-    """The playbooks in an order in which each has something to do."""
+    """Return the playbooks in an order in which each has something to do."""
     lab = {"guid": guid}
     living = {"live_labs": [guid], "max_share": 100}
     provider = {"provider": "openai", "credential": guid, "models": f"{guid}-small", "key_file": str(folder / "provider.key")}
@@ -127,7 +127,7 @@ def test_every_playbook_reaches_a_gateway_with_a_private_authority(
     url, key = front.proxy.url, gateway.master_key
     if source == "variables":
         shutil.copy(front.authority, tmp_path / "authority.crt")
-        # A relative path is one from where the playbook is run.
+        # A relative path starts at the directory in which the playbook is run.
         settings: dict[str, Any] = {"url": url, "master_key": key, "ca_path": "authority.crt", "timeout": 20, "retries": 0, "retry_delay": 0.5}
         environment = {}
     else:
@@ -152,7 +152,7 @@ def test_every_playbook_is_run(gateway: Gateway) -> None:
 
 
 def is_another_name(playbook: Path) -> bool:
-    """Whether the playbook does nothing but import another one."""
+    """Return whether the playbook only imports another one."""
     return all("ansible.builtin.import_playbook" in play for play in yaml.safe_load(playbook.read_text()))
 
 

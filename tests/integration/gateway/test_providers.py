@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The vendors' own SDKs through a gateway that is configured as the guide to providers says.
+"""The vendors' own SDKs, through a gateway that is configured as in the guide to providers.
 
-Each program in sdk_programs was written for a vendor and runs as a process of its own, with an env file of the role
-key_delivery and nothing else. The vendors are stand-ins (vendors.py), the rest is real.
+Each program in sdk_programs was written for a vendor and runs in its own process, configured only by an env file of the role
+key_delivery. The vendors are stand-ins (vendors.py); the rest is real.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PROGRAMS = Path(__file__).parent / "sdk_programs"
 PACKAGES = "ocp4_workload_litellm_virtual_keys_packages"
 PACKAGE = "ocp4_workload_litellm_virtual_keys_subscription_package"
 
-# Hand out a lab's keys as env files, as a lab does.
+# Deliver a lab's keys as env files, as a lab does.
 CLASS = """
 - hosts: localhost
   gather_facts: false
@@ -77,7 +77,7 @@ class Program:
     def __init__(self, python: Path, sdk: Sdk, env_file: Path, home: Path) -> None:
         self.output = ""
         script = '. "$1"; exec "$2" "$3"'
-        # What a shell that was set up for Google's cloud has; the env file has to win over it.
+        # A shell that is set up for Google's cloud has this; the env file must override it.
         before = {"HOME": str(home), "PATH": "/usr/bin:/bin", "GOOGLE_GENAI_USE_VERTEXAI": "true", "DO_NOT_TRACK": "1"}
         command = ["sh", "-c", script, "sh", str(env_file), str(python), str(PROGRAMS / f"{sdk.program}.py")]
         self.errors = home / f"{sdk.program}-{env_file.stem}.log"
@@ -91,11 +91,11 @@ class Program:
         line = self.process.stdout.readline()
         assert line, f"the program ended: {self.errors.read_text()}"
         self.output += line
-        told: dict[str, Any] = json.loads(line)
-        return told
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
     def close(self) -> str:
-        """End it, and return all that it ever printed."""
+        """End the program, and return all its output."""
         rest, _nothing = self.process.communicate(timeout=30)
         return self.output + rest + self.errors.read_text()
 
@@ -117,7 +117,7 @@ def sdk_python() -> Path:
 
 @pytest.fixture(scope="module")
 def people(vendor_gateway: VendorGateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Class]:
-    """Keys of the guide's package by the role, and env files by the role key_delivery."""
+    """A lab with the guide's package, whose keys the role key_delivery wrote into env files."""
     folder = tmp_path_factory.mktemp("people")
     live = Live(vendor_gateway.gateway, "class1")
     (folder / "class.yml").write_text(CLASS, encoding="utf-8")
@@ -140,7 +140,7 @@ def people(vendor_gateway: VendorGateway, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def programs(people: Class, sdk_python: Path) -> Iterator[dict[tuple[str, int], Program]]:
-    """Every program for both people; imports take long, so all begin at once."""
+    """Every program for both people. All start at once, because their imports take long."""
     started = {(sdk.program, person): Program(sdk_python, sdk, people.files[person], people.folder) for sdk in SDKS for person in (0, 1)}
     yield started
     for program in started.values():
@@ -166,10 +166,10 @@ def test_a_program_written_for_a_vendor_calls_it_through_the_gateway(
 @each_sdk
 def test_what_is_outside_the_package_is_refused(vendor_gateway: VendorGateway, people: Class, programs: dict[tuple[str, int], Program], sdk: Sdk) -> None:
     before = len(vendor_gateway.vendors.calls)
-    if sdk.vendor == "vectara":  # no models there: the route itself is the package's
+    if sdk.vendor == "vectara":  # Vectara has no models; the package allows the route itself
         people.live.well("virtual_keys", guid=people.live.name, keys=[{"user": "user1"}], allowed_routes=["openai_routes"])
-    told = programs[sdk.program, 0]("ask", "command-r-plus")
-    assert told["status"] == 403, told
+    answer = programs[sdk.program, 0]("ask", "command-r-plus")
+    assert answer["status"] == 403, answer
     assert len(vendor_gateway.vendors.calls) == before
 
 
@@ -215,7 +215,7 @@ def test_nobody_gets_through_without_a_key(vendor_gateway: VendorGateway, people
 
 
 @pytest.mark.parametrize("header", ["Authorization", "x-api-key", "x-goog-api-key"])
-def test_a_package_closes_the_routes_that_pass_on(vendor_gateway: VendorGateway, people: Class, header: str) -> None:
+def test_a_package_without_pass_through_routes_closes_them(vendor_gateway: VendorGateway, people: Class, header: str) -> None:
     before = len(vendor_gateway.vendors.calls)
     headers = {header: f"Bearer {people.values[1]}" if header == "Authorization" else people.values[1]}
     for path in CLOSED:
@@ -223,8 +223,8 @@ def test_a_package_closes_the_routes_that_pass_on(vendor_gateway: VendorGateway,
     assert len(vendor_gateway.vendors.calls) == before
 
 
-def test_a_route_that_passes_on_takes_fields_for_litellms_own(vendor_gateway: VendorGateway, people: Class) -> None:
-    """That is why Vectara's answers do not stream: the guide says so."""
+def test_a_pass_through_route_takes_fields_of_the_body_for_litellms_own(vendor_gateway: VendorGateway, people: Class) -> None:
+    """This is why Vectara's answers do not stream, as the guide says."""
     path, body = ROUTES["vectara"]
     headers = {"x-api-key": people.values[1]}
     assert post(people, path, {**body, "id": "a", "metadata": {"b": 1}, "stream_response": True, "limit": 2}, headers).ok
@@ -248,8 +248,8 @@ def test_the_key_of_a_vendor_stays_hidden_when_the_vendor_refuses_it(vendor_gate
 
 
 def test_the_gateway_asks_nobody_but_the_vendors(vendor_gateway: VendorGateway, people: Class) -> None:
-    """LiteLLM counts tokens itself where a vendor does not, and would fetch Llama's tokenizer from Hugging Face to do so."""
+    """LiteLLM counts tokens itself if a vendor does not, and would fetch Llama's tokenizer from Hugging Face for that."""
     body = {"model": "meta-llama/Llama-3.3-70B-Instruct", "messages": SAY_HELLO, "stream": True}
     answer = post(people, "/v1/chat/completions", body, {"Authorization": f"Bearer {people.values[1]}"})
-    assert answer.ok and "usage" not in answer.text, "the stand-in counts nothing while it streams"
+    assert answer.ok and "usage" not in answer.text, "the stand-in does not count tokens in a stream"
     assert "huggingface.co" not in (vendor_gateway.gateway.dir / "log" / "litellm.log").read_text()

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 """The query engine of the role litellm_gateway, by itself, on the real PostgreSQL of the shared gateway.
 
-That LiteLLM works on it is shown by every other integration test; here is what LiteLLM would only meet on a bad day.
+Every other integration test shows that LiteLLM works with it. These tests cover what LiteLLM meets only when something fails.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ CONNECTIONS = 3
 
 
 class Engine:
-    """A running query engine, spoken to as prisma-client-py does."""
+    """A running query engine, called the way prisma-client-py calls it."""
 
     def __init__(self, command: Path, schema: Path, database_url: str) -> None:
         with contextlib.closing(socket.socket()) as probe:
@@ -94,13 +94,13 @@ class Engine:
         return requests.post(self.url + path, json=body, headers=headers, timeout=30)
 
     def query(self, text: str, transaction: str | None = None) -> Any:
-        """The result of one operation."""
+        """Return the result of one operation."""
         answer = self.post("/", {"query": text, "variables": {}}, transaction).json()
         assert "errors" not in answer, answer
         return answer["data"]["result"]
 
     def error(self, text: str, transaction: str | None = None) -> dict[str, Any]:
-        """The error of one operation, as the client reads it."""
+        """Return the error of one operation, as the client reads it."""
         answer = self.post("/", {"query": text, "variables": {}}, transaction).json()
         found: dict[str, Any] = answer["errors"][0]["user_facing_error"]
         return found
@@ -124,7 +124,7 @@ def software(gateway: Gateway) -> Path:
 
 @pytest.fixture
 def database_url(gateway: Gateway, unique: str) -> Iterator[str]:
-    """A database of its own."""
+    """The URL of a new database."""
     with psycopg.connect(gateway.database_url, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {unique}")
     yield gateway.database_url.rpartition("/")[0] + f"/{unique}"
@@ -233,7 +233,7 @@ def test_errors_carry_prismas_code(engine: Engine, query: str, code: str) -> Non
 
 
 @pytest.mark.parametrize("query", ["query { result: dropEverything { id } }", "query { a: findManyItem { id } b: findManyItem { id } }", "query {"])
-def test_what_is_no_query_is_an_error_and_no_crash(engine: Engine, query: str) -> None:
+def test_an_invalid_query_is_an_error_and_not_a_crash(engine: Engine, query: str) -> None:
     assert engine.error(query)["message"]
     assert engine.names() == []
 
@@ -252,7 +252,7 @@ def batch(engine: Engine, *queries: str) -> Any:
 CREATE = 'mutation {{ result: createOneItem(data: {{name: "{}"}}) {{ name }} }}'
 
 
-def test_a_batch_is_done_as_a_whole(engine: Engine) -> None:
+def test_a_batch_is_atomic(engine: Engine) -> None:
     answer = batch(engine, CREATE.format("a"), CREATE.format("b"))
     assert answer == {"batchResult": [{"data": {"result": {"name": "a"}}}, {"data": {"result": {"name": "b"}}}]}
     assert batch(engine, CREATE.format("c"), CREATE.format("a"))["errors"][0]["user_facing_error"]["error_code"] == "P2002"
@@ -268,7 +268,7 @@ def test_a_transaction_is_seen_when_committed(engine: Engine) -> None:
     assert engine.names() == ["a"]
 
 
-def test_a_transaction_is_gone_when_rolled_back(engine: Engine) -> None:
+def test_a_transaction_leaves_nothing_when_rolled_back(engine: Engine) -> None:
     transaction = engine.begin()
     engine.create("a", transaction)
     assert engine.post(f"/transaction/{transaction}/rollback", {}).status_code == 200
@@ -295,7 +295,7 @@ def test_a_transaction_that_gets_no_connection_in_time_is_refused_and_frees_it_l
         engine.post(f"/transaction/{transaction}/rollback", {})
 
 
-# ------------------------------------------------------------------------------------------------------ a database away
+# ------------------------------------------------------------------------------------------------------ a lost database
 def terminate_connections(engine: Engine) -> None:
     with psycopg.connect(engine.database_url, autocommit=True) as admin:
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
@@ -317,7 +317,7 @@ def test_a_transaction_whose_connection_is_lost_fails_alone(engine: Engine) -> N
     assert engine.names() == []
 
 
-def test_a_database_that_is_away_is_named_and_welcomed_back(engine: Engine, gateway: Gateway) -> None:
+def test_a_lost_database_is_named_and_used_again_when_it_returns(engine: Engine, gateway: Gateway) -> None:
     engine.create("a")
     gateway.stop_postgres()
     try:
@@ -362,9 +362,9 @@ def is_alive(pid: int) -> bool:
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def test_it_tells_the_version_that_the_client_expects(software: Path) -> None:
-    told = subprocess.run([software / "query-engine" / "bin" / "query-engine", "--version"], capture_output=True, text=True, check=True)
-    assert told.stdout == "query-engine 393aa359c9ad4a4bb28630fb5613f9c281cde053\n"
+def test_it_prints_the_version_that_the_client_expects(software: Path) -> None:
+    printed = subprocess.run([software / "query-engine" / "bin" / "query-engine", "--version"], capture_output=True, text=True, check=True)
+    assert printed.stdout == "query-engine 393aa359c9ad4a4bb28630fb5613f9c281cde053\n"
 
 
 # ----------------------------------------------------------------------------------------------------------- migrations
@@ -419,13 +419,13 @@ def test_two_that_migrate_at_once_apply_each_migration_once(migrations: Migratio
 def test_a_failed_migration_stops_the_next_ones_until_it_is_settled(migrations: Migrations) -> None:
     migrations.add("20260101000000_bad", "CREATE TABLE t (a int); SELECT nonsense;")
     migrations.add("20260102000000_good", "CREATE TABLE u (a int);")
-    status, said = migrations.run("migrate", "deploy")
+    status, output = migrations.run("migrate", "deploy")
     assert status == 1
-    assert "P3018" in said
-    assert "Migration name: 20260101000000_bad" in said
-    assert 'column "nonsense" does not exist' in said
-    status, said = migrations.run("migrate", "deploy")
-    assert (status, "P3009" in said, "`20260101000000_bad`" in said) == (1, True, True)
+    assert "P3018" in output
+    assert "Migration name: 20260101000000_bad" in output
+    assert 'column "nonsense" does not exist' in output
+    status, output = migrations.run("migrate", "deploy")
+    assert (status, "P3009" in output, "`20260101000000_bad`" in output) == (1, True, True)
     assert migrations.run("migrate", "resolve", "--rolled-back", "20260101000000_bad")[0] == 0
     migrations.add("20260101000000_bad", "CREATE TABLE t (a int);")
     assert migrations.run("migrate", "deploy")[0] == 0
@@ -433,6 +433,6 @@ def test_a_failed_migration_stops_the_next_ones_until_it_is_settled(migrations: 
 
 
 def test_what_only_the_native_engine_can_do_is_refused(migrations: Migrations) -> None:
-    status, said = migrations.run("db", "push")
+    status, output = migrations.run("db", "push")
     assert status == 1
-    assert "litellm_gateway_engine=native" in said
+    assert "litellm_gateway_engine=native" in output

@@ -1,13 +1,13 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Reads the guides as somebody does who types what they show: the commands of a page, what is seen after each, and the files.
+"""Read the guides as a reader who types what they show: the commands of a page, the output of each, and the files.
 
 - A block ``console`` has commands, each on a line that begins with ``$ `` (or ``# ``, as root), or on several that end with a backslash. The lines up
-  to the next command are what is seen on standard output. Where there are none, anything may be.
-- A block whose first line is a comment with a file's name, ``# chain.yml``, is a file that the reader has from then on.
+  to the next command are its standard output. If there are no such lines, any output will do.
+- A block whose first line is a comment with a file's name, ``# chain.yml``, is a file that the reader saves.
 
-In what is seen, ``...`` stands for anything, also for several lines. Any blanks are as good as others, any date and time as another.
+In the output, ``...`` stands for any text, even several lines. Differences in blanks, and in dates and times, do not count.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Command:
 
 
 def steps(text: str) -> Iterator[File | Command]:
-    """Files and commands of a page in their order."""
+    """Return the files and commands of a page in their order."""
     for block in BLOCK.finditer(text):
         body = textwrap.dedent(block[3])
         if block[2] == "console":
@@ -48,7 +48,7 @@ def steps(text: str) -> Iterator[File | Command]:
 
 
 def blocks(text: str, language: str) -> list[str]:
-    """What is in the blocks of a language."""
+    """Yield the content of each block of a language."""
     return [textwrap.dedent(block[3]).strip("\n") + "\n" for block in BLOCK.finditer(text) if block[2] == language]
 
 
@@ -64,7 +64,7 @@ def _commands(body: str, first: int) -> Iterator[Command]:
 
 
 def agrees(shown: str, seen: str) -> bool:
-    """Whether a page shows what was seen."""
+    """Return whether the output is as the page shows it."""
     shown, seen = TIME.sub("TIME", shown), TIME.sub("TIME", seen)
     parts = [re.escape(" ".join(part.split())) for part in shown.split("...")]
     pattern = ".*".join(parts).replace(r"\ ", " *")

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Every command of every guide is run, on the real gateway, and what the guide shows is what is seen; or it is named here, with the reason.
+"""Run every command of every guide on the real gateway, and compare its output with the guide. Exceptions are listed with a reason.
 
-The commands of a page run one after another in one folder with one environment, as its reader types them. Where the page says
-"abc12" or "smtp.example.com", the test has a lab and a mail server of its own.
+The commands of a page run one after another in one folder with one environment, as a reader would type them. In place of
+"abc12" and "smtp.example.com", the test has its own lab and mail server.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp 
 
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(GUIDES.glob("*.rst"))}
 
-# Page, how the command begins, and why it is not run here.
+# The page, the beginning of the command, and why it is not run here.
 NOT_RUN = [
     ("contributing", "make ", "make test is what runs this test, and the gates are run by make lint"),
     ("figures", "make bench", "takes minutes; tests/unit/bench/test_bench.py has its parts"),
@@ -71,7 +71,7 @@ def commands(page: str) -> list[Command]:
 
 
 class Reader:
-    """Somebody who reads a page and types what it says."""
+    """Types the commands of a page, as its reader would."""
 
     def __init__(self, gateway: Gateway, unique: str, folder: Path, smtp: SmtpFactory) -> None:
         self.gateway, self.guid, self.folder, self.smtp = gateway, unique, folder, smtp
@@ -99,27 +99,27 @@ class Reader:
         }
         self.environment |= runner.handing_all_over(self.environment)
 
-    def told(self, text: str) -> str:
-        """What the page says, in this reader's world."""
+    def adapted(self, text: str) -> str:
+        """Return text of the page with the names and addresses of this test."""
         return re.sub("|".join(map(re.escape, sorted(self.words, key=len, reverse=True))), lambda found: self.words[found[0]], text)
 
     def follow(self, page: str) -> None:
-        """Do what the page says. Fails with all that is not as the page shows it; a command may fail only where the page shows how."""
+        """Run the commands of a page. Fails with every difference from the page; a command may fail only if the page shows its output."""
         wrong = []
         for step in steps(PAGES[page]):
             if isinstance(step, File):
-                (self.folder / step.name).write_text(self.told(step.content))
+                (self.folder / step.name).write_text(self.adapted(step.content))
             elif not reason_not_to_run(page, step.text):
-                seen, status = self.type(self.told(step.text))
-                if not agrees(self.told(step.seen), seen) if step.seen else status:
-                    wrong.append(f"{page}.rst:{step.line}: $ {step.text}\n--- shows\n{self.told(step.seen)}\n--- status {status}, seen\n{seen}")
+                seen, status = self.type(self.adapted(step.text))
+                if not agrees(self.adapted(step.seen), seen) if step.seen else status:
+                    wrong.append(f"{page}.rst:{step.line}: $ {step.text}\n--- shows\n{self.adapted(step.seen)}\n--- status {status}, seen\n{seen}")
         assert not wrong, "\n\n".join(wrong)
         assert self.gateway.master_key not in self.printed
 
     def type(self, command: str) -> tuple[str, int]:
-        """Standard output (all output of what fails) and status. What is exported stays."""
+        """Return standard output (of a failure also standard error) and status of a command. Exported variables are kept."""
         if ".request " in command:
-            time.sleep(1 - time.time() % 1)  # lists tell them in the order of seconds, which a person's typing keeps
+            time.sleep(1 - time.time() % 1)  # lists sort requests by the second of their submission; people do not type two in one second
         kept = self.folder / "environment"
         script = f"set -o pipefail\n{command}\nstatus=$?; env -0 > '{kept}'; exit $status"
         done = subprocess.run(
@@ -132,14 +132,14 @@ class Reader:
         return done.stdout + (done.stderr if done.returncode else ""), done.returncode
 
     def module(self, name: str, **arguments: Any) -> dict[str, Any]:
-        """Call a module, to prepare something."""
+        """Call a module, to prepare the gateway or the store."""
         gateway = {"url": self.gateway.url, "api_key": self.gateway.master_key} if name == "virtual_keys" else {}
         result = call_module(name, {**gateway, **arguments}, no_log=True)
         assert not result.get("failed"), result["msg"]
         return result
 
     def rows(self) -> list[dict[str, Any]]:
-        """The keys that the page made."""
+        """Return the keys that the page created."""
         mine = {self.guid, *REQUEST.findall(self.printed)}
         return [row for row in self.gateway.keys("") if any(name in row["key_alias"] for name in mine)]
 
@@ -156,22 +156,22 @@ def reader(gateway: Gateway, unique: str, tmp_path: Path, smtp: SmtpFactory) -> 
         gateway.post("/key/delete", keys=tokens)
 
 
-# ------------------------------------------------------------------------------------------ what readers have already
+# ------------------------------------------------------------------------------------------ what readers already have
 def a_lab(reader: Reader) -> None:
-    """Keys of the lab abc12."""
+    """Create keys of the lab abc12."""
     users = [{"user": f"user{number}"} for number in range(1, 4)]
     reader.module("virtual_keys", guid=reader.guid, keys=users, models=MOCK_MODELS[:1], duration="30d", package="ai-developer")
 
 
 def a_mail_server(reader: Reader) -> None:
-    """smtp.example.com; and the file by which the reader's programs trust it."""
+    """Start smtp.example.com, and make the reader's programs trust it."""
     server = reader.smtp(tls="starttls", users={"keys": "kept-secret"})
     reader.words |= {"smtp.example.com": f"{server.host} SMTP_PORT={server.port}", "SMTP_PASSWORD=...": "SMTP_PASSWORD=kept-secret"}
     reader.environment["SSL_CERT_FILE"] = str(server.ca_path)
 
 
 def a_provider_and_a_project(reader: Reader) -> None:
-    """Names that no other test has, and the key that set_provider_key would ask for."""
+    """Choose names that no other test uses, and provide the key that set_provider_key would ask for."""
     name = reader.guid
     reader.words |= {
         "provider=openai": f"provider=openai -e credential={name}",
@@ -186,7 +186,7 @@ def a_provider_and_a_project(reader: Reader) -> None:
 
 
 def a_granted_request_and_a_program(reader: Reader) -> None:
-    """Ada's request, which was approved; the file with a key; and a program that calls a model with it."""
+    """Approve a request of Ada's, and write a file with a key and a program that calls a model with it."""
     asked = reader.module("key_request", email="ada@example.com", package="ai-developer", directory=str(reader.queue))["request"]
     granted = {"request_id": asked["request_id"], "action": "approve", "reason": "Addresses of example.com get keys."}
     reader.module("key_requests", directory=str(reader.queue), changes=[granted])
@@ -206,15 +206,15 @@ print(json.load(urllib.request.urlopen(request))["choices"][0]["message"]["conte
 
 
 def a_chain_and_cases(reader: Reader) -> None:
-    """The first chain of the page in policy.yml, and its table in cases.csv."""
+    """Write the first chain of the page into policy.yml, and its table into cases.csv."""
     page = PAGES["approval_rules"]
     (reader.folder / "policy.yml").write_text("approval_plugins:\n" + blocks(page, "yaml")[0])
     (table,) = [block for block in blocks(page, "text") if block.startswith("# who gets what")]
     (reader.folder / "cases.csv").write_text(table)
 
 
-def labs_of_which_one_is_dead(reader: Reader) -> None:
-    """The lab abc12, a lab that is on no list of living labs and is old enough to be believed dead, and nine that live."""
+def living_labs_and_a_dead_one(reader: Reader) -> None:
+    """Create the lab abc12, nine living labs, and one that is not listed as living and is old enough to be taken for dead."""
     a_lab(reader)
     dead = reader.words["old77"] = f"{reader.guid}dead"
     for guid in (dead, *(f"{reader.guid}n{number}" for number in range(9))):
@@ -227,7 +227,7 @@ def labs_of_which_one_is_dead(reader: Reader) -> None:
 
 SET_UP: dict[str, list[Callable[[Reader], None]]] = {
     "approval_rules": [a_chain_and_cases],
-    "fleet": [labs_of_which_one_is_dead],
+    "fleet": [living_labs_and_a_dead_one],
     "models_and_projects": [a_provider_and_a_project],
     "requester": [a_granted_request_and_a_program],
     "requests": [a_mail_server],
@@ -237,18 +237,18 @@ SET_UP: dict[str, list[Callable[[Reader], None]]] = {
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(not reason_not_to_run(page, command.text) for command in commands(page))])
-def test_what_a_guide_says_is_what_happens(page: str, reader: Reader) -> None:
+def test_the_commands_of_a_guide_do_what_it_shows(page: str, reader: Reader) -> None:
     for prepare in SET_UP.get(page, []):
         prepare(reader)
     reader.follow(page)
 
 
 @pytest.mark.parametrize(("page", "start", "reason"), NOT_RUN)
-def test_what_is_not_run_is_in_the_guide(page: str, start: str, reason: str) -> None:
+def test_every_command_that_is_not_run_is_in_the_guide(page: str, start: str, reason: str) -> None:
     assert reason and any(command.text.startswith(start) for command in commands(page)), "take it out of NOT_RUN"
 
 
-def test_what_is_seen_is_compared() -> None:
+def test_the_output_is_compared_with_the_guide() -> None:
     assert agrees("a  b\n...", "a b\nc\nd")
     assert agrees("KEY  ...  1\nTOTAL", "KEY x 1\nTOTAL\n")
     assert not agrees("3 keys", "13 keys")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Keys of release 1.3.2 (random values, known by alias) are taken over, and their users notice nothing."""
+"""Keys of release 1.3.2 (random values, known by alias) are adopted without any change for their users."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ P = "ocp4_workload_litellm_virtual_keys_"
 
 
 def as_1_3_2(live: Live, *users: str) -> dict[str, str]:
-    """Keys as release 1.3.2 made them, from `/key/generate` with LiteLLM's own values. By user."""
+    """Create keys as release 1.3.2 did, by `/key/generate` with LiteLLM's own values; return their values by user."""
     made = {}
     for user in users or ("",):
         body: dict[str, Any] = {"key_alias": live.alias(user), "models": [GRANITE], "duration": "30d", "user_id": f"{user or live.name}@lab.opentlc.com"}
@@ -29,25 +29,25 @@ def as_1_3_2(live: Live, *users: str) -> dict[str, str]:
 
 
 def user_data(live: Live, made: dict[str, str]) -> dict[str, Any]:
-    """What 1.3.2 left behind: one key flat, or every user's key in the data of all."""
+    """Return user data as 1.3.2 wrote it: a single key at the top, or every user's key in the data of all users."""
     if "" in made:
         return {"litellm_virtual_key": made[""], "litellm_key_alias": live.alias(), "password": "r3dh4t1!"}
     return {f"litellm_{user}_virtual_key": value for user, value in made.items()} | {"litellm_api_endpoint": live.url}
 
 
 def without_notes(row: dict[str, Any]) -> dict[str, Any]:
-    """A row without what an adoption may change: the collection's notes and the time of the change."""
+    """Return a row without the fields that adoption may change: the collection's notes and the time of the change."""
     metadata = {name: value for name, value in row["metadata"].items() if name != "litellm_virtual_keys"}
     return {**{name: value for name, value in row.items() if "updated_at" not in name}, "metadata": metadata}
 
 
-def test_adopted_keys_are_managed_from_then_on_and_rotated_only_when_told(live: Live) -> None:
+def test_adopted_keys_are_managed_from_then_on_and_rotated_only_on_request(live: Live) -> None:
     made = as_1_3_2(live, "user1", "user2")
     before = live.rows
     stopped = live("virtual_keys", guid=live.name, keys=[{"user": "user1"}], models=[GRANITE])
     assert stopped["code"] == "unrecoverable" and "ACTION adopt" in stopped["msg"], "as before the adoption"
-    foretold = live.well("key_adoption", guid=live.name, _check=True)
-    assert foretold["counts"]["updated"] == 2 and live.rows == before
+    predicted = live.well("key_adoption", guid=live.name, _check=True)
+    assert predicted["counts"]["updated"] == 2 and live.rows == before
 
     adopted = live.well("key_adoption", guid=live.name, known_values=user_data(live, {"user1": made["user1"]}))
     assert adopted["counts"]["updated"] == 2
@@ -55,7 +55,7 @@ def test_adopted_keys_are_managed_from_then_on_and_rotated_only_when_told(live: 
     assert not any(key["recoverable"] for key in adopted["virtual_keys"])
     assert {alias: without_notes(row) for alias, row in live.rows.items()} == {alias: without_notes(row) for alias, row in before.items()}
     assert all(row["metadata"]["litellm_virtual_keys"]["guid"] == live.name for row in live.rows.values())
-    assert not live.well("key_adoption", guid=live.name)["changed"], "a second run finds nothing to do"
+    assert not live.well("key_adoption", guid=live.name)["changed"], "a second run changes nothing"
 
     keys = [{"user": user} for user in ("user1", "user2", "user3")]
     again = live.well("virtual_keys", guid=live.name, keys=keys, models=[GRANITE, MISTRAL], duration="1d")
@@ -73,7 +73,7 @@ def test_adopted_keys_are_managed_from_then_on_and_rotated_only_when_told(live: 
     assert live.well("virtual_keys", guid=live.name, keys=keys, models=[GRANITE], duration="1d")["counts"]["rotated"] == 0
 
 
-def test_a_value_counts_only_for_its_own_key_and_is_shown_only_where_output_is_hidden(live: Live) -> None:
+def test_a_value_counts_only_for_its_own_key_and_is_returned_only_to_tasks_that_hide_it(live: Live) -> None:
     made = as_1_3_2(live)
     secret = {"data": {"api_key": base64.b64encode(made[""].encode()).decode(), "url": base64.b64encode(b"https://x").decode()}}
     found = live.well("key_adoption", guid=live.name, known_values=secret)["virtual_keys"][0]
@@ -82,7 +82,7 @@ def test_a_value_counts_only_for_its_own_key_and_is_shown_only_where_output_is_h
     assert "value" not in other["virtual_keys"][0]
     seen = live.well("key_adoption", guid=live.name, known_values=yaml.safe_dump(user_data(live, made)), _no_log=False)
     assert made[""] not in str(seen) and "r3dh4t1!" not in str(seen)
-    assert seen["virtual_keys"][0]["alias"] == live.alias(), "what stands beside a value is not blotted out"
+    assert seen["virtual_keys"][0]["alias"] == live.alias(), "text next to a value is not masked"
 
 
 def test_a_lab_without_keys_cannot_be_adopted_and_other_labs_stay_as_they_are(live: Live, gateway: Gateway) -> None:
@@ -112,7 +112,7 @@ def test_the_playbook_and_provisioning_afterwards(live: Live, playbook: Playbook
         return {user: values["litellm_virtual_key"] for user, values in own.items() if "litellm_virtual_key" in values}
 
     assert published("adopt") == made
-    # AgnosticD empties user data before it provisions again: the values are there if they are given, and none is made up.
+    # AgnosticD empties user data before it provisions again. Values that are given are published; unknown values are left out.
     playbook("provision", {**given, **({f"{P}known_values": old.read_text()} if users else {})})
     assert published("provision") == (made if users else {})
     assert all(live.works(value) for value in made.values())

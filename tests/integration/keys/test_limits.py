@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Every limit of a package bites on a real gateway, and is gone when the package no longer names it."""
+"""A real gateway enforces every limit of a package, and no longer does once the package does not name it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ WITHIN_SECONDS = 20
 
 
 class Person:
-    """Has a key of the lab, and calls with it."""
+    """A person who has a key of the lab and calls models with it."""
 
     def __init__(self, live: Live) -> None:
         self.live, self.value = live, ""
 
     def gets(self, **package: Any) -> None:
-        """The lab is provisioned with this package."""
+        """Provision the lab with this package."""
         limits = {**NO_LIMIT, "models": ["dear", "slow", GRANITE], **package}
         (key,) = self.live.lab(**limits)["virtual_keys"]
         assert self.value in ("", key["value"])
@@ -41,7 +41,7 @@ class Person:
         return self.live.gateway.chat(self.value, model)
 
     def calls_until(self, status: int, model: str = GRANITE) -> requests.Response:
-        """Call twice a second until this status comes. The others must be success or refusals for limits."""
+        """Call twice a second until this status comes. Any other status must be success or a refusal because of a limit."""
         deadline = time.monotonic() + WITHIN_SECONDS
         while (answer := self.calls(model)).status_code != status:
             assert answer.status_code in (200, 429), answer.text
@@ -71,7 +71,7 @@ def test_requests_per_minute(person: Person) -> None:
 
 
 def test_tokens_per_minute(person: Person) -> None:
-    person.gets(tpm_limit=10)  # a call takes some thirty
+    person.gets(tpm_limit=10)  # a call takes about thirty
     assert person.calls().status_code == 200
     assert error_type(person.calls_until(429)) == "throttling_error"
     person.gets()
@@ -85,7 +85,7 @@ def test_requests_at_the_same_time(person: Person) -> None:
 
     person.gets(max_parallel_requests=1)
     assert both() == [200, 429]
-    person.calls_until(200)  # one after the other is fine
+    person.calls_until(200)  # sequential calls are allowed
     person.gets()
     assert both() == [200, 200]
 
@@ -103,8 +103,8 @@ def test_budget(person: Person) -> None:
     assert person.calls("dear").status_code == 200
 
 
-def test_a_budget_begins_anew_when_its_time_is_over(person: Person) -> None:
-    """Nothing is moved by hand: the budget is for ten seconds, and LiteLLM's own job looks after budgets every second here."""
+def test_a_budget_starts_again_after_its_period(person: Person) -> None:
+    """The budget lasts ten seconds, and here LiteLLM's own job resets budgets every second, so the test only waits."""
     person.gets(max_budget=0.5, budget_duration="10s")
     person.calls_until(429, "dear")
     person.calls_until(200, "dear")
@@ -142,7 +142,7 @@ def tier(vendor_gateway: VendorGateway, playbook: Playbooks, guid: str) -> Calla
 
 
 def test_the_tiers_default_and_premium(vendor_gateway: VendorGateway, playbook: Playbooks, person: Person) -> None:
-    """A hundred calls a minute are for everybody; the next one takes another package."""
+    """Every key may make a hundred calls a minute; more need another package."""
     provision = tier(vendor_gateway, playbook, person.live.name)
     person.value = provision("default")
     with ThreadPoolExecutor(8) as pool:
@@ -154,8 +154,8 @@ def test_the_tiers_default_and_premium(vendor_gateway: VendorGateway, playbook: 
     assert person.calls().status_code == 200
 
 
-def test_limits_on_a_route_that_passes_on(vendor_gateway: VendorGateway, person: Person) -> None:
-    """LiteLLM knows no models and no prices there, but it counts requests."""
+def test_limits_on_a_pass_through_route(vendor_gateway: VendorGateway, person: Person) -> None:
+    """LiteLLM knows neither models nor prices there, but it counts requests."""
 
     def search() -> int:
         headers = {"x-api-key": person.value}
@@ -166,10 +166,10 @@ def test_limits_on_a_route_that_passes_on(vendor_gateway: VendorGateway, person:
     person.gets(allowed_routes=["/vectara"])
     assert search() == 200
     person.gets(allowed_routes=["/vectara"], max_budget=0)
-    assert search() == 200, "the guide says that budgets do not hold there"
+    assert search() == 200, "budgets do not apply there, as the guide says"
 
 
-def test_a_limit_that_there_is_not_is_refused(vendor_gateway: VendorGateway, playbook: Playbooks, person: Person) -> None:
+def test_an_unknown_limit_is_refused(vendor_gateway: VendorGateway, playbook: Playbooks, person: Person) -> None:
     packages = {f"{P}packages": {"mine": {"models": [GRANITE], "duration": "1d", "rpm": 5}}, f"{P}subscription_package": "mine"}
     run = playbook("provision", {**vendor_gateway.gateway.variables, "guid": person.live.name, **packages}, check=False)
     assert run.returncode and "has rpm, which no package can have; correct it to one of models, duration, max_budget" in run.output

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Whoever may not, and whatever is not there: each is an error with a code and a cure, and nothing is changed."""
+"""Missing rights and missing things are errors with a code and a remedy, and nothing is changed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.fixture(params=JOBS)
 def job(request: pytest.FixtureRequest, live: Live) -> Run:
-    """One of everything that the modules do to a lab of two users."""
+    """Each operation of the modules, on a lab of two users."""
     module, arguments = JOBS[request.param]
     name = {"alias": live.alias("user1")} if module == "virtual_key" else {"guid": live.name}
     return lambda **more: live(module, **name, **arguments, **more)
@@ -45,7 +45,7 @@ def job(request: pytest.FixtureRequest, live: Live) -> Run:
 
 @pytest.fixture
 def lab(live: Live) -> Iterator[Live]:
-    """A lab that is the same afterwards."""
+    """A lab that must be the same after the test."""
     live.lab("user1", "user2")
     before = live.rows
     yield live
@@ -60,7 +60,7 @@ def refused(result: dict[str, Any], code: str, words: str, secret: str = "") -> 
     assert not secret or secret not in str(result)
 
 
-# -------------------------------------------------------------------------------------------------------- who may not
+# ------------------------------------------------------------------------------------------------------ missing rights
 @pytest.mark.parametrize("key", ["sk-not-the-master-key-01", "not-even-a-litellm-key"])
 def test_a_wrong_key(lab: Live, job: Run, key: str) -> None:
     for check in (True, False):
@@ -73,8 +73,8 @@ def test_a_virtual_key(lab: Live, job: Run) -> None:
 
 
 @pytest.mark.parametrize("sees", ["nothing", "one key of two"])
-def test_a_key_of_a_user_who_is_no_admin(live: Live, job: Run, gateway: Gateway, sees: str) -> None:
-    """To such a key LiteLLM answers 200 and lists what is the user's own."""
+def test_a_key_of_a_user_who_is_not_an_admin(live: Live, job: Run, gateway: Gateway, sees: str) -> None:
+    """LiteLLM answers 200 to such a key and lists only the user's own keys."""
     user = {"user_id": live.name} if sees == "one key of two" else {}
     keys = [{"user": "user1", **user}, {"user": "user2"}]
     live.well("virtual_keys", guid=live.name, keys=keys, models=[GRANITE])
@@ -88,7 +88,7 @@ def test_a_key_of_a_user_who_is_no_admin(live: Live, job: Run, gateway: Gateway,
         gateway.post("/user/delete", user_ids=[live.name])
 
 
-# ---------------------------------------------------------------------------------------------------- what is not there
+# ------------------------------------------------------------------------------------------------------ missing things
 def test_nobody_listens(lab: Live, job: Run) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -102,8 +102,8 @@ def test_a_page_instead_of_a_gateway(lab: Live, job: Run, gateway: Gateway) -> N
 
 
 def test_a_busy_gateway(lab: Live, job: Run, gateway: Gateway) -> None:
-    busy = {"error": {"message": "slow down", "type": "throttling_error", "param": None, "code": "429"}}
-    with FaultyProxy(gateway.url, Harm("answer", status=429, body=busy, headers={"retry-after": "3600"})) as proxy:
+    refusal = {"error": {"message": "slow down", "type": "throttling_error", "param": None, "code": "429"}}
+    with FaultyProxy(gateway.url, Harm("answer", status=429, body=refusal, headers={"retry-after": "3600"})) as proxy:
         refused(job(url=proxy.url), "rate_limited", "too busy")
 
 
@@ -112,11 +112,11 @@ def test_a_model_a_team(lab: Live) -> None:
         for check in (True, False):
             result = lab(module, **name, models=[GRANITE, "gpt-9"], _check=check)
             refused(result, "unknown_model", "no model named gpt-9")
-            assert GRANITE in result["msg"], "it says what there is"
+            assert GRANITE in result["msg"], "the message lists the models that exist"
             refused(lab(module, **name, team_id="no-such-team", _check=check), "unknown_team", "no team no-such-team")
 
 
-def test_a_lab_that_is_not_there(live: Live) -> None:
+def test_a_missing_lab(live: Live) -> None:
     for change in ({"extend_for": "7d"}, {"rotation": "a"}, {"blocked": True}):
         refused(live("virtual_keys", guid=live.name, **change), "no_such_lab", "provision the lab first")
     refused(live("virtual_key", alias=live.alias(), state="blocked"), "no_such_lab", "check the name")
@@ -137,7 +137,7 @@ def test_a_gateway_without_a_database(lab: Live, job: Run, without_database: Lit
         ("key_reaper", {"live_labs": ["nobody"], "stage": "block"}),
     ],
 )
-def test_what_else_needs_a_database(live: Live, without_database: LitellmProcess, module: str, arguments: dict[str, Any]) -> None:
+def test_other_modules_that_need_a_database(live: Live, without_database: LitellmProcess, module: str, arguments: dict[str, Any]) -> None:
     live.url = without_database.url
     for check in (True, False):
         result = live(module, **arguments, _check=check)
@@ -174,7 +174,7 @@ def test_a_database_that_comes_back_is_waited_for(live: Live, gateway: Gateway) 
     assert live.works(result["virtual_keys"][0]["value"])
 
 
-def test_a_database_that_goes_during_the_deletion_is_no_proof(live: Live, gateway: Gateway) -> None:
+def test_a_database_that_stops_during_the_deletion_proves_nothing(live: Live, gateway: Gateway) -> None:
     live.lab("user1")
 
     def stop(after: bool) -> None:
@@ -197,9 +197,9 @@ def asked(url: str, value: str) -> int:
 
 @pytest.fixture
 def balanced(gateway: Gateway, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """A gateway of two replicas: what asks for models meets the second one, which remembers a key for eight seconds.
+    """A gateway of two replicas: calls that list models reach the second one, which remembers a key for eight seconds.
 
-    The addresses of the gateway and of the second replica.
+    Yields the addresses of the gateway and of the second replica.
     """
     with running_litellm(gateway, tmp_path, database=True, settings={"user_api_key_cache_ttl": 8}) as replica:
         second = RecordedGateway("127.0.0.1", int(replica.url.rsplit(":", 1)[1]))
@@ -224,7 +224,7 @@ def test_a_deleted_key_is_refused_by_every_replica_before_the_module_ends(live: 
     assert asked(replica, value) == 200, "without the proof it would have been missed"
 
 
-def test_a_gateway_that_takes_no_derived_values(live: Live, gateway: Gateway) -> None:
+def test_a_gateway_that_accepts_no_derived_values(live: Live, gateway: Gateway) -> None:
     gateway.request("PATCH", "/update/ui_settings", json={"disable_custom_api_keys": True})
     try:
         for module, name in (("virtual_key", {"alias": live.alias()}), ("virtual_keys", {"guid": live.name, "keys": [{}]})):

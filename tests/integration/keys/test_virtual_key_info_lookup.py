@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Looking keys up on the real gateway."""
+"""Look keys up on the real gateway."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def lab(live: Live, gateway: Gateway) -> Live:
 
 
 def found(live: Live, **conditions: Any) -> list[str]:
-    """The users whose keys match."""
+    """Return the users whose keys match."""
     result = live.well("virtual_key_info", **conditions)
     assert not result["changed"]
     assert "sk-" not in json.dumps(result["virtual_keys"])
@@ -52,7 +52,7 @@ def test_conditions(lab: Live) -> None:
     assert found(lab, guid=lab.name, expiring_within="1h") == []
 
 
-def test_what_is_told_of_a_key(lab: Live, gateway: Gateway) -> None:
+def test_the_fields_of_a_key(lab: Live, gateway: Gateway) -> None:
     lab.well("virtual_key", alias=lab.alias("user1"), max_budget=5, rpm_limit=7)
     row = lab.rows[lab.alias("user1")]
     (key,) = lab.well("virtual_key_info", alias=lab.alias("user1"))["virtual_keys"]
@@ -61,7 +61,7 @@ def test_what_is_told_of_a_key(lab: Live, gateway: Gateway) -> None:
     assert "litellm_virtual_keys" not in key["metadata"]
 
 
-def test_spending_is_told(lab: Live, gateway: Gateway) -> None:
+def test_spending_is_returned(lab: Live, gateway: Gateway) -> None:
     gateway.post("/key/update", key=lab.rows[lab.alias("user1")]["token"], spend=1.25)
     gateway.post("/key/update", key=lab.rows[lab.alias("user2")]["token"], spend=0.5)
     result = lab.well("virtual_key_info", guid=lab.name)

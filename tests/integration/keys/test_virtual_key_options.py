@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Every option of virtual_key and virtual_keys: create, modify, take away and delete, each in check mode, for real and once more."""
+"""Every option of virtual_key and virtual_keys: create, modify, remove and delete, each in check mode, for real and once more."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def noted(name: str) -> Callable[[dict[str, Any]], Any]:
 
 @dataclass(frozen=True)
 class Option:
-    """A course of values for one option, what LiteLLM's row shows for each, and options that have to stand beside it."""
+    """A series of values for one option, the content of LiteLLM's row for each, and other options that it requires."""
 
     name: str
     values: list[Any]
@@ -67,7 +67,7 @@ def _team(gateway: Gateway) -> Iterator[None]:
 
 @pytest.fixture(params=["virtual_key", "virtual_keys of all", "virtual_keys of one"])
 def manage(request: pytest.FixtureRequest, live: Live) -> Callable[..., dict[str, Any]]:
-    """One key, by each way to manage it."""
+    """One key, managed in each possible way."""
 
     def by_name(**options: Any) -> dict[str, Any]:
         return live.well("virtual_key", alias=live.alias(), **options)
@@ -84,7 +84,7 @@ def manage(request: pytest.FixtureRequest, live: Live) -> Callable[..., dict[str
 
 
 def timeless(result: dict[str, Any]) -> dict[str, Any]:
-    """The one key of a result, without its moments."""
+    """Return the one key of a result, without its times."""
     key: dict[str, Any] = result["key"] if "key" in result else result["virtual_keys"][0]
     return {**key, "expires": None, "created_at": None}
 
@@ -96,17 +96,17 @@ def test_create_modify_delete(live: Live, manage: Callable[..., dict[str, Any]],
     for value, shown in zip(option.values, option.shown, strict=True):
         arguments = {**base, option.name: value}
         before = live.rows
-        foretold = manage(**arguments, _check=True, _diff=True)
-        assert foretold["changed"] and live.rows == before
+        predicted = manage(**arguments, _check=True, _diff=True)
+        assert predicted["changed"] and live.rows == before
         real = manage(**arguments, _diff=True)
         assert real["changed"]
-        assert foretold["diff"] == real["diff"] and real["diff"]["after"]
-        assert timeless(foretold) == timeless(real)
+        assert predicted["diff"] == real["diff"] and real["diff"]["after"]
+        assert timeless(predicted) == timeless(real)
         (row,) = live.rows.values()
         assert option.read(row) == shown
         assert not manage(**arguments)["changed"]
         others = {name: given for name, given in base.items() if name != option.name}
-        assert not manage(**others)["changed"], "who does not give the option leaves it alone"
+        assert not manage(**others)["changed"], "without the option, its value stays"
         assert previous is None or row["token"] == previous, "the value of the key stays"
         previous = row["token"]
     assert manage(state="absent", _check=True)["changed"] and live.rows
@@ -140,7 +140,7 @@ def test_duration_and_extension(live: Live, manage: Callable[..., dict[str, Any]
     assert end() is None
 
 
-def test_what_the_enterprise_licence_is_for_is_said(live: Live) -> None:
+def test_the_error_names_the_feature_that_needs_an_enterprise_licence(live: Live) -> None:
     result = live("virtual_key", alias=live.alias(), models=[GRANITE], model_max_budget={GRANITE: {"budget_limit": 1, "time_period": "1d"}})
     assert result["code"] == "enterprise_only" and not result["changed"] and not live.rows
     assert "licence" in result["msg"] and "a key for each model, with a max_budget" in result["msg"]
@@ -175,4 +175,4 @@ def test_blocked(live: Live) -> None:
         assert live.well("virtual_keys", **arguments)["counts"]["updated"] == 2
         assert not live.well("virtual_keys", **arguments)["changed"]
         assert [live.works(value) for value in values] == [works, works]
-    assert not live.lab("user1", "user2")["changed"], "who does not say blocked leaves that alone"
+    assert not live.lab("user1", "user2")["changed"], "without the option `blocked`, the state stays"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""How many HTTP calls a job takes: counted between the module and the real gateway."""
+"""The number of HTTP calls of an operation, counted between the module and the real gateway."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROBES = 2
 
 @pytest.fixture(scope="module")
 def crowd(gateway: Gateway) -> Iterator[None]:
-    """A page and a half of other labs' keys."""
+    """One and a half pages of other labs' keys."""
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda number: gateway.post("/key/generate", key_alias=f"virtkey-crowd{number}-user1", models=[GRANITE])["token"], range(150)))
     yield
@@ -34,7 +34,7 @@ def proxy(gateway: Gateway, live: Live, crowd: None) -> Iterator[RecordingProxy]
 
 
 def counted(proxy: RecordingProxy) -> Counter[str]:
-    """Calls by path; the pages of the lab's list apart from other questions to the list."""
+    """Count calls by path, and the pages of the lab's own list separately from other requests for the list."""
     return Counter("page" if "substring_matching" in call.query else call.path for call in proxy.take())
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Faults of the network, of the gateway and of our own process, on the real gateway: the next run, or the same, ends well."""
+"""Faults of the network, of the gateway and of our own process, on the real gateway: the same run or the next one succeeds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def values(result: dict[str, Any]) -> list[str]:
 
 
 def settled(live: Live, *users: str, old: list[str] | None = None, **arguments: Any) -> None:
-    """One key a user, each works with the value that is returned, a further run has nothing to do, and the old values are dead."""
+    """Check that each user has one key that works with its returned value, that another run changes nothing, and that old values fail."""
     result = live.lab(*users, **arguments)
     assert not result["changed"]
     assert sorted(live.rows) == sorted(live.alias(user) for user in users)
@@ -57,7 +57,7 @@ HARMS = {
 @pytest.mark.parametrize("path", ["GET /key/list", "GET /models", "POST /key/.*"])
 @pytest.mark.parametrize("harm", HARMS)
 def test_a_fault_that_passes(live: Live, proxy: FaultyProxy, harm: str, path: str) -> None:
-    """Create, change, rotate and delete through it: no error, no second key, and all that was changed is said to be."""
+    """Create, change, rotate and delete despite the fault: no error, no duplicate key, and every change is reported."""
 
     def harmed() -> None:
         proxy.harms = [Harm(to=path, skip=1, **HARMS[harm])]  # type: ignore[arg-type]
@@ -76,7 +76,7 @@ def test_a_fault_that_passes(live: Live, proxy: FaultyProxy, harm: str, path: st
     assert not live.rows
 
 
-def test_a_key_that_the_gateway_cannot_make_is_told_and_made_by_the_next_run(live: Live, proxy: FaultyProxy) -> None:
+def test_a_key_that_the_gateway_cannot_make_is_reported_and_made_by_the_next_run(live: Live, proxy: FaultyProxy) -> None:
     broken = {"error": {"message": "Internal Server Error.", "type": "internal_server_error", "param": None, "code": "500"}}
     proxy.harms = [Harm("answer", "POST /key/generate", skip=1, times=1, body=broken)]
     arguments = {"guid": live.name, "keys": [{"user": user} for user in USERS], "models": [GRANITE], "duration": "1d"}
@@ -99,14 +99,14 @@ def test_a_gateway_that_goes_away_in_the_middle(live: Live, proxy: FaultyProxy) 
 
 # ------------------------------------------------------------------------------------------------------------- kill -9
 class Killer:
-    """Runs the module in a process of its own, through a proxy that kills it with SIGKILL at one of its requests."""
+    """Runs the module in its own process, through a proxy that kills it with SIGKILL at one of its requests."""
 
     def __init__(self, live: Live, proxy: FaultyProxy, folder: Path) -> None:
         self.live, self.proxy, self.folder = live, proxy, folder
         self.process: ModuleProcess | None = None
 
     def __call__(self, arguments: dict[str, Any], *, at: int, answered: bool, to: str = "POST .*", **options: Any) -> bool:
-        """Whether it was killed: it may have ended before its request number `at`, counted from 0."""
+        """Return whether the module was killed; it may have ended before request number `at`, counted from 0."""
 
         def strike(after: bool) -> None:
             if after == answered and self.process is not None:
@@ -133,7 +133,7 @@ def keys_of(*users: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("answered", [False, True], ids=["on the way", "answered"])
 @pytest.mark.parametrize("at", range(3))
-def test_killed_while_it_makes_keys(live: Live, kill: Killer, at: int, answered: bool) -> None:
+def test_killed_while_it_creates_keys(live: Live, kill: Killer, at: int, answered: bool) -> None:
     assert kill(keys_of(*USERS), at=at, answered=answered, parallel_calls=1)
     assert len(live.rows) == at + answered
     live.lab(*USERS)
@@ -144,7 +144,7 @@ def test_killed_while_it_makes_keys(live: Live, kill: Killer, at: int, answered:
 @pytest.mark.parametrize("at", range(5))
 @pytest.mark.parametrize("then", ["the same again", "a run that knows of no rotation"])
 def test_killed_while_it_rotates(live: Live, kill: Killer, at: int, answered: bool, then: str) -> None:
-    """Two updates, two new keys and a deletion. At every moment each user has a value that works."""
+    """Make two updates, two new keys and a deletion. At every moment each user has a value that works."""
     users = USERS[:2]
     old = values(live.lab(*users, max_budget=4))
     assert kill({**keys_of(*users), "rotation": "a"}, at=at, answered=answered, parallel_calls=1)
@@ -160,8 +160,8 @@ def test_killed_while_it_rotates(live: Live, kill: Killer, at: int, answered: bo
 
 @pytest.mark.parametrize("answered", [False, True], ids=["on the way", "answered"])
 @pytest.mark.parametrize("at", range(2))
-def test_killed_while_it_takes_users_away(live: Live, kill: Killer, at: int, answered: bool) -> None:
-    """One new user, then the deletion of a former one."""
+def test_killed_while_it_removes_users(live: Live, kill: Killer, at: int, answered: bool) -> None:
+    """Add one user, then delete a former one."""
     old = live.lab("user1", "user2")
     assert kill({**keys_of("user1", "user3"), "state": "exact"}, at=at, answered=answered)
     live.lab("user1", "user3", state="exact")
@@ -178,7 +178,7 @@ def test_killed_while_it_destroys(live: Live, kill: Killer, to: str, at: int, an
 
 
 def test_killed_again_and_again_at_random(live: Live, kill: Killer) -> None:
-    """No run ends well for a while; then one does, and everything is in order."""
+    """After a number of killed runs, one that succeeds puts everything in order."""
     dice = random.Random(20261121)
     runs = [keys_of(*USERS), {**keys_of(*USERS), "rotation": "a"}, {**keys_of(*USERS), "rotation": "b"}, {**keys_of("user1", "user2"), "state": "exact"}]
     for _turn in range(8):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""A lab's life on the real gateway: states, rotation, extension, keys that somebody else made, and two runs at once."""
+"""A lab's life on the real gateway: states, rotation, extension, keys that others made, and two runs at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def values(result: dict[str, Any]) -> dict[str, str]:
 
 
 def made_by_hand(live: Live, user: str, **body: Any) -> str:
-    """A key as release 1.3.2 made them: LiteLLM's own value, the guid in the metadata. Returns the value."""
+    """Create a key as release 1.3.2 did, with LiteLLM's own value and the guid in its metadata; return its value."""
     answer = live.gateway.post("/key/generate", key_alias=live.alias(user), models=[GRANITE], metadata={"guid": live.name, "created_by": "rhpds"}, **body)
     return str(answer["key"])
 
@@ -41,7 +41,7 @@ def test_present_exact_absent(live: Live) -> None:
     assert not live.well("virtual_keys", guid=live.name, state="absent")["changed"]
 
 
-def test_two_labs_of_which_one_is_named_like_a_user_of_the_other(live: Live, gateway: Gateway) -> None:
+def test_a_lab_that_is_named_like_a_user_of_another_lab(live: Live, gateway: Gateway) -> None:
     other = Live(gateway, f"{live.name}-user1")
     value = values(other.lab())[""]
     before = live.rows[live.alias("user1")]
@@ -84,7 +84,7 @@ def test_rotation_without_grace(live: Live) -> None:
         assert after[name] == before[name]
     assert abs(datetime.fromisoformat(after["expires"]) - datetime.fromisoformat(before["expires"])) < timedelta(seconds=5)
     assert not live.lab("user1", "user2", **arguments, rotation="a")["changed"], "one label rotates once"
-    assert values(live.lab("user1", "user2", **arguments)) == new, "and later runs without a label know the present value"
+    assert values(live.lab("user1", "user2", **arguments)) == new, "later runs without a label return the current value"
 
 
 def test_rotation_with_grace(live: Live) -> None:
@@ -114,7 +114,7 @@ def test_rotation_does_not_revive_a_key_that_has_ended(live: Live) -> None:
     rotated = live.well("virtual_keys", guid=live.name, rotation="a")
     time.sleep(1.2)
     assert not live.works(rotated["virtual_keys"][0]["value"])
-    assert live.lab("user1")["counts"]["updated"] == 1, "who gives a lifetime revives it"
+    assert live.lab("user1")["counts"]["updated"] == 1, "a new lifetime revives it"
     assert live.works(rotated["virtual_keys"][0]["value"])
 
 
@@ -186,7 +186,7 @@ def test_keys_of_release_132_are_destroyed_without_being_taken_over(live: Live) 
 
 # ----------------------------------------------------------------------------------------------------- two runs at once
 def in_processes(live: Live, folder: Path, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The module in several processes at the same time."""
+    """Run the module in several processes at the same time."""
     import json
 
     started = [ModuleProcess("virtual_keys", {**live.connection(secret=SECRET), "guid": live.name, **run}, folder) for run in runs]
@@ -195,7 +195,7 @@ def in_processes(live: Live, folder: Path, runs: list[dict[str, Any]]) -> list[d
 
 
 @pytest.mark.parametrize("round_", range(3))
-def test_two_runs_at_once_end_in_one_key_each_and_both_know_it(live: Live, tmp_path: Path, round_: int) -> None:
+def test_two_runs_at_once_create_one_key_each_and_both_return_it(live: Live, tmp_path: Path, round_: int) -> None:
     keys = [{"user": f"user{number}"} for number in range(1, 11)]
     run = {"keys": keys, "models": [GRANITE], "duration": "1d"}
     results = in_processes(live, tmp_path, [run] * 3)

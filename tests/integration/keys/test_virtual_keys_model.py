@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The model of LiteLLM in the unit tests answers as the real LiteLLM does: both are asked the same."""
+"""The model of LiteLLM in the unit tests answers like the real LiteLLM: both get the same requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHOWN = ("key_alias", "models", "max_budget", "rpm_limit", "user_id", "team_id",
 
 
 class Conversation:
-    """A fixed series of calls to a gateway, and what came back, without what may differ between two gateways."""
+    """A fixed series of calls to a gateway, and its answers, without the fields that may differ between two gateways."""
 
     def __init__(self, name: str, ask: Ask, sleep: Callable[[float], None], now: Callable[[], datetime]) -> None:
         self.name, self.alias = name, f"{name}-a"
@@ -30,7 +30,7 @@ class Conversation:
         self.answers: list[Any] = []
 
     def hold(self) -> list[Any]:
-        """Make all calls and return what came back."""
+        """Make all calls and return the answers."""
         self.create_keys()
         self.use_keys()
         self.search_keys()
@@ -79,7 +79,7 @@ class Conversation:
         self.list_all()
 
     def use_keys(self) -> None:
-        """After 1.5 s, when the third key has expired."""
+        """Use the keys after 1.5 s, when the third one has expired."""
         self.sleep(1.5)
         for value in (self.one, self.two, self.three, f"sk-unknown-{self.name}-0000", MASTER_KEY):
             self.use(value)

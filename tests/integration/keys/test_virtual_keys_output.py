@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""What Ansible prints of the key modules, at its most talkative."""
+"""The output of the key modules at the highest verbosity."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OTHER_SECRET, OTHER_KEY = "another secret of a few letters", "sk-not-the-master-
 
 
 def tasks_of(live: Live) -> list[dict[str, object]]:
-    """All that can be done, the failures too. Secrets come from variables: a task that fails is shown as it stands in its play."""
+    """Return tasks for every operation, including failures. Secrets come from variables, because Ansible shows the source of a failed task."""
     lab = {"guid": live.name, "models": [GRANITE], "keys": [{"user": "user1"}, {"user": "user2"}], "secret": "{{ secret }}"}
     one = {"alias": live.alias("one"), "models": [GRANITE], "secret": "{{ secret }}"}
     return [

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Keys move from one real gateway to another: with their values, once, proven, and nothing is deleted before that."""
+"""Keys move from one real gateway to another with their values, once; nothing is deleted before the move is proven."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def notes(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row["metadata"].items() if name != NOTE}
 
 
-def test_a_lab_moves_with_its_values_limits_ends_and_spending_and_is_retired_when_told(move: Move) -> None:
+def test_a_lab_moves_with_its_values_limits_ends_and_spending_and_is_retired_on_request(move: Move) -> None:
     source, target = move.source, move.target
     limits = {"max_budget": 5.0, "soft_budget": 4.0, "budget_duration": "30d", "rpm_limit": 60, "tpm_limit": 7000, "max_parallel_requests": 3}
     made = source.lab("user1", "user2", user_id="ann@example.com", metadata={"course": "AI 101"}, duration="3d", package="workshop", **limits)
@@ -71,33 +71,33 @@ def test_a_lab_moves_with_its_values_limits_ends_and_spending_and_is_retired_whe
     source.gateway.post("/key/update", key=made["virtual_keys"][0]["key_id"], spend=1.5)
     before = source.rows
 
-    foretold = move.well(_check=True, _diff=True)
-    assert foretold["changed"] and foretold["counts"]["created"] == 3 and not target.rows
-    assert foretold["diff"]["after"][source.alias("user1")]["spend"] == 1.5
+    predicted = move.well(_check=True, _diff=True)
+    assert predicted["changed"] and predicted["counts"]["created"] == 3 and not target.rows
+    assert predicted["diff"]["after"][source.alias("user1")]["spend"] == 1.5
 
     moved = move.well()
     assert moved["counts"] == {"created": 3, "updated": 0, "unchanged": 0, "left_out": 0, "retired": 0}
     assert all(key["verified"] and not key["differs"] for key in moved["virtual_keys"])
-    assert source.rows == before, "the source is as it was"
+    assert source.rows == before, "the source is unchanged"
     for alias, row in before.items():
-        there = target.rows[alias]
-        assert {name: there[name] for name in CARRIED} == {name: row[name] for name in CARRIED}
-        assert notes(there) == row["metadata"] and there["spend"] == row["spend"]
-        assert (there["expires"] is None) == (row["expires"] is None)
-        assert not row["expires"] or abs(end(there) - end(row)) < timedelta(seconds=5)
+        target_row = target.rows[alias]
+        assert {name: target_row[name] for name in CARRIED} == {name: row[name] for name in CARRIED}
+        assert notes(target_row) == row["metadata"] and target_row["spend"] == row["spend"]
+        assert (target_row["expires"] is None) == (row["expires"] is None)
+        assert not row["expires"] or abs(end(target_row) - end(row)) < timedelta(seconds=5)
     assert target.rows[source.alias("user1")]["litellm_budget_table"]["soft_budget"] == 4.0
     value = values(moved)
-    assert [target.works(value[source.alias(user)]) for user in ("user1", "user2", "user3")] == [True, False, True], "user2 is blocked there too"
+    assert [target.works(value[source.alias(user)]) for user in ("user1", "user2", "user3")] == [True, False, True], "user2 is blocked at the target too"
 
     assert move.well()["counts"]["unchanged"] == 3 and not move.well()["changed"]
     again = target.lab("user1", "user2", metadata={"course": "AI 101"})
-    assert again["counts"]["created"] == again["counts"]["rotated"] == 0, "the lab goes on at the target with the same secret"
+    assert again["counts"]["created"] == again["counts"]["rotated"] == 0, "the lab continues at the target with the same secret"
 
     retired = move.well(retire_source=True)
     assert retired["changed"] and retired["counts"]["retired"] == 3 and not source.rows
     assert len(retired["revocation"]["proven"]) == 3
     assert not source.works(value[source.alias("user1")]) and target.works(value[source.alias("user1")])
-    assert not move.well(retire_source=True)["changed"], "once more is harmless"
+    assert not move.well(retire_source=True)["changed"], "repeating it changes nothing"
     assert move()["code"] == "nothing_to_migrate"
 
 
@@ -113,8 +113,8 @@ def test_a_further_run_carries_what_happened_at_the_source_and_leaves_what_happe
     result = move.well()
     assert {key["alias"].rpartition("-")[2]: key["action"] for key in result["virtual_keys"]} == {"user1": "updated", "user2": "unchanged", "user3": "updated"}
     rows = target.rows
-    assert rows[alias]["spend"] == 2.5, "what was spent at both"
-    assert rows[alias]["models"] == rows[source.alias("user2")]["models"] == [GRANITE, MISTRAL], "changed at the target, and left"
+    assert rows[alias]["spend"] == 2.5, "the spending at both gateways"
+    assert rows[alias]["models"] == rows[source.alias("user2")]["models"] == [GRANITE, MISTRAL], "changes at the target are kept"
     assert "models" in next(key["differs"] for key in result["virtual_keys"] if key["alias"] == source.alias("user2"))
     assert rows[source.alias("user3")]["models"] == [MISTRAL]
     assert abs(end(rows[source.alias("user3")]) - end(source.rows[source.alias("user3")])) < timedelta(seconds=5)
@@ -152,7 +152,7 @@ def test_random_values_stay_unless_they_are_given_or_renewed(move: Move) -> None
     quiet = move.well(known_values=user_data, on_unrecoverable="renew", _no_log=False)
     assert not {known, unknown, new, "hunter2"} & set(str(quiet).replace("'", '"').split('"')) and known not in str(quiet)
     assert move.well(known_values=user_data, retire_source=True)["retired"] == [source.alias("user1")]
-    assert source.works(unknown), "what has not moved is not deleted"
+    assert source.works(unknown), "keys that have not moved are not deleted"
 
 
 def test_keys_that_have_expired_or_that_the_collection_cannot_carry_are_named(move: Move) -> None:
@@ -173,7 +173,7 @@ def test_a_package_moves_alone(move: Move) -> None:
 
 
 # ------------------------------------------------------------------------------------------------- nothing was touched
-def test_what_stands_in_the_way_is_refused_before_the_first_write(move: Move) -> None:
+def test_obstacles_are_refused_before_the_first_write(move: Move) -> None:
     source, target = move.source, move.target
     source.lab("user1", "user2")
     theirs = target.gateway.post("/key/generate", key_alias=source.alias("user2"), models=[MISTRAL])

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""A queue of requests with a chain, the real gateway and a real SMTP server: fixture `desk` for tests of whole passes."""
+"""The fixture `desk` for tests of whole passes: a queue of requests with a chain, the real gateway and a real SMTP server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHAIN = [
 
 
 class Desk:
-    """Takes a queue of its own through passes. `store` are the role's variables for another store than a directory."""
+    """Runs passes over its own queue. `store` holds the role's variables for a store other than a directory."""
 
     def __init__(self, gateway: Gateway, playbook: Playbooks, server: Server, folder: Path, **store: str) -> None:
         self.gateway, self.playbook, self.server, self.folder = gateway, playbook, server, folder
@@ -62,24 +62,24 @@ class Desk:
         return self.playbook(name, {**self.variables, **variables})
 
     def fail(self, **variables: Any) -> PlaybookRun:
-        """A pass that cannot end well."""
+        """Run a pass that must fail."""
         run = self.playbook("process_requests", {**self.variables, **variables}, check=False)
         assert run.returncode != 0, run.output
         return run
 
     def requests(self) -> dict[str, dict[str, Any]]:
-        """All requests by person."""
+        """Return all requests by person."""
         return {request["email"]: request for request in self.module("key_request_info")["requests"]}
 
     def statuses(self) -> set[tuple[str, str]]:
-        """The states of all requests, each with its progress."""
+        """Return the states of all requests, each with its progress."""
         return {(request["state"], request["progress"]["status"]) for request in self.requests().values()}
 
     def mails(self, address: str) -> list[Received]:
         return self.server.mailbox.of(address)
 
     def key_of(self, address: str) -> str:
-        """The one key that all mails to a person hold."""
+        """Return the one key that all mails to a person hold."""
         (value,) = {value for mail in self.mails(address) for value in KEY.findall(mail.part("plain"))}
         return str(value)
 
@@ -87,13 +87,13 @@ class Desk:
         return self.gateway.keys(f"request-{request_id}")
 
     def served(self, ids: dict[str, str]) -> None:
-        """Fails unless each of these people (address, request) has one key, which works, and got no other."""
+        """Check that each of these people (address, request) has one key, which works, and received no other."""
         for email, request_id in ids.items():
             assert len(self.rows(request_id)) == 1
             assert self.gateway.chat(self.key_of(email)).status_code == 200
 
     def forget_the_wait(self, until: str = "2026-01-01T00:00:00Z") -> None:
-        """As though the time until the next attempt had passed; or were to come `until`."""
+        """Move the time of the next attempt into the past, or to `until`."""
         for path in self.queue.glob("*.json"):
             record = json.loads(path.read_text())
             if record.get("progress", {}).get("failure"):

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Somebody else who uses the same store of requests: a process of its own, for races and for kill -9.
+"""Another user of the same store of requests, in its own process, for races and for kill -9.
 
     python store_worker.py '{"directory": "..."}' submit 40
 
@@ -34,7 +34,7 @@ CALLS = ("open", "fsync", "rename", "unlink", "mkdir", "close")
 
 
 def wish(number: int, **more: Any) -> Record:
-    """The request of one of the people that all workers know."""
+    """Return the request of person `number`, the same in all workers."""
     return records.new(**{"email": f"person{number}@example.com", "models": ["gpt-4"], "at": AT, **more})
 
 

@@ -77,7 +77,7 @@ def test_headers_are_sent_and_shown_nowhere(service: Service) -> None:
     assert "you sent ********" in echoed.trace[0].detail
 
 
-def test_a_netrc_file_and_cookies_say_nothing_about_anybody(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_netrc_files_and_cookies_are_ignored(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.touch(mode=0o600)
     netrc.write_text("machine 127.0.0.1 login me password s3cret\n")
@@ -114,7 +114,7 @@ def test_a_certificate_of_a_known_authority(secure: Service, authority: Authorit
     assert ask(f"{secure.url}/APPROVE", ca_path=str(authority.path)).decision == "APPROVE"
 
 
-def test_an_unknown_authority_is_no_answer(secure: Service) -> None:
+def test_an_unknown_authority_counts_as_no_answer(secure: Service) -> None:
     outcome = ask(f"{secure.url}/APPROVE", on_error="review")
     assert outcome.decision == "REVIEW"
     assert "not trusted" in outcome.trace[0].detail
@@ -122,7 +122,7 @@ def test_an_unknown_authority_is_no_answer(secure: Service) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"name": "other.example.com"}, {"expired": True}])
-def test_a_certificate_for_another_name_or_of_yesterday_is_no_answer(authority: Authority, wrong: dict[str, Any]) -> None:
+def test_a_certificate_with_another_name_or_an_expired_one_counts_as_no_answer(authority: Authority, wrong: dict[str, Any]) -> None:
     with serving(authority.context(**wrong)) as service:
         outcome = ask(f"{service.url}/APPROVE", on_error="review", ca_path=str(authority.path))
         assert outcome.decision == "REVIEW"
@@ -211,14 +211,14 @@ def test_a_closed_port_and_an_unknown_name() -> None:
 
 
 def test_a_name_server_that_hangs_takes_no_longer_than_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The one fault here that no server of ours can show: the resolver of the machine.
+    # No test server can simulate a fault of the machine's resolver.
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3))
     started = time.monotonic()
     assert "no answer within 0.5 s" in ask("https://approval.example.com/", timeout=0.5).trace[0].detail
     assert time.monotonic() - started < 2.5
 
 
-def test_a_failure_that_passes_is_tried_again(service: Service) -> None:
+def test_a_temporary_failure_is_retried_by_the_rule(service: Service) -> None:
     assert ask(f"{service.url}/better-again").decision == "DENY"
     service.asked.clear()
     assert ask(f"{service.url}/better-again", retries=1).decision == "APPROVE"
@@ -237,7 +237,7 @@ def test_a_service_that_is_down_is_not_waited_for_500_times(service: Service) ->
     assert len(service.asked) < 30
 
 
-def test_bad_answers_do_not_count_as_down(service: Service) -> None:
+def test_bad_answers_do_not_count_as_an_outage(service: Service) -> None:
     requests = [{"email": f"user{number}@company.com", "model": "gpt-4"} for number in range(50)]
     decide(requests, http(f"{service.url}/500"))
     assert len(service.asked) == 50

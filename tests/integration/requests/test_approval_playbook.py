@@ -18,7 +18,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.appro
 EXAMPLE_COLLECTIONS = Path(__file__).resolve().parents[2] / "collections"
 SECRET = "Bearer t0p-s3cret"
 
-# backend/config.yaml of the requestor, as its README shows it
+# backend/config.yaml of the LLM Key Requestor, as in its README
 SEED_CONFIG = """
 approval_plugins:
   # Whitelist Plugin: Auto-approve specific model patterns
@@ -56,7 +56,7 @@ approval_plugins:
 
 @pytest.fixture
 def decide(playbook: Playbooks, tmp_path: Path) -> Any:
-    """Runs the action on a chain and requests, both as data from files, and returns what it returned."""
+    """Run the action on a chain and requests, both as data from files, and return its result."""
 
     def run(rules: list[Any], requests: list[Any], *arguments: str, check: bool = True, **options: Any) -> tuple[dict[str, Any], PlaybookRun]:
         answer = tmp_path / "answer.json"
@@ -286,7 +286,7 @@ def test_a_chain_and_cases_as_variables(playbook: Playbooks) -> None:
         ({"policy_check_rules": [], "policy_check_now": "noon"}, "now is 'noon'"),
     ],
 )
-def test_mistakes_fail_the_playbook_with_their_words(playbook: Playbooks, variables: dict[str, Any], words: str) -> None:
+def test_mistakes_fail_the_playbook_with_their_message(playbook: Playbooks, variables: dict[str, Any], words: str) -> None:
     done = playbook("policy_check", variables, check=False)
     assert done.returncode != 0
     assert words in done.output

@@ -2,8 +2,9 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What goes wrong in the middle of a pass over the queue of requests, on real parts: the gateway, the Kubernetes API, the mail
-server, the disk, the clock. Never a denial because of it, never a second key, never a request that is lost."""
+"""Faults in the middle of a pass over the queue of requests: of the gateway, the Kubernetes API, the mail server, the disk, the clock.
+
+All parts are real. No fault may lead to a denial, a second key or a lost request."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ VERBS = ["get", "list", "create", "patch"]
 
 
 def people(desk: Desk, unique: str, count: int = 3, **wish: str) -> dict[str, str]:
-    """Requests of so many people, by address."""
+    """Submit requests of `count` people, and return them by address."""
     return {email: desk.ask(email, **wish) for email in (f"p{number}-{unique}@company.com" for number in range(count))}
 
 
@@ -90,7 +91,7 @@ def test_a_kubernetes_api_that_goes_away_midway(cluster_desk: Desk, kube: Cluste
         config["users"][0]["user"]["token"] += "x"
         (tmp_path / "expired").write_text(json.dumps(config))
         assert "may have expired" in desk.fail(key_requests_kubeconfig=str(tmp_path / "expired")).output
-        assert desk.statuses() == {("pending", "")}, "a token that is no longer good stops the pass, and changes nothing"
+        assert desk.statuses() == {("pending", "")}, "a token that is no longer valid stops the pass without any change"
 
     def go_away(_whatever: object) -> None:
         kube.stop_api()
@@ -107,10 +108,10 @@ def test_a_kubernetes_api_that_goes_away_midway(cluster_desk: Desk, kube: Cluste
             kube.start_api()
         made = {request_id: desk.rows(request_id) for request_id in ids.values()}
     assert "Kubernetes API" in run.output and "does not answer" in run.output
-    assert [len(rows) for rows in made.values()] == [1, 1, 1], "they were made before the store was gone"
+    assert [len(rows) for rows in made.values()] == [1, 1, 1], "the keys were created before the store was lost"
     assert {request["state"] for request in desk.requests().values()} == {"approved"}
     desk.process()
-    assert {request_id: desk.rows(request_id) for request_id in ids.values()} == made, "and none was made anew"
+    assert {request_id: desk.rows(request_id) for request_id in ids.values()} == made, "no key was created again"
     desk.served(ids)
     assert desk.statuses() == {("approved", "finished")}
 
@@ -149,14 +150,14 @@ def test_a_mail_server_that_is_down_for_an_hour_delays_the_same_key_and_a_clock_
 
 
 def wait(request: dict[str, Any]) -> float:
-    """Seconds between a failure and the next attempt."""
+    """Return the seconds between a failure and the next attempt."""
     failed, again = (datetime.fromisoformat(text) for text in (request["updated_at"], request["progress"]["failure"]["next_attempt_at"]))
     return (again - failed).total_seconds()
 
 
 # -------------------------------------------------------------------------------------------------------------- disk
 def test_a_disk_that_is_read_only_or_full_stops_the_pass_before_a_key_is_made(desk: Desk, tmp_path: Path, unique: str) -> None:
-    """The queue lies in a file system of its own, that only the passes see."""
+    """The queue is in a separate file system that only the passes see."""
     ids = people(desk, unique)
     small, variables = tmp_path / "small", tmp_path / "variables.json"
     small.mkdir()
@@ -180,9 +181,9 @@ cp {small}/*.json {desk.queue}
     assert "No space left on device" in done.stdout
     after_first, after_second, after_third = done.stdout.split("ended with ")[1:]
     assert after_first.split()[0] == "2"
-    assert after_second.split()[:2] == ["2", "3"], "and the three are pending still"
+    assert after_second.split()[:2] == ["2", "3"], "all three are still pending"
     assert after_third.split()[0] == "0"
-    assert len(made) == len(ids), "only the pass that could write made keys"
+    assert len(made) == len(ids), "only the pass that could write created keys"
     desk.served(ids)
     assert desk.statuses() == {("approved", "finished")}
 
@@ -218,7 +219,7 @@ def test_in_check_mode_it_is_one_pass(playbook: Playbooks, tmp_path: Path) -> No
 
 # ------------------------------------------------------------------------------------------------------ expiry notices
 def test_owners_are_warned_once_before_their_keys_end(desk: Desk, unique: str) -> None:
-    """With times so short that no key of another test is due."""
+    """The notice times are so short that no key of another test is due."""
     ids = people(desk, unique, 1)
     (email,) = ids
     short = {"key_requests_packages": {"dev": {"models": [GRANITE], "duration": "9m"}}, "key_requests_expiry_notices": ["10m", "1m"]}
@@ -229,4 +230,4 @@ def test_owners_are_warned_once_before_their_keys_end(desk: Desk, unique: str) -
     assert "sk-" in approval.part("plain")
     assert "sk-" not in notice.part("plain")
     desk.act("notices", **{**short, "key_requests_expiry_notices": ["15m", "9m"]})
-    assert len(desk.mails(email)) == 3, "another time has come"
+    assert len(desk.mails(email)) == 3, "the next notice is due"

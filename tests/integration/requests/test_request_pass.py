@@ -2,8 +2,8 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""From asking to a delivered key, a reasoned no, or a reviewer: passes over the queue on a real LiteLLM, a real SMTP
-server, and both stores; cut off, doubled, and with parts that are down."""
+"""Passes over the queue, from a request to a delivered key, a denial or a review, on a real LiteLLM, a real SMTP server and
+both stores: also killed passes, simultaneous passes, and services that are down."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbo
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import runner
 
 
-def test_from_please_to_a_key_a_no_and_a_reviewer(desk, unique):
+def test_requests_end_in_a_key_a_denial_or_a_review(desk, unique):
     ada, eve, rev, bob = (
         f"{name}-{unique}@{domain}" for name, domain in (("ada", "company.com"), ("eve", "evil.com"), ("rev", "company.com"), ("bob", "company.com"))
     )
@@ -67,7 +67,7 @@ def test_a_person_who_asks_again_after_the_key_was_revoked_gets_another_value(de
     assert (desk.gateway.chat(first).status_code, desk.gateway.chat(second).status_code) == (401, 200)
 
 
-def test_a_record_that_was_edited_into_nonsense_is_set_aside_and_the_rest_goes_on(desk, unique):
+def test_a_record_that_was_edited_into_nonsense_is_set_aside_and_the_rest_continues(desk, unique):
     ada, bad = f"ada-{unique}@company.com", f"bad-{unique}@company.com"
     desk.ask(ada)
     broken = desk.ask(bad)
@@ -102,7 +102,7 @@ def test_two_passes_at_once_make_one_key_each(desk, unique):
 
 
 def test_a_pass_that_is_killed_before_or_after_any_step_is_finished_by_the_next(desk, unique):
-    """kill -9 of the whole pass, one step later each time, until one gets through. Kills inside of a step: the tests of the modules."""
+    """Kill the whole pass with kill -9, one step later each time, until one completes. Tests of the modules cover kills inside a step."""
     ids = {email: desk.ask(email) for email in (f"k{number}-{unique}@company.com" for number in range(3))}
     desk.ask(f"eve-{unique}@evil.com")
     desk.ask(f"rev-{unique}@company.com", model=MISTRAL)

@@ -36,7 +36,7 @@ def start(store: DirectoryStore, work: str, count: int) -> subprocess.Popen[str]
 
 
 def go(*processes: subprocess.Popen[str]) -> list[int]:
-    """Let them begin together; what each of them counted."""
+    """Let the workers begin together, and return what each of them counted."""
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
@@ -46,14 +46,14 @@ def go(*processes: subprocess.Popen[str]) -> list[int]:
     return [int(output) for output in outputs]
 
 
-def test_two_who_submit_at_the_same_time_make_one_request_each(store: DirectoryStore) -> None:
+def test_two_submitters_at_the_same_time_make_one_request_for_each_person(store: DirectoryStore) -> None:
     counts = go(start(store, "submit", 60), start(store, "submit", 60))
     assert sum(counts) == 60
     assert len(store.listing().records) == 60
     assert store.listing().set_aside == ()
 
 
-def test_no_change_of_two_at_the_same_time_is_lost(store: DirectoryStore) -> None:
+def test_no_change_of_two_simultaneous_writers_is_lost(store: DirectoryStore) -> None:
     store.submit(worker.wish(0))
     go(start(store, "fail", 60), start(store, "fail", 60))
     failure = store.get(worker.wish(0).id).progress.failure
@@ -73,20 +73,20 @@ def test_kill_9_before_every_call_leaves_the_old_record_or_the_new_one(store: Di
         assert listing.set_aside == ()
         assert len(listing.records) == 2
         seen.add((store.get(worker.wish(0).id).state, process.returncode))
-        # and whoever comes next is not held up, and finishes the job
+        # the next writer is not blocked, and finishes the work
         left = store.get(worker.wish(0).id)
         after = store.transition(left, lambda r: transitions.decide(r, records.APPROVED, by="next", at=worker.AT)).after
         assert after is not None
         assert after.state == records.APPROVED
-        assert not list(store.directory.glob(".scratch")), "the next writer clears up"
+        assert not list(store.directory.glob(".scratch")), "the next writer cleans up"
         if process.returncode == 0:
             break
-    assert seen == {("pending", -signal.SIGKILL), ("approved", -signal.SIGKILL), ("approved", 0)}, "cuts fell on both sides"
-    assert cut > 10, "and at many places"
+    assert seen == {("pending", -signal.SIGKILL), ("approved", -signal.SIGKILL), ("approved", 0)}, "killed before and after the replacement"
+    assert cut > 10, "killed at many places"
 
 
 def in_a_small_file_system(tmp_path: Path, options: str, script: str) -> dict[str, Any]:
-    """What a script prints that runs where `tmp_path/small` is a file system of its own, which only it can see."""
+    """Run a script for which `tmp_path/small` is a separate file system that only it can see; return its output."""
     small = tmp_path / "small"
     small.mkdir()
     shell = f'mount -t tmpfs -o {options} tmpfs "$1" && exec "$2" -c "$3" "$1"'
@@ -141,7 +141,7 @@ print(json.dumps({"errors": errors, "full": full, "later": later, "files": sorte
         assert "nothing was changed" in message
     assert result["full"] == ["pending"]
     assert result["later"] is None
-    assert len(result["files"]) == 3, "two requests and the lock; nothing half-written"
+    assert len(result["files"]) == 3, "two requests and the lock, no partial file"
 
 
 def test_a_read_only_directory_is_read_and_not_written(tmp_path: Path) -> None:

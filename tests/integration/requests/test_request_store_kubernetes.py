@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Requests in a real Kubernetes API, by a service account that may do no more than it must."""
+"""Requests in a real Kubernetes API, through a service account with the least possible rights."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ LATER = "2026-11-21T05:00:00Z"
 
 @pytest.fixture
 def account(kube: Cluster, namespace: str) -> Account:
-    """The least that works."""
+    """An account with only the rights that the store needs."""
     return kube.account(namespace, VERBS)
 
 
@@ -63,7 +63,7 @@ def approve(record: Record) -> Record:
 
 
 def whole_life(store: KubernetesStore) -> Record:
-    """Everything that modules do to a request."""
+    """Do everything to a request that the modules do."""
     record = submitted(store)
     assert store.get(record.id) == record
     store.transition(record, approve)
@@ -86,7 +86,7 @@ def test_five_verbs_on_secrets_in_one_namespace_are_enough(store: KubernetesStor
 
 
 @pytest.mark.parametrize("lacking", VERBS)
-def test_and_with_one_less_the_missing_one_is_named(kube: Cluster, namespace: str, lacking: str) -> None:
+def test_a_missing_right_is_named(kube: Cluster, namespace: str, lacking: str) -> None:
     account = kube.account(namespace, [verb for verb in VERBS if verb != lacking])
     store = KubernetesStore(Access(kubeconfig=str(account.kubeconfig)))
     with pytest.raises(Forbidden, match=f"may not {lacking} secrets in the namespace {namespace}; give its Role the verb {lacking}"):
@@ -106,7 +106,7 @@ def test_the_documented_manual_approval_counts(kube: Cluster, store: KubernetesS
     assert name in kube.kubectl("get", "secrets", "-l", "app.kubernetes.io/component=llm-key-request", account=account)
     kube.kubectl("label", "secret", name, "request-state=approved", "--overwrite", account=account)
     halfway = store.listing(only_open=True)
-    assert halfway.records == (), "between the two commands nobody decides"
+    assert halfway.records == (), "no pass decides between the two commands"
     assert "set both to the same state" in halfway.set_aside[0].reason
     assert name == halfway.set_aside[0].name
     with pytest.raises(Broken, match="annotation state is 'pending'"):
@@ -143,7 +143,7 @@ def test_a_finished_request_that_is_reopened_by_hand_is_found_again(kube: Cluste
     assert (again.state, again.open) == (APPROVED, True)
 
 
-def test_nonsense_is_set_aside_by_name_and_the_rest_goes_on(kube: Cluster, store: KubernetesStore, account: Account) -> None:
+def test_invalid_records_are_set_aside_by_name_and_the_rest_continues(kube: Cluster, store: KubernetesStore, account: Account) -> None:
     broken, fine = submitted(store, 0), submitted(store, 1)
     name = secret.name_of(broken.id)
     kube.kubectl("label", "secret", name, "request-state=aproved", "--overwrite", account=account)
@@ -177,12 +177,12 @@ def start(account: Account, work: str, count: int) -> subprocess.Popen[str]:
     return process
 
 
-def test_two_who_submit_at_the_same_time_make_one_request_each(store: KubernetesStore, account: Account) -> None:
+def test_two_submitters_at_the_same_time_create_one_request_for_each_person(store: KubernetesStore, account: Account) -> None:
     assert sum(go(start(account, "submit", 30), start(account, "submit", 30))) == 30
     assert len(store.listing().records) == 30
 
 
-def test_no_change_of_two_at_the_same_time_is_lost(store: KubernetesStore, account: Account) -> None:
+def test_no_change_of_two_simultaneous_passes_is_lost(store: KubernetesStore, account: Account) -> None:
     submitted(store)
     go(start(account, "fail", 40), start(account, "fail", 40))
     failure = store.get(wish(0).id).progress.failure
@@ -190,7 +190,7 @@ def test_no_change_of_two_at_the_same_time_is_lost(store: KubernetesStore, accou
     assert failure.attempts == 80
 
 
-def test_many_at_once_and_what_is_refused_stops_only_itself(store: KubernetesStore) -> None:
+def test_many_changes_at_once_of_which_a_refused_one_stops_no_other(store: KubernetesStore) -> None:
     read = [submitted(store, number) for number in range(20)]
     store.delete(read[3].id)
     store.transition(read[4], lambda r: transitions.decide(r, DENIED, by="admin", at=AT, reason="no"))
@@ -212,7 +212,7 @@ def test_a_request_that_was_deleted_and_made_anew_is_not_deleted_by_an_old_reade
 
 
 # ------------------------------------------------------------------------------------------------------------- data
-def test_what_people_write_stays_data(kube: Cluster, store: KubernetesStore) -> None:
+def test_text_that_people_write_stays_data(kube: Cluster, store: KubernetesStore) -> None:
     purpose = "<script>alert('x')</script> {{ 7*7 }} $(id) `id` ' \" \\ \n--- \u00e9\u6771\u4eac\U0001f600 & %s %00"
     record = submitted(store, email="o'brien+{x}=$y`z`@example.com", models=["日本語/<b>:{{x}}", "a b"], purpose=purpose)
     assert store.get(record.id) == record
@@ -254,7 +254,7 @@ def test_a_request_of_the_requestor_itself_is_the_persons_request(kube: Cluster,
     assert store.submit(wish(0)).after == approved
     kube.kubectl("annotate", "secret", secret.name_of(uid), "state=denied", "--overwrite", account=account)
     with pytest.raises(Broken):
-        store.submit(wish(0, models=["another"]))  # it may be for that: no second request beside one that cannot be read
+        store.submit(wish(0, models=["another"]))  # the unreadable record may be this request, so no second one is made
 
 
 def test_listings_come_in_pages(store: KubernetesStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +265,7 @@ def test_listings_come_in_pages(store: KubernetesStore, monkeypatch: pytest.Monk
     assert calls == ["list"] * 3
 
 
-def test_a_listing_whose_place_the_api_forgot_is_begun_again(kube: Cluster, store: KubernetesStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listing_with_an_expired_continue_token_starts_again(kube: Cluster, store: KubernetesStore, monkeypatch: pytest.MonkeyPatch) -> None:
     everyone = {submitted(store, number).id for number in range(7)}
     monkeypatch.setattr(kubernetes_secrets, "PAGE", 3)
     whole_call, statuses = store._call, []
@@ -281,7 +281,7 @@ def test_a_listing_whose_place_the_api_forgot_is_begun_again(kube: Cluster, stor
 
     monkeypatch.setattr(store, "_call", call)
     assert {record.id for record in store.listing().records} == everyone
-    assert statuses == [410], "the API did forget"
+    assert statuses == [410], "the continue token did expire"
 
 
 def counted(store: KubernetesStore, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -304,7 +304,7 @@ def test_a_change_costs_one_call_when_nobody_interferes(store: KubernetesStore, 
 
 
 # ------------------------------------------------------------------------------------------------------------ faults
-def test_a_token_that_is_no_longer_good(kube: Cluster, store: KubernetesStore, account: Account) -> None:
+def test_a_token_that_is_no_longer_valid(kube: Cluster, store: KubernetesStore, account: Account) -> None:
     submitted(store)
     kube.call("DELETE", f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}")
 
@@ -315,7 +315,7 @@ def test_a_token_that_is_no_longer_good(kube: Cluster, store: KubernetesStore, a
             time.sleep(0.5)
 
     with pytest.raises(StoreUnauthorized, match="may have expired"):
-        list_for(30)  # the API itself goes on believing in a token for some seconds
+        list_for(30)  # the API itself accepts a deleted token for some seconds
 
 
 def test_the_api_is_down_and_comes_back(kube: Cluster, store: KubernetesStore) -> None:
@@ -324,10 +324,10 @@ def test_the_api_is_down_and_comes_back(kube: Cluster, store: KubernetesStore) -
         for act in (store.listing, lambda: store.transition(record, approve), lambda: store.submit(wish(1))):
             with pytest.raises(StoreUnreachable, match="does not answer"):
                 act()
-    assert store.transition(record, approve).changed, "the same objects go on working"
+    assert store.transition(record, approve).changed, "the same objects keep working"
 
 
-def test_a_certificate_of_nobody_we_know(kube: Cluster, account: Account) -> None:
+def test_a_certificate_of_an_unknown_authority_of_the_api(kube: Cluster, account: Account) -> None:
     stranger = KubernetesStore(Access(host=kube.server, api_key=account.token, namespace=account.namespace))
     with pytest.raises(StoreTlsFailed, match="ca_cert"):
         stranger.listing()
@@ -348,7 +348,7 @@ def test_a_namespace_that_does_not_exist(kube: Cluster) -> None:
             act()
 
 
-def test_what_the_api_refuses_is_told_in_its_words(kube: Cluster, store: KubernetesStore) -> None:
+def test_a_refusal_of_the_api_is_quoted(kube: Cluster, store: KubernetesStore) -> None:
     quota = {"metadata": {"name": "none"}, "spec": {"hard": {"count/secrets": "0"}}}
     kube.call("POST", f"/api/v1/namespaces/{store.namespace}/resourcequotas", quota)
     kube.call(
@@ -382,7 +382,7 @@ def test_where_the_namespace_comes_from(kube: Cluster, account: Account, monkeyp
         namespace(namespace="../x", **direct)
 
 
-def test_no_way_to_any_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_no_cluster_is_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     from kubernetes.config import kube_config
 
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
@@ -397,8 +397,8 @@ def test_no_way_to_any_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -
             KubernetesStore(Access(kubeconfig=str(path)))
 
 
-def test_the_fixture_is_what_it_says(kube: Cluster) -> None:
-    """RBAC is on: somebody without a token may do nothing."""
+def test_the_fixture_enforces_rbac(kube: Cluster) -> None:
+    """RBAC is on: nothing is allowed without a token."""
     with requests.Session() as nobody:
         nobody.trust_env = False
         answer = nobody.get(f"{kube.server}/api/v1/namespaces/default/secrets", verify=str(kube.ca_file), timeout=10)
@@ -406,7 +406,7 @@ def test_the_fixture_is_what_it_says(kube: Cluster) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------- modules
-def test_the_modules_reach_it_and_never_tell_the_token(kube: Cluster, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_modules_reach_it_and_never_show_the_token(kube: Cluster, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     direct = {"store": "kubernetes", "host": kube.server, "api_key": account.token, "ca_cert": str(kube.ca_file), "namespace": account.namespace}
     asked = call_module("key_request", {**direct, "email": "ada@example.com", "model": "gpt-4"}, diff=True, no_log=False)
     assert asked["changed"]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""What runs the playbooks and modules of the other tests does as ansible-playbook and python do."""
+"""The runner of playbooks and modules for the other tests behaves like ansible-playbook and python."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ if way == "die":
 mask = os.umask(0)
 parent = open(f"/proc/{os.getppid()}/cmdline").read()
 module.exit_json(
-    told=f"{mask:o} {os.getcwd()} {os.environ['SAID']} {len(sys.argv)} {module.from_json(sys.stdin.read() or '0')} {os.environ['ODD']}",
+    surroundings=f"{mask:o} {os.getcwd()} {os.environ['SAID']} {len(sys.argv)} {module.from_json(sys.stdin.read() or '0')} {os.environ['ODD']}",
     forked="modules.py" in parent,
 )
 """
@@ -62,7 +62,7 @@ MODULE_PLAY = """
         ODD: "it's $HOME = 1 && x"
       register: probed
     - ansible.builtin.debug:
-        msg: "{{ probed.told }} forked={{ probed.forked }}"
+        msg: "{{ probed.surroundings }} forked={{ probed.forked }}"
 """
 
 
@@ -125,17 +125,17 @@ def test_a_module_finds_its_surroundings(probe: Path, playbook: Playbooks, own: 
     assert f"27 {probe.parent} hello 1 0 it's $HOME = 1 && x forked={own.keys() <= {'ANSIBLE_FORKS', 'ANSIBLE_PIPELINING'}}" in output
 
 
-@pytest.mark.parametrize(("way", "said"), [("raise", "as asked"), ("die", '"rc": 137')])
-def test_a_module_that_fails_is_told_as_it_always_is(probe: Path, playbook: Playbooks, way: str, said: str) -> None:
-    told = []
+@pytest.mark.parametrize(("way", "words"), [("raise", "as asked"), ("die", '"rc": 137')])
+def test_a_failed_module_is_reported_as_usual(probe: Path, playbook: Playbooks, way: str, words: str) -> None:
+    lengths = []
     for run in (runner.run, runner.installed):
         output = Playbooks(probe.parent, run)(probe, {"way": way}, environment={"SAID": ""}, check=False).output
-        assert said in output and "failed=1" in output
-        told.append(len(output.splitlines()))
-    assert told[0] == told[1]
+        assert words in output and "failed=1" in output
+        lengths.append(len(output.splitlines()))
+    assert lengths[0] == lengths[1]
 
 
-def test_a_module_ends_with_whoever_waits_for_it(tmp_path: Path, playbook: Playbooks, probe: Path) -> None:
+def test_a_module_ends_with_the_process_that_waits_for_it(tmp_path: Path, playbook: Playbooks, probe: Path) -> None:
     playbook(probe, {"way": "tell"}, environment={"SAID": ""})
     warm = runner.Warm.of({})
     (tmp_path / "slow.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n")
@@ -151,7 +151,7 @@ def test_a_module_ends_with_whoever_waits_for_it(tmp_path: Path, playbook: Playb
         time.sleep(0.05)
 
 
-def test_one_that_is_typed_is_a_fork_where_that_is_wanted(tmp_path: Path, play: Path) -> None:
+def test_a_typed_ansible_playbook_is_a_fork_on_request(tmp_path: Path, play: Path) -> None:
     environment = {**os.environ, **ANSIBLE_ENVIRONMENT, "SAID": "typed"}
     environment |= runner.handing_all_over(environment)
 
@@ -162,12 +162,12 @@ def test_one_that_is_typed_is_a_fork_where_that_is_wanted(tmp_path: Path, play: 
     run = typed()
     assert run.returncode == 2 and f"typed {tmp_path} false 5" in run.stdout
     environment[runner.PLAYBOOKS] = str(tmp_path / "nobody")
-    assert typed().returncode == 2, "where nobody takes it, it runs by itself"
+    assert typed().returncode == 2, "without a process that takes it, the playbook runs by itself"
     (tmp_path / "play.yml").unlink()
     with socket.socket(socket.AF_UNIX) as door, ThreadPoolExecutor(1) as pool:
         door.bind(str(tmp_path / "nobody"))
         door.listen()
-        told = pool.submit(typed)
+        finished = pool.submit(typed)
         caller, _address = door.accept()
         with caller:
             length, files, _flags, _sender = socket.recv_fds(caller, process.HEADER_DIGITS, 3)
@@ -175,7 +175,7 @@ def test_one_that_is_typed_is_a_fork_where_that_is_wanted(tmp_path: Path, play: 
             for file in files:
                 os.close(file)
             caller.sendall(b"%d" % (7 << 8))
-            assert told.result(60).returncode == 7
+            assert finished.result(60).returncode == 7
     assert request.arguments[1:] == [str(play), "-e", "given=false"] and request.environment["SAID"] == "typed"
 
 

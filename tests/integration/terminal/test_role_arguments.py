@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Ansible refuses a role's argument with all that the role's spec says, defaults included: they hold no secret."""
+"""When Ansible refuses a role's argument, it prints the whole spec with its defaults, so they must not hold secrets."""
 
 from __future__ import annotations
 

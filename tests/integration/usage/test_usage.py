@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""What was used and what it cost, on the real gateway: real calls of a model with a price, seen before and after their keys are deleted."""
+"""Usage and its cost on the real gateway, from real calls of a model with a price, before and after their keys are deleted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WRITTEN_SECONDS = 60
 
 @dataclass
 class Spent:
-    """A lab of three users and a lab of one key, with calls made. The keys of users 2 and 3 are deleted, that of 3 past LiteLLM."""
+    """A lab of three users and a lab of one key, all used. The keys of users 2 and 3 are deleted, that of user 3 directly in the database."""
 
     live: Live
     solo: Live
@@ -76,7 +76,7 @@ def spent(gateway: Gateway) -> Iterator[Spent]:
 
 
 def answered(gateway: Gateway, key: str, model: str) -> None:
-    """A call that is answered: LiteLLM may take a moment to serve a new model."""
+    """Repeat a call until it is answered; LiteLLM may take a moment to serve a new model."""
     deadline = time.monotonic() + WRITTEN_SECONDS
     while not (answer := gateway.chat(key, model)).ok:
         assert time.monotonic() < deadline, answer.text
@@ -84,14 +84,14 @@ def answered(gateway: Gateway, key: str, model: str) -> None:
 
 
 def written(gateway: Gateway, calls: dict[str, int]) -> None:
-    """Wait until LiteLLM has written what it counted, of which it makes a batch every few seconds."""
+    """Wait until LiteLLM has written its counts, which it does in batches every few seconds."""
     deadline = time.monotonic() + WRITTEN_SECONDS
     for token, times in calls.items():
         while True:
-            told = gateway.get("/user/daily/activity/aggregated", start_date="2026-01-01", end_date="2099-12-31", api_key=token)["metadata"]
-            if told["total_successful_requests"] >= times:
+            counted = gateway.get("/user/daily/activity/aggregated", start_date="2026-01-01", end_date="2099-12-31", api_key=token)["metadata"]
+            if counted["total_successful_requests"] >= times:
                 break
-            assert time.monotonic() < deadline, f"{told} instead of {times}"
+            assert time.monotonic() < deadline, f"{counted} instead of {times}"
             time.sleep(0.5)
 
 
@@ -103,7 +103,7 @@ def test_what_each_key_used_also_when_it_is_deleted(spent: Spent) -> None:
     assert shown == {
         "user1": (4, 40, 80, pytest.approx(4 * COST), False),
         "user2": (2, 20, 40, pytest.approx(2 * COST), True),
-    }, "user3's key is on neither of LiteLLM's lists: among the keys of a lab it is not found, but see the next test"
+    }, "user3's key is on neither of LiteLLM's lists: it is not found among the keys of a lab, but see the next test"
     assert keys["user2"]["key"] == f"virtkey-{spent.live.name}-user2" and keys["user2"]["lab"] == f"virtkey-{spent.live.name}"
     assert (keys["user2"]["package"], keys["user2"]["owner"]) == ("lab-dev", OWNER)
     assert keys["user2"]["requests_failed"] == 1 and keys["user2"]["requests"] == 3
@@ -112,7 +112,7 @@ def test_what_each_key_used_also_when_it_is_deleted(spent: Spent) -> None:
     assert found["total"]["cost"] == pytest.approx(6 * COST)
 
 
-def test_a_key_that_was_deleted_past_litellm_is_still_of_its_lab(spent: Spent) -> None:
+def test_a_key_that_was_deleted_in_the_database_still_belongs_to_its_lab(spent: Spent) -> None:
     found = spent.live.well("usage_info", since="2d", by=["lab", "key"])
     labs = {row["lab"]: row for row in found["usage"]["lab"]}
     assert labs[f"virtkey-{spent.live.name}"]["cost"] == pytest.approx(7 * COST)
@@ -136,7 +136,7 @@ def test_keys_near_their_budget(spent: Spent) -> None:
     assert (near["user"], near["percent"], near["max_budget"]) == ("user1", 100.0, pytest.approx(4 * COST))
     assert spent.usage(near_budget=101)["near_budget"] == []
     plain, near_too = (spent.live.well("usage_info", since="2d", by=["key"], **more) for more in ({}, {"near_budget": 80}))
-    assert near_too["usage"] == plain["usage"] and near_too["calls"] <= plain["calls"], "the keys that live are read once"
+    assert near_too["usage"] == plain["usage"] and near_too["calls"] <= plain["calls"], "the living keys are read once"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_user_of_the_gateway_does_not_see_everybodys_usage(live: Live) -> None
 
 # -------------------------------------------------------------------------------------------------------- the playbooks
 class Page(html.parser.HTMLParser):
-    """The tags of a page, and what it refers to."""
+    """The tags of a page, and the addresses that it refers to."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -186,19 +186,19 @@ def test_the_report(spent: Spent, playbook: Playbooks, browser: Browser, tmp_pat
     for text in (f"virtkey-{spent.live.name}", spent.model, "KEYS NEAR THEIR BUDGET", f"{6 * COST:.4f} USD"):
         assert text in run.output
 
-    told = json.loads((tmp_path / "report.json").read_text())
-    assert told["total"]["cost"] == pytest.approx(6 * COST) and told["near_budget"][0]["user"] == "user1"
+    written_report = json.loads((tmp_path / "report.json").read_text())
+    assert written_report["total"]["cost"] == pytest.approx(6 * COST) and written_report["near_budget"][0]["user"] == "user1"
     rows = list(csv.DictReader((tmp_path / "report.csv").open()))
     assert sum(float(row["cost"]) for row in rows) == pytest.approx(6 * COST)
-    assert {row["owner"] for row in rows} == {f"'{OWNER}"}, "no formula for a spreadsheet"
+    assert {row["owner"] for row in rows} == {f"'{OWNER}"}, "spreadsheets must not read a formula"
     assert {row["model"] for row in rows} == {spent.model, UNKNOWN}
     assert all((tmp_path / f"report.{kind}").stat().st_mode & 0o777 == 0o600 for kind in ("html", "csv", "json"))
 
     page = tmp_path / "report.html"
-    assert "://" not in page.read_text(), "nothing is fetched from anywhere"
+    assert "://" not in page.read_text(), "the page loads nothing from elsewhere"
     seen = browser.dom(page)
     understood = Page(seen)
-    assert "<title>Usage &lt;b&gt;&amp;&lt;/b&gt; cost" in seen, "no script has changed it"
+    assert "<title>Usage &lt;b&gt;&amp;&lt;/b&gt; cost" in seen, "no script has changed the page"
     assert understood.addresses == [] and not {"script", "img", "b", "iframe", "link"} & set(understood.tags)
     assert understood.tags.count("rect") == 1 and "Keys near their budget" in seen
     assert "Refused to" not in browser.log(page)
@@ -222,13 +222,13 @@ def test_a_report_into_no_directory_asks_nothing(live: Live, playbook: Playbooks
 def test_statistics(spent: Spent, playbook: Playbooks) -> None:
     plain = {"ANSIBLE_STDOUT_CALLBACK": "rhpds.litellm_virtual_keys.plain"}
     run = playbook("stats", {**spent.files, "output": "json"}, environment=plain)
-    told = json.loads(run.output[run.output.index("{") : run.output.rindex("}") + 1])
-    assert told["total"]["requests"] == 7
-    assert {row["user"]: row["requests"] for row in told["usage"]} == {"user1": 4, "user2": 3}
+    statistics = json.loads(run.output[run.output.index("{") : run.output.rindex("}") + 1])
+    assert statistics["total"]["requests"] == 7
+    assert {row["user"]: row["requests"] for row in statistics["usage"]} == {"user1": 4, "user2": 3}
 
 
 # ---------------------------------------------------------------------------------------------------------- the receipt
-def test_the_receipt_of_a_lab_with_one_key_is_made_first_and_tells_its_models(spent: Spent, playbook: Playbooks, tmp_path: Path) -> None:
+def test_the_receipt_of_a_lab_with_one_key_is_made_first_and_names_its_models(spent: Spent, playbook: Playbooks, tmp_path: Path) -> None:
     lab = {**spent.solo.gateway.variables, "guid": spent.solo.name, "output_dir": str(tmp_path)}
     file = tmp_path / f"{spent.solo.name}-spend-receipt.json"
     run = playbook("destroy", lab)
@@ -243,7 +243,7 @@ def test_the_receipt_of_a_lab_with_one_key_is_made_first_and_tells_its_models(sp
     assert file.read_text() == again, "a lab that is gone leaves its receipt alone"
 
 
-def test_the_receipt_of_a_lab_with_many_keys_tells_their_spend_in_two_calls(spent: Spent, tmp_path: Path) -> None:
+def test_the_receipt_of_a_lab_with_many_keys_has_their_spend_in_two_calls(spent: Spent, tmp_path: Path) -> None:
     file = tmp_path / "receipt.json"
     left = spent.live.well("spend_receipt", guid=spent.live.name, dest=str(file))
     assert left["calls"] == 2 and left["dest"] == str(file) and file.stat().st_mode & 0o777 == 0o600
@@ -256,7 +256,7 @@ def test_the_receipt_of_a_lab_with_many_keys_tells_their_spend_in_two_calls(spen
 
 
 @pytest.mark.parametrize("receipt", ["no directory", "off"])
-def test_no_receipt_stops_a_destruction(live: Live, playbook: Playbooks, tmp_path: Path, receipt: str) -> None:
+def test_a_failed_receipt_does_not_stop_a_destruction(live: Live, playbook: Playbooks, tmp_path: Path, receipt: str) -> None:
     live.lab()
     off = {"ocp4_workload_litellm_virtual_keys_spend_receipt": False} if receipt == "off" else {}
     run = playbook("destroy", {**live.gateway.variables, "guid": live.name, "output_dir": str(tmp_path / "none"), **off})

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""A chat by OpenAI's SDK, whichever vendor the client was made for."""
+"""A chat through OpenAI's SDK, whichever vendor the client is for."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Kills ansible-playbook where a test wants it: before or after a task of this collection."""
+"""Kill ansible-playbook before or after a certain task of this collection."""
 
 from __future__ import annotations
 
