@@ -40,7 +40,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Note on the keys whose owners were warned
+- name: Record the warnings on the keys
   rhpds.litellm_virtual_keys.virtual_keys:
     keys: "{{ living.virtual_keys | rhpds.litellm_virtual_keys.expiry_notes(key_delivery_results, ['24h'], then) }}"
     on_unrecoverable: keep
