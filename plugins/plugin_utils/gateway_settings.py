@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -51,7 +53,8 @@ def _redis_settings(redis: Mapping[str, Any]) -> dict[str, Any]:
 def _literal_secrets(value: object) -> Iterator[str]:
     """Yield the names of settings, at any depth, that hold a secret itself instead of the name of an environment variable.
 
-    A switch that is on or off, such as `use_password: true`, is not a secret.
+    A switch that is on or off, such as `use_password: true`, is not a secret. A text may hold settings as JSON, as those of
+    Google's service accounts do.
     """
     if isinstance(value, Mapping):
         for name, item in value.items():
@@ -61,6 +64,9 @@ def _literal_secrets(value: object) -> Iterator[str]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _literal_secrets(item)
+    elif isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+        with contextlib.suppress(ValueError):
+            yield from _literal_secrets(json.loads(value))
 
 
 def _is_secret_name(name: str) -> bool:

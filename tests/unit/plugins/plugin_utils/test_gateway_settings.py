@@ -92,6 +92,11 @@ def test_a_secret_that_stands_in_the_settings_is_found(name: str, value: object)
     assert settings(litellm_settings={"cache_params": [{"nested": {name: value}}]})["literal_secrets"] == [name]
 
 
+@pytest.mark.parametrize("text", ['{"private_key": "hush"}', ' [{"deeper": {"private_key": "hush"}}]'])
+def test_a_secret_in_a_text_of_json_is_found(text: str) -> None:
+    assert settings(models=[{"litellm_params": {"vertex_account": text}}])["literal_secrets"] == ["private_key"]
+
+
 def test_each_name_is_reported_once_in_the_order_of_the_settings() -> None:
     params = {"litellm_params": {"api_key": "hush", "credentials": {"password": "hush"}}}
     assert settings(models=[params, params], general_settings={"master_key": "sk-hush"})["literal_secrets"] == [
@@ -111,6 +116,8 @@ def test_each_name_is_reported_once_in_the_order_of_the_settings() -> None:
         ("primary_secret_name", "litellm/keys"),
         ("max_tokens", 100),
         ("note", 'she said "password": 1'),
+        ("note", '{not JSON: "password": 1}'),
+        ("account", '{"private_key": "os.environ/KEY_AT_GOOGLE", "use_password": true}'),
         ("api_base", "https://secret.example.com"),
     ],
 )
