@@ -22,17 +22,17 @@ MONDAY_NOON = "2026-11-23T12:00:00Z"
 
 
 def rule(name: str, **config: Any) -> dict[str, Any]:
-    """An entry of a chain."""
+    """Return an entry of a chain."""
     return {"name": name, "config": config}
 
 
 def trusted(condition: str) -> str:
-    """Text as it comes out of a playbook."""
+    """Return text as it comes from a playbook."""
     return contexts.trust_as_template(condition)
 
 
 def untrusted(condition: str) -> str:
-    """Text as it comes out of a look-up."""
+    """Return text as it comes from a lookup."""
     return contexts._data(condition)  # type: ignore[no-any-return]
 
 
@@ -57,14 +57,14 @@ def decide(
     parallel: int = 8,
     answers: Answers | None = None,
 ) -> list[ChainOutcome]:
-    """The outcomes of requests (mappings) in a chain (data)."""
+    """Return the outcomes of requests (mappings) in a chain (data)."""
     here = context(now, usage)
     chain = Chain(loader.load_chain(entries, here), parallel=parallel, answers=answers)
     return chain.decide([parsed(request, packages, served) for request in requests], here)
 
 
 def one(entries: list[Any], email: str = "user@company.com", model: Any = "gpt-4", **options: Any) -> ChainOutcome:
-    """The outcome of one request; other options than those of `decide` are fields of the request."""
+    """Return the outcome of one request; options that `decide` does not take are fields of the request."""
     own = {name: options.pop(name) for name in ("now", "usage", "packages", "served", "parallel", "answers") if name in options}
     models = {"model": model} if isinstance(model, str) else {"models": model} if model else {}
     return decide(entries, {"email": email, **models, **options}, **own)[0]

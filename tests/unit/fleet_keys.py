@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 
 
 def key(guid: str = "abc12", user: str = "", *, ends: float | None = 240, age: float = 100, notes: bool = True, **row: Any) -> LiveKey:
-    """A key that ends in `ends` hours (None: never) and was made `age` hours ago. `package`, `lab` and `retired` go into its notes."""
+    """Return a key that ends in `ends` hours (None: never) and was made `age` hours ago. Its notes hold `package`, `lab` and `retired`."""
     lab = row.pop("lab", names.lab_alias(guid))
     alias = names.user_alias(lab, user)
     token = derive.token(derive.value("a secret for tests", alias))

@@ -15,7 +15,7 @@ SECRET = "the secret of these tests"
 
 
 class Modules:
-    """Runs modules against one gateway. Options of the task (check, diff, no_log) begin with an underscore."""
+    """Runs modules against one gateway. Settings of the task (check, diff, no_log) begin with an underscore."""
 
     def __init__(self, served: ServedModel) -> None:
         self.served = served

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Requests as hypothesis draws them: every one is a record that people could bring about."""
+"""Hypothesis strategies for requests. Every drawn request is a record that could really exist."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ budgets = st.none() | st.floats(0, 1e6) | st.integers(0, 10**6)
 
 @st.composite
 def wishes(draw: st.DrawFn) -> Record:
-    """A request as it is submitted."""
+    """Draw a request as it is submitted."""
     what: dict[str, Any] = draw(st.fixed_dictionaries({"models": models}) | st.fixed_dictionaries({"package": st.sampled_from(["ai-developer", "lab-prod"])}))
     guid = draw(st.sampled_from(["", "abc12"]))
     return records.new(
@@ -79,7 +79,7 @@ step_names = st.sampled_from(["mint", "mail", "kubernetes_secret", "decide"])
 
 @st.composite
 def changes(draw: st.DrawFn) -> Change:
-    """Something that people, the chain or a pass may do to a request, at a time that any clock may show."""
+    """Draw a change that people, the chain or a pass may make to a request, at a time that any clock may show."""
     at = draw(times)
     kind = draw(st.sampled_from(["decide", "cancel", "again", "minted", "delivered", "finished", "ended", "notified", "failed", "by hand"]))
     by = draw(texts)
@@ -119,7 +119,7 @@ def changes(draw: st.DrawFn) -> Change:
 
 @st.composite
 def lives(draw: st.DrawFn) -> Record:
-    """A request some way into its life."""
+    """Draw a request after any number of changes."""
     record = draw(wishes())
     for change in draw(st.lists(changes(), max_size=8)):
         try:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
 PACKAGE = "ansible_collections.rhpds.litellm_virtual_keys.plugins"
 
-# Each wing of module_utils, with the wings that it may import. Nothing imports upwards, and siblings know nothing of each other.
+# Each wing of module_utils, with the wings that it may import. Nothing imports upwards, and siblings do not import each other.
 WINGS = {
     "common": set[str](),
     "litellm": {"common"},
@@ -55,7 +55,7 @@ def python_files(*folders: str) -> list[Path]:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Yield the whole dotted names of what a file imports, wherever in the file it does."""
+    """Yield the full dotted names of everything that a file imports, anywhere in the file."""
     package = [*PACKAGE.split("."), *path.relative_to(PLUGINS).parent.parts]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -102,7 +102,7 @@ def test_only_options_import_ansible() -> None:
 
 
 def _only_for_types(path: Path, name: str) -> bool:
-    """Whether a file imports `name` under TYPE_CHECKING only."""
+    """Return whether a file imports `name` only under TYPE_CHECKING."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     guarded = [node for node in tree.body if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"]
     inside = {f"{each.module}.{alias.name}" for node in guarded for each in node.body if isinstance(each, ast.ImportFrom) for alias in each.names}
@@ -140,7 +140,7 @@ def test_one_name_means_one_thing() -> None:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_") or node.name in GIVEN_NAMES:
                 continue
-            if path.parent.name != "filter" or node.name != path.stem:  # a filter opens the door to the function of its name
+            if path.parent.name != "filter" or node.name != path.stem:  # a filter may wrap the function of its name
                 places.setdefault(node.name, []).append(f"{path.relative_to(PLUGINS)}:{node.lineno}")
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 

@@ -17,7 +17,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 WORKLOAD_VARS = ROOT / "roles" / "ocp4_workload_litellm_virtual_keys" / "vars" / "main.yml"
-# Filters and methods that build structures. Where they are needed, a function in plugin_utils with a unit test takes their place.
+# Filters and methods that build structures. Use a function in plugin_utils with a unit test instead.
 PROGRAM = re.compile(r"\|\s*zip\b|\bproduct\(|\bitems2dict\b|\bdict2items\b|map\('(?:combine|zip|items2dict|rejectattr)'")
 LOOP_OVER_MAPPING = '| dict2items }}"'  # at the end of a loop, which takes lists only
 # The catalogue of AWX objects is data, laid over common options entry by entry.
@@ -36,7 +36,7 @@ def yaml_files(*patterns: str) -> list[Path]:
 
 
 def tasks_in(content: Any) -> Iterator[dict[str, Any]]:
-    """Yield every task of a task file or a playbook, also those in blocks."""
+    """Yield every task of a task file or a playbook, including those in blocks."""
     for entry in content or []:
         if not isinstance(entry, dict):
             continue

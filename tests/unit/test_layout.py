@@ -41,7 +41,7 @@ IN_THIS_PROCESS = f"{PACKAGE}.support.ansible.modules.run_module"
 
 
 def imported_by(source: str) -> Iterator[tuple[int, str]]:
-    """The line and the whole name of everything that is imported; a relative name begins with its dots."""
+    """Yield the line and the full name of every import; a relative name begins with its dots."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
@@ -122,7 +122,7 @@ def test_these_are_allowed(tmp_path: Path, file: str, line: str) -> None:
 
 
 def folders(parent: Path) -> set[str]:
-    """The folders that hold a file; others are left over from another branch."""
+    """Return the folders that hold a file; empty ones are left over from another branch."""
     return {path.name for path in parent.iterdir() if path.is_dir() and path.name != "__pycache__" and any(_files(path))}
 
 
@@ -142,7 +142,7 @@ def test_integration_tests_lie_in_a_folder_of_their_subject() -> None:
     assert [path.name for path in (TESTS / "integration").glob("*.py")] == ["conftest.py"]
 
 
-def test_the_readme_names_every_folder_and_none_that_is_missing() -> None:
+def test_the_readme_names_exactly_the_existing_folders() -> None:
     rows = re.findall(r"^\| `([^`]+)`", (TESTS / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     named = {row for row in rows if row.endswith("/")}
     present = {f"{name}/" for name in folders(TESTS) - {"output"}}

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What `make bench` makes of its measurements: a bar that cannot be missed says nothing."""
+"""The conclusions that `make bench` draws from its measurements: a bar that cannot be missed proves nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_time_under_way_counts_once(spans: list[tuple[float, float]], seconds: f
     assert covered(spans) == seconds
 
 
-def test_what_one_more_costs() -> None:
+def test_the_cost_of_one_more() -> None:
     large = run(wall=11, cpu=3, module=5.5, gateway=4.2, megabytes=101)
     assert one_more(run(), large, 100) == pytest.approx([100, 50, 10, 40, 20, 10])
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The hunt finds what is planted for it: a hunt that finds nothing proves something only then."""
+"""The hunt finds secrets that are planted for it; only then does a hunt without findings prove anything."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_secrets_are_found_as_they_are_and_in_base64(secrets: Secrets, content: 
 
 
 def leaks_of(secrets: Secrets, program: str, *arguments: str, environment: Mapping[str, str]) -> set[Leak]:
-    """What is found at a child of a process that waits until it is watched. Other tests have left processes behind, with keys of theirs."""
+    """Return the leaks of a child of a process that waits until it is watched. Processes of other tests, with other keys, may still run."""
     starter = "import subprocess, sys; sys.stdin.read(); subprocess.run([sys.executable, '-c', *sys.argv[1:]], check=True)"
     with subprocess.Popen([sys.executable, "-c", starter, program, *arguments], env=environment, stdin=subprocess.PIPE) as ancestor:
         with Watch(secrets, ancestor.pid) as watch:
@@ -56,7 +56,7 @@ def test_arguments_and_environments_of_grandchildren_are_seen(secrets: Secrets) 
     assert {leak.place.split(" of ")[0] for leak in leaks} == {"the cmdline", "the environ"}
 
 
-def test_processes_of_others_are_not_looked_at(secrets: Secrets) -> None:
+def test_unrelated_processes_are_not_searched(secrets: Secrets) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()", KEY], stdin=subprocess.PIPE, text=True) as other:
         assert leaks_of(secrets, "import time; time.sleep(0.2)", environment={}) == set()
         other.communicate("\n")
@@ -74,8 +74,8 @@ def test_processes_of_others_are_not_looked_at(secrets: Secrets) -> None:
 def test_litellm_has_its_own_secrets_in_its_environment_and_nowhere_else(
     secrets: Secrets, service: str, environment: str, arguments: str, leaks: set[str]
 ) -> None:
-    told = {"LITELLM_GATEWAY_LOCK": f"/gateway/run/{service}.lock", "TOLD": environment}
-    found = leaks_of(secrets, "import time; time.sleep(0.5)", arguments, environment=told)
+    child_environment = {"LITELLM_GATEWAY_LOCK": f"/gateway/run/{service}.lock", "SECRET": environment}
+    found = leaks_of(secrets, "import time; time.sleep(0.5)", arguments, environment=child_environment)
     assert {leak.secret for leak in found} == leaks
 
 

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Every play that talks to the gateway takes its settings from the same variables, as the guide "Reach the gateway" says."""
+"""Every play that calls the gateway takes its settings from the same variables, as the guide "Reach the gateway" says."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OWN_GATEWAY = {"demo.yml"}
 
 
 def tasks_of(tasks: list[dict[str, Any]], folder: Path) -> Iterator[dict[str, Any]]:
-    """The tasks, with those in blocks and in included files."""
+    """Yield the tasks, including those in blocks and in included files."""
     for task in tasks:
         yield task
         for part in ("block", "rescue", "always"):
@@ -46,7 +46,7 @@ def tasks_of(tasks: list[dict[str, Any]], folder: Path) -> Iterator[dict[str, An
 
 
 def calls_of(play: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
-    """The options of each call of a module of the action group."""
+    """Yield the options of each call of a module of the action group."""
     return [task[name] or {} for task in tasks_of(play.get("tasks", []), folder) for name in task.keys() & MODULES]
 
 
@@ -58,12 +58,12 @@ def plays() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("path", "play"), list(plays()))
-def test_a_play_has_the_settings_if_it_talks_to_the_gateway(path: Path, play: dict[str, Any]) -> None:
+def test_a_play_has_the_settings_if_it_calls_the_gateway(path: Path, play: dict[str, Any]) -> None:
     calls = calls_of(play, path.parent)
     assert play.get("module_defaults", {}) == ({GROUP: SETTINGS} if calls else {})
-    assert not [call for call in calls if call.keys() & SETTINGS.keys()], "a task gives a setting itself"
+    assert not [call for call in calls if call.keys() & SETTINGS.keys()], "no task sets a gateway setting itself"
 
 
-def test_some_plays_talk_to_the_gateway() -> None:
+def test_some_plays_call_the_gateway() -> None:
     talking = {parameters.values[0].stem for parameters in plays() if calls_of(parameters.values[1], PLAYBOOKS)}
     assert {"list_virtual_keys", "list_provider_keys", "reap", "migrate", "preflight"} <= talking

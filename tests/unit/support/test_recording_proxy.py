@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The proxy that tests count calls with: whoever has an answer in hand finds the call in the record."""
+"""The proxy with which tests count calls: once an answer has arrived, its call is in the record."""
 
 from __future__ import annotations
 

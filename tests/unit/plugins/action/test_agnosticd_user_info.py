@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What the action returns; what whole playbooks make of it is in tests/integration."""
+"""The result of the action. Whole playbooks: tests/integration."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run(arguments: dict[str, Any], variables: dict[str, Any], *, check: bool = F
 
 
 def seen(result: dict[str, Any]) -> dict[str, Any]:
-    """The part that AgnosticD's portal reads."""
+    """Return the part of a result that AgnosticD's portal reads."""
     return {name: result[name] for name in ("msg", "data", "user") if name in result}
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The actions themselves, run in this process: arguments, check mode, and how faults of rules are told."""
+"""The actions themselves, run in this process: arguments, check mode, and how faults of rules are reported."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_check_mode_decides_alike_and_asks_nobody() -> None:
     assert result["trace"][0]["detail"] == "would be asked; check mode asks nobody and goes on"
 
 
-def test_a_rule_with_a_bug_is_told_once_and_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_with_a_bug_is_reported_once_and_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     warnings: list[str] = []
     monkeypatch.setattr(approval.display, "warning", warnings.append)
     monkeypatch.setattr(allowlist.Rule, "evaluate", lambda *_: 1 / 0)

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The filters `client_env` and `to_env_file` as a template meets them."""
+"""The filters `client_env` and `to_env_file` as templates use them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ to_env_file: Any = ToEnvFile().filters()["to_env_file"]
 
 
 def test_from_key_to_file() -> None:
-    told = to_env_file(client_env(KEY, "https://llm.example.com", ["openai"]), comments=["For ada"])
-    assert told == f"# For ada\nexport OPENAI_API_KEY='{KEY}'\nexport OPENAI_BASE_URL='https://llm.example.com/v1'\n"
+    content = to_env_file(client_env(KEY, "https://llm.example.com", ["openai"]), comments=["For ada"])
+    assert content == f"# For ada\nexport OPENAI_API_KEY='{KEY}'\nexport OPENAI_BASE_URL='https://llm.example.com/v1'\n"
 
 
 def test_other_paths() -> None:

@@ -21,7 +21,7 @@ def test_texts_are_quoted_and_no_formula_is_left() -> None:
     ]
 
 
-def test_rows_of_keys_say_whose_they_are_also_when_there_are_none() -> None:
+def test_the_header_of_rows_of_keys_names_their_owners_even_without_rows() -> None:
     assert usage_csv([], "key").startswith('"key","key_id","lab","user","owner","team","package","deleted","requests"')
 
 

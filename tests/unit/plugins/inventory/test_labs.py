@@ -36,7 +36,7 @@ def served() -> Iterator[ServedModel]:
 
 
 class Inventory:
-    """What ansible-inventory makes of a file."""
+    """Runs ansible-inventory on a file."""
 
     def __init__(self, folder: Path, url: str, key: str = MASTER_KEY) -> None:
         self.folder, self.url, self.key = folder, url, key
@@ -52,8 +52,8 @@ class Inventory:
     def __call__(self, config: str, name: str = "test.labs.yml") -> dict[str, Any]:
         done = self.run(config, name)
         assert done.returncode == 0, done.stderr
-        told: dict[str, Any] = json.loads(done.stdout, object_hook=lambda found: found.get("__ansible_unsafe", found))
-        return told
+        listing: dict[str, Any] = json.loads(done.stdout, object_hook=lambda found: found.get("__ansible_unsafe", found))
+        return listing
 
 
 @pytest.fixture
@@ -62,20 +62,20 @@ def inventory(served: ServedModel, tmp_path: Path) -> Inventory:
 
 
 def test_labs_groups_and_variables(inventory: Inventory) -> None:
-    told = inventory(
+    listing = inventory(
         PLUGIN + "strict: true\ncompose: {guid: lab_guid}\ngroups: {classes: lab_keys > 1}\nkeyed_groups: [{prefix: state, key: lab_state}]\n",
     )
-    hosts = told["_meta"]["hostvars"]
+    hosts = listing["_meta"]["hostvars"]
     assert len(hosts) == 13 and "team-key" not in hosts
     assert hosts["virtkey-class3"]["lab_users"] == [f"user{user}" for user in range(1, 11)]
     assert hosts["virtkey-class3"]["guid"] == "class3"
     assert hosts["virtkey-class3"]["ansible_connection"] == "local"
-    assert len(told["classes"]["hosts"]) == len(told["package_workshop"]["hosts"]) == len(told["owner_uni_example"]["hosts"]) == 12
-    assert len(told["state_active"]["hosts"]) == 13
-    assert "sk-" not in json.dumps(told)
+    assert len(listing["classes"]["hosts"]) == len(listing["package_workshop"]["hosts"]) == len(listing["owner_uni_example"]["hosts"]) == 12
+    assert len(listing["state_active"]["hosts"]) == 13
+    assert "sk-" not in json.dumps(listing)
 
 
-def test_what_stands_on_a_key_is_no_template(inventory: Inventory) -> None:
+def test_the_data_of_a_key_is_not_a_template(inventory: Inventory) -> None:
     done = inventory.run(PLUGIN + "compose: {who: lab_owner}\nkeyed_groups: [{prefix: owned, key: lab_owner}]\n")
     assert "injected" not in done.stdout and "lookup(" in done.stdout, done.stdout
 
@@ -101,7 +101,7 @@ def test_only_its_own_files(inventory: Inventory) -> None:
         (MASTER_KEY, "compose: {x: nothing_like_it}\nstrict: true\n", "nothing_like_it"),
     ],
 )
-def test_what_else_stops(inventory: Inventory, served: ServedModel, key: str, config: str, words: str) -> None:
+def test_other_errors_of_the_inventory(inventory: Inventory, served: ServedModel, key: str, config: str, words: str) -> None:
     served.model.users = {"sk-an-internal-user-01": "u"}
     inventory.key = key
     done = inventory.run(PLUGIN + config)
@@ -110,25 +110,25 @@ def test_what_else_stops(inventory: Inventory, served: ServedModel, key: str, co
     assert key not in done.stderr
 
 
-def test_the_cache_holds_no_secret_and_is_of_one_gateway(inventory: Inventory, served: ServedModel) -> None:
+def test_the_cache_holds_no_secret_and_serves_one_gateway(inventory: Inventory, served: ServedModel) -> None:
     kept = inventory.folder / "kept"
     config = PLUGIN + f"cache: true\ncache_plugin: ansible.builtin.jsonfile\ncache_connection: {kept}\n"
     first, asked = inventory(config), len(served.requests)
     assert inventory(config)["_meta"]["hostvars"].keys() == first["_meta"]["hostvars"].keys()
-    assert len(served.requests) == asked, "the second run asked nothing"
+    assert len(served.requests) == asked, "the second run made no request"
     (file,) = kept.iterdir()
     text = file.read_text()
     assert MASTER_KEY not in text and "sk-" not in text
     assert not any(token in text for token in served.model.rows)
     inventory(config + "user_base: member\n")
-    assert len(served.requests) > asked, "labs are told apart in another way"
+    assert len(served.requests) > asked, "labs are distinguished differently"
     inventory.url = "http://127.0.0.1:9"
-    assert inventory.run(config + "retries: 0\n").returncode != 0, "another gateway's labs are not taken for this one's"
+    assert inventory.run(config + "retries: 0\n").returncode != 0, "the cache of another gateway is not used"
 
 
 def test_ends_are_judged_when_the_inventory_is_read(inventory: Inventory, served: ServedModel) -> None:
-    """The model's time is its own; hosts are grouped by the controller's."""
+    """The model has its own clock; hosts are grouped by the clock of the controller."""
     row = served.model.with_alias("virtkey-single")[0]
     row["expires"] = START.replace(year=2020)
-    told = inventory(PLUGIN, "labs.yaml")
-    assert told["expired"]["hosts"] == ["virtkey-single"]
+    listing = inventory(PLUGIN, "labs.yaml")
+    assert listing["expired"]["hosts"] == ["virtkey-single"]

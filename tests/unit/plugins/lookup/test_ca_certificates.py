@@ -57,7 +57,7 @@ def test_der_is_taken_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda folder: folder.rmdir(), "is no directory: name one on the controller"),
         (lambda folder: (folder / "a.cer").write_bytes(ONE), "holds neither"),
@@ -68,11 +68,11 @@ def test_der_is_taken_too(tmp_path: Path) -> None:
         (lambda folder: (folder / "a.pem").mkdir(), r"a.pem cannot be read \(Is a directory\)"),
     ],
 )
-def test_what_is_no_certificate_is_named(tmp_path: Path, make: Callable[[Path], object], said: str) -> None:
+def test_a_file_that_is_not_a_certificate_is_named(tmp_path: Path, make: Callable[[Path], object], message: str) -> None:
     folder = tmp_path / "authorities"
     folder.mkdir()
     make(folder)
-    with pytest.raises(AnsibleLookupError, match=said):
+    with pytest.raises(AnsibleLookupError, match=message):
         bundle(folder)
 
 

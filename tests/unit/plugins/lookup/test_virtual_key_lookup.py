@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The lookup `virtual_key`: the same values as the modules mint."""
+"""The lookup `virtual_key` returns the same values as the modules mint."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_generation() -> None:
     assert look_up("a", secret=SECRET, generation="3") == [derive.value(SECRET, "a", 3)]
 
 
-def test_the_secret_comes_from_where_the_modules_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_secret_comes_from_the_same_sources_as_in_the_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LITELLM_API_KEY", "sk-the-last-resort")
     assert look_up("a") == [derive.value("sk-the-last-resort", "a")]
     monkeypatch.setenv("LITELLM_MASTER_KEY", MASTER)

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Files with keys: private from the first moment, whole or not at all, each on its own."""
+"""Files with keys are private from the first moment, written completely or not at all, and independent of each other."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
 
-def test_a_file_comes_stays_changes_and_goes(tmp_path: Path) -> None:
+def test_a_file_is_created_kept_changed_and_removed(tmp_path: Path) -> None:
     file = tmp_path / "llamakey_local.env"
     assert write(file, check=True)["changed"]
     assert not file.exists()
@@ -82,12 +82,12 @@ def test_a_link_is_replaced_and_what_it_leads_to_is_left_alone(tmp_path: Path) -
 def test_one_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     folder, lost, good = tmp_path / "folder", tmp_path / "no" / "x.env", tmp_path / "good.env"
     folder.mkdir()
-    told = write(folder, lost, good)
-    assert (told["failed"], told["changed"], told["code"]) == (True, True, "not_written")
-    assert [each["reason"] for each in told["files"]] == ["it is a folder", "its folder does not exist", ""]
+    result = write(folder, lost, good)
+    assert (result["failed"], result["changed"], result["code"]) == (True, True, "not_written")
+    assert [each["reason"] for each in result["files"]] == ["it is a folder", "its folder does not exist", ""]
     assert good.exists()
     assert remove(folder)["files"][0]["reason"] == "it is a folder"
-    assert "2 of 3 files could not be changed" in told["msg"]
+    assert "2 of 3 files could not be changed" in result["msg"]
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,13 +98,13 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    told = write(file, value=OTHER)
-    assert told["files"][0]["reason"] == "No space left on device"
+    result = write(file, value=OTHER)
+    assert result["files"][0]["reason"] == "No space left on device"
     assert KEY in file.read_text(encoding="utf-8")
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_what_a_killed_writer_left_is_swept_up_later(tmp_path: Path) -> None:
+def test_temporary_files_of_a_killed_writer_are_removed_later(tmp_path: Path) -> None:
     file = tmp_path / "x.env"
     old, new = tmp_path / ".x.env.abcd1234.new", tmp_path / ".x.env.efgh5678.new"
     for left_over in (old, new):
@@ -154,20 +154,20 @@ def test_the_owner_is_set_before_the_key_is_in_it(tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_refused_before_anything_is_written(tmp_path: Path, more: dict[str, Any], message: str) -> None:
-    told = write(tmp_path / "x.env", **more)
-    assert (told["failed"], told["code"]) == (True, "bad_input")
-    assert message in told["msg"]
+    result = write(tmp_path / "x.env", **more)
+    assert (result["failed"], result["code"]) == (True, "bad_input")
+    assert message in result["msg"]
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("value", ["", "sk-a b", "sk-a\nexport X=1"])
-def test_a_value_that_is_no_key_is_that_files_failure(tmp_path: Path, value: str) -> None:
-    told = write(tmp_path / "x.env", value=value)
-    assert told["files"][0]["reason"].startswith("the key is empty or holds")
+def test_a_value_that_is_not_a_key_fails_only_its_own_file(tmp_path: Path, value: str) -> None:
+    result = write(tmp_path / "x.env", value=value)
+    assert result["files"][0]["reason"].startswith("the key is empty or holds")
 
 
 def test_the_key_is_hidden(tmp_path: Path) -> None:
-    told = write(tmp_path / "x.env")
-    if "invocation" in told:  # ansible-core before 2.21 returns what it was given
-        assert told["invocation"]["module_args"]["files"][0]["value"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
-    assert KEY not in json.dumps(told)
+    result = write(tmp_path / "x.env")
+    if "invocation" in result:  # ansible-core before 2.21 returns what it was given
+        assert result["invocation"]["module_args"]["files"][0]["value"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+    assert KEY not in json.dumps(result)

@@ -21,9 +21,9 @@ def test_every_field_of_a_notice_can_be_given() -> None:
 
 def test_the_key_is_hidden_and_nothing_else_is() -> None:
     message = {"kind": "approval", "to": "ada@example.org", "id": "1", "value": KEY, "note": "approval"}
-    told = run_module("key_mail", {"messages": [message]}, check=True, no_log=False)
-    if "invocation" in told:  # ansible-core before 2.21 returns what it was given
-        assert told["invocation"]["module_args"]["messages"][0]["value"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
-        assert told["invocation"]["module_args"]["messages"][0]["note"] == "approval"
-    assert told["mails"][0]["to"] == "ada@example.org"
-    assert KEY not in json.dumps(told)
+    result = run_module("key_mail", {"messages": [message]}, check=True, no_log=False)
+    if "invocation" in result:  # ansible-core before 2.21 returns what it was given
+        assert result["invocation"]["module_args"]["messages"][0]["value"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+        assert result["invocation"]["module_args"]["messages"][0]["note"] == "approval"
+    assert result["mails"][0]["to"] == "ada@example.org"
+    assert KEY not in json.dumps(result)

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What the module key_migration returns when something goes wrong. How keys move: tests/integration."""
+"""The results of the module key_migration after failures. Moving keys: tests/integration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def migrate(**arguments: Any) -> dict[str, Any]:
     return run_module("key_migration", {"api_key": "master-of-the-source-0001", "guid": "abc", "retries": 0, "retry_delay": 0, **arguments}, no_log=False)
 
 
-def test_known_values_do_not_bring_a_master_key_to_light() -> None:
+def test_known_values_do_not_reveal_a_master_key() -> None:
     keys = {"master-of-the-source-0001", "master-of-the-target-0001"}
     result = migrate(url=NOWHERE, target={"url": f"{NOWHERE}9", "api_key": "master-of-the-target-0001"}, known_values=sorted(keys))
     assert result["code"] == "unreachable" and not [key for key in keys if key in json.dumps(result)]
@@ -52,7 +52,7 @@ def pair() -> Iterator[Pair]:
         yield Pair(source, target)
 
 
-def test_a_deletion_that_fails_is_told_with_all_there_is_to_tell(pair: Pair) -> None:
+def test_a_failed_deletion_is_reported_with_a_complete_result(pair: Pair) -> None:
     pair.source.served.faults = [Fault("/key/delete", Reply(json={"deleted_keys": []}))]
     result = pair(retire_source=True)
     assert result["failed"] and (result["code"], result["changed"], result["retired"]) == ("incomplete", False, [])
@@ -62,11 +62,11 @@ def test_a_deletion_that_fails_is_told_with_all_there_is_to_tell(pair: Pair) -> 
     row["spend"] = 2.0
     pair.source.served.faults = [Fault("/key/delete", Reply(status=500, json={"error": {"message": "broken"}}))]
     result = pair(retire_source=True)
-    assert result["failed"] and result["changed"] and result["counts"]["updated"] == 1, "what was spent was carried before"
+    assert result["failed"] and result["changed"] and result["counts"]["updated"] == 1, "the spending was copied before"
 
 
-def test_a_value_is_told_of_the_key_that_it_belongs_to_only(pair: Pair) -> None:
+def test_a_value_is_returned_only_with_the_key_that_it_belongs_to(pair: Pair) -> None:
     pair.lab(pair.target, rotation="at the target")
-    told = pair()["virtual_keys"]
-    assert len(told) == 2 and not any("value" in key for key in told)
-    assert {key["key_id"] for key in told} == set(pair.target.served.model.rows)
+    keys = pair()["virtual_keys"]
+    assert len(keys) == 2 and not any("value" in key for key in keys)
+    assert {key["key_id"] for key in keys} == set(pair.target.served.model.rows)

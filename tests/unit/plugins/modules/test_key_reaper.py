@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What the module key_reaper returns when something goes wrong. What it does to keys: tests/integration."""
+"""The results of the module key_reaper after failures. Blocking and deleting keys: tests/integration."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ BROKEN = Reply(status=500, json={"error": {"message": "broken"}})
 
 
 @pytest.mark.parametrize(("path", "reply"), [("/key/delete", BROKEN), ("/key/delete", Reply(json={"deleted_keys": []})), ("/key/update", BROKEN)])
-def test_what_was_done_before_a_failure_is_told(path: str, reply: Reply) -> None:
-    """Of three labs one is an orphan that waits, and two become orphans."""
+def test_a_failure_reports_what_was_done_before(path: str, reply: Reply) -> None:
+    """One of three labs is an orphan in its grace period, and two become orphans."""
     with ServedModel(LitellmModel()) as served:
         modules = Modules(served)
         for guid in ("old", "new1", "new2"):
@@ -34,7 +34,7 @@ def test_what_was_done_before_a_failure_is_told(path: str, reply: Reply) -> None
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/labs?token=hunter2", "http://me:hunter2@127.0.0.1:9/labs"])
-def test_no_secret_of_an_address_is_seen(url: str) -> None:
+def test_no_secret_of_an_address_is_shown(url: str) -> None:
     with ServedModel(LitellmModel()) as served:
         result = Modules(served)("key_reaper", live_url=url, _no_log=False)
     assert result["failed"] and "hunter2" not in json.dumps(result)
@@ -42,7 +42,7 @@ def test_no_secret_of_an_address_is_seen(url: str) -> None:
         assert result["invocation"]["module_args"]["live_url"] == "http://127.0.0.1:9/labs"
 
 
-def test_a_missing_library_is_told_before_the_list_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_reported_before_the_list_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(options, "REQUESTS_ERROR", ImportError("No module named 'requests'"))
     with ServedModel(LitellmModel()) as served:
         assert Modules(served)("key_reaper", live_url="http://127.0.0.1:9/labs")["code"] == "missing_library"

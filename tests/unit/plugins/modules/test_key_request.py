@@ -39,7 +39,7 @@ def record(run: Run, *changes: dict[str, Any], check: bool = False) -> dict[str,
 
 
 # ------------------------------------------------------------------------------------------------------- key_request
-def test_please_and_please_again(run: Run) -> None:
+def test_asking_twice_makes_one_request(run: Run) -> None:
     rehearsed = run("key_request", email="ada@example.com", model="gpt-4", check=True)
     first = run("key_request", email="ada@example.com", model="gpt-4")
     again = run("key_request", email="ADA@EXAMPLE.com", models=["gpt-4"])
@@ -63,7 +63,7 @@ def test_another_model_package_lab_or_user_is_another_request(run: Run) -> None:
 
 
 @pytest.mark.parametrize("state", ["approved", "denied", "cancelled"])
-def test_deciding_is_idempotent_and_rehearsed(run: Run, state: str) -> None:
+def test_decisions_are_idempotent_and_have_a_check_mode(run: Run, state: str) -> None:
     ask(run)
     wish = {"email": "ada@example.com", "model": "gpt-4", "state": state, "reason": "because", "actor": "grace"}
     results = [run("key_request", check=True, **wish), run("key_request", **wish), run("key_request", **wish)]
@@ -79,7 +79,7 @@ def test_deciding_is_idempotent_and_rehearsed(run: Run, state: str) -> None:
     }
 
 
-def test_who_asks_and_who_decides_are_told_apart(run: Run) -> None:
+def test_the_history_distinguishes_requester_and_decider(run: Run) -> None:
     asked = ask(run, actor="service-desk")
     decided = run("key_request", state="approved", request_id=asked["request_id"])["request"]
     cancelled = run("key_request", state="cancelled", request_id=asked["request_id"])["request"]
@@ -95,7 +95,7 @@ def test_an_approval_may_grant_less(run: Run) -> None:
     assert (approved["duration"], approved["max_budget"]) == ("90d", 100)
 
 
-def test_a_denied_request_begins_anew_only_when_told_and_a_cancelled_one_at_once(run: Run) -> None:
+def test_a_denied_request_starts_again_only_on_demand_and_a_cancelled_one_at_once(run: Run) -> None:
     asked = ask(run)
     run("key_request", state="denied", request_id=asked["request_id"], reason="no")
     assert ask(run)["state"] == "denied"
@@ -182,7 +182,7 @@ def test_filters(run: Run) -> None:
     assert people(id="none") == set()
 
 
-def test_a_spoilt_record_is_named_beside_the_others(run: Run, tmp_path: Path) -> None:
+def test_a_damaged_record_is_named_beside_the_others(run: Run, tmp_path: Path) -> None:
     asked = ask(run)
     ask(run, email="bob@example.com")
     file = tmp_path / "requests" / f"{asked['request_id']}.json"
@@ -222,7 +222,7 @@ def test_a_whole_pass(run: Run) -> None:
     assert failure["reason"].isprintable()
 
 
-def test_what_is_not_possible_any_more_is_named_and_the_rest_is_done(run: Run) -> None:
+def test_changes_that_are_no_longer_possible_are_named_and_the_rest_is_made(run: Run) -> None:
     mine, theirs = ask(run)["request_id"], ask(run, email="bob@example.com")["request_id"]
     run("key_request", state="denied", request_id=theirs, reason="no")
     result = record(

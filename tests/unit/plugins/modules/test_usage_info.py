@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The calls that usage_info and spend_receipt make, and what they say to answers that the real gateway cannot be made to give."""
+"""The calls of usage_info and spend_receipt, and their errors for answers that the real gateway cannot be made to give."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_long_range_with_much_use_is_read_in_parts() -> None:
         (Reply(status=403, json={"error": {"message": "You must be a LiteLLM Enterprise user"}}), "enterprise_only", "enterprise licence"),
     ],
 )
-def test_what_goes_wrong(reply: Reply, code: str, message: str) -> None:
+def test_failures(reply: Reply, code: str, message: str) -> None:
     with ScriptedGateway(ADMIN, get("/user/daily/activity", reply)) as gateway:
         result = run("usage_info", gateway)
     assert result["failed"] and result["code"] == code and message in result["msg"]

@@ -33,10 +33,10 @@ def test_create_modify_block_unblock_rotate_delete(modules: Modules) -> None:
         ({"alias": "project-blue", "state": "absent"}, "deleted"),
     ]
     for arguments, action in steps:
-        foretold = modules.well("virtual_key", **arguments, _check=True)
+        predicted = modules.well("virtual_key", **arguments, _check=True)
         real = modules.well("virtual_key", **arguments)
-        assert (foretold["key"]["action"], real["key"]["action"]) == (action, action)
-        assert foretold["changed"] and real["changed"]
+        assert (predicted["key"]["action"], real["key"]["action"]) == (action, action)
+        assert predicted["changed"] and real["changed"]
         again = modules.well("virtual_key", **arguments)
         assert not again["changed"], arguments
         assert again["key"].get("action", "none") == ("unchanged" if action != "deleted" else "none")
@@ -76,14 +76,14 @@ def test_deletion_takes_former_values_and_no_namesakes(modules: Modules) -> None
     "name", [{"alias": ""}, {"alias": " "}, {"alias": "../x"}, {"key_id": ""}, {"key_id": "abc"}, {"key_id": "sk-a-value-by-mistake-01"}, {"key_id": "A" * 64}]
 )
 def test_a_name_that_names_no_key_is_refused_before_anything_is_asked(modules: Modules, state: str, name: dict[str, str]) -> None:
-    """To LiteLLM an empty alias or id means all keys."""
+    """LiteLLM takes an empty alias or id for all keys."""
     modules.served.model.handle("POST", "/key/generate", {}, {"key": "sk-somebody-elses-000", "key_alias": None})
     result = modules("virtual_key", **name, state=state)
     assert result["failed"] and "sk-a-value" not in result["msg"]
     assert modules.served.requests == [] and len(modules.served.model.rows) == 1
 
 
-def test_one_name_is_needed_and_one_only(modules: Modules) -> None:
+def test_exactly_one_name_is_needed(modules: Modules) -> None:
     assert "one of the following is required" in modules("virtual_key")["msg"]
     assert "mutually exclusive" in modules("virtual_key", alias="a", key_id="b" * 64)["msg"]
     assert "alias" in modules("virtual_key", key_id="b" * 64)["msg"]
@@ -97,7 +97,7 @@ def test_a_key_of_a_lab_stays_the_labs(modules: Modules) -> None:
     assert modules.well("virtual_keys", guid="abc", state="absent")["counts"]["deleted"] == 1
 
 
-def test_what_was_done_of_a_half_failure_is_told_of_the_key(modules: Modules) -> None:
+def test_a_partial_failure_reports_what_was_done_to_the_key(modules: Modules) -> None:
     made = modules.well("virtual_key", **KEY)["key"]
     modules.served.requests.clear()
     modules.served.faults = [Fault("/key/list", Reply(reset=True), when=lambda _request: bool(modules.served.asked("/key/update")))]

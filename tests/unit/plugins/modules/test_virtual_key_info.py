@@ -64,13 +64,13 @@ def test_ends(modules: Modules) -> None:
     assert aliases(modules, guid="abc", expired=False) == []
 
 
-def test_values_are_never_told(modules: Modules) -> None:
+def test_values_are_never_in_a_result(modules: Modules) -> None:
     result = modules.well("virtual_key_info", _no_log=True)
     assert "value" not in json.dumps(result["virtual_keys"]) and "sk-" not in json.dumps(result["virtual_keys"])
     assert not result["changed"]
 
 
-def test_only_an_admin_may_say_that_there_are_none(modules: Modules) -> None:
+def test_only_an_admin_may_conclude_that_no_key_exists(modules: Modules) -> None:
     modules.served.model.users = {"sk-an-internal-user-01": "u"}
     assert modules("virtual_key_info", api_key="sk-an-internal-user-01")["code"] == "not_admin"
     assert modules("virtual_key_info", api_key="sk-an-unknown-key-0001")["code"] == "unauthorized"

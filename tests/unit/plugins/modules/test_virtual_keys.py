@@ -40,7 +40,7 @@ def values(result: dict[str, Any]) -> list[str]:
 
 
 # ------------------------------------------------------------------------------------------------------------- secrets
-def test_values_are_returned_to_tasks_that_hide_them_only(modules: Modules) -> None:
+def test_values_are_returned_only_to_tasks_that_hide_them(modules: Modules) -> None:
     hidden = modules.well("virtual_keys", **CLASS, _no_log=True)
     assert len(values(hidden)) == 2 and all(modules.served.model.works(value) for value in values(hidden))
     shown = modules.well("virtual_keys", **CLASS, _no_log=False)
@@ -55,7 +55,7 @@ def test_the_same_values_again_and_from_anywhere(modules: Modules) -> None:
 
 
 @pytest.mark.parametrize("no_log", [True, False])
-def test_secrets_never_come_back(modules: Modules, no_log: bool) -> None:
+def test_secrets_are_never_returned(modules: Modules, no_log: bool) -> None:
     runs = [
         modules("virtual_keys", **CLASS, _no_log=no_log, _diff=True),
         modules("virtual_keys", **CLASS, rotation="a", _no_log=no_log, _diff=True),
@@ -133,7 +133,7 @@ def test_bad_input_is_refused_before_anything_is_asked(modules: Modules, bad: di
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_what_only_the_gateway_knows_is_refused_before_a_write(modules: Modules, check: bool) -> None:
+def test_input_that_only_the_gateway_can_judge_is_refused_before_a_write(modules: Modules, check: bool) -> None:
     for bad, code in (({"models": ["gpt-9"]}, "unknown_model"), ({"team_id": "red"}, "unknown_team")):
         result = modules("virtual_keys", **{**CLASS, **bad}, _check=check)
         assert (result["code"], result["changed"]) == (code, False)
@@ -179,7 +179,7 @@ def test_absent_takes_the_named_keys_only(modules: Modules) -> None:
     assert len(modules.served.model.rows) == 1
 
 
-def test_proof_may_be_left_out_of_exact_too(modules: Modules) -> None:
+def test_proof_may_also_be_left_out_of_exact(modules: Modules) -> None:
     modules.well("virtual_keys", **CLASS)
     modules.served.requests.clear()
     result = modules.well("virtual_keys", **{**CLASS, "keys": [{"user": "user1"}]}, state="exact", prove_revocation=False)
@@ -197,7 +197,7 @@ def test_all_keys_of_a_lab_at_once(modules: Modules) -> None:
     assert modules("virtual_keys", guid="nobody", extend_for="7d")["code"] == "no_such_lab"
 
 
-def test_models_are_not_checked_when_told_so(modules: Modules) -> None:
+def test_the_check_of_models_can_be_switched_off(modules: Modules) -> None:
     modules.well("virtual_keys", **CLASS)
     later = {"guid": "abc", "models": ["gpt-9"]}
     assert modules("virtual_keys", **later)["code"] == "unknown_model"
@@ -217,19 +217,19 @@ def test_models_are_not_checked_when_told_so(modules: Modules) -> None:
     ],
     ids=["create", "extend", "rotate", "for ever"],
 )
-def test_check_mode_tells_of_each_key_what_the_real_run_does(modules: Modules, step: dict[str, Any]) -> None:
+def test_check_mode_reports_for_each_key_what_the_real_run_does(modules: Modules, step: dict[str, Any]) -> None:
     if step is not CLASS:
         modules.well("virtual_keys", **CLASS)
         modules.served.model.pass_time(3600)
-    foretold, real = (modules.well("virtual_keys", **step, _check=check)["virtual_keys"] for check in (True, False))
+    predicted, real = (modules.well("virtual_keys", **step, _check=check)["virtual_keys"] for check in (True, False))
     moments = ("expires", "created_at")
-    assert [{**key, **dict.fromkeys(moments)} for key in foretold] == [{**key, **dict.fromkeys(moments)} for key in real]
-    for one, other in zip(foretold, real, strict=True):
+    assert [{**key, **dict.fromkeys(moments)} for key in predicted] == [{**key, **dict.fromkeys(moments)} for key in real]
+    for one, other in zip(predicted, real, strict=True):
         ends = [durations.parse_time(key["expires"]) for key in (one, other) if key["expires"]]
         assert not ends or abs(ends[0] - ends[1]) < timedelta(seconds=5)
 
 
-def test_a_partial_failure_is_told_key_by_key(modules: Modules) -> None:
+def test_a_partial_failure_is_reported_key_by_key(modules: Modules) -> None:
     broken = Reply(status=500, json={"error": {"message": "Internal Server Error."}})
     modules.served.faults = [Fault("/key/generate", broken, when=lambda request: request.body["key_alias"].endswith("user2"))]
     result = modules("virtual_keys", **CLASS)
@@ -259,11 +259,11 @@ def test_errors_carry_code_and_status(modules: Modules) -> None:
 def test_check_and_diff_agree_with_the_real_run(modules: Modules) -> None:
     wanted = {**CLASS, "max_budget": 5.0}
     for step in (wanted, {**wanted, "models": ["mistral"]}, {**wanted, "keys": [{"user": "user1"}], "state": "exact"}, {"guid": "abc", "state": "absent"}):
-        foretold = modules.well("virtual_keys", **step, _check=True, _diff=True)
+        predicted = modules.well("virtual_keys", **step, _check=True, _diff=True)
         calls = len(modules.served.writes())
         real = modules.well("virtual_keys", **step, _diff=True)
         assert len(modules.served.writes()) > calls
-        assert (foretold["changed"], foretold["counts"], foretold["diff"]) == (real["changed"], real["counts"], real["diff"])
+        assert (predicted["changed"], predicted["counts"], predicted["diff"]) == (real["changed"], real["counts"], real["diff"])
         again = modules.well("virtual_keys", **step, _diff=True)
         assert again["changed"] is False and again["diff"] == {"before": {}, "after": {}}
 

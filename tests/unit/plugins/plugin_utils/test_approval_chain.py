@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Order, stopping, default deny, faults, concurrency: what a chain does with what its rules say."""
+"""How a chain combines the answers of its rules: order, stopping, default deny, faults, concurrency."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ APPROVE, DENY, CONTINUE, REVIEW, PENDING = Decision
 REQUEST = parse_request({"request_id": "req_1", "email": "user@company.com", "model": "gpt-4", "duration": "30d", "max_budget": 10})
 
 
-def run(*says: object, request: Request = REQUEST) -> tuple[ChainOutcome, list[Scripted]]:
-    rules = [say if isinstance(say, Scripted) else Scripted(say) for say in says]
+def run(*answers: object, request: Request = REQUEST) -> tuple[ChainOutcome, list[Scripted]]:
+    rules = [answer if isinstance(answer, Scripted) else Scripted(answer) for answer in answers]
     links = [link(index, rule) for index, rule in enumerate(rules)]
     return Chain(links).decide([request], Context(now=AT))[0], rules
 
@@ -43,7 +43,7 @@ def test_the_first_rule_that_does_not_continue_decides(says: list[Decision]) -> 
 
 
 @given(st.lists(st.lists(st.sampled_from(list(Decision)), min_size=3, max_size=3), max_size=12), st.integers(1, 5))
-def test_many_requests_at_a_time_are_decided_as_one_by_one(table: list[list[Decision]], parallel: int) -> None:
+def test_many_requests_at_once_are_decided_as_if_one_by_one(table: list[list[Decision]], parallel: int) -> None:
     class FromTable(ScriptedRemote):
         def __init__(self, column: int) -> None:
             super().__init__(CONTINUE)
@@ -74,7 +74,7 @@ def test_nothing_approves_denies() -> None:
 
 # -------------------------------------------------------------------------------------------------------------- faults
 @pytest.mark.parametrize("on_error", [CONTINUE, DENY, REVIEW, PENDING])
-def test_an_outage_is_what_on_error_says(on_error: Decision) -> None:
+def test_on_error_decides_about_an_outage(on_error: Decision) -> None:
     broken = link(0, Scripted(RuleUnavailable("the line is cut")), on_error=on_error)
     outcome = Chain([broken, link(1, Scripted(APPROVE))]).decide([REQUEST], Context(now=AT))[0]
     assert outcome.decision is (APPROVE if on_error is CONTINUE else on_error)
@@ -101,7 +101,7 @@ def test_the_chains_words_are_not_used_for_an_outage() -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------ rewriting
-def test_a_rule_makes_less_of_a_request_for_all_that_follow() -> None:
+def test_a_rule_reduces_a_request_for_all_rules_after_it() -> None:
     less = replace(REQUEST, duration="1d", max_budget=1.0)
     outcome, rules = run(Verdict(CONTINUE, request=less), APPROVE)
     assert outcome.request == less
@@ -122,7 +122,7 @@ def test_a_rule_makes_less_of_a_request_for_all_that_follow() -> None:
         parse_request({"email": "other@company.com", "model": "gpt-4"}),
     ],
 )
-def test_a_rule_cannot_make_more_of_a_request(more: Request) -> None:
+def test_a_rule_cannot_enlarge_a_request(more: Request) -> None:
     outcome, _rules = run(Verdict(APPROVE, request=more))
     assert outcome.decision is PENDING
     assert outcome.request == REQUEST
@@ -173,14 +173,14 @@ def test_a_rules_secrets_are_concealed_wherever_it_shows_them() -> None:
         {"email": "user@company.com", "model": "gpt-4", "package": "<b>"},
     ],
 )
-def test_a_request_that_is_none_is_denied_and_the_others_go_on(request_: object) -> None:
+def test_an_invalid_request_is_denied_and_the_others_are_decided(request_: object) -> None:
     wrong, right = decide([rule("allowlist", list=["*"])], request_, {"email": "user@company.com", "model": "gpt-4"})
     assert (wrong.decision, wrong.request, right.decision) == (DENY, None, APPROVE)
     assert wrong.reason.isprintable()
     assert len(wrong.reason) < 500
 
 
-def test_all_other_fields_are_carried_as_they_came() -> None:
+def test_all_other_fields_stay_as_they_are() -> None:
     note = "<script>{{ 7*7 }}</script>\n\x1b[31m" * 400
     outcome = one([rule("allowlist", list=["*"])], note=note, team={"cost_center": 4711})
     assert outcome.request is not None
@@ -211,11 +211,11 @@ def test_a_model_that_the_gateway_does_not_serve_is_denied_with_the_closest_name
     assert len(one(allow, model=[f"model-{number:0>200}" for number in range(200)], served=served).reason) <= 500
     for model in ("openai/mistral-7b", "ollama/anything"):
         assert one(allow, model=model, served=served).decision is APPROVE
-    assert one(allow, model="y").decision is APPROVE, "nobody knows what is served"
+    assert one(allow, model="y").decision is APPROVE, "the served models are unknown"
     assert one(allow, model="y", served=[]).decision is DENY
 
 
-def test_the_models_of_a_package_are_not_the_fault_of_the_one_who_asks() -> None:
+def test_a_request_is_not_denied_for_the_models_of_its_package() -> None:
     packages = {"dev": {"models": ["gone"]}}
     allow = [rule("allowlist", list=["*"])]
     assert one(allow, model=None, package="dev", packages=packages, served=["other"]).decision is APPROVE
@@ -223,7 +223,7 @@ def test_the_models_of_a_package_are_not_the_fault_of_the_one_who_asks() -> None
 
 # --------------------------------------------------------------------------------------------------------- concurrency
 class Slow(ScriptedRemote):
-    """Remembers how many were asked at the same time."""
+    """A rule that records how many requests were evaluated at the same time."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(CONTINUE)
@@ -259,7 +259,7 @@ def test_local_rules_are_asked_by_one_thread_at_a_time() -> None:
     assert local.most == 1
 
 
-def test_with_declared_answers_nobody_is_asked() -> None:
+def test_with_declared_answers_no_service_is_asked() -> None:
     def answers(asked: Link, request: Request) -> Verdict:
         return Verdict(CONTINUE, f"{asked.name} is not asked")
 

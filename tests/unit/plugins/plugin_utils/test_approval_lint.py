@@ -25,10 +25,10 @@ def findings(entries: list[Any], models: list[str] | None = None) -> list[tuple[
 
 
 def test_the_seeds_own_sample_is_flagged() -> None:
-    told = lint(load_chain(SEED_SAMPLE))
-    assert [(finding.level, finding.index) for finding in told] == [("error", 2), ("error", 3), ("error", 4)]
-    assert all("because rules[1] (email) always ends the chain (approve or deny)" in finding.message for finding in told)
-    assert str(told[0]).startswith("error: rules[2] (blacklist): is never reached")
+    problems = lint(load_chain(SEED_SAMPLE))
+    assert [(finding.level, finding.index) for finding in problems] == [("error", 2), ("error", 3), ("error", 4)]
+    assert all("because rules[1] (email) always ends the chain (approve or deny)" in finding.message for finding in problems)
+    assert str(problems[0]).startswith("error: rules[2] (blacklist): is never reached")
 
 
 def test_the_same_rules_in_a_better_order_are_clean() -> None:
@@ -75,9 +75,9 @@ def test_chains_that_only_deny_and_rules_out_of_reach(entries: list[Any], expect
     ],
 )
 def test_patterns_without_effect(entries: list[Any], words: str) -> None:
-    told = lint(load_chain(entries))
-    assert [finding.level for finding in told] == ["warning"]
-    assert words in told[0].message
+    problems = lint(load_chain(entries))
+    assert [finding.level for finding in problems] == ["warning"]
+    assert words in problems[0].message
 
 
 def test_an_email_pattern_is_not_compared_with_model_patterns() -> None:

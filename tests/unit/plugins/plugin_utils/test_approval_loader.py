@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""A chain with anything wrong in it is refused whole, and the error says where, what and what to do."""
+"""A chain with any mistake is refused as a whole, and the error names the place, the mistake and the remedy."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_secret_stays_out_of_the_error() -> None:
     assert "s3cret" not in str(raised.value)
 
 
-def test_the_quota_wants_to_know_the_live_keys() -> None:
+def test_the_quota_requires_the_living_keys() -> None:
     with pytest.raises(ChainError, match=r"rules\[0\] \(quota\): option per_person .* give it usage"):
         load_chain([rule("quota", per_person=1)], context())
     assert load_chain([rule("quota", per_person=1)], context(usage=[]))
@@ -199,7 +199,7 @@ def test_an_empty_chain_is_a_chain() -> None:
         ({"Rule": "text"}, "no class Rule that extends ApprovalRule"),
     ],
 )
-def test_a_file_that_is_no_rule(monkeypatch: pytest.MonkeyPatch, content: dict[str, Any], words: str) -> None:
+def test_a_file_that_is_not_a_rule(monkeypatch: pytest.MonkeyPatch, content: dict[str, Any], words: str) -> None:
     module = types.ModuleType("stand_in")
     module.__dict__.update(content)
     monkeypatch.setattr(loader, "_rules_in", lambda collection: ["stand_in"])

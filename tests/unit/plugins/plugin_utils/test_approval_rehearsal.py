@@ -72,7 +72,7 @@ def test_cases_that_disagree(wrong: dict[str, Any], words: str) -> None:
     assert words in str(trial)
 
 
-def test_nothing_approves_is_by_no_rule() -> None:
+def test_a_denial_because_nothing_approves_names_no_rule() -> None:
     (trial,) = rehearse(case("DENY", rule="none"), chain=[rule("denylist", list=["x"])])
     assert trial.agrees
     assert trial.rule == "no rule approves"
@@ -84,7 +84,7 @@ def test_what_the_gateway_does_not_serve_is_denied_as_in_a_pass() -> None:
     assert trial.rule == "not a valid request"
 
 
-def test_cases_do_not_count_for_each_others_quota() -> None:
+def test_cases_do_not_count_towards_the_quota_of_other_cases() -> None:
     assert all(trial.agrees for trial in rehearse(case("APPROVE"), case("APPROVE")))
 
 
@@ -96,7 +96,7 @@ def test_answers_of_the_task_hold_where_a_case_has_none() -> None:
     assert assumed.outcome.trace[1].detail == "not asked, and no answer is declared: taken as CONTINUE"
 
 
-def test_a_declared_failure_goes_by_on_error() -> None:
+def test_on_error_decides_about_a_declared_failure() -> None:
     chain = [{**CHAIN[1], "on_error": "review", "reviewers": ["boss@company.com"]}]
     (trial,) = rehearse(case("REVIEW", answer="ERROR"), chain=chain)
     assert trial.agrees
@@ -118,13 +118,13 @@ def test_a_declared_failure_goes_by_on_error() -> None:
         (case("DENY", at="noon"), "case 1: at is 'noon'"),
     ],
 )
-def test_a_case_that_is_none(row: Any, words: str) -> None:
+def test_invalid_cases(row: Any, words: str) -> None:
     with pytest.raises(ValueError, match="^case 1") as raised:
         rehearse(row)
     assert words in str(raised.value)
 
 
-def test_no_cases_at_all_are_a_mistake() -> None:
+def test_an_empty_table_of_cases_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="there are no cases"):
         rehearse()
 
@@ -174,12 +174,12 @@ def test_yaml_and_json(tmp_path: Path, name: str, text: str) -> None:
         ("cases.yml", "", "holds no list of cases"),
     ],
 )
-def test_a_file_that_is_no_table(tmp_path: Path, name: str, text: str, words: str) -> None:
+def test_a_file_that_is_not_a_table(tmp_path: Path, name: str, text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         read_cases(write(tmp_path / name, text))
 
 
-def test_a_file_that_is_not_there() -> None:
+def test_a_missing_file() -> None:
     with pytest.raises(ValueError, match="cannot be read"):
         read_cases("/nowhere/cases.csv")
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The count of keys is that of one request after another, however the answers of services overlap."""
+"""Keys are counted as if requests came one after another, however the answers of services overlap."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 
 class Remote(ScriptedRemote):
-    """Denies the model `bad`, after a while that differs from request to request."""
+    """Denies the model `bad`, with a delay that differs from request to request."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(Decision.CONTINUE)
@@ -65,7 +65,7 @@ def test_far_from_its_limit_a_quota_does_not_make_services_wait_for_each_other()
 
     class Together(ScriptedRemote):
         def evaluate(self, request: Request, context: Context) -> Verdict:
-            together.wait()  # all eight are asked at the same time, or none gets on
+            together.wait()  # all eight must be evaluated at the same time, or none continues
             return Verdict(Decision.APPROVE)
 
     (quota,) = loader.load_chain([rule("quota", per_domain=1000)])

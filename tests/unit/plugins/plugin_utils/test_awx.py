@@ -35,7 +35,7 @@ def test_an_object_is_removed_by_the_options_that_find_it() -> None:
     ("state", "check", "failed", "changed"),
     [("present", False, True, None), ("present", True, False, True), ("absent", False, False, False), ("absent", True, False, False)],
 )
-def test_what_may_be_missing(state: str, check: bool, failed: bool, changed: bool | None) -> None:
+def test_failures_because_of_missing_objects(state: str, check: bool, failed: bool, changed: bool | None) -> None:
     result = forgive_missing(MISSING, state, check)
     assert (result["failed"], result.get("changed")) == (failed, changed)
 
@@ -44,7 +44,7 @@ def test_other_failures_stay_failures() -> None:
     assert forgive_missing({"failed": True, "msg": "Invalid authentication credentials"}, "absent", True)["failed"]
 
 
-def test_nodes_come_after_those_that_follow_them_and_an_approval_before_its_links() -> None:
+def test_nodes_are_created_after_their_successors_and_an_approval_before_its_links() -> None:
     nodes = [node("a", success_nodes=["b"]), node("b", "workflow_approval", success_nodes=["c"], failure_nodes=["d"]), node("c"), node("d")]
     calls = module_calls("workflow_job_template", {"name": "w", "organization": "o", "workflow_nodes": nodes}, "present")
     assert calls[0] == ("workflow_job_template", {"name": "w", "organization": "o", "state": "present"})
@@ -59,6 +59,6 @@ def test_nodes_come_after_those_that_follow_them_and_an_approval_before_its_link
     ("nodes", "words"),
     [([node("a", success_nodes=["z"])], "no node z"), ([node("a", success_nodes=["b"]), node("b", success_nodes=["a"])], "in a circle")],
 )
-def test_a_graph_that_cannot_be_is_refused(nodes: list[dict[str, Any]], words: str) -> None:
+def test_an_impossible_graph_is_refused(nodes: list[dict[str, Any]], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         module_calls("workflow_job_template", {"name": "w", "workflow_nodes": nodes}, "present")

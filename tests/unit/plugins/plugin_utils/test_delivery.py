@@ -38,14 +38,14 @@ def plan(*keys: Mapping[str, Any], methods: tuple[str, ...] = METHODS, **more: A
 
 
 def values_in(contents: Any) -> set[str]:
-    """Every key in it, in Base64 or not."""
+    """Return every key in `contents`, in plain text or in Base64."""
     text = json.dumps(contents)
     decoded = " ".join(base64.b64decode(found).decode("utf-8", "replace") for found in re.findall(r"[A-Za-z0-9+/]{16,}={0,2}", text) if len(found) % 4 == 0)
     return set(re.findall(r"sk-[A-Za-z0-9_-]{43}", text + " " + decoded))
 
 
 # -------------------------------------------------------------------------------------------------------------- plan
-def test_a_misspelt_state_takes_nothing_back() -> None:
+def test_a_misspelt_state_removes_nothing() -> None:
     with pytest.raises(AnsibleFilterError, match="state is 'presnt', which is not known; choose present or absent"):
         plan(key(), state="presnt")
 
@@ -60,7 +60,7 @@ def test_every_method_has_a_parcel_for_every_key_with_that_key_and_no_other() ->
 
 
 @given(st.lists(st.tuples(st.from_regex(r"\A[a-z][a-z0-9]{0,8}\Z"), st.booleans(), st.booleans()), max_size=8, unique_by=lambda each: each[0]))
-def test_whatever_is_missing_each_key_goes_to_its_owner_or_is_a_problem(people: list[tuple[str, bool, bool]]) -> None:
+def test_with_any_field_missing_each_key_goes_to_its_owner_or_is_a_problem(people: list[tuple[str, bool, bool]]) -> None:
     keys = [key(user, **({} if has_value else {"value": None}), **({} if has_mail else {"email": ""})) for user, has_value, has_mail in people]
     planned = plan(*keys)
     owners = {each["alias"]: each for each in keys}
@@ -81,7 +81,7 @@ def test_only_living_keys_are_handed_out() -> None:
     assert {parcel["alias"] for method in METHODS for parcel in plan(*keys)[method]} == {"virtkey-abc12-user1"}
 
 
-def test_taking_back_needs_no_values_and_holds_none() -> None:
+def test_removal_needs_no_values_and_holds_none() -> None:
     planned = plan(key(value=None, action="deleted"), key("user2"), state="absent", url="")
     assert [len(planned[method]) for method in METHODS] == [2, 0, 2, 0]
     assert not values_in(planned)
@@ -146,7 +146,7 @@ def test_a_mail() -> None:
         ({"colour": "red"}, "'colour' is no option of a message"),
     ],
 )
-def test_a_message_that_is_none_is_its_own_problem(more: dict[str, Any], reason: str) -> None:
+def test_an_invalid_message_is_a_problem_of_its_key_only(more: dict[str, Any], reason: str) -> None:
     good = {"kind": "denial", "to": "eve@example.org", "id": "r1", "request_id": "r1", "reason": "No."}
     planned = plan(key(), methods=("env_file",), messages=[{**good, **more}, good])
     (problem,) = planned["problems"]
@@ -155,7 +155,7 @@ def test_a_message_that_is_none_is_its_own_problem(more: dict[str, Any], reason:
     assert [parcel["contents"] for parcel in planned["mail"]] == [good]
 
 
-def test_the_user_id_is_the_address_when_there_is_no_other() -> None:
+def test_the_user_id_serves_as_the_address_if_no_other_is_known() -> None:
     without_email = key(user_id="ada@example.org")
     del without_email["email"]
     assert plan(without_email, methods=("mail",))["mail"][0]["target"] == "ada@example.org"
@@ -180,7 +180,7 @@ def test_files_are_named_after_users() -> None:
         ({"env_file": "/srv/a\nb"}, "env_file", "its file is"),
     ],
 )
-def test_what_is_wrong_with_one_key_is_its_own_problem(more: dict[str, Any], method: str, reason: str) -> None:
+def test_a_fault_of_one_key_is_a_problem_of_that_key_only(more: dict[str, Any], method: str, reason: str) -> None:
     planned = plan(key(**more), key("user9"), methods=(method,))
     (problem,) = planned["problems"]
     assert (problem["status"], problem["method"], problem["temporary"]) == ("failed", method, False)
@@ -219,7 +219,7 @@ def test_a_slug_is_part_of_a_name_and_no_two_texts_share_one(text: str) -> None:
 
 
 @given(st.text(min_size=1, max_size=100))
-def test_a_label_is_one(text: str) -> None:
+def test_labels_are_valid(text: str) -> None:
     value = label(text)
     assert re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", value)
     assert len(value) <= 63
@@ -257,12 +257,12 @@ def test_answers_about_secrets() -> None:
 
 
 @pytest.mark.parametrize("msg", ['Secret "x" is invalid: type: Invalid value: "y": field is immutable', CONFLICT])
-def test_a_secret_of_another_type_is_somebody_elses(msg: str) -> None:
+def test_a_secret_of_another_type_belongs_to_another_owner(msg: str) -> None:
     (answer,) = results("kubernetes_secret", {"result": {}, "error": {"msg": msg}}, key())
     assert answer[3].startswith("lab/llm-key-virtkey-abc12-user1 is a Secret that this collection did not make")
 
 
-def test_removal_is_of_what_is_ours() -> None:
+def test_only_our_own_secrets_are_removed() -> None:
     good, foreign = {"changed": True, "result": {}}, {"result": {}, "error": {"msg": "field is immutable"}}
     claimed = {"result": {"results": [foreign, good]}}
     answers = results("kubernetes_secret", {"claimed": claimed, "removed": {"changed": True, "result": {}}}, done="removed", state="absent")
@@ -273,14 +273,14 @@ def test_removal_is_of_what_is_ours() -> None:
     assert [answer[0] for answer in nothing] == ["failed", "failed"]
 
 
-def test_what_is_not_there_with_its_namespace_is_removed() -> None:
+def test_a_secret_whose_namespace_is_missing_counts_as_removed() -> None:
     lost = {"result": {}, "error": {"msg": FORBIDDEN.replace("403", "404")}}
     gone = {"claimed": lost, "removed": {"changed": False, "result": {}}}
     assert results("kubernetes_secret", gone, key(), done="removed", state="absent") == [("removed", False, False, "")]
     assert results("kubernetes_secret", lost, key())[0][:3] == ("failed", False, False)
 
 
-def test_no_key_in_what_an_answer_quotes() -> None:
+def test_no_key_is_in_a_quoted_answer() -> None:
     value = key()["value"]
     encoded = base64.b64encode(value.encode()).decode()
     (answer,) = results("kubernetes_secret", {"result": {}, "error": {"msg": f"cannot take {value} or {encoded}"}}, key())

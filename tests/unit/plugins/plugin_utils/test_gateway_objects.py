@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What the role litellm_gateway finds in a Kubernetes namespace."""
+"""The objects that the role litellm_gateway finds in a Kubernetes namespace."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_objects_are_sorted_by_their_label() -> None:
     found = gateway_objects(results(service, ingress, *others), LABEL, ["Ingress", "Route"])
     assert found["own"] == [service, ingress]
     assert found["unwanted"] == [ingress]
-    assert found["foreign_kinds"] == ["Secret", "ConfigMap"]  # the Route of somebody else is in nobody's way
+    assert found["foreign_kinds"] == ["Secret", "ConfigMap"]  # a Route of another owner is ignored
 
 
 def test_the_running_image_and_the_keys_are_those_of_the_own_objects() -> None:

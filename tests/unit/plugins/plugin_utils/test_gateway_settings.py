@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What the role litellm_gateway configures LiteLLM with."""
+"""The settings with which the role litellm_gateway configures LiteLLM."""
 
 from __future__ import annotations
 

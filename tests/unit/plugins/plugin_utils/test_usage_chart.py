@@ -21,7 +21,7 @@ def drawn(rows: list[dict[str, Any]], since: str, until: str) -> dict[str, Any]:
 
 def test_columns_stand_on_the_ground_and_are_stacked() -> None:
     chart = drawn([row("2026-11-01", "a", 3.0), row("2026-11-01", "b", 1.0), row("2026-11-03", "b", 4.0)], "2026-11-01", "2026-11-03")
-    assert chart["names"] == ["b", "a"], "the largest first"
+    assert chart["names"] == ["b", "a"], "the largest comes first"
     first, second, third = chart["columns"]
     assert [part["name"] for part in first["parts"]] == ["b", "a"]
     assert first["parts"][0]["y"] + first["parts"][0]["height"] == pytest.approx(HEIGHT)

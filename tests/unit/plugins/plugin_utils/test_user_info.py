@@ -97,7 +97,7 @@ def test_takes_what_agnosticd_takes() -> None:
     assert parse_entry({"data": {"users": 1}, "user": "u"}).data == {"users": 1}
 
 
-def test_many_users_in_one_call_are_what_a_call_for_each_would_be() -> None:
+def test_many_users_in_one_call_equal_one_call_for_each() -> None:
     many = {"msg": "all", "data": {"a": 1}, "users": {"u": {"k": 2, "l": 3}, "v": {}, 4: {"k": 5}}, "data_prefix": "x_"}
     before: tuple[list[str], list[str], dict[str, Any]] = (["old"], [], {"users": {"u": {"x_k": 0, "msg": "one"}, "w": None}})
     at_once = merged(*before, parse_entry(many))
@@ -120,7 +120,7 @@ def test_many_users_in_one_call_are_what_a_call_for_each_would_be() -> None:
 
 
 class Text(str):
-    """Stands for the classes in which ansible-core marks strings."""
+    """Stands in for the classes with which ansible-core marks strings."""
 
 
 class Number(int):
@@ -212,7 +212,7 @@ ENTRIES = st.one_of(
 
 
 def exactly(value: Any) -> Any:
-    """With the types, as True is 1 otherwise."""
+    """Return the values with their types, because True == 1."""
     if isinstance(value, dict):
         return {name: exactly(item) for name, item in value.items()}
     return [exactly(item) for item in value] if isinstance(value, list) else (type(value), value)
@@ -240,7 +240,7 @@ def test_adding_again_changes_nothing(entries: list[dict[str, Any]]) -> None:
 
 # ----------------------------------------------------------------------------------------------------------------- files
 def test_formats_are_agnosticds(tmp_path: Path) -> None:
-    """As agnosticd.core's plugin leaves them, and its completion callback reads them."""
+    """The files are as agnosticd.core's plugin writes them and its completion callback reads them."""
     assert add(tmp_path, msg="one") == ["provision-user-info.yaml"]
     assert add(tmp_path, msg=["two", "ü: 'x'"], data={"a": 1}) == ["provision-user-info.yaml", "provision-user-data.yaml"]
     assert add(tmp_path, body="long") == ["provision-user-body.yaml"]
@@ -264,7 +264,7 @@ def test_goes_on_from_the_files_that_agnosticd_creates(tmp_path: Path) -> None:
     assert (tmp_path / "user-data.yaml").is_symlink()
 
 
-def test_a_file_that_is_a_link_stays_one(tmp_path: Path) -> None:
+def test_a_link_to_a_file_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "archive").mkdir()
     (tmp_path / "provision-user-data.yaml").symlink_to(tmp_path / "archive" / "data.yaml")
     add(tmp_path, data={"a": 1})
@@ -298,10 +298,10 @@ def test_check_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_files_are_the_owners_alone(tmp_path: Path) -> None:
+def test_files_are_private_to_their_owner(tmp_path: Path) -> None:
     old = os.umask(0)
     try:
-        (tmp_path / "provision-user-info.yaml").write_text("---\n")  # as AgnosticD creates it, for all to read
+        (tmp_path / "provision-user-info.yaml").write_text("---\n")  # AgnosticD creates it readable by everybody
         add(tmp_path / "out" / "new", data={"a": 1})
         add(tmp_path, msg="m", data={"a": 1})
     finally:
@@ -333,7 +333,7 @@ def test_broken_file_is_named_and_left(tmp_path: Path, content: str | bytes, wor
         add(tmp_path, msg="also a message", data={"a": 1})
     assert words in str(caught.value) and str(path) in str(caught.value) and SECRET not in str(caught.value)
     assert path.read_bytes() == before
-    assert not (tmp_path / "provision-user-info.yaml").exists()  # nothing else was written either
+    assert not (tmp_path / "provision-user-info.yaml").exists()  # nor was anything else written
 
 
 def test_directory_that_cannot_be_written(tmp_path: Path) -> None:
@@ -343,7 +343,7 @@ def test_directory_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_directory_of_somebody_else(tmp_path: Path) -> None:
-    """Root may write anywhere, so the child stops being root; it is in the directory already, whoever may get there."""
+    """Root may write anywhere, so a child that is already in the directory gives up root."""
     tmp_path.chmod(0o555)
     reader, writer = os.pipe()
     child = os.fork()
@@ -365,7 +365,7 @@ def test_directory_of_somebody_else(tmp_path: Path) -> None:
 
 
 def test_no_room_on_the_disk(tmp_path: Path) -> None:
-    """The kernel refuses the write half way: by the limit of a file's size, which anybody may set."""
+    """A limit on the size of files, which needs no privileges, makes the kernel refuse the write half way."""
     add(tmp_path, data={"small": SECRET})
     path = tmp_path / "provision-user-data.yaml"
     before = path.read_bytes()
@@ -457,7 +457,7 @@ def _write_until_killed(directory: Path, done: Path) -> None:
 
 
 def test_killed_writers_leave_whole_files(tmp_path: Path) -> None:
-    """Killed at any moment: the file can be read, and has all that a writer said it wrote."""
+    """Kill writers at any moment: the file stays readable and has everything that a writer reported as written."""
     directory, done = tmp_path / "out", tmp_path / "done"
     done.touch()
     chance = random.Random(7)
@@ -475,7 +475,7 @@ def test_killed_writers_leave_whole_files(tmp_path: Path) -> None:
         assert set(done.read_text().split()) <= set(found)
 
 
-def test_waits_for_a_bound_time_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waits_only_for_a_limited_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_info, "LOCK_SECONDS", 0.05)
     with Directory(tmp_path)._locked(), pytest.raises(UserInfoError, match="locked by another program"):
         add(tmp_path, msg="m")
@@ -508,6 +508,6 @@ def test_variables_of_the_host_come_before_those_of_localhost() -> None:
 
 
 def test_data_is_what_json_and_yaml_agree_on(tmp_path: Path) -> None:
-    """The completion callback sends the files on as JSON."""
+    """The completion callback forwards the files as JSON."""
     add(tmp_path, data={"n": {1: {"two": [None, True]}}, "text": "yes"}, msg="m")
     assert json.loads(json.dumps(saved(tmp_path, "data"))) == {"n": {"1": {"two": [None, True]}}, "text": "yes"}

@@ -146,7 +146,7 @@ def test_many_users_have_a_key_each() -> None:
         ({"tenant": "anna", "multi_user": True}, True),
     ],
 )
-def test_who_decides_whether_there_are_many_users(settings: dict[str, Any], many: bool) -> None:
+def test_the_settings_that_decide_between_one_key_and_many(settings: dict[str, Any], many: bool) -> None:
     assert keys(2, **settings) == (keys(2, multi_user=True) if many else ONE_KEY)
 
 

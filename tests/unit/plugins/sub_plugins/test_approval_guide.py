@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The guide to approval rules says what is so: its chains load, its options are those of the rules, its example is the example."""
+"""The guide to approval rules is correct: its chains load, its options are those of the rules, and its example is the tested one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Each rule of the collection but `http`, by what it decides. The examples of the seeds must come out as the seeds say."""
+"""The decisions of each rule of the collection except `http`. The seeds' examples must be decided as the seeds say."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 APPROVE, DENY, CONTINUE, REVIEW, PENDING = Decision
-REST = rule("allowlist", list=["*"])  # approves what the rule before let pass
+REST = rule("allowlist", list=["*"])  # approves whatever the rule before it does not decide
 
 
-def said(outcome: ChainOutcome) -> list[str]:
-    """The trace as the seed writes it: what each rule that was asked said."""
+def trace_lines(outcome: ChainOutcome) -> list[str]:
+    """Return the trace as the seed writes it: the answer of each rule that was asked."""
     return [f"{step.rule} {step.decision}" for step in outcome.trace]
 
 
@@ -44,7 +44,7 @@ EVALUATION_EXAMPLE = [
 def test_the_seeds_evaluation_example(email: str, model: str, decision: Decision, trace: list[str]) -> None:
     outcome = one(EVALUATION_EXAMPLE, email, model)
     assert outcome.decision is decision
-    assert said(outcome) == trace
+    assert trace_lines(outcome) == trace
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_the_seeds_evaluation_example(email: str, model: str, decision: Decision
         # "Email-based Access Control"
         ([rule("email", pattern="*@company.com")], "user@company.com", "gpt-4", APPROVE),
         ([rule("email", pattern="*@company.com")], "user@gmail.com", "gpt-4", DENY),
-        # the sections on each plugin
+        # the seed's sections on each plugin
         ([rule("blacklist", list=["anthropic/*", "google/*", "gpt-4*"]), REST], "a@b.de", "anthropic/claude", DENY),
         ([rule("blacklist", list=["anthropic/*", "google/*", "gpt-4*"]), REST], "a@b.de", "google/gemini", DENY),
         ([rule("blacklist", list=["anthropic/*", "google/*", "gpt-4*"]), REST], "a@b.de", "gpt-4o", DENY),
@@ -167,7 +167,7 @@ def test_requests_of_one_pass_count_one_after_another() -> None:
     assert [outcome.decision for outcome in outcomes] == [APPROVE, APPROVE, DENY, DENY, DENY]
 
 
-def test_only_what_was_granted_counts() -> None:
+def test_only_granted_requests_count() -> None:
     chain = [rule("quota", per_person=1), rule("denylist", list=["bad"]), REST]
     asks = [{"email": "user@company.com", "model": model} for model in ("bad", "bad", "good", "good")]
     assert [outcome.decision for outcome in decide(chain, *asks, usage=[])] == [DENY, DENY, APPROVE, DENY]
@@ -215,10 +215,10 @@ def test_conditions(text: Any, expected: Decision) -> None:
         "#}{{ 7 }}",
     ],
 )
-def test_what_the_requester_wrote_is_never_templated(note: str) -> None:
+def test_text_of_the_requester_is_never_templated(note: str) -> None:
     chain = [condition("request.note | string == '49' or request.note == request.email or request.deep[0].note | string == '49' or request.note == true")]
     outcome = one(chain, note=note, deep=[{"note": note}])
-    assert said(outcome) == ["expression CONTINUE"]
+    assert trace_lines(outcome) == ["expression CONTINUE"]
     same = one([condition(f"request.note | length == {len(note)} and request.deep[0].note | length == {len(note)}")], note=note, deep=[{"note": note}])
     assert same.decision is APPROVE
     assert same.request is not None
@@ -250,7 +250,7 @@ def test_any_text_of_a_requester_is_itself(note: str) -> None:
         ("request.email is no_such_test", "could not be evaluated"),
     ],
 )
-def test_a_condition_that_cannot_be_told_leaves_the_request_pending(text: str, words: str) -> None:
+def test_a_condition_that_cannot_be_evaluated_leaves_the_request_pending(text: str, words: str) -> None:
     outcome = one([condition(text), REST], max_budget=5)
     assert outcome.decision is PENDING
     assert words in outcome.trace[0].detail
@@ -267,14 +267,14 @@ def test_a_condition_that_cannot_be_told_leaves_the_request_pending(text: str, w
         ("request.email = 'a'", "which cannot be used"),
     ],
 )
-def test_a_condition_that_is_none_is_an_error_before_anything_is_decided(text: str, words: str) -> None:
+def test_an_invalid_condition_is_an_error_before_anything_is_decided(text: str, words: str) -> None:
     with pytest.raises(ChainError, match=r"rules\[0\] \(expression\)") as raised:
         one([condition(text)])
     assert words in str(raised.value)
 
 
 @pytest.mark.parametrize("decision", ["approve", "deny", "review", "pending"])
-def test_an_expression_decides_what_it_is_told(decision: str) -> None:
+def test_an_expression_takes_its_decision_from_its_options(decision: str) -> None:
     assert one([condition("request.model == 'gpt-4'", decision)]).decision is Decision.from_word(decision)
 
 
@@ -345,7 +345,7 @@ def test_packages_by_domain(email: str, package: str | None, expected: Decision)
 
 
 @pytest.mark.parametrize(
-    ("asked", "granted", "told"),
+    ("asked", "granted", "detail"),
     [
         ({"duration": "30d", "max_budget": 100}, ("7d", 5), "duration cut from 30d to 7d; budget cut from 100 to 5 USD"),
         ({"duration": "6d", "max_budget": 1}, ("6d", 1), "within the caps"),
@@ -354,16 +354,16 @@ def test_packages_by_domain(email: str, package: str | None, expected: Decision)
         ({"max_budget": "0"}, ("7d", 0), "duration cut from no end to 7d"),
     ],
 )
-def test_caps_make_requests_smaller_and_say_so(asked: dict[str, Any], granted: tuple[str, float], told: str) -> None:
+def test_caps_make_requests_smaller_and_say_so(asked: dict[str, Any], granted: tuple[str, float], detail: str) -> None:
     outcome = one([PACKAGES, REST], "a@students.company.com", package="ai-beginner", **asked)
     assert outcome.decision is APPROVE
     assert outcome.request is not None
     assert (outcome.request.duration, outcome.request.max_budget) == granted
-    assert outcome.trace[0].detail == told
+    assert outcome.trace[0].detail == detail
 
 
 @pytest.mark.parametrize(("otherwise", "expected"), [("deny", DENY), ("review", REVIEW), ("continue", APPROVE)])
-def test_what_no_entry_gives(otherwise: str, expected: Decision) -> None:
+def test_packages_that_no_entry_allows(otherwise: str, expected: Decision) -> None:
     assert one([rule("package", allow=[{"domain": "x.example"}], otherwise=otherwise), REST]).decision is expected
 
 

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Whatever the values are, a shell that reads the profile has them as they were, and nothing in them is run."""
+"""A shell that reads the profile gets the exact values, whatever they are, and runs nothing in them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ VALUES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"
 
 
 def render(**values: Any) -> str:
-    """The file, as the role's own template and variables make it."""
+    """Render the file with the role's own template and variables."""
     loader = DataLoader()
-    # From ansible-core 2.19 on a template must come from somebody who is trusted, as roles are.
+    # From ansible-core 2.19 on, a template must come from a trusted source, such as a role.
     trust = {"trusted_as_template": True} if "trusted_as_template" in inspect.signature(loader.load_from_file).parameters else {}
     variables = {}
     for part in ("vars", "defaults"):
@@ -43,7 +43,7 @@ def render(**values: Any) -> str:
 
 
 def read_by(shell: str, profile: Path) -> list[str]:
-    """The three variables, as a program has them that the shell starts."""
+    """Return the three variables as a program that the shell starts sees them."""
     show = r"""set -eu; . "$1"; exec sh -c 'printf "%s\0" "$LITELLM_API_URL" "$LITELLM_API_KEY" "$LITELLM_MODELS"'"""
     done = subprocess.run(
         [*shell.split(), "-c", show, "x", str(profile)], cwd=profile.parent, env={"PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE, check=True
@@ -51,7 +51,7 @@ def read_by(shell: str, profile: Path) -> list[str]:
     return done.stdout.decode().split("\0")[:-1]
 
 
-def test_there_is_more_than_one_shell() -> None:
+def test_several_shells_are_installed() -> None:
     assert {"sh", "bash"} <= set(SHELLS)
 
 

@@ -52,7 +52,7 @@ def test_options_become_parameters_of_litellm() -> None:
     assert want.info == {"owner": "ann", "mode": "chat", "access_groups": []}
     assert sorted(secrets_in([want])) == ["a", "k"]
     assert model(upstream="x", litellm_params={"custom_llm_provider": "openai"}).params["model"] == "x"
-    assert model().params == {}, "what is not given is not touched"
+    assert model().params == {}, "options that are not given stay as they are"
 
 
 def test_a_credential_is_secret_but_for_its_address() -> None:
@@ -83,7 +83,7 @@ def test_a_credential_is_secret_but_for_its_address() -> None:
         ({"mode": "chat\n"}, "mode is"),
     ],
 )
-def test_what_makes_no_sense_is_refused(params: dict[str, Any], words: str) -> None:
+def test_nonsense_is_refused(params: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words) as refused:
         model(**params)
     assert "pw" not in str(refused.value)
@@ -94,7 +94,7 @@ def test_keys_that_are_files_may_have_lines(value: Any) -> None:
     check_secret("vertex_credentials", value)
 
 
-def test_the_same_twice() -> None:
+def test_duplicates() -> None:
     check_set([model(deployment="a"), model(deployment="b"), credential()])
     with pytest.raises(ValueError, match=r"m \(a\) is given twice; give each"):
         check_set([model(deployment="a"), model(deployment="a")])

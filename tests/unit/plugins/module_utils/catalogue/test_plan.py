@@ -42,7 +42,7 @@ def credential(name: str = "c", key: str = "the key", **more: Any) -> WantedEntr
 
 
 def live(want: WantedEntry, **more: Any) -> LiveEntry:
-    """What LiteLLM shows of `want` once it is made: of secrets nothing, or a mask."""
+    """Return LiteLLM's entry for a created `want`: its secrets are missing or masked."""
     prints = {name: PRINTS.of(want.kind, want.key, name, value) for name, value in want.secrets.items()}
     masked = {name: f"{str(value)[:2]}****{str(value)[-2:]}" for name, value in want.secrets.items() if want.kind is Kind.CREDENTIAL}
     notes = EntryNotes(want.set_name, want.deployment, prints)
@@ -63,7 +63,7 @@ def codes(made: CataloguePlan) -> list[str]:
     return [blocker.code for blocker in made.blockers]
 
 
-def test_what_is_as_wanted_is_kept() -> None:
+def test_entries_that_are_as_wanted_are_kept() -> None:
     wanted = [credential(), model(secrets={"api_key": "k"}, info={"mode": "chat"})]
     assert actions(plan(wanted)) == ["create", "create"]
     assert actions(plan(wanted, [live(want) for want in wanted])) == ["keep", "keep"]
@@ -98,7 +98,7 @@ def test_a_note_with_null_is_removed_with_the_entry() -> None:
     assert step.action is CatalogueAction.REPLACE and step.info == {"mode": "chat"}
 
 
-def test_notes_that_somebody_has_removed_come_back_and_those_of_other_secrets_stay() -> None:
+def test_removed_notes_are_restored_and_those_of_other_secrets_stay() -> None:
     want = model(secrets={"api_key": "k"})
     assert actions(plan([want], [live(want, notes=None)])) == ["update"]
     (step,) = plan([model(secrets={"token": "t"})], [live(want)]).steps
@@ -115,7 +115,7 @@ def test_a_key_changed_by_hand_does_not_fit_its_mask() -> None:
 def test_names_that_are_taken() -> None:
     foreign = replace(live(model()), id="theirs", notes=None)
     config = replace(foreign, stored=False, id="config")
-    assert actions(plan([model()], [foreign])) == ["update"], "one is taken over"
+    assert actions(plan([model()], [foreign])) == ["update"], "a single one is taken over"
     assert codes(plan([model()], [foreign, replace(foreign, id="more")])) == ["name_clash", "name_clash"]
     assert codes(plan([model()], [config])) == ["name_clash"]
     assert actions(plan([model(shares_name=True)], [config, foreign])) == ["create"]
@@ -165,12 +165,12 @@ def test_ids_differ_by_name_and_deployment() -> None:
 
 
 @pytest.mark.parametrize("notes", [None, "text", {}, {"format": 2}, {"format": "1"}])
-def test_notes_that_cannot_be_read_are_none(notes: Any) -> None:
+def test_unreadable_notes_count_as_missing(notes: Any) -> None:
     row = live_model({"model_name": "m", "litellm_params": {}, "model_info": {"id": "i", NOTES_NAME: notes}})
     assert row.notes is None and not row.stored
 
 
-def test_fingerprints_tell_nothing_apart_but_the_same() -> None:
+def test_fingerprints_differ_for_different_secrets() -> None:
     print_ = PRINTS.of("model", "m", "api_key", "k")
     others = [("credential", "m", "api_key", "k"), ("model", "n", "api_key", "k"), ("model", "m", "token", "k"), ("model", "m", "api_key", "K")]
     assert print_ == Fingerprints("the secret of the unit tests").of("model", "m", "api_key", "k")
@@ -206,7 +206,7 @@ def test_names_of_secrets() -> None:
     assert secret_path("auth", {"kind": "none"}) == "" and secret_path("token", 5) == ""
 
 
-def test_what_litellm_leaves_open_is_masked() -> None:
+def test_secrets_that_litellm_does_not_mask_are_masked() -> None:
     shown = with_secrets_masked({"api_key": "sk****34", "password": "open", "headers": {"token": "open"}, "odd": "open", "base": "b"}, frozenset(("odd",)))
     assert shown == {"api_key": "sk****34", "password": "********", "headers": {"token": "********"}, "odd": "********", "base": "b"}
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 NOT_DURATIONS = (
-    "1h30m",  # to LiteLLM an hour
+    "1h30m",  # LiteLLM reads an hour
     "1y",
     "30D",
     "90",
@@ -32,14 +32,14 @@ NOT_DURATIONS = (
     "1e3s",
     "0x10s",
     "never",
-    "３０d",  # digits, though not ours
+    "３０d",  # digits, but not ASCII
     "٣d",
     "1234567890123s",
 )
 
 
 @pytest.mark.parametrize("text", NOT_DURATIONS)
-def test_what_is_not_a_duration_is_named_with_a_cure(text: str) -> None:
+def test_an_invalid_duration_is_named_with_a_remedy(text: str) -> None:
     with pytest.raises(ValueError, match="^budget_duration is ") as caught:
         durations.seconds(text, "budget_duration")
     message = str(caught.value)
@@ -48,7 +48,7 @@ def test_what_is_not_a_duration_is_named_with_a_cure(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["0s", "0d", "000mo"])
-def test_no_time_at_all(text: str) -> None:
+def test_zero_durations(text: str) -> None:
     with pytest.raises(ValueError, match="no time at all"):
         durations.seconds(text)
 

@@ -59,7 +59,7 @@ def test_addresses_in_one_form(text: str, form: str) -> None:
         "user@exa\u200bmple.com",  # a zero-width space
     ],
 )
-def test_what_is_no_address(text: object) -> None:
+def test_invalid_addresses(text: object) -> None:
     with pytest.raises(ValueError, match="^email is") as raised:
         parse_address(text)
     words = str(raised.value)

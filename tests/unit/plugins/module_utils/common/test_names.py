@@ -79,7 +79,7 @@ def test_aliases_of_the_contract() -> None:
     assert names.user_alias("virtkey-abc12", "user3") == "virtkey-abc12-user3"
 
 
-def test_a_retired_alias_is_nobody_elses() -> None:
+def test_a_retired_alias_belongs_to_no_other_key() -> None:
     one, other = (names.retired_alias("virtkey-abc12", digit * 64) for digit in "ab")
     assert one != other
     assert names.without_retired_suffix(one, "a" * 64) == "virtkey-abc12"
@@ -107,7 +107,7 @@ def test_a_retired_alias_is_nobody_elses() -> None:
 def test_users_of_legacy_aliases(alias: str, user: str | None) -> None:
     assert names.user_of_legacy_alias(alias, "virtkey-abc", "user") == user
     if alias == "virtkey-aXc-user1":
-        assert names.user_of_legacy_alias(alias, "virtkey-a.c", "user") is None, "a dot is a dot"
+        assert names.user_of_legacy_alias(alias, "virtkey-a.c", "user") is None, "a dot is not a wildcard"
 
 
 NAME = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True)

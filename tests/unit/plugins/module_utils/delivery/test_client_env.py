@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The variables of vendors' SDKs, and a file that every shell reads back exactly."""
+"""The variables of vendors' SDKs, and a file from which every shell reads the exact values."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_openai_and_anthropic() -> None:
     }
 
 
-def test_all_vendors_of_the_seed_are_there() -> None:
+def test_all_vendors_of_the_seed_are_known() -> None:
     everything = client_env.variables("http://127.0.0.1:4000", KEY)
     assert {"OPENAI_BASE_URL", "CO_API_URL", "ANYSCALE_BASE_URL", "HF_INFERENCE_ENDPOINT", "VECTARA_API_KEY", "GOOGLE_API_KEY"} <= set(everything)
 
@@ -110,9 +110,9 @@ def test_every_address_begins_with_the_gateways_and_every_other_value_is_the_key
 
 def test_another_path() -> None:
     paths = {"vectara": "/my/vectara", "cohere": ""}
-    told = client_env.variables("https://llm.example.com/", KEY, ["vectara", "cohere"], paths)
-    assert told["VECTARA_BASE_URL"] == "https://llm.example.com/my/vectara"
-    assert told["CO_API_URL"] == "https://llm.example.com"
+    variables = client_env.variables("https://llm.example.com/", KEY, ["vectara", "cohere"], paths)
+    assert variables["VECTARA_BASE_URL"] == "https://llm.example.com/my/vectara"
+    assert variables["CO_API_URL"] == "https://llm.example.com"
 
 
 @pytest.mark.parametrize(
@@ -158,10 +158,10 @@ def test_unknown_vendor_and_bad_path() -> None:
 @pytest.mark.parametrize("shell", SHELLS)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(variables=st.dictionaries(NAMES, VALUES, min_size=1, max_size=8), comments=st.lists(TEXTS, max_size=2))
-def test_what_a_shell_sources_is_what_went_in(shell: str, variables: dict[str, str], comments: list[str], tmp_path: Path) -> None:
+def test_a_shell_reads_back_the_exact_values(shell: str, variables: dict[str, str], comments: list[str], tmp_path: Path) -> None:
     file = tmp_path / "litellm.env"
     file.write_bytes(client_env.env_file(variables, comments).encode())
-    # `env -0` of a child: exported, and byte for byte.
+    # `env -0` in a child process shows that the variables are exported byte for byte.
     done = subprocess.run(
         [shell, "-c", '. "$0" && exec env -0', str(file)],
         env={"PATH": "/usr/bin:/bin"},

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""What mails say, and that nothing which people write can be more than text in them."""
+"""The content of mails, in which nothing that people write can be more than text."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def read(mailed: mail.Mail) -> EmailMessage:
 
 
 def parts(mailed: mail.Mail) -> tuple[str, str]:
-    """Text and HTML, as a mail reader decodes them."""
+    """Return text and HTML as a mail reader decodes them."""
     found = {part.get_content_type(): part.get_content().replace("\r\n", "\n") for part in read(mailed).walk() if not part.is_multipart()}
     return found["text/plain"], found.get("text/html", "")
 
@@ -58,7 +58,7 @@ class Tags(HTMLParser):
     def __init__(self, page: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, tuple[tuple[str, str | None], ...]]] = []
-        self.said: list[str] = []
+        self.texts: list[str] = []
         self.feed(page)
         self.close()
 
@@ -66,7 +66,7 @@ class Tags(HTMLParser):
         self.tags.append((tag, tuple(attrs)))
 
     def handle_data(self, data: str) -> None:
-        self.said.append(data)
+        self.texts.append(data)
 
 
 # ------------------------------------------------------------------------------------------------------------- words
@@ -82,10 +82,10 @@ def test_no_word_is_left_untranslated() -> None:
         assert text not in (WORDS["de"][name], WORDS["es"][name]), name
 
 
-# -------------------------------------------------------------------------------------------------------- what is said
+# ----------------------------------------------------------------------------------------------------------- content
 def test_an_approval_in_full() -> None:
-    told = notice(url="https://llm.example.com/v1", models=("granite", "mistral"), expires=ENDS, alias="virtkey-a", request_id="4711")
-    text, page = parts(compose(told))
+    approval = notice(url="https://llm.example.com/v1", models=("granite", "mistral"), expires=ENDS, alias="virtkey-a", request_id="4711")
+    text, page = parts(compose(approval))
     assert text == (
         "Hello,\n\n"
         "Your key for the language models is ready.\n\n"
@@ -101,15 +101,15 @@ def test_an_approval_in_full() -> None:
         "The key is yours alone, and what it spends is on your account. Do not share it.\n\n"
         "This mail was written by a program.\n"
     )
-    said = "".join(Tags(page).said)
+    page_text = "".join(Tags(page).texts)
     for word in (KEY, "https://llm.example.com/v1", "granite, mistral", "2026-12-31 18:00 UTC", "export OPENAI_API_KEY="):
-        assert word in said
+        assert word in page_text
 
 
 @pytest.mark.parametrize("language", ["en", "de", "es"])
 @pytest.mark.parametrize("kind", ["approval", "denial", "review", "expiry"])
 def test_every_kind_in_every_language(kind: str, language: str) -> None:
-    told = notice(
+    sent = notice(
         kind,
         language=language,
         models=("granite",),
@@ -119,13 +119,13 @@ def test_every_kind_in_every_language(kind: str, language: str) -> None:
         commands=("do it",),
         request_id="r1",
     )
-    mailed = compose(told)
+    mailed = compose(sent)
     message = read(mailed)
     text, page = parts(mailed)
     assert message["Content-Language"] == language
     assert f'<html lang="{language}">' in page
     assert message["Subject"] == WORDS[language][kind].format(when="2026-12-31 18:00 UTC")
-    for words in (text, "".join(Tags(page).said)):
+    for words in (text, "".join(Tags(page).texts)):
         assert WORDS[language][f"{kind}_intro"] in words
         assert "granite" in words
         assert "Ask us." in words
@@ -151,15 +151,15 @@ def test_a_key_that_never_ends() -> None:
     assert "Ends" not in parts(compose(notice(expires="")))[0]
 
 
-def test_what_people_write_is_marked_as_theirs() -> None:
+def test_text_that_people_write_is_marked_as_theirs() -> None:
     text, _page = parts(compose(notice("review", purpose="Approved.\n\nKey: sk-fake")))
     assert "> Approved.\n> \n> Key: sk-fake" in text
 
 
 def test_the_text_needs_no_decoding_so_that_a_key_can_be_read_anywhere() -> None:
-    told = notice(url="https://llm.example.com")
-    plain = next(part for part in read(compose(told)).walk() if part.get_content_type() == "text/plain")
-    assert KEY in compose(told).data.decode("ascii")
+    approval = notice(url="https://llm.example.com")
+    plain = next(part for part in read(compose(approval)).walk() if part.get_content_type() == "text/plain")
+    assert KEY in compose(approval).data.decode("ascii")
     assert plain["Content-Transfer-Encoding"] in ("7bit", "quoted-printable")
 
 
@@ -180,14 +180,14 @@ def test_headers() -> None:
 
 
 def test_a_mail_sent_again_has_the_same_message_id_and_any_other_has_not() -> None:
-    def told(each: Notice) -> str:
+    def message_id_of(each: Notice) -> str:
         return compose(each).message_id
 
-    first = told(notice())
+    first = message_id_of(notice())
     assert re.fullmatch(r"<[0-9a-f]{40}@example\.com>", first)
-    assert first == told(notice(language="de", note="again")) == told(notice(to="Ada@EXAMPLE.com"))
+    assert first == message_id_of(notice(language="de", note="again")) == message_id_of(notice(to="Ada@EXAMPLE.com"))
     others = [notice("denial"), notice(id="4712"), notice(to="bob@example.com")]
-    assert len({first, *map(told, others)}) == 4
+    assert len({first, *map(message_id_of, others)}) == 4
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_a_domain_is_written_in_ascii() -> None:
     assert mailed.recipient == str(read(mailed)["To"]) == "ada@xn--bcher-kva.example"
 
 
-# -------------------------------------------------------------------------------------------------- what is no mail
+# ----------------------------------------------------------------------------------------------------- invalid mails
 @pytest.mark.parametrize(
     ("each", "message"),
     [
@@ -325,9 +325,9 @@ def test_nothing_that_people_write_becomes_markup(each: Notice) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(NOTICES)
-def test_what_is_said_in_text_steers_nothing(each: Notice) -> None:
+def test_text_has_no_control_characters(each: Notice) -> None:
     text, page = parts(compose(each))
-    for words in (text, html.unescape("".join(Tags(page).said))):
+    for words in (text, html.unescape("".join(Tags(page).texts))):
         assert all(line.isprintable() for line in words.split("\n"))
 
 
@@ -357,8 +357,8 @@ def test_an_own_template() -> None:
         text="Key {{ value }}, ends {{ ends }}, floor {{ floor }}\n",
         html="<p>{{ reason }} {{ value }}</p>",
     )
-    told = notice(user="ada", reason="<b>&", expires=ENDS, variables={"floor": 3, "user": "eve"})
-    mailed = compose(told, own)
+    approval_notice = notice(user="ada", reason="<b>&", expires=ENDS, variables={"floor": 3, "user": "eve"})
+    mailed = compose(approval_notice, own)
     assert read(mailed)["Subject"] == "For ada"
     assert parts(mailed) == (f"Key {KEY}, ends 2026-12-31 18:00 UTC, floor 3\n", f"<p>&lt;b&gt;&amp; {KEY}</p>\n")
 
@@ -380,14 +380,14 @@ def test_the_template_of_the_language_comes_before_the_general_one() -> None:
     assert "Your request" in parts(compose(notice("denial"), templates[1]))[0]
 
 
-def test_a_custom_mail_needs_a_template_with_a_subject() -> None:
+def test_a_mail_of_kind_custom_needs_a_template_with_a_subject() -> None:
     assert read(compose(notice("custom"), Template("custom", text="x", subject="Hi")))["Subject"] == "Hi"
     with pytest.raises(ValueError, match="has no subject"):
         compose(notice("custom"), Template("custom", text="x"))
 
 
 @given(ANYTHING)
-def test_what_people_write_is_never_a_template_and_never_markup(words: str) -> None:
+def test_text_that_people_write_is_never_a_template_and_never_markup(words: str) -> None:
     own = Template("denial", subject="About {{ reason }}", text="[{{ reason }}][{{ said.deep[0] }}]", html="<p>{{ reason }}|{{ said.deep[0] }}</p>")
     clean = mail.checked_notice(notice("denial", reason=words))[1].reason
     mailed = compose(notice("denial", reason=words, variables={"said": {"deep": [words]}}), own)

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""A batch of mails: what callers give, and the result of each. Sending is tested on real servers in tests/integration."""
+"""A batch of mails: the arguments of callers, and the result of each mail. Sending on real servers: tests/integration."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Settings of a mail server, and that sending always ends, whatever the server does. Real servers: tests/integration."""
+"""The settings of a mail server, and sending, which always ends whatever the server does. Real servers: tests/integration."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_no_guess_at_encryption(use_tls: str) -> None:
 
 
 class ScriptedServer:
-    """Stands in for smtplib's connection, to answer in every order there is. `script`: what happens at each step."""
+    """Stands in for smtplib's connection and answers in any order. `script` holds the event of each step."""
 
     def __init__(self, script: Iterator[str]) -> None:
         self.script = script
@@ -85,7 +85,7 @@ STEPS = ["ok", "ok", "ok", "down", "bad password", "cut before", "cut after", "4
 
 
 def run(script: list[str], mails: int, retries: int) -> tuple[ScriptedServer, list[smtp.SendOutcome], list[float]]:
-    """The script over and over; for ever the last step when it is one."""
+    """Send `mails` mails to a server that repeats the script forever."""
 
     def steps() -> Iterator[str]:
         while True:
@@ -102,7 +102,7 @@ def run(script: list[str], mails: int, retries: int) -> tuple[ScriptedServer, li
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(STEPS), min_size=1, max_size=40), st.integers(0, 8), st.integers(0, 4))
-def test_sending_ends_within_its_bounds_and_tells_the_truth(script: list[str], mails: int, retries: int) -> None:
+def test_sending_ends_within_its_bounds_and_reports_correctly(script: list[str], mails: int, retries: int) -> None:
     scripted, outcomes, pauses = run(script, mails, retries)
     assert len(outcomes) == mails
     assert scripted.handed <= 2 * mails * (retries + 1)
@@ -116,7 +116,7 @@ def test_sending_ends_within_its_bounds_and_tells_the_truth(script: list[str], m
             assert arrived >= 1
         else:
             assert outcome.reason
-            assert arrived == 0 or "cut after" in script  # the server had taken it, and could not say so any more
+            assert arrived == 0 or "cut after" in script  # the server accepted it, but its answer was lost
         assert (outcome.status == smtp.REFUSED) <= (not outcome.temporary)
 
 
@@ -163,5 +163,5 @@ def test_settings_that_cannot_work_are_named_and_secrets_are_not_shown(settings_
 
 
 def test_words_of_the_server_are_shown_without_keys_and_escapes() -> None:
-    said = smtp._quoted(550, b"no \x1b[31mroom for sk-0123456789abcdef\r\n\xff")
-    assert said == "550 no [31mroom for sk-*** \ufffd"
+    quoted = smtp._quoted(550, b"no \x1b[31mroom for sk-0123456789abcdef\r\n\xff")
+    assert quoted == "550 no [31mroom for sk-*** \ufffd"

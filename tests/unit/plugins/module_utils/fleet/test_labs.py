@@ -49,17 +49,17 @@ def test_a_lab_is_summed_up() -> None:
 
 def test_nothing_secret_is_in_a_summary() -> None:
     row = key("abc12")
-    told = json.dumps([only(row).to_plain(), only(row).facts(NOW)])
-    assert row.token not in told and "sk-" not in told
+    summary = json.dumps([only(row).to_plain(), only(row).facts(NOW)])
+    assert row.token not in summary and "sk-" not in summary
 
 
-def test_what_was_kept_is_the_same() -> None:
+def test_a_cached_summary_is_the_same() -> None:
     lab = only(key("abc12", "user1", max_budget=1), key("abc12", "user2"))
     kept = LabSummary.from_plain(json.loads(json.dumps(lab.to_plain())))
     assert kept.facts(NOW) == lab.facts(NOW) and kept.groups(NOW) == lab.groups(NOW)
 
 
-def test_time_passes_over_what_was_kept() -> None:
+def test_a_cached_summary_follows_the_time() -> None:
     lab = only(key(ends=23), key(user="user1", ends=50))
     assert lab.groups(NOW) == ["expiring_24h", "expiring_72h"]
     assert lab.groups(NOW + timedelta(hours=24)) == ["expiring_72h"] or lab.ends_within(72, NOW + timedelta(hours=24))

@@ -40,7 +40,7 @@ def refusal(folder: Path, content: str | bytes, **options: Any) -> tuple[str, st
         ('{"kind": "List", "metadata": {"continue": "", "remainingItemCount": 0}, "items": ["a1", "b2"]}', {}),
     ],
 )
-def test_lists_that_are_believed(tmp_path: Path, content: str, options: dict[str, Any]) -> None:
+def test_plausible_lists(tmp_path: Path, content: str, options: dict[str, Any]) -> None:
     assert loaded(tmp_path, content, **options) == ["a1", "b2"]
 
 
@@ -71,12 +71,12 @@ def test_lists_that_are_believed(tmp_path: Path, content: str, options: dict[str
         (b"\xff\xfe\n", "live_labs_failed", "UTF-8"),
     ],
 )
-def test_lists_that_are_not_believed(tmp_path: Path, content: str | bytes, code: str, words: str) -> None:
-    told, message = refusal(tmp_path, content)
-    assert (told, words in message) == (code, True), message
+def test_implausible_lists(tmp_path: Path, content: str | bytes, code: str, words: str) -> None:
+    error_code, message = refusal(tmp_path, content)
+    assert (error_code, words in message) == (code, True), message
 
 
-def test_a_page_is_no_list_wherever_the_list_is(tmp_path: Path) -> None:
+def test_one_page_does_not_count_as_the_list(tmp_path: Path) -> None:
     assert refusal(tmp_path, '{"data": {"labs": ["a1"]}, "meta": {"total": 5}}', items="data.labs")[0] == "live_labs_partial"
     assert refusal(tmp_path, '{"data": ["a1"]}', items="labs") == (
         "live_labs_failed",
@@ -84,7 +84,7 @@ def test_a_page_is_no_list_wherever_the_list_is(tmp_path: Path) -> None:
     )
 
 
-def test_fewer_than_there_must_be(tmp_path: Path) -> None:
+def test_a_list_below_the_minimum(tmp_path: Path) -> None:
     assert refusal(tmp_path, "a1\n", minimum=2)[0] == "live_labs_partial"
     assert loaded(tmp_path, "a1\nb2\n", minimum=2) == ["a1", "b2"]
 
@@ -147,7 +147,7 @@ def test_addresses() -> None:
         (Reply(reset=True), "live_labs_failed", "no answer"),
     ],
 )
-def test_addresses_that_are_not_believed(reply: Reply, code: str, words: str) -> None:
+def test_implausible_answers_of_addresses(reply: Reply, code: str, words: str) -> None:
     with pytest.raises(Refused) as error:
         fetched(reply)
     assert error.value.code == code and words in str(error.value)
@@ -170,7 +170,7 @@ def test_bad_options(options: dict[str, Any]) -> None:
     assert "secret@" not in str(error.value)
 
 
-def test_what_is_remembered_is_only_a_number(tmp_path: Path) -> None:
+def test_only_the_number_of_labs_is_remembered(tmp_path: Path) -> None:
     Source(labs=["a1"], memory=str(tmp_path / "last")).remember(["a1"])
     assert json.loads((tmp_path / "last").read_text()) == {"count": 1}
     with pytest.raises(ValueError, match="cannot be written"):

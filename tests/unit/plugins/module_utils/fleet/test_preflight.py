@@ -32,8 +32,8 @@ SERVED = models_of(
 )
 
 
-def test_what_deployments_bear_together() -> None:
-    assert (SERVED["granite"].rpm, SERVED["granite"].tpm) == (100, None), "one of two does not tell its tpm"
+def test_the_limits_of_deployments_add_up() -> None:
+    assert (SERVED["granite"].rpm, SERVED["granite"].tpm) == (100, None), "one of two has no known tpm"
     assert (SERVED["granite"].mode, SERVED["embed"].mode) == ("chat", "embedding")
 
 
@@ -77,7 +77,7 @@ def test_reasons_of_keys(row: LiveKey, needs: Needs, code: str) -> None:
     assert reason.code == code and reason.msg.endswith(".")
 
 
-def test_keys_that_will_do() -> None:
+def test_sufficient_keys() -> None:
     rows = [key(), key(ends=None), key(max_budget=2, spend=1), key(ends=3)]
     assert preflight.reasons_of_keys(rows, Needs(keys=4, budget=1, ends=NOW + timedelta(hours=3)), NOW) == []
 
@@ -101,7 +101,7 @@ def test_the_worst_case_is_summed_up() -> None:
     assert len(doubts) == 3 and "rpm_per_key" in doubts[0] and "tpm_per_key" in doubts[1]
 
 
-def test_what_a_key_without_a_limit_is_counted_with() -> None:
+def test_the_assumed_load_of_a_key_without_a_limit() -> None:
     rows = [key(user="a", rpm_limit=0), key(user="b")]
     found = preflight.loads(rows, {row.alias: ["granite"] for row in rows}, SERVED, Needs(per_key={"rpm": 101}, capacity={"granite": {"rpm": 100}}))
     assert load_of(found, "granite", "rpm") == Load("granite", "rpm", 101, 100, 2, 0)
@@ -109,7 +109,7 @@ def test_what_a_key_without_a_limit_is_counted_with() -> None:
 
 
 @pytest.mark.parametrize(("more", "end"), [(0, "the second."), (1, "the second. And 1 more reason."), (2, "the second. And 2 more reasons.")])
-def test_the_first_reason_is_told_and_the_others_are_counted(more: int, end: str) -> None:
+def test_the_first_reason_is_named_and_the_others_are_counted(more: int, end: str) -> None:
     assert preflight.no_go([Reason("budget", "the second."), *[Reason("blocked", "another.")] * more]) == f"no-go: {end}"
 
 

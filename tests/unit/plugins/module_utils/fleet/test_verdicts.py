@@ -20,7 +20,7 @@ RULES = ReapingRules(grace=72 * 3600, min_age=3600, max_share=20)
 
 
 def marked(hours: float, guid: str = "dead1", user: str = "", *, stopped: bool = False, **row: Any) -> LiveKey:
-    """A key that was found dead so many hours ago."""
+    """Return a key that was found dead `hours` ago."""
     note = {"since": (NOW - timedelta(hours=hours)).isoformat(), **({"stopped": True} if stopped else {})}
     return key(guid, user, metadata={ORPHAN: note}, **{"blocked": True, **row})
 
@@ -55,14 +55,14 @@ def test_verdicts(row: LiveKey, expected: LabVerdict) -> None:
     assert verdict(row, "alive", "other") is expected
 
 
-def test_keys_without_notes_are_judged_by_alias_only_when_told() -> None:
+def test_keys_without_notes_are_judged_by_alias_only_on_request() -> None:
     assert verdict(key("dead1", "user1", notes=False), "alive", unmanaged=True) is LabVerdict.BLOCK
     assert verdict(key("a-b", "user1", notes=False), "a-b", unmanaged=True) is LabVerdict.KEEP
-    assert verdict(key("a-b", "user1", notes=False), "a", unmanaged=True) is LabVerdict.KEEP, "it may be of the lab a"
+    assert verdict(key("a-b", "user1", notes=False), "a", unmanaged=True) is LabVerdict.KEEP, "it may belong to the lab a"
     assert verdict(key("ab", "user1", notes=False), "a", unmanaged=True) is LabVerdict.BLOCK
 
 
-def test_only_the_own_pattern_is_looked_at() -> None:
+def test_only_aliases_of_the_own_pattern_are_judged() -> None:
     rows = [key("dead1", lab="team-dead1"), key("dead1", "user1"), key("dead1", lab="xvirtkey-dead1")]
     assert [row.alias for row, _verdict in Reaping.of(rows, Living.of(["alive"]), RULES, NOW).verdicts] == ["virtkey-dead1-user1"]
 
@@ -87,7 +87,7 @@ def test_the_share_of_the_fleet() -> None:
 
 
 def written(run: Reaping, row: LiveKey) -> dict[str, Any]:
-    """What is written of a key."""
+    """Return the fields that are written to a key."""
     plan = plan_key_updates([row], run.change, value_of=lambda _alias, _generation: "", now=NOW)
     return {name: value for call in plan.steps[0].calls for name, value in call.payload.items() if name != "key"}
 
@@ -99,27 +99,27 @@ def test_blocking_notes_the_time_and_keeps_all_else() -> None:
     assert body["metadata"] == {**row.metadata, ORPHAN: {"since": "2026-11-25T12:00:00Z"}}
 
 
-def test_what_another_reaper_did_is_left() -> None:
+def test_the_work_of_another_reaper_is_kept() -> None:
     run = reaping(key("dead1"))
     assert written(run, marked(0.01)) == {}
     assert written(run, marked(1, guid="alive")) != {}
     assert written(run, key("alive")) == {}, "unblocked already"
 
 
-def test_a_lab_that_came_back_is_as_it_was() -> None:
+def test_a_lab_that_came_back_is_restored() -> None:
     back, stopped = marked(5, guid="alive"), marked(5, guid="alive", stopped=True)
     assert written(reaping(), back)["blocked"] is False
     assert ORPHAN not in written(reaping(), back)["metadata"]
-    assert "blocked" not in written(reaping(), stopped), "somebody else had stopped it"
+    assert "blocked" not in written(reaping(), stopped), "an admin had stopped it"
     assert ORPHAN not in written(reaping(), stopped)["metadata"]
 
 
-def test_what_was_stopped_before_is_noted() -> None:
+def test_an_earlier_stop_is_noted() -> None:
     row = key("dead1", blocked=True)
     assert written(reaping(), row)["metadata"][ORPHAN] == {"since": "2026-11-25T12:00:00Z", "stopped": True}
 
 
-def test_what_is_deleted_is_looked_at_again() -> None:
+def test_keys_are_checked_again_before_deletion() -> None:
     old, other, fresh = marked(99), marked(99, user="user1"), marked(1, user="user2")
     run = reaping(old, other, fresh)
     unblocked = key("dead1", "user1")

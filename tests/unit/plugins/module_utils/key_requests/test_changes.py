@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Many changes at once: their order, what is left out, and what stops all of them."""
+"""Many changes at once: their order, the ones that are left out, and errors that stop all of them."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_a_cancelled_request_can_be_asked_for_again(desk: Desk, by: str, shown: 
     assert asked(desk).state == PENDING
 
 
-def test_forgetting_removes_and_a_missing_request_is_no_error(desk: Desk) -> None:
+def test_forgetting_removes_and_a_missing_request_is_not_an_error(desk: Desk) -> None:
     record = asked(desk)
     assert desk.forget(ADA).changed
     assert not desk.forget(ADA).changed

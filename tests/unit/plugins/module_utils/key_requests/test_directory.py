@@ -53,7 +53,7 @@ def test_nobody_else_may_read_anything(store: DirectoryStore) -> None:
     store.transition(record, approve)
     assert stat.S_IMODE(store.directory.stat().st_mode) == 0o700
     names = sorted(os.listdir(store.directory))
-    assert names == [".lock", f"{record.id}.json"], "and nothing is left over"
+    assert names == [".lock", f"{record.id}.json"], "no temporary file is left"
     assert {stat.S_IMODE((store.directory / name).stat().st_mode) for name in names} == {0o600}
 
 
@@ -82,7 +82,7 @@ def test_check_mode_predicts_and_writes_nothing(store: DirectoryStore) -> None:
     assert sorted(os.listdir(store.directory)) == [".lock", f"{wish().id}.json"]
 
 
-def test_a_lost_race_is_retried_on_what_the_record_is_by_then(store: DirectoryStore) -> None:
+def test_a_lost_race_is_retried_on_the_current_record(store: DirectoryStore) -> None:
     stale = store.submit(wish()).after
     assert stale is not None
     store.transition(stale, lambda record: transitions.mark_notified(record, at=LATER, whom="review"))
@@ -105,7 +105,7 @@ def test_an_edit_by_hand_counts_as_a_change(store: DirectoryStore) -> None:
     assert store.get(stale.id).history[-1].by == "by hand"
 
 
-def test_someone_who_always_wins_the_race_makes_us_give_up(store: DirectoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_gives_up_after_losing_the_race_too_often(store: DirectoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     record = store.submit(wish()).after
     assert record is not None
     other = DirectoryStore(str(store.directory))
@@ -148,7 +148,7 @@ def test_listings(store: DirectoryStore) -> None:
     assert people(only_open=True) == ["dora", "bob", "ada"]
 
 
-def test_a_directory_that_is_not_there_holds_nothing(store: DirectoryStore) -> None:
+def test_a_missing_directory_holds_nothing(store: DirectoryStore) -> None:
     assert store.listing().records == ()
     with pytest.raises(Missing):
         store.get(wish().id)
@@ -171,7 +171,7 @@ def test_a_directory_that_is_not_there_holds_nothing(store: DirectoryStore) -> N
         ("a directory", lambda path: (path.unlink(), path.mkdir())),
     ],
 )
-def test_a_spoilt_record_is_set_aside_and_named_and_the_rest_goes_on(store: DirectoryStore, name: str, spoil: object) -> None:
+def test_a_damaged_record_is_set_aside_and_named_and_the_rest_continues(store: DirectoryStore, name: str, spoil: object) -> None:
     for person in ("ada", "bob"):
         store.submit(wish(person))
     path = file_of(store, wish())
@@ -183,7 +183,7 @@ def test_a_spoilt_record_is_set_aside_and_named_and_the_rest_goes_on(store: Dire
     assert str(path) in listing.set_aside[0].reason
     assert len(listing.set_aside[0].reason) < 500
     with pytest.raises(Broken, match="set aside"):
-        store.submit(wish())  # it must not be overwritten, and no second request made beside it
+        store.submit(wish())  # the record must not be overwritten, and no second request made for it
     assert (path.read_bytes() if path.is_file() else None) == before
 
 

@@ -27,7 +27,7 @@ def written(**changes: Any) -> dict[str, Any]:
     return {**document.render_document(record), **changes}
 
 
-def test_another_state_than_the_last_of_the_history_is_a_decision_by_hand() -> None:
+def test_a_state_that_differs_from_the_history_is_a_decision_by_hand() -> None:
     record = document.parse_document(written(state="approved"))
     assert record.state == "approved"
     assert (record.history[-1].by, record.history[-1].was, record.history[-1].now) == ("by hand", "pending", "approved")
@@ -61,6 +61,6 @@ def test_nonsense_is_named(changes: dict[str, Any], words: str) -> None:
 
 
 @pytest.mark.parametrize("raw", [None, [], "text", 5, {}])
-def test_what_is_no_record_at_all_is_a_value_error(raw: object) -> None:
+def test_data_that_is_not_a_record_is_a_value_error(raw: object) -> None:
     with pytest.raises(ValueError, match=r"\.$"):
         document.parse_document(raw)

@@ -53,7 +53,7 @@ def test_no_sequence_of_changes_leads_to_an_illegal_state(wish: Record, sequence
         except RequestRefused:
             record = before
         records.check(record)
-        assert (record.id, record.email) == (wish.id, wish.email), "a request never becomes another one"
+        assert (record.id, record.email) == (wish.id, wish.email), "a request never turns into another"
         assert record.state == before.state or (before.state, record.state) in TRANSITIONS
         assert len(record.history) <= records.MOST_STEPS
         assert record.history[0] == wish.history[0]
@@ -127,7 +127,7 @@ def test_the_chain_does_not_overrule_an_administrator() -> None:
     assert transitions.decide(approved, APPROVED, by="chain", at=LATER, reason="other words", only_from=(PENDING,)) is approved
 
 
-def test_an_administrator_can_correct_the_reason_and_the_terms_but_not_once_there_is_a_key() -> None:
+def test_an_administrator_can_correct_the_reason_and_the_terms_until_a_key_exists() -> None:
     denied = transitions.decide(in_state(DENIED), DENIED, by="admin", at=LATER, reason="better words")
     assert (denied.reason, len(denied.history)) == ("better words", 3)
     less = transitions.decide(in_state(APPROVED), APPROVED, by="admin", at=LATER, granted={"duration": "7d"})
@@ -136,7 +136,7 @@ def test_an_administrator_can_correct_the_reason_and_the_terms_but_not_once_ther
         transitions.decide(with_key(), APPROVED, by="admin", at=LATER, granted={"duration": "7d"})
 
 
-def test_asking_again_begins_anew_only_when_the_former_request_is_over() -> None:
+def test_asking_again_starts_a_new_request_only_when_the_former_one_is_over() -> None:
     wish = pending(purpose="another try", at=LATER)
     for state in STATES:
         assert transitions.resubmit(in_state(state), wish) == in_state(state)
@@ -159,7 +159,7 @@ def test_a_key_that_was_minted_for_a_request_no_longer_approved_is_refused_by_na
 
 
 # --------------------------------------------------------------------------------------------------------- progress
-def test_an_answer_is_delivered_only_when_there_is_one() -> None:
+def test_an_answer_is_delivered_only_if_it_exists() -> None:
     for state in (PENDING, IN_REVIEW):
         with pytest.raises(RequestRefused, match="no answer"):
             transitions.mark_delivered(in_state(state), at=LATER, via="mail")
@@ -179,15 +179,15 @@ def test_failures_wait_longer_each_time_and_not_forever() -> None:
     assert [wait / timedelta(minutes=1) for wait in waits] == [1, 2, 4, 8, 16, 30, 30, 30]
     assert record.progress.status == "failed"
     assert record.open
-    assert transitions.mark_delivered(record, at=LATER, via="mail").progress.failure is None, "success clears it"
-    assert transitions.mark_delivered(record, at=LATER, via="kubernetes_secret").progress.failure is not None, "another step's does not"
+    assert transitions.mark_delivered(record, at=LATER, via="mail").progress.failure is None, "success clears the failure"
+    assert transitions.mark_delivered(record, at=LATER, via="kubernetes_secret").progress.failure is not None, "the success of another step does not"
 
 
 def test_a_failure_is_due_when_its_time_comes_and_when_the_clock_jumped() -> None:
     record = transitions.mark_failed(with_key(), at="2026-11-21T04:00:00Z", step="mail", reason="x")
     assert not transitions.is_due(record, "2026-11-21T04:00:30Z")
     assert transitions.is_due(record, "2026-11-21T04:01:00Z")
-    assert transitions.is_due(record, "2026-11-20T04:00:00Z"), "a day back: we never order to wait that long"
+    assert transitions.is_due(record, "2026-11-20T04:00:00Z"), "a day back: no wait is ever that long"
     assert not transitions.is_due(transitions.mark_finished(record, at=AT), "2030-01-01T00:00:00Z")
 
 
@@ -239,7 +239,7 @@ def test_a_look_alike_domain_is_another_person() -> None:
 
 
 @pytest.mark.parametrize("terms", [{"duration": "1h30m"}, {"max_budget": -1}, {"models": []}, {"api_key": "x"}, {"rpm_limit": True}])
-def test_terms_that_cannot_be_are_refused(terms: dict[str, object]) -> None:
+def test_impossible_terms_are_refused(terms: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="granted"):
         records.check(transitions.decide(pending(), APPROVED, by="admin", at=AT, granted=terms))
 

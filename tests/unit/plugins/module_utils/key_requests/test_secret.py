@@ -16,12 +16,12 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_records import AT, lives
 from hypothesis import HealthCheck, given, settings
 
-# What the API accepts as a label: it must hold for whatever people write.
+# The labels that the API accepts; whatever people write must fit.
 LABEL = r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?"
 
 
 def merged(old: Any, patch: Any) -> Any:
-    """A JSON merge patch (RFC 7386), as the API applies it."""
+    """Apply a JSON merge patch (RFC 7386), as the API does."""
     if not isinstance(patch, dict):
         return patch
     result = dict(old) if isinstance(old, dict) else {}
@@ -57,7 +57,7 @@ def test_a_patch_brings_a_secret_from_any_record_to_any_other_and_leaves_what_is
     before["metadata"]["labels"]["team"] = "physics"
     before["data"]["other"] = encoded("kept")
     patch = secret.secret_patch(new)
-    patch["metadata"]["name"] = secret.name_of(new.id)  # two requests have two names; here one plays both
+    patch["metadata"]["name"] = secret.name_of(new.id)  # two requests have two names; here both have the same
     after = merged(before, patch)
     assert secret.parse_secret(after) == new
     assert after["metadata"]["labels"]["team"] == "physics"
@@ -87,7 +87,7 @@ def test_the_layout_is_the_requestors() -> None:
 
 
 def of_the_requestor(label: str = PENDING, note: str = PENDING, datum: str = PENDING, api_key: str = "") -> dict[str, Any]:
-    """A Secret as the LLM Key Requestor itself writes it, with its random id and its times."""
+    """Return a Secret as the LLM Key Requestor itself writes it, with its random id and its times."""
     uid = "7b0cf6f7-5c52-4f5e-9d55-0a3d6b6f1c11"
     data = {"request_id": uid, "email": "Ada@Example.com", "model": "gpt-4", "state": datum, "api_key": api_key}
     return {
@@ -169,7 +169,7 @@ def test_label_and_annotation_together_decide_by_hand(record: Record, goal: str)
         (SERVED, "in-review", "in-review", "cannot become in-review"),
     ],
 )
-def test_what_nobody_can_have_meant_is_set_aside(record: Record, label: str | None, note: str | None, words: str) -> None:
+def test_invalid_edits_by_hand_are_set_aside(record: Record, label: str | None, note: str | None, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         secret.parse_secret(by_kubectl(record, label, note))
 

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 
 @given(st.text(), st.integers(1, 50))
-def test_what_a_machine_says_is_made_fit_for_a_record(text: str, longest: int) -> None:
+def test_messages_of_machines_are_cleaned_for_a_record(text: str, longest: int) -> None:
     clean = clip(text, longest)
     assert check_text(clean, "reason", longest) == clean
     assert is_plain(clean)
 
 
 @given(st.text(alphabet="abcXYZ0189_-", min_size=20, max_size=60), st.text(max_size=20), st.text(max_size=20))
-def test_no_key_passes(value: str, before: str, after: str) -> None:
+def test_keys_are_removed(value: str, before: str, after: str) -> None:
     text = f"{before} sk-{value} {after}"
     assert f"sk-{value}" not in clip(text, 1000)
     with pytest.raises(ValueError, match="looks like a key") as caught:

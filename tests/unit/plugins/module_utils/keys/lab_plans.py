@@ -24,7 +24,7 @@ PRESENT = Policy()
 
 @cache
 def value_of(alias: str, generation: int) -> str:
-    """Return the derived value of a key; cached, as the random lives ask for the same few over and over."""
+    """Return the derived value of a key; cached, because the random lives ask for the same few again and again."""
     return derive.value(SECRET, alias, generation)
 
 

@@ -17,12 +17,12 @@ TEXT = st.text(min_size=1, max_size=60).filter(lambda text: text.isprintable())
 
 
 def test_golden_values() -> None:
-    """Whoever changes the derivation breaks every key that exists. These were computed with openssl dgst -hmac."""
+    """Changing the derivation breaks every existing key. These values were computed with openssl dgst -hmac."""
     assert derive.value(SECRET, "virtkey-abc12", 0) == "sk-9lGrRnz1cB2zSCBxlI1hy2X9RhVVxZxC6wZyfqRSbY0"
     assert derive.value(SECRET, "virtkey-abc12-user1", 7) == "sk-OXJrezIn4u3PWfoQScGdnospWMeY2shLVnD7s2z7F_4"
 
 
-def test_token_is_what_litellm_keeps() -> None:
+def test_the_token_is_the_hash_that_litellm_stores() -> None:
     assert derive.token("sk-1234") == hashlib.sha256(b"sk-1234").hexdigest()
 
 

@@ -44,17 +44,17 @@ def test_a_row_of_litellm() -> None:
     key = LiveKey.from_row(ROW)
     assert key.alias == "virtkey-abc"
     assert key.fields["models"] == ["a", "b"]
-    assert key.fields["soft_budget"] == 3.0, "LiteLLM keeps it in a budget of its own"
+    assert key.fields["soft_budget"] == 3.0, "LiteLLM keeps it in a separate budget"
     assert key.fields["blocked"] is False
     assert set(key.fields) == set(FIELDS)
     assert key.expires == datetime(2026, 11, 21, 13, 0, 0, 125_000, tzinfo=UTC)
-    assert key.guid == "abc", "release 1.3.2 noted it so"
+    assert key.guid == "abc", "release 1.3.2 stored it this way"
     assert key.notes is None and key.generation == 0
     assert not key.expired(datetime(2026, 11, 21, 13, tzinfo=UTC))
     assert key.expired(datetime(2026, 11, 21, 13, 0, 1, tzinfo=UTC))
 
 
-def test_a_row_with_next_to_nothing() -> None:
+def test_a_minimal_row() -> None:
     key = LiveKey.from_row({"token": "a" * 64, "key_alias": None})
     assert (key.alias, key.expires, key.spend, key.guid) == ("", None, 0.0, "")
 
@@ -71,12 +71,12 @@ def test_notes_survive_metadata(notes: Notes) -> None:
 
 
 @pytest.mark.parametrize("notes", [None, "text", [], {}, {"format": 2, "lab": "x"}, {"format": "1"}, {"generation": 1}, True])
-def test_notes_of_somebody_else(notes: Any) -> None:
+def test_foreign_notes(notes: Any) -> None:
     assert Notes.from_metadata({NOTES_NAME: notes}) is None
 
 
 @pytest.mark.parametrize("generation", [-1, "7", None, 1.5, [], True])
-def test_a_generation_that_is_none_counts_as_the_first(generation: Any) -> None:
+def test_an_invalid_generation_counts_as_the_first(generation: Any) -> None:
     notes = Notes.from_metadata({NOTES_NAME: {"format": 1, "lab": "x", "generation": generation}})
     assert notes is not None and notes.generation == 0 and notes.generation is not True
 
@@ -110,5 +110,5 @@ def test_the_same_in_two_forms(name: str, one: Any, other: Any) -> None:
         ("blocked", True, None),
     ],
 )
-def test_nothing_and_none_at_all_differ(name: str, one: Any, other: Any) -> None:
+def test_empty_and_missing_values_differ(name: str, one: Any, other: Any) -> None:
     assert normal(name, one) != normal(name, other)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Values are found wherever they were delivered, and nothing else is taken for one."""
+"""Values are found wherever they were delivered, and no other text is taken for a value."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ def test_nothing_else_is_a_value(tree: Any) -> None:
     assert known_values(tree) == {}
 
 
-def test_texts_are_what_ansible_would_blot_out() -> None:
+def test_texts_are_those_that_ansible_would_mask() -> None:
     assert sorted(texts({"a": ["x", 5, {"b": "y"}], "c": None})) == ["5", "x", "y"]

@@ -44,9 +44,9 @@ def key(alias: str, notes: Notes | None = None, token: str = "t" * 64, **metadat
     return LiveKey.from_row({"token": token, "key_alias": alias, "metadata": {**metadata, **kept}})
 
 
-# --------------------------------------------------------------------------------------------------------- its names
+# -------------------------------------------------------------------------------------------------------------- names
 @pytest.mark.parametrize(
-    ("params", "alias", "whole"),
+    ("params", "alias", "is_canonical"),
     [
         ({"guid": "abc"}, "virtkey-abc", True),
         ({"guid": "abc", "lab_alias": ""}, "virtkey-abc", True),
@@ -57,9 +57,9 @@ def key(alias: str, notes: Notes | None = None, token: str = "t" * 64, **metadat
         ({"guid": None, "keys": []}, "", True),
     ],
 )
-def test_from_params(params: dict[str, Any], alias: str, whole: bool) -> None:
+def test_from_params(params: dict[str, Any], alias: str, is_canonical: bool) -> None:
     lab = Lab.from_params(params)
-    assert (lab.alias, lab.is_canonical) == (alias, whole)
+    assert (lab.alias, lab.is_canonical) == (alias, is_canonical)
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_from_params(params: dict[str, Any], alias: str, whole: bool) -> None:
     ],
 )
 def test_no_lab(params: dict[str, Any], words: str) -> None:
-    """Without a name a lab would be all keys that have none."""
+    """A lab without a name would own all keys without a name."""
     with pytest.raises(ValueError, match=words):
         Lab.from_params(params)
 
 
-# ------------------------------------------------------------------------------------------------------- whose is it?
+# ---------------------------------------------------------------------------------------------------------- ownership
 NOTED = Notes(lab="virtkey-abc", guid="abc")
 
 
@@ -117,7 +117,7 @@ def test_a_set_without_a_lab_owns_nothing_by_chance() -> None:
     assert not lab.scope([]).is_member(key(""))
 
 
-# ------------------------------------------------------------------------------------------------------- what is found
+# ----------------------------------------------------------------------------------------------------------- searches
 ALIAS = st.from_regex(r"[a-d][a-d-]{0,8}", fullmatch=True)
 
 
@@ -133,7 +133,7 @@ def test_a_class_is_one_search() -> None:
     assert searches_for({"virtkey-abc"}) == ["virtkey-abc"]
     assert searches_for({"ab", "cd"}) == ["ab", "cd"]
     assert searches_for(set()) == []
-    assert searches_for({f"{number}" for number in range(100, 160)}) == ["1"], "many that have little in common are one search too"
+    assert searches_for({f"{number}" for number in range(100, 160)}) == ["1"], "many dissimilar aliases also take one search"
 
 
 def test_to_delete(served: ServedModel) -> None:
@@ -151,7 +151,7 @@ def test_to_delete(served: ServedModel) -> None:
     assert found(None) == {"virtkey-abc-user1", "virtkey-abc-user1.retired-0123", "virtkey-abc-user2"}
     assert found([{"user": "user1"}]) == {"virtkey-abc-user1", "virtkey-abc-user1.retired-0123"}
     assert found([{"user": "user2"}, {"user": "user9"}]) == {"virtkey-abc-user2"}
-    assert found([{"user": "user3"}, {"user": "user4"}]) == set(), "they are another lab's"
+    assert found([{"user": "user3"}, {"user": "user4"}]) == set(), "they belong to another lab"
     assert found([{"alias": "virtkey-abcd"}]) == set()
     assert found([]) == set()
     with pytest.raises(ValueError, match="^user is"):
@@ -169,14 +169,14 @@ def test_members(served: ServedModel) -> None:
     assert [row.alias for row in LAB.in_service(gateway)] == ["virtkey-abc-user1"]
 
 
-def test_nobody_but_an_admin_learns_that_there_is_no_lab(served: ServedModel) -> None:
+def test_only_an_admin_learns_that_a_lab_does_not_exist(served: ServedModel) -> None:
     served.model.users = {"sk-an-internal-user-01": "u"}
     gateway = KeyApi(Client(Connection(url=served.url, api_key="sk-an-internal-user-01", retries=0)))
     with pytest.raises(errors.NotAdmin):
         LAB.members(gateway)
 
 
-# -------------------------------------------------------------------------------------------------------- what is wanted
+# -------------------------------------------------------------------------------------------------------- wanted keys
 def test_wanted_lays_each_key_over_what_holds_for_all() -> None:
     params = {
         "models": ["granite"],
@@ -223,6 +223,6 @@ def test_change_keeps_the_notes_of_a_row() -> None:
     assert want.alias == "virtkey-abc-user1" and want.endless
     assert want.fields == {"max_budget": 3.0, "blocked": True}
     assert (want.lab, want.guid, want.user) == ("virtkey-abc", "abc", "user1")
-    assert want.rotation == "", "a label that is noted is not one that is asked for"
+    assert want.rotation == "", "a noted label is not a requested one"
     legacy = change(key("virtkey-abc-user9"))
     assert (legacy.lab, legacy.guid, legacy.user) == ("virtkey-abc", "abc", "user9")

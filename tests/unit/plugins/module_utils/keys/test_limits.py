@@ -22,7 +22,7 @@ def wanted(now: datetime = START, **params: Any) -> WantedKey:
     return limits.wanted_key("a", params, lambda: now)
 
 
-def test_what_is_not_given_is_not_wanted() -> None:
+def test_options_that_are_not_given_are_not_wanted() -> None:
     assert wanted() == WantedKey("a")
     assert limits.wanted_key("a", dict.fromkeys(limits.LIMITS_SPEC), lambda: START) == WantedKey("a")
 

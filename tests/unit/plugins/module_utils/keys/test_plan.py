@@ -72,7 +72,7 @@ def test_attributes_that_nobody_asked_for_stay() -> None:
     assert actions_of(plans[0]) == {"virtkey-abc-user1": KeyAction.UPDATE}
     assert plans[0].steps[0].calls[0].payload.keys() == {"key", "rpm_limit", "metadata"}
     assert after.fields == {**before.fields, "rpm_limit": 3}
-    assert after.metadata == {**before.metadata, "room": "7"}, "LiteLLM replaces metadata, so all of it goes along"
+    assert after.metadata == {**before.metadata, "room": "7"}, "LiteLLM replaces metadata, so all of it is sent"
     assert after.expires == before.expires
 
 

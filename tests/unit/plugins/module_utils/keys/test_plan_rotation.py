@@ -108,7 +108,7 @@ def test_an_old_value_is_deleted_only_after_the_new_one_was_listed() -> None:
 @pytest.mark.parametrize("grace", [0, 3600])
 @pytest.mark.parametrize("cuts", list(itertools.product((0, 1, 2), (0, 1, 2))))
 @pytest.mark.parametrize("then", ["same", "plain"])
-def test_a_rotation_killed_between_any_two_calls_is_finished_by_the_next_run(grace: int, cuts: tuple[int, int], then: str) -> None:
+def test_a_rotation_killed_between_any_two_calls_is_completed_by_the_next_run(grace: int, cuts: tuple[int, int], then: str) -> None:
     model = LitellmModel()
     users = ["user1", "user2"]
     converge(model, [wanted_key(user, lifetime=DAY, fields={"max_budget": 5.0}) for user in users])

@@ -71,11 +71,11 @@ def test_check_mode_reports_what_the_real_run_does(served: ServedModel, exact: b
     wanted = [*wanted_keys("user1"), *wanted_keys("user2", rotation="a"), *wanted_keys("user3"), *wanted_keys("user4", fields={"models": ["mistral"]})]
     policy = Policy(prune=exact)
     before, calls = dict(served.model.rows), len(served.writes())
-    foretold = apply(served, wanted, policy, check_mode=True)
+    predicted = apply(served, wanted, policy, check_mode=True)
     assert served.model.rows == before and len(served.writes()) == calls
     real = apply(served, wanted, policy)
-    one, other = foretold.to_result(with_diff=True), real.to_result(with_diff=True)
-    assert foretold.changed and real.changed
+    one, other = predicted.to_result(with_diff=True), real.to_result(with_diff=True)
+    assert predicted.changed and real.changed
     deleted = [entry["alias"] for entry in other["virtual_keys"] if entry["action"] == "deleted" and entry["retired_from"]]
     assert len(deleted) == 1, "the rotated value, which check mode shows as rotated"
     assert one["diff"]["after"] == other["diff"]["after"]

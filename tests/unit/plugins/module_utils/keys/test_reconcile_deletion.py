@@ -93,16 +93,16 @@ def test_all_generations_that_were_deleted_elsewhere_are_tried(served: ServedMod
     for generation in (0, 2):
         value = derive.value(SECRET, "virtkey-abc-user1", generation)
         served.model.handle("POST", "/key/generate", {}, {"key": value, "key_alias": f"hidden-{generation}"})
-    elsewhere = [("virtkey-abc-user1", generation) for generation in range(4)]
+    deleted_generations = [("virtkey-abc-user1", generation) for generation in range(4)]
     with pytest.raises(KeysIncomplete, match="still accepts 2 of them"):
-        destroy(served, deleted_elsewhere=elsewhere)
+        destroy(served, deleted_elsewhere=deleted_generations)
     served.model.rows.clear()
-    outcome = destroy(served, deleted_elsewhere=elsewhere)
+    outcome = destroy(served, deleted_elsewhere=deleted_generations)
     assert outcome.revocation is not None and outcome.revocation["proven"] == ["virtkey-abc-user1"]
 
 
 # ------------------------------------------------------------------------------------------------------------- deletion
-def test_only_a_complete_list_proves_that_there_is_nothing_to_delete(served: ServedModel) -> None:
+def test_only_a_complete_list_proves_that_nothing_is_left_to_delete(served: ServedModel) -> None:
     outcome = destroy(served)
     assert not outcome.changed and outcome.done == []
     for fault, kind in ((BROKEN, errors.ServerFailed), (LOST, errors.Unreachable), (Reply(text="<html>"), errors.NotLitellm)):

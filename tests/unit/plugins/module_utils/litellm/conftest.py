@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Fixtures for the client's tests: no proxies, and the waits between tries."""
+"""Fixtures for the client's tests: no proxies, and the waits between attempts."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def waits() -> list[float]:
-    """The seconds that a client waited between its tries."""
+    """The seconds that a client waited between its attempts."""
     return []

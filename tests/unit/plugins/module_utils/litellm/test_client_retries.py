@@ -63,17 +63,17 @@ def test_a_timeout(waits: list[float]) -> None:
 
 @pytest.mark.parametrize("asked", ["7", "7.5", "29"])
 def test_retry_after_is_obeyed(asked: str, waits: list[float]) -> None:
-    busy = refusal("slow down", "throttling_error", 429, **{"Retry-After": asked})
-    with ScriptedGateway(Exchange("GET", "/models", reply=busy), Exchange("GET", "/models", reply=OK)) as gateway:
+    throttled = refusal("slow down", "throttling_error", 429, **{"Retry-After": asked})
+    with ScriptedGateway(Exchange("GET", "/models", reply=throttled), Exchange("GET", "/models", reply=OK)) as gateway:
         client_of(gateway.url, waits).get("/models")
     assert waits == [float(asked)]
 
 
 @pytest.mark.parametrize("asked", ["3600", "inf"])
 def test_a_retry_after_of_an_hour_is_not_waited_for(asked: str, waits: list[float]) -> None:
-    busy = refusal("slow down", "throttling_error", 429, **{"Retry-After": asked})
+    throttled = refusal("slow down", "throttling_error", 429, **{"Retry-After": asked})
     with (
-        ScriptedGateway(Exchange("GET", "/models", reply=busy)) as gateway,
+        ScriptedGateway(Exchange("GET", "/models", reply=throttled)) as gateway,
         pytest.raises(errors.RateLimited, match="too busy"),
     ):
         client_of(gateway.url, waits).get("/models")
@@ -82,8 +82,8 @@ def test_a_retry_after_of_an_hour_is_not_waited_for(asked: str, waits: list[floa
 
 @pytest.mark.parametrize("asked", ["soon", "Wed, 21 Oct 2026 07:28:00 GMT", "-5", "nan", ""])
 def test_a_retry_after_that_is_not_a_number_of_seconds_is_ignored(asked: str, waits: list[float]) -> None:
-    busy = refusal("slow down", "throttling_error", 429, **{"Retry-After": asked})
-    with ScriptedGateway(Exchange("GET", "/models", reply=busy), Exchange("GET", "/models", reply=OK)) as gateway:
+    throttled = refusal("slow down", "throttling_error", 429, **{"Retry-After": asked})
+    with ScriptedGateway(Exchange("GET", "/models", reply=throttled), Exchange("GET", "/models", reply=OK)) as gateway:
         client_of(gateway.url, waits).get("/models")
     assert 0.5 <= waits[0] <= 1.0
 
@@ -105,7 +105,7 @@ def test_the_client_gives_up_after_its_last_try(waits: list[float]) -> None:
     assert len(waits) == 2
 
 
-def test_no_retries_when_none_are_wanted(waits: list[float]) -> None:
+def test_retries_can_be_switched_off(waits: list[float]) -> None:
     with (
         ScriptedGateway(Exchange("GET", "/models", reply=Reply(status=502, text=""))) as gateway,
         pytest.raises(errors.ServerFailed),

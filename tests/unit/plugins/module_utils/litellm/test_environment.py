@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The environment variables of a gateway: `litellm/options.py` has their order, and whatever must repeat it for Ansible agrees."""
+"""The environment variables of a gateway: documentation that must repeat the order in `litellm/options.py` agrees with it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENVIRONMENT = {"url": URL_ENVIRONMENT, "api_key": API_KEY_ENVIRONMENT, "secret":
 
 
 def documented(options: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """The variables of a plugin's option in the order in which they are tried: Ansible lets the last one that is set win."""
+    """Return the variables of a plugin's option in the order of precedence. In Ansible's list the last one that is set wins."""
     return tuple(each["name"] for each in reversed(options[name]["env"]))
 
 

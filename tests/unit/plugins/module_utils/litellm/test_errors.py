@@ -17,7 +17,7 @@ def test_no_key_survives(before: str, after: str, alias: str, generation: int) -
     assert value[3:] not in errors.redact(f"{before} {value} {after}")
 
 
-def test_litellms_short_form_goes_too() -> None:
+def test_litellms_short_form_of_a_key_is_removed_too() -> None:
     assert "abcd" not in errors.redact("Received API Key = sk-...abcd, Key Hash")
 
 
@@ -35,7 +35,7 @@ def test_errors_redact_themselves() -> None:
     assert "aaaa" not in str(error) and "bbbb" not in error.detail and error.status == 400
 
 
-def test_codes_are_unlike() -> None:
+def test_codes_are_distinct() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.GatewayError)]
     kinds.remove(errors.Refused)  # each has a code of its own
     assert len({kind.code for kind in kinds}) == len(kinds) > 10

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Plans of a migration, on models of two gateways: what moves, what stays, what stands in the way."""
+"""Plans of a migration between models of two gateways: the keys that move, those that stay, and obstacles."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def moves(source: list[LiveKey], target: list[LiveKey], *, renew: bool = False, 
 
 
 def arrived(move: Move, **more: Any) -> LiveKey:
-    """The key at the target after the move, with whatever has changed there since."""
-    there = replace(move.row, token=move.token, metadata=move.payload["metadata"], created_at=NOW)
-    there = replace(there, notes=Notes.from_metadata(there.metadata))
-    return replace(there, **more)
+    """Return the key at the target after the move, with `more` changed since."""
+    target_row = replace(move.row, token=move.token, metadata=move.payload["metadata"], created_at=NOW)
+    target_row = replace(target_row, notes=Notes.from_metadata(target_row.metadata))
+    return replace(target_row, **more)
 
 
 def only(plan: MovePlan) -> Move:
@@ -62,11 +62,11 @@ def test_a_key_is_made_with_its_value_and_the_rest_of_its_life() -> None:
     body = move.body(NOW + timedelta(hours=1))
     assert (body["duration"], body["spend"], body["rpm_limit"], body["key_alias"]) == (f"{23 * 3600}s", 1.5, 9, "virtkey-abc")
     assert body["metadata"][NOTE]["from"] == OLD and body["metadata"]["owner"] == "ann" and "key" not in body
-    assert "duration" not in only(moves([key(expires=None)], [])).body(NOW), "never ends there either"
+    assert "duration" not in only(moves([key(expires=None)], [])).body(NOW), "never ends at the target either"
     assert move.value not in repr(move)
 
 
-def test_what_has_arrived_is_kept_and_what_changed_at_the_source_follows() -> None:
+def test_moved_keys_are_kept_and_changes_at_the_source_are_repeated() -> None:
     first = only(moves([key(spend=1.0)], []))
     assert only(moves([key(spend=1.0)], [arrived(first)])).action is KeyAction.KEEP
     assert differences(first, arrived(first)) == []
@@ -75,14 +75,14 @@ def test_what_has_arrived_is_kept_and_what_changed_at_the_source_follows() -> No
     later = only(moves([key(models=["n"], expires=(NOW + 3 * DAY).isoformat())], [arrived(first)]))
     assert later.payload["models"] == ["n"] and later.body(NOW)["duration"] == f"{3 * 86_400}s"
     shorter = only(moves([key(expires=(NOW + DAY / 2).isoformat())], [arrived(first)]))
-    assert "duration" not in shorter.body(NOW), "an end is never brought forward"
+    assert "duration" not in shorter.body(NOW), "the end is never moved to an earlier time"
 
 
-def test_what_changed_at_the_target_is_left() -> None:
+def test_changes_at_the_target_are_kept() -> None:
     first = only(moves([key()], []))
-    there = arrived(first, fields={**first.row.fields, "models": ["other"]}, expires=NOW + 9 * DAY)
-    kept = only(moves([key()], [there]))
-    assert kept.action is KeyAction.KEEP and differences(kept, there) == ["models", "expires"]
+    target_row = arrived(first, fields={**first.row.fields, "models": ["other"]}, expires=NOW + 9 * DAY)
+    kept = only(moves([key()], [target_row]))
+    assert kept.action is KeyAction.KEEP and differences(kept, target_row) == ["models", "expires"]
 
 
 def test_a_key_that_was_rotated_at_the_target_is_not_brought_back() -> None:
@@ -91,7 +91,7 @@ def test_a_key_that_was_rotated_at_the_target_is_not_brought_back() -> None:
     kept = only(moves([key()], [newer]))
     assert kept.action is KeyAction.KEEP and kept.superseded and kept.token == newer.token
     foreign = replace(newer, metadata={})
-    assert moves([key()], [foreign]).conflicts, "but one that did not come from here stands in the way"
+    assert moves([key()], [foreign]).conflicts, "a key that did not come from the source is an obstacle"
 
 
 def test_a_rotation_at_the_source_frees_the_alias_first() -> None:
@@ -105,13 +105,13 @@ def test_a_rotation_at_the_source_frees_the_alias_first() -> None:
     assert "rotated at the source since" in conflict
 
 
-def test_another_value_under_the_alias_stands_in_the_way() -> None:
+def test_another_value_under_the_alias_is_an_obstacle() -> None:
     (conflict,) = moves([key()], [key(value="sk-somebody-elses-value")]).conflicts
     assert "virtkey-abc with another value" in conflict
     assert "twice" in moves([key(), key(value="sk-another-of-the-same")], [], given="sk-another-of-the-same").conflicts[0]
 
 
-def test_one_gateway_is_not_two() -> None:
+def test_source_and_target_must_differ() -> None:
     with pytest.raises(SameGateway):
         moves([key()], [key()])
 
@@ -129,6 +129,6 @@ def test_random_values() -> None:
 
 
 @pytest.mark.parametrize(("more", "code"), [({"expires": NOW.isoformat()}, "expired"), ({"permissions": {"get_spend_routes": True}}, "not_carried")])
-def test_what_stays_is_named(more: dict[str, Any], code: str) -> None:
+def test_keys_that_stay_are_named(more: dict[str, Any], code: str) -> None:
     plan = moves([key(**more)], [])
     assert [each.code for each in plan.left_out] == [code] and not plan.moves and not plan.changed

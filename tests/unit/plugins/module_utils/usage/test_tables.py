@@ -62,7 +62,7 @@ def test_days_are_those_of_utc() -> None:
         ("30d", "30d", "until is '30d', which is not a day such as 2026-11-01."),
     ],
 )
-def test_days_that_there_cannot_be(since: str, until: str, message: str) -> None:
+def test_invalid_days(since: str, until: str, message: str) -> None:
     with pytest.raises(ValueError, match=r"^(since|until) ") as raised:
         days(since, until, NOW)
     assert message in str(raised.value)
@@ -78,7 +78,7 @@ def test_windows_are_all_days_once(number: int) -> None:
 
 # -------------------------------------------------------------------------------------------------------------- the book
 def metrics(requests: int, cost: float, failed: int = 0, tokens: int = 0) -> dict[str, Any]:
-    """As LiteLLM gives them, with more than is used."""
+    """Return metrics as in LiteLLM's answers, including unused ones."""
     return {
         "spend": cost,
         "api_requests": requests,
@@ -90,19 +90,19 @@ def metrics(requests: int, cost: float, failed: int = 0, tokens: int = 0) -> dic
     }
 
 
-def told(alias: str | None, team: str | None = None, user: str | None = None) -> dict[str, Any]:
+def key_metadata(alias: str | None, team: str | None = None, user: str | None = None) -> dict[str, Any]:
     return {"key_alias": alias, "team_id": team, "user_id": user, "user_email": None}
 
 
 def activity(*days: tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
-    """An answer of LiteLLM's: of each day its totals, those of keys, and those of models by key."""
+    """Return an answer of LiteLLM's: for each day the totals, the metrics of each key, and those of each model by key."""
     return {
         "results": [
             {
                 "date": day,
-                "metrics": whole,
+                "metrics": totals,
                 "breakdown": {
-                    "api_keys": {token: {"metrics": sums, "metadata": told(f"alias of {token}")} for token, sums in keys.items()},
+                    "api_keys": {token: {"metrics": sums, "metadata": key_metadata(f"alias of {token}")} for token, sums in keys.items()},
                     "model_groups": {
                         model: {
                             "metrics": {},
@@ -113,14 +113,14 @@ def activity(*days: tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]) 
                     },
                 },
             }
-            for day, whole, keys, models in days
+            for day, totals, keys, models in days
         ],
         "metadata": {},
     }
 
 
 def book() -> Book:
-    """Two days. On the first, one request had no key, and one of key b was refused before it named a model."""
+    """Usage of two days. On the first, one request had no key, and one with key b was refused before it named a model."""
     found = Book()
     found.enter(
         activity(
@@ -150,15 +150,15 @@ def everything(_key: KeyNotes, _model: str) -> bool:
 
 def test_all_sums_agree_whatever_they_are_grouped_by() -> None:
     entered = book()
-    whole = total(entered, NOTES, everything).to_result()
-    assert whole == {"requests": 10, "requests_ok": 9, "requests_failed": 1, "tokens_in": 90, "tokens_out": 180, "cost": 2.25}
+    overall = total(entered, NOTES, everything).to_result()
+    assert overall == {"requests": 10, "requests_ok": 9, "requests_failed": 1, "tokens_in": 90, "tokens_out": 180, "cost": 2.25}
     for by in (["day"], ["key"], ["lab"], ["user"], ["owner"], ["team"], ["package"], ["model"], ["day", "model"], ["lab", "owner", "model"]):
         rows = usage_table(entered, NOTES, by, everything)
-        for name, value in whole.items():
+        for name, value in overall.items():
             assert sum(row[name] for row in rows) == pytest.approx(value), by
 
 
-def test_what_has_no_key_is_not_lost_and_what_was_refused_is_left_out() -> None:
+def test_usage_without_a_key_is_counted_and_refused_requests_are_left_out() -> None:
     rows = {(row["key_id"], row["model"]): (row["requests"], row["cost"]) for row in usage_table(book(), NOTES, ["key", "model"], everything)}
     assert rows == {("a", "granite"): (5, 1.75), ("b", "granite"): (2, 0.25), ("b", "mistral"): (2, 0.25), ("", ""): (1, 0.0)}
 
@@ -245,10 +245,10 @@ def test_a_retired_value_goes_by_the_alias_that_it_served() -> None:
     assert KeyNotes.of_row(retired, deleted=True).alias == "virtkey-x"
 
 
-def test_what_is_left_of_a_key_that_was_deleted_past_litellm() -> None:
-    notes = KeyNotes.from_metadata("t", told("virtkey-x-user2", "blue", "ann"))
+def test_the_notes_of_a_key_that_was_deleted_in_the_database() -> None:
+    notes = KeyNotes.from_metadata("t", key_metadata("virtkey-x-user2", "blue", "ann"))
     assert notes == KeyNotes("t", "virtkey-x-user2", "virtkey-x", "x", "user2", "ann", "blue", deleted=True)
-    assert KeyNotes.from_metadata("t", told(None)) == KeyNotes("t", deleted=True)
+    assert KeyNotes.from_metadata("t", key_metadata(None)) == KeyNotes("t", deleted=True)
     assert KeyNotes.from_metadata(MASTER_KEY, {}).alias == "master key"
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The command line, run as a folder the way the role and people run it."""
+"""The command line, run as a folder, as the role and users run it."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def test_the_program_prints_json_or_a_sentence(gateway: Gateway, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["restore"], "restore, and nothing else, wants the file of a backup"),
         (["backup", "file"], "restore, and nothing else, wants the file of a backup"),
         (["run"], "run wants --only"),
     ],
 )
-def test_options_that_do_not_fit_together_are_refused(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_that_do_not_fit_together_are_refused(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         commands.parse(["/directory", *words])
     assert exit_.value.code == 2
-    assert f"gatewayctl: error: {said}" in capsys.readouterr().err
+    assert f"gatewayctl: error: {message}" in capsys.readouterr().err
 
 
 def test_its_files_alone_are_enough_and_it_adds_none(gateway: Gateway, tmp_path: Path) -> None:

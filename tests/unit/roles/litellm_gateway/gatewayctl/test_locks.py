@@ -37,7 +37,7 @@ def test_a_recycled_process_id_is_not_taken_for_the_service(service: Service, st
 
 
 def test_a_stranger_is_not_killed_even_while_the_lock_is_held(service: Service, stranger: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as when the service's children outlive it for a moment and the system gives its process id to another program."""
+    """The service's children may outlive it for a moment while the system gives its process id to another program."""
     monkeypatch.setattr(service_module, "STOP_SECONDS", 0.3)
     service.start()
     holder = locks.find_holder(service.lock)

@@ -41,7 +41,7 @@ def test_a_service_runs_until_stopped(service: Service) -> None:
     service.start()
     pid = pid_of(service)
     assert locks.find_holder(service.lock) == locks.Holder(pid, service.port, service.fingerprint)
-    assert os.getsid(pid) == pid, "it would end with the terminal that it was started from"
+    assert os.getsid(pid) == pid, "otherwise it would end with its terminal"
     assert service.is_current()
     service.stop()
     assert locks.find_holder(service.lock) is None
@@ -123,7 +123,7 @@ def test_the_log_of_the_start_before_is_kept(service: Service, tmp_path: Path) -
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 def test_children_of_a_killed_service_are_ended(service: Service, tmp_path: Path) -> None:
-    """Such as LiteLLM's workers, which would go on listening on its port."""
+    """For example LiteLLM's workers, which would keep listening on its port."""
     child = "import os, pathlib, time; os.setsid(); pathlib.Path('child').write_text(str(os.getpid())); pathlib.Path('ready').touch(); time.sleep(60)"
     parent = with_code(service, f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])")
     for end in (lambda pid: os.kill(pid, signal.SIGKILL), lambda _pid: None):
