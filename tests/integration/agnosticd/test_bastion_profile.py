@@ -141,7 +141,7 @@ def test_the_lab_s_key_is_not_given_to_a_user(bastion: Bastion) -> None:
     assert bastion.files() == []
 
 
-def test_own_values_come_first(bastion: Bastion) -> None:
+def test_own_values_take_precedence(bastion: Bastion) -> None:
     bastion.run(**FACTS, **{f"{NAME}_url": "http://own", f"{NAME}_key": "sk-own", f"{NAME}_models": "own models"})
     assert bastion.values() == ["http://own", "sk-own", "own models"]
 

@@ -362,7 +362,7 @@ def test_the_rights_can_be_given_by_the_role(deliver: Delivery, kube: Cluster, n
         kube.call("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/key-delivery")
 
 
-def test_a_secret_of_somebody_else_is_neither_taken_over_nor_removed(
+def test_a_secret_of_another_owner_is_neither_taken_over_nor_removed(
     deliver: Delivery, kube: Cluster, namespace: str, to_kubernetes: Callable[..., dict[str, Any]]
 ) -> None:
     theirs = {"metadata": {"name": "shared"}, "type": "Opaque", "data": {"password": base64.b64encode(b"x").decode()}}

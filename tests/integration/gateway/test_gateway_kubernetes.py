@@ -237,7 +237,7 @@ def test_bad_input_is_refused(kube: Cluster, namespace: str, wanted: dict[str, A
     assert objects_named(kube, namespace) == {}
 
 
-def test_an_object_of_somebody_else_stays(kube: Cluster, namespace: str, wanted: dict[str, Any], playbook: Playbooks) -> None:
+def test_an_object_of_another_owner_stays(kube: Cluster, namespace: str, wanted: dict[str, Any], playbook: Playbooks) -> None:
     kube.call("POST", f"/api/v1/namespaces/{namespace}/secrets", {"metadata": {"name": "litellm-gateway"}, "data": {"a": "Yg=="}})
     run = playbook("gateway", wanted, check=False)
     assert "that this role has not made" in run.output

@@ -174,7 +174,7 @@ def test_what_is_outside_the_package_is_refused(vendor_gateway: VendorGateway, p
 
 
 @each_sdk
-def test_a_revoked_key_ends_and_the_next_persons_goes_on(
+def test_a_revoked_key_stops_working_and_the_key_of_the_next_person_does_not(
     vendor_gateway: VendorGateway, people: Class, programs: dict[tuple[str, int], Program], sdk: Sdk
 ) -> None:
     people.live.well("virtual_keys", guid=people.live.name, keys=[{"user": "user1"}], state="absent")

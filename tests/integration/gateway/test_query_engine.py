@@ -145,7 +145,7 @@ def engine(software: Path, database_url: str, tmp_path: Path) -> Iterator[Engine
 
 
 # -------------------------------------------------------------------------------------------------------------- queries
-def test_every_type_comes_back_as_it_went_in(engine: Engine) -> None:
+def test_every_type_survives_a_round_trip(engine: Engine) -> None:
     fields = "name count weight price ready at data tags raw owner { id }"
     created = engine.query(
         """mutation { result: createOneItem(data: {

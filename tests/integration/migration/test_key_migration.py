@@ -101,7 +101,7 @@ def test_a_lab_moves_with_its_values_limits_ends_and_spending_and_is_retired_on_
     assert move()["code"] == "nothing_to_migrate"
 
 
-def test_a_further_run_carries_what_happened_at_the_source_and_leaves_what_happened_at_the_target(move: Move) -> None:
+def test_a_further_run_repeats_changes_at_the_source_and_keeps_changes_at_the_target(move: Move) -> None:
     source, target = move.source, move.target
     first = source.lab("user1", "user2", "user3")["virtual_keys"][0]
     move.well()

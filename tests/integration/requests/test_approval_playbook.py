@@ -152,7 +152,7 @@ def test_a_rule_from_another_collection(decide: Any) -> None:
         assert words in done.output
 
 
-def test_what_requesters_write_is_data(decide: Any, tmp_path: Path) -> None:
+def test_text_of_requesters_is_data(decide: Any, tmp_path: Path) -> None:
     owned = tmp_path / "owned"
     nasty = "{{ lookup('ansible.builtin.pipe', 'touch " + str(owned) + "') }}{% if true %}x{% endif %}<script>\x1b[2J\r\n" + "y" * 10_000
     chain = [
@@ -198,7 +198,7 @@ def test_a_rule_of_the_network_and_its_secret(decide: Any, tmp_path: Path) -> No
         assert "s3cret" not in output
 
 
-def test_quota_and_time_come_with_the_task(decide: Any) -> None:
+def test_the_task_supplies_quota_and_time(decide: Any) -> None:
     chain = [
         {"name": "quota", "config": {"per_person": 2}},
         {"name": "schedule", "config": {"blackout": ["2026-12-24"]}},

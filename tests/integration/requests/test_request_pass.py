@@ -79,7 +79,7 @@ def test_a_record_that_was_edited_into_nonsense_is_set_aside_and_the_rest_contin
     assert path.read_text() == '{"state": "yes please"'
 
 
-def test_a_model_that_the_gateway_does_not_serve_is_denied_and_holds_up_nobody_else(desk, unique):
+def test_a_model_that_the_gateway_does_not_serve_is_denied_and_delays_no_other_request(desk, unique):
     ada, dan = f"ada-{unique}@company.com", f"dan-{unique}@company.com"
     ids = {ada: desk.ask(ada)}
     desk.ask(dan, model="openai/granite-3-2-9b-instruct")

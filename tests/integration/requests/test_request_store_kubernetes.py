@@ -202,7 +202,7 @@ def test_many_changes_at_once_of_which_a_refused_one_stops_no_other(store: Kuber
     assert len(store.listing((APPROVED,)).records) == 18
 
 
-def test_a_request_that_was_deleted_and_made_anew_is_not_deleted_by_an_old_reader(store: KubernetesStore) -> None:
+def test_a_request_that_was_deleted_and_recreated_is_not_deleted_by_an_old_reader(store: KubernetesStore) -> None:
     old = submitted(store)
     store.delete(old.id)
     submitted(store, purpose="new")

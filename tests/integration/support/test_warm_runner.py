@@ -90,7 +90,7 @@ def test_it_ends_and_prints_as_the_installed_one(tmp_path: Path, play: Path, giv
     assert [line for line in comparable(warm.stdout) if "fatal" not in line] == [line for line in comparable(cold.stdout) if "fatal" not in line]
 
 
-def test_settings_of_ansible_are_read_and_warm_when_they_come_again(play: Path, playbook: Playbooks) -> None:
+def test_settings_of_ansible_are_read_and_the_second_run_with_them_is_warm(play: Path, playbook: Playbooks) -> None:
     runs = [runner.run([str(play), "-e", "given=true"], os.environ, {"ANSIBLE_FORKS": forks}, play.parent, 60) for forks in ("17", "16", "17", "17")]
     assert [Path(run.args[0]).name for run in runs] == ["ansible-playbook", "ansible-playbook", "warm", "warm"]
     assert [forks for run in runs for forks in ("true 16", "true 17") if forks in run.stdout] == ["true 17", "true 16", "true 17", "true 17"]

@@ -96,7 +96,7 @@ def written(gateway: Gateway, calls: dict[str, int]) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------- the module
-def test_what_each_key_used_also_when_it_is_deleted(spent: Spent) -> None:
+def test_the_usage_of_each_key_even_if_it_is_deleted(spent: Spent) -> None:
     found = spent.usage(by=["key", "user", "lab", "package", "owner", "model"])
     keys = {row["user"]: row for row in found["usage"]["key"]}
     shown = {user: (row["requests_ok"], row["tokens_in"], row["tokens_out"], row["cost"], row["deleted"]) for user, row in keys.items()}

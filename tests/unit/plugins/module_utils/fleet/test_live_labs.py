@@ -104,7 +104,7 @@ def test_much_fewer_than_last_time(tmp_path: Path) -> None:
         Source(labs=many, memory=memory).load()
 
 
-def test_a_file_that_is_not_there() -> None:
+def test_a_missing_list_is_refused() -> None:
     with pytest.raises(Refused, match="cannot be read"):
         Source(file="/nowhere/live").load()
 
