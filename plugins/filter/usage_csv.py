@@ -50,14 +50,14 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils.usage.tables import KeyNotes, Sums
+from ..module_utils.usage.tables import KeyIdentity, Sums
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def usage_csv(rows: Sequence[Mapping[str, Any]], by: str) -> str:
     parts = by.split("+")
-    whose = [name for name in KeyNotes("").to_result() if name not in parts] if "key" in parts else []
+    whose = [name for name in KeyIdentity("").to_result() if name not in parts] if "key" in parts else []
     columns = [*parts, *whose, *Sums().to_result()]
     written = io.StringIO()
     writer = csv.writer(written, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")

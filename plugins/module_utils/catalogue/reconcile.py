@@ -19,7 +19,7 @@ from ..litellm.errors import HOPELESS, Refused
 from .api import CatalogueApi
 from .entry import Kind, LiveEntry, WantedEntry
 from .fingerprint import Fingerprints
-from .plan import CatalogueAction, CataloguePlan, CatalogueScope, CatalogueStep, UnwantedEntry, plan_catalogue, plan_catalogue_deletion
+from .plan import CatalogueAction, CataloguePlan, CatalogueScope, UnwantedEntry, plan_catalogue, plan_catalogue_deletion
 from .results import CatalogueIncomplete, CatalogueOutcome
 
 PATIENCE = 40.0
@@ -109,17 +109,6 @@ class CatalogueReconciler:
             [step for step in plan.steps if step.kind is Kind.CREDENTIAL and step.action is CatalogueAction.DELETE],
         )
         failures: dict[tuple[Kind, str], errors.GatewayError] = {}
-        hopeless: list[errors.GatewayError] = []
-
-        def attempt(step: CatalogueStep) -> None:
-            if hopeless:
-                raise hopeless[0]
-            try:
-                self.api.write(step)
-            except HOPELESS as error:
-                hopeless.append(error)
-                raise
-
         for stage in stages:
             to_write = [step for step in stage if step.writes]
             if not to_write:
@@ -128,7 +117,7 @@ class CatalogueReconciler:
                 first = next(iter(failures.values()))
                 failures |= {(step.kind, step.id): first for step in to_write}
                 continue
-            for step, result in zip(to_write, self.api.client.each(attempt, to_write), strict=True):
+            for step, result in zip(to_write, self.api.client.each(self.api.write, to_write), strict=True):
                 if isinstance(result, errors.GatewayError):
                     failures[step.kind, step.id] = result
         return failures

@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any
 
 from ..litellm import errors
-from ..litellm.errors import HOPELESS, Refused
+from ..litellm.errors import Refused
 from ..litellm.models import served_models, unserved
 from . import derive
 from .api import KeyApi
@@ -197,19 +197,13 @@ class Reconciler:
         """Make the calls of `plan`, several keys at a time, and its deletions afterwards if nothing failed. Failures are kept by alias."""
         to_write = [key for key in plan.steps if key.calls]
         written = Written()
-        hopeless: list[errors.GatewayError] = []
 
         def write(key: KeyStep) -> None:
-            if hopeless:
-                raise hopeless[0]
             try:
                 for call in key.calls:
                     minted = {"key": self.value_of(*call.mint)} if call.mint else {}
                     self.api.client.post(call.path, {**call.payload, **minted})
                     written.touched = True
-            except HOPELESS as error:
-                hopeless.append(error)
-                raise
             except errors.EnterpriseOnly as error:
                 raise error.with_free_way("model_max_budget: make a key for each model, with a max_budget of its own") from None
 

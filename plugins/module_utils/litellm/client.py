@@ -186,12 +186,20 @@ class Client:
         return datetime.now(UTC) + self._clock_offset
 
     def each(self, work: Callable[[Item], Returned], items: Iterable[Item]) -> list[Returned | errors.GatewayError]:
-        """Return the result of `work` for every item, `parallel_calls` at a time; a GatewayError takes the place of a result."""
+        """Return the result of `work` for every item, `parallel_calls` at a time; a GatewayError takes the place of a result.
+
+        After an error that makes the rest pointless (`errors.HOPELESS`), items not yet begun get that error untried.
+        """
+        hopeless: list[errors.GatewayError] = []
 
         def attempt(item: Item) -> Returned | errors.GatewayError:
+            if hopeless:
+                return hopeless[0]
             try:
                 return work(item)
             except errors.GatewayError as error:
+                if isinstance(error, errors.HOPELESS):
+                    hopeless.append(error)
                 return error
 
         with ThreadPoolExecutor(self.connection.parallel_calls) as pool:

@@ -99,7 +99,7 @@ def run_module(module: AnsibleModule, work: Callable[[], dict[str, Any]], shape:
     try:
         module.exit_json(**shape(work()))
     except errors.Incomplete as error:
-        module.fail_json(msg=str(error), code=error.code, status=error.status, **shape(error.outcome.to_result()))
+        module.fail_json(msg=str(error), code=error.code, **shape(error.outcome.to_result()))
     except errors.GatewayError as error:
         module.fail_json(msg=str(error), code=error.code, status=error.status, changed=False)
     except ValueError as error:

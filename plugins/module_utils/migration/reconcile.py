@@ -142,29 +142,25 @@ class Migration:
     # ---------------------------------------------------------------------------------------------------- writing
     def _write(self, outcome: MigrationOutcome) -> None:
         """Make the changes, which may free an alias, and then the new keys."""
-        hopeless: list[errors.GatewayError] = []
 
         def write(move: Move) -> None:
-            if hopeless:
-                raise hopeless[0]
             body = move.body(self.target.client.now())
-            try:
-                if move.action is KeyAction.CREATE:
-                    self.target.client.post("/key/generate", {**body, "key": move.value})
-                else:
-                    self.target.client.post("/key/update", body)
-            except HOPELESS as error:
-                hopeless.append(error)
-                raise
+            if move.action is KeyAction.CREATE:
+                self.target.client.post("/key/generate", {**body, "key": move.value})
+            else:
+                self.target.client.post("/key/update", body)
             outcome.touched = True
 
+        hopeless: errors.GatewayError | None = None
         for action in (KeyAction.UPDATE, KeyAction.CREATE):
             to_write = [move for move in outcome.plan.moves if move.action is action]
-            for move, result in zip(to_write, self.target.client.each(write, to_write), strict=True):
+            results = [hopeless] * len(to_write) if hopeless else self.target.client.each(write, to_write)
+            for move, result in zip(to_write, results, strict=True):
                 if isinstance(result, errors.GatewayError):
                     outcome.failures[move.alias] = str(result)
+                    hopeless = hopeless or (result if isinstance(result, HOPELESS) else None)
         if hopeless and not outcome.touched:
-            raise hopeless[0]
+            raise hopeless
 
     def _verify(self, outcome: MigrationOutcome) -> None:
         """Read the target again, and call it with every value. Raises MigrationIncomplete."""

@@ -15,7 +15,7 @@ from ..keys.key import LiveKey
 from ..keys.lab import Lab
 from ..litellm import errors
 from ..litellm.client import Client
-from .tables import MASTER_KEY, Book, Days, KeyNotes
+from .tables import MASTER_KEY, Book, Days, KeyIdentity
 
 # The number of daily sums to request at a time, if they are spread over several days: each takes 2 KB of JSON.
 WINDOW_SUMS = 5_000
@@ -84,15 +84,15 @@ def _enter(client: Client, book: Book, answer: Mapping[str, object]) -> None:
         ) from None
 
 
-def read_key_notes(api: KeyApi, book: Book, known: Iterable[KeyNotes] = (), *, knows_all_living: bool = False) -> dict[str, KeyNotes]:
+def read_identities(api: KeyApi, book: Book, known: Iterable[KeyIdentity] = (), *, knows_all_living: bool = False) -> dict[str, KeyIdentity]:
     """Return to whom each key in `book` belongs. With `knows_all_living`, `known` has every living key. Raises GatewayError."""
     notes = {key.token: key for key in known}
     missing = book.tokens - notes.keys()
     for deleted in (True,) if knows_all_living else (False, True):
         rows = _rows(api, missing, deleted=deleted) if missing else []
-        notes |= {row.token: KeyNotes.of_row(row, deleted=deleted) for row in rows}
+        notes |= {row.token: KeyIdentity.of_row(row, deleted=deleted) for row in rows}
         missing -= notes.keys()
-    return notes | {token: KeyNotes.from_metadata(token, book.metadata.get(token, {})) for token in {*missing, "", MASTER_KEY}}
+    return notes | {token: KeyIdentity.from_metadata(token, book.metadata.get(token, {})) for token in {*missing, "", MASTER_KEY}}
 
 
 def _rows(api: KeyApi, tokens: Collection[str], *, deleted: bool) -> list[LiveKey]:

@@ -21,7 +21,7 @@ from ..keys.api import KeyApi
 from ..keys.key import LiveKey
 from ..keys.lab import Lab
 from .api import read_book, rows_of_lab
-from .tables import Book, Days, KeyNotes, total, usage_table
+from .tables import Book, Days, KeyIdentity, total, usage_table
 
 DELAY = "LiteLLM writes what a request cost some seconds after it, about ten by default: requests of the last moments may be missing."
 RESET = "Some keys have a budget that is set back from time to time. Their spend is that since the last time, and the total is too small by what was before."
@@ -62,8 +62,8 @@ def receipt_of(lab: Lab, spent: Spent, now: datetime) -> dict[str, Any]:
     remarks = [DELAY]
     by_model = None
     if spent.book is not None:
-        notes = {row.token: KeyNotes.of_row(row, deleted=False) for row in spent.living}
-        notes[""] = KeyNotes("")
+        notes = {row.token: KeyIdentity.of_row(row, deleted=False) for row in spent.living}
+        notes[""] = KeyIdentity("")
         sums = total(spent.book, notes, lambda _key, _model: True).to_result()
         by_model = usage_table(spent.book, notes, ["model"], lambda _key, _model: True)
     else:
@@ -73,7 +73,7 @@ def receipt_of(lab: Lab, spent: Spent, now: datetime) -> dict[str, Any]:
 
 def _key(row: LiveKey, deleted: bool) -> dict[str, Any]:
     return {
-        **KeyNotes.of_row(row, deleted=deleted).to_result(),
+        **KeyIdentity.of_row(row, deleted=deleted).to_result(),
         "spend": row.spend,
         "max_budget": row.fields.get("max_budget"),
         "budget_duration": row.fields.get("budget_duration"),

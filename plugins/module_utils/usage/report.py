@@ -13,15 +13,15 @@ from ..keys.api import KeyApi
 from ..keys.key import LiveKey
 from ..keys.lab import Lab
 from . import tables
-from .api import read_book, read_key_notes, rows_of_lab
-from .tables import KeyNotes
+from .api import read_book, read_identities, rows_of_lab
+from .tables import KeyIdentity
 
 
-def usage_condition(params: Mapping[str, Any], tokens: set[str] | None) -> Callable[[KeyNotes], bool]:
+def usage_condition(params: Mapping[str, Any], tokens: set[str] | None) -> Callable[[KeyIdentity], bool]:
     """Return a test of one key for all conditions that concern keys. `tokens` are those of the lab, if one is named."""
     owner = (params["owner"] or "").lower()
 
-    def matches(key: KeyNotes) -> bool:
+    def matches(key: KeyIdentity) -> bool:
         return (
             (tokens is None or key.token in tokens)
             and (not params["alias"] or key.alias == params["alias"])
@@ -41,21 +41,21 @@ def report_usage(api: KeyApi, params: Mapping[str, Any], groupings: Mapping[str,
     days = tables.days(params["since"], params["until"] or "", now)
 
     living: list[LiveKey] = []
-    known: list[KeyNotes] = []
+    known: list[KeyIdentity] = []
     if lab:
         living = rows_of_lab(api, lab, deleted=False)
-        known = [KeyNotes.of_row(row, deleted=True) for row in rows_of_lab(api, lab, deleted=True)]
+        known = [KeyIdentity.of_row(row, deleted=True) for row in rows_of_lab(api, lab, deleted=True)]
     elif percent is not None:
         living = list(api.keys())
-    known += [KeyNotes.of_row(row, deleted=False) for row in living]  # last, because a deleted key may have been made again with the same value
+    known += [KeyIdentity.of_row(row, deleted=False) for row in living]  # last, because a deleted key may have been made again with the same value
     tokens = {key.token for key in known} if lab else None
     book = read_book(api.client, days, tokens)
-    notes = read_key_notes(api, book, known, knows_all_living=lab is None and percent is not None)
+    notes = read_identities(api, book, known, knows_all_living=lab is None and percent is not None)
 
     matches = usage_condition(params, tokens)
     kept = {token for token, key in notes.items() if matches(key)}
 
-    def keeps(key: KeyNotes, model: str) -> bool:
+    def keeps(key: KeyIdentity, model: str) -> bool:
         return key.token in kept and (params["model"] is None or model == params["model"])
 
     result = {
@@ -66,6 +66,6 @@ def report_usage(api: KeyApi, params: Mapping[str, Any], groupings: Mapping[str,
         "until": days.last.isoformat(),
     }
     if percent is not None:
-        wanted = [row for row in living if matches(KeyNotes.of_row(row, deleted=False))]
+        wanted = [row for row in living if matches(KeyIdentity.of_row(row, deleted=False))]
         result["near_budget"] = tables.near_budget(wanted, percent, now)
     return {**result, "calls": api.client.calls}

@@ -5,7 +5,7 @@
 """LiteLLM's daily totals of usage and cost, and the tables made from them. Pure, no I/O.
 
 LiteLLM's database adds requests up by day, key and model (`/user/daily/activity/aggregated`). A `Book` holds those sums,
-`KeyNotes` say to whom a key belongs, and `usage_table` groups by any of `DIMENSIONS`. Days begin at 00:00 UTC, as in LiteLLM.
+`KeyIdentity` say to whom a key belongs, and `usage_table` groups by any of `DIMENSIONS`. Days begin at 00:00 UTC, as in LiteLLM.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class Book:
 
 # --------------------------------------------------------------------------------------------------------------- keys
 @dataclass(frozen=True)
-class KeyNotes:
+class KeyIdentity:
     """The lab, user, owner, team and package of a key. Anything unknown is ''."""
 
     token: str
@@ -189,7 +189,7 @@ class KeyNotes:
     deleted: bool = False
 
     @classmethod
-    def of_row(cls, row: LiveKey, *, deleted: bool) -> KeyNotes:
+    def of_row(cls, row: LiveKey, *, deleted: bool) -> KeyIdentity:
         """Return the notes on a key in LiteLLM's list of keys, or of deleted keys."""
         notes = row.notes
         named = lab_of_alias(row.served_alias)
@@ -208,7 +208,7 @@ class KeyNotes:
         )
 
     @classmethod
-    def from_metadata(cls, token: str, metadata: Mapping[str, Any]) -> KeyNotes:
+    def from_metadata(cls, token: str, metadata: Mapping[str, Any]) -> KeyIdentity:
         """Return the notes on a key of which LiteLLM has only the metadata of its usage, as after a deletion from the database."""
         if token in ("", MASTER_KEY):
             return cls(token=token, alias="master key" if token else "")
@@ -252,7 +252,7 @@ def parse_tables(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def usage_table(book: Book, notes: Mapping[str, KeyNotes], by: Sequence[str], kept: Callable[[KeyNotes, str], bool]) -> list[dict[str, Any]]:
+def usage_table(book: Book, notes: Mapping[str, KeyIdentity], by: Sequence[str], kept: Callable[[KeyIdentity, str], bool]) -> list[dict[str, Any]]:
     """Return one row for each combination of the dimensions in `by`, for the keys and models that `kept` accepts.
 
     Rows are ordered by day if `by` begins with it, otherwise by cost, the highest first. The row of a key includes its
@@ -270,13 +270,13 @@ def usage_table(book: Book, notes: Mapping[str, KeyNotes], by: Sequence[str], ke
     return found
 
 
-def _row(labels: Mapping[str, str], sums: Sums, notes: Mapping[str, KeyNotes]) -> dict[str, Any]:
+def _row(labels: Mapping[str, str], sums: Sums, notes: Mapping[str, KeyIdentity]) -> dict[str, Any]:
     more = notes[labels["key"]].to_result() if "key" in labels else {}
     shown = {name: printable(value) if isinstance(value, str) else value for name, value in {**labels, **more}.items()}
     return {**shown, **sums.to_result()}
 
 
-def total(book: Book, notes: Mapping[str, KeyNotes], kept: Callable[[KeyNotes, str], bool]) -> Sums:
+def total(book: Book, notes: Mapping[str, KeyIdentity], kept: Callable[[KeyIdentity, str], bool]) -> Sums:
     """Return the sum of everything that `kept` accepts."""
     result = Sums()
     for (_day, token, model), sums in book.sums.items():
@@ -295,7 +295,7 @@ def near_budget(rows: Iterable[LiveKey], percent: float, now: datetime) -> list[
             continue
         used = 100.0 * row.spend / budget if budget > 0 else 100.0
         if used >= percent:
-            notes = KeyNotes.of_row(row, deleted=False).to_result()
+            notes = KeyIdentity.of_row(row, deleted=False).to_result()
             ends = durations.iso(row.expires) if row.expires else None
             del notes["deleted"]
             more = {"spend": row.spend, "max_budget": budget, "percent": round(used, 1), "budget_duration": row.fields.get("budget_duration"), "expires": ends}

@@ -13,7 +13,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.usage.t
     MASTER_KEY,
     Book,
     Days,
-    KeyNotes,
+    KeyIdentity,
     days,
     near_budget,
     parse_tables,
@@ -137,14 +137,14 @@ def book() -> Book:
 
 
 NOTES = {
-    "": KeyNotes(""),
-    MASTER_KEY: KeyNotes(MASTER_KEY, alias="master key"),
-    "a": KeyNotes("a", alias="virtkey-x", lab="virtkey-x", guid="x", owner="ann", package="ai-developer"),
-    "b": KeyNotes("b", alias="virtkey-y-user1", lab="virtkey-y", guid="y", user="user1", owner="bob", deleted=True),
+    "": KeyIdentity(""),
+    MASTER_KEY: KeyIdentity(MASTER_KEY, alias="master key"),
+    "a": KeyIdentity("a", alias="virtkey-x", lab="virtkey-x", guid="x", owner="ann", package="ai-developer"),
+    "b": KeyIdentity("b", alias="virtkey-y-user1", lab="virtkey-y", guid="y", user="user1", owner="bob", deleted=True),
 }
 
 
-def everything(_key: KeyNotes, _model: str) -> bool:
+def everything(_key: KeyIdentity, _model: str) -> bool:
     return True
 
 
@@ -236,20 +236,20 @@ def row(alias: str, **more: Any) -> LiveKey:
     ],
 )
 def test_to_whom_a_key_belongs(key: LiveKey, lab: str, guid: str, user: str, owner: str, package: str) -> None:
-    notes = KeyNotes.of_row(key, deleted=True)
+    notes = KeyIdentity.of_row(key, deleted=True)
     assert (notes.lab, notes.guid, notes.user, notes.owner, notes.package, notes.deleted) == (lab, guid, user, owner, package, True)
 
 
 def test_a_retired_value_goes_by_the_alias_that_it_served() -> None:
     retired = row("virtkey-x.retired-t", notes={"lab": "virtkey-x", "guid": "x", "retired_from": "virtkey-x"})
-    assert KeyNotes.of_row(retired, deleted=True).alias == "virtkey-x"
+    assert KeyIdentity.of_row(retired, deleted=True).alias == "virtkey-x"
 
 
 def test_the_notes_of_a_key_that_was_deleted_in_the_database() -> None:
-    notes = KeyNotes.from_metadata("t", key_metadata("virtkey-x-user2", "blue", "ann"))
-    assert notes == KeyNotes("t", "virtkey-x-user2", "virtkey-x", "x", "user2", "ann", "blue", deleted=True)
-    assert KeyNotes.from_metadata("t", key_metadata(None)) == KeyNotes("t", deleted=True)
-    assert KeyNotes.from_metadata(MASTER_KEY, {}).alias == "master key"
+    notes = KeyIdentity.from_metadata("t", key_metadata("virtkey-x-user2", "blue", "ann"))
+    assert notes == KeyIdentity("t", "virtkey-x-user2", "virtkey-x", "x", "user2", "ann", "blue", deleted=True)
+    assert KeyIdentity.from_metadata("t", key_metadata(None)) == KeyIdentity("t", deleted=True)
+    assert KeyIdentity.from_metadata(MASTER_KEY, {}).alias == "master key"
 
 
 # ------------------------------------------------------------------------------------------------------------- budgets
