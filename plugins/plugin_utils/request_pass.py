@@ -315,7 +315,8 @@ def _after_delivery(requests: Sequence[Data], deliveries: Sequence[Data], method
     for request in requests:
         own = [delivery for delivery in deliveries if delivery["request_id"] == request["request_id"]]
         if request["state"] == "approved":
-            changes += _after_key_delivery(request, own, methods)
+            own_keys = [delivery for delivery in own if delivery["alias"] == request["key_alias"]]  # and not a mail about an earlier denial
+            changes += _after_key_delivery(request, own_keys, methods)
         elif request["state"] == "in-review":
             changes += _after_mails(request, own, [{"action": "notified", "whom": "review"}])
         elif methods:

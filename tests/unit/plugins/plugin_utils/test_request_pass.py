@@ -183,12 +183,18 @@ def test_each_key_goes_to_its_own_person_once_by_each_method():
 
 def test_a_request_is_finished_when_its_key_was_delivered_by_all_methods():
     half = request(1, progress={"delivered": {"mail": AT}})
-    done = {"request_id": "id-1", "method": "kubernetes_secret", "status": "delivered", "reason": ""}
+    done = {"alias": half["key_alias"], "request_id": "id-1", "method": "kubernetes_secret", "status": "delivered", "reason": ""}
     assert [change["action"] for change in steps.request_changes([half], deliveries=[done], methods=["mail", "kubernetes_secret"])] == ["delivered", "finished"]
     lost = {**done, "status": "failed", "reason": "quota exceeded"}
     (change,) = steps.request_changes([half], deliveries=[lost], methods=["mail", "kubernetes_secret"])
     assert (change["action"], change["step"], change["reason"]) == ("failed", "deliver", "kubernetes_secret: quota exceeded")
     assert steps.request_changes([half], deliveries=[], methods=["mail"])[0]["action"] == "finished"
+
+
+def test_a_mail_about_a_request_does_not_count_as_the_delivery_of_its_key():
+    """A request that was denied in one pass may be approved before the next."""
+    mail = {"alias": "", "request_id": "id-1", "method": "mail", "status": "delivered", "reason": ""}
+    assert steps.request_changes([request(1)], deliveries=[mail], methods=["mail"]) == []
 
 
 # ----------------------------------------------------------------------------------------------------------------- mails
