@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import yaml
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible import installation
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT, Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import process, runner
@@ -177,19 +176,6 @@ def test_a_typed_ansible_playbook_is_a_fork_on_request(tmp_path: Path, play: Pat
             caller.sendall(b"%d" % (7 << 8))
             assert finished.result(60).returncode == 7
     assert request.arguments[1:] == [str(play), "-e", "given=false"] and request.environment["SAID"] == "typed"
-
-
-def test_what_ansible_compiles_is_compiled_once(tmp_path: Path, playbook: Playbooks) -> None:
-    compiled = runner.Warm.of({**os.environ, **ANSIBLE_ENVIRONMENT}).folder / "compiled"
-    tasks = [{"ansible.builtin.debug": {"msg": "{{ given | upper }}, at {{ 'x' | regex_replace('(x)', '\\1') }}"}, "when": "given != 'nothing'"}]
-    (tmp_path / "play.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
-    start = set(compiled.iterdir())
-    assert "ONE, at x" in playbook(tmp_path / "play.yml", {"given": "one"}).output
-    before = set(compiled.iterdir())
-    assert before > start
-    assert "TWO, at x" in playbook(tmp_path / "play.yml", {"given": "two"}).output
-    assert "skipped=1" in playbook(tmp_path / "play.yml", {"given": "nothing"}).output
-    assert set(compiled.iterdir()) == before
 
 
 def test_a_tests_secrets_do_not_stay_in_the_processes(tmp_path: Path) -> None:

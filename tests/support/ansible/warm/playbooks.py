@@ -12,7 +12,6 @@ import sys
 import warnings
 from pathlib import Path
 
-import templates
 from process import Request, of_ansible, serve
 
 
@@ -38,8 +37,6 @@ def import_what_playbooks_import() -> None:
 
 if __name__ == "__main__":
     import_what_playbooks_import()
-    memory = importlib.import_module("sitecustomize")
-    templates.compile_once(memory.remembered)
     own = of_ansible(os.environ)
     serve(sys.argv[1], lambda request: of_ansible(request.environment) == own, run)
     shutil.rmtree(Path(sys.argv[1]).parent, ignore_errors=True)

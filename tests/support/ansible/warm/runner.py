@@ -104,13 +104,11 @@ class Warm:
     def __init__(self, environment: Mapping[str, str], owner: Owner | None = None) -> None:
         """Start the processes, for the user who runs the tests or for `owner`."""
         self.folder = Path(tempfile.mkdtemp(prefix="warm-ansible-"))
-        (self.folder / "compiled").mkdir()
         self.sources, self.python = (owner.sources, owner.python) if owner else (HERE, installation.PYTHON)
         self.identity: dict[str, Any] = {}
         if owner:
             self.identity = {"user": owner.user.pw_uid, "group": owner.user.pw_gid, "extra_groups": []}
-            for folder in (self.folder, self.folder / "compiled"):
-                os.chown(folder, owner.user.pw_uid, owner.user.pw_gid)
+            os.chown(self.folder, owner.user.pw_uid, owner.user.pw_gid)
         self.processes: list[subprocess.Popen[bytes]] = []
         usual = {**environment, **self.handing_over(environment)}
         self.doors: dict[Settings, Path | None] = {settings(usual): self.folder / "playbooks"}

@@ -4,22 +4,16 @@
 """Start Ansible modules five times as fast; runner.py puts this file on PYTHONPATH.
 
 Python imports this file when it starts, before anything else. A process that is to run a module hands it to the process of modules.py
-and waits for it. The sources of a module are compiled once for a whole test session: Ansible sends each module as a zip of sources,
-which Python would compile again for every task.
+and waits for it.
 
-The folder in ``LITELLM_VIRTUAL_KEYS_WARM`` holds the socket and the compiled code. If ``LITELLM_VIRTUAL_KEYS_PLAYBOOKS`` names the
-socket of a process of playbooks.py, ansible-playbook hands its work over too.
+The folder in ``LITELLM_VIRTUAL_KEYS_WARM`` holds the socket. If ``LITELLM_VIRTUAL_KEYS_PLAYBOOKS`` names the socket of a process of
+playbooks.py, ansible-playbook hands its work over too.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import CodeType
 
 FOLDER = os.environ.get("LITELLM_VIRTUAL_KEYS_WARM", "")
 PLAYBOOKS = os.environ.get("LITELLM_VIRTUAL_KEYS_PLAYBOOKS", "")
@@ -55,35 +49,6 @@ def hand_over(address: str, program: list[str]) -> None:
     os._exit(status)
 
 
-def remembered(identity: bytes, make: Callable[[], CodeType]) -> CodeType:
-    """Return the code with this identity, which is compiled once for all processes."""
-    import hashlib
-    import marshal
-
-    kept = f"{FOLDER}/compiled/{hashlib.sha256(identity).hexdigest()}"
-    try:
-        with open(kept, "rb") as file:
-            return marshal.loads(file.read())  # ten times as fast as load
-    except OSError:
-        pass
-    code = make()
-    unfinished = f"{kept}.{os.getpid()}"
-    try:
-        with open(unfinished, "xb") as file:
-            marshal.dump(code, file)
-        os.replace(unfinished, kept)
-    except OSError:
-        pass  # another user may lack the right to write there
-    return code
-
-
-def compile_once() -> None:
-    import zipimport
-
-    anew = zipimport._compile_source
-    zipimport._compile_source = lambda name, source: remembered(source, lambda: anew(name, source))
-
-
 if FOLDER:
     programs = [os.path.basename(argument) for argument in sys.orig_argv[1:]]
     # A module is a file of Ansible's, or, with pipelining, standard input of a Python without arguments.
@@ -91,4 +56,3 @@ if FOLDER:
         hand_over(f"{FOLDER}/modules", [sys.executable, *sys.orig_argv[1:]])
     elif PLAYBOOKS and programs[0] == "ansible-playbook":
         hand_over(PLAYBOOKS, sys.orig_argv[1:])
-    compile_once()
