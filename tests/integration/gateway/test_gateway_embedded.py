@@ -68,6 +68,51 @@ def install_former_control_program(directory: Path) -> None:
     (directory / "gatewayctl.py").write_text(f"import runpy\nrunpy.run_path({str(former)!r}, run_name='__main__')\n")
 
 
+# ---------------------------------------------------------------------------------------------------- the control program
+PROVIDE_CONTROL_PROGRAM = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.setup:
+        gather_subset: ["!all", "!min", env, python, user]
+    - ansible.builtin.include_role:
+        name: rhpds.litellm_virtual_keys.litellm_gateway
+        tasks_from: common/control_program
+"""
+
+
+def test_a_damaged_control_program_is_repaired(playbook: Playbooks, tmp_path: Path) -> None:
+    play, directory = tmp_path / "play.yml", tmp_path / "gateway"
+    play.write_text(PROVIDE_CONTROL_PROGRAM)
+    directory.mkdir()
+
+    def run(*arguments: str, **more: str) -> PlaybookRun:
+        return playbook(play, {"litellm_gateway_dir": str(directory), **more}, *arguments)
+
+    assert run().changed > 0
+    program = (directory / "gatewayctl").resolve()
+    whole = {path.name: path.read_bytes() for path in program.iterdir()}
+    (program / "commands.py").write_text("import nothing\n")
+    (program / "locks.py").unlink()
+    assert run("--check").changed == 1
+    assert run().changed == 1
+    assert {path.name: path.read_bytes() for path in program.iterdir()} == whole
+    assert run().changed == 0
+
+
+def test_another_mode_of_the_role_changes_who_may_read_the_control_program(playbook: Playbooks, tmp_path: Path) -> None:
+    play, directory = tmp_path / "play.yml", tmp_path / "gateway"
+    play.write_text(PROVIDE_CONTROL_PROGRAM)
+    directory.mkdir()
+    for mode, folder_mode, file_mode in (("embedded", 0o700, 0o600), ("systemd", 0o755, 0o644), ("embedded", 0o700, 0o600)):
+        variables = {"litellm_gateway_dir": str(directory), "litellm_gateway_mode": mode}
+        assert playbook(play, variables).changed > 0
+        assert playbook(play, variables).changed == 0
+        program = (directory / "gatewayctl").resolve()
+        assert {stat.S_IMODE(folder.stat().st_mode) for folder in (program, program.parent)} == {folder_mode}
+        assert {stat.S_IMODE(file.stat().st_mode) for file in program.iterdir()} == {file_mode}
+
+
 # ---------------------------------------------------------------------------------------------------- a running gateway
 def test_every_file_of_the_query_engine_counts_as_software(playbook: Playbooks, tmp_path: Path) -> None:
     play = {
