@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Start Ansible modules five times as fast; runner.py puts this file on PYTHONPATH.
+"""Hand Ansible modules and playbooks to waiting processes; runner.py puts this file on PYTHONPATH.
 
 Python imports this file when it starts, before anything else. A process that is to run a module hands it to the process of modules.py
 and waits for it.
