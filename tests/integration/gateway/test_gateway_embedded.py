@@ -351,6 +351,15 @@ def test_check_mode_reports_the_first_start(own: dict[str, Any], playbook: Playb
     assert not Path(own["litellm_gateway_dir"]).exists()
 
 
+def test_check_mode_predicts_a_start_under_the_control_program_of_an_earlier_release(own: dict[str, Any], playbook: Playbooks) -> None:
+    directory = Path(own["litellm_gateway_dir"])
+    directory.mkdir()
+    (directory / "gatewayctl.py").write_text("""print('{"changed": true, "url": null, "pids": {}, "ready": false}')""")
+    run = playbook("gateway", own, "--check")
+    assert re.search(r"Start LiteLLM [^\n]*\nchanged:", run.output), run.output
+    assert [path.name for path in directory.iterdir()] == ["gatewayctl.py"]
+
+
 def test_the_error_names_a_port_that_is_taken(own: dict[str, Any], playbook: Playbooks) -> None:
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as stranger, contextlib.closing(socket.create_server(("127.0.0.1", 0))) as another:
         ports = {"litellm_gateway_port": stranger.getsockname()[1], "litellm_gateway_database_port": another.getsockname()[1]}

@@ -152,8 +152,9 @@ class UnitsLife:
         assert self.machine.pids() == self.pids
 
     def a_control_program_of_an_earlier_release_is_replaced_without_a_restart(self) -> None:
+        program = (self.machine.directory / "gatewayctl").resolve()
         (self.machine.directory / "gatewayctl").unlink()
-        (self.machine.directory / "gatewayctl.py").touch()
+        (self.machine.directory / "gatewayctl.py").write_text(f"import runpy\nrunpy.run_path({str(program)!r}, run_name='__main__')\n")
         assert self.run("--check").changed > 0
         assert self.run().changed > 0
         assert not (self.machine.directory / "gatewayctl.py").exists()
@@ -207,6 +208,40 @@ def test_its_whole_life(machine: Machine, playbook: Playbooks) -> None:
     life.the_unit_writes_a_backup_before_it_starts_other_software()
     life.stopped_also_means_not_started_at_boot()
     life.absent_needs_consent_and_keeps_the_software()
+
+
+def started_units(run: PlaybookRun) -> list[str]:
+    """Return the units whose start or restart a run reports as a change."""
+    return re.findall(r"Start the unit [^\n]*: (\S+)\] \**\nchanged:", run.output)
+
+
+@pytest.fixture
+def empty_machine() -> Iterator[Machine]:
+    """Return a place without software, which is enough for check mode."""
+    with tempfile.TemporaryDirectory(prefix="litellm-gateway-test-", dir="/var/lib") as home:
+        machine = Machine(Path(home), sys.executable, Path(home, "missing"))
+        machine.directory.mkdir()
+        yield machine
+
+
+PROGRAM_OF_A_CURRENT_GATEWAY = """print('{"changed": false, "url": null, "pids": {}, "ready": true}')"""
+
+
+def test_check_mode_predicts_the_restart_of_an_upgrade(empty_machine: Machine, playbook: Playbooks) -> None:
+    """An earlier release had a single file as its control program, and other units."""
+    (empty_machine.directory / "gatewayctl.py").write_text(PROGRAM_OF_A_CURRENT_GATEWAY)
+    for unit in UNITS:
+        (empty_machine.units / unit).write_text("[Service]\n")
+    assert started_units(UnitsLife(empty_machine, playbook).run("--check")) == list(UNITS)
+
+
+def test_check_mode_without_units_does_not_run_them(empty_machine: Machine, playbook: Playbooks) -> None:
+    """A gateway that ran in embedded mode has a control program and no units."""
+    program = empty_machine.directory / "control" / "gatewayctl-of-this-gateway"
+    program.mkdir(parents=True)
+    (program / "__main__.py").write_text(PROGRAM_OF_A_CURRENT_GATEWAY)
+    (empty_machine.directory / "gatewayctl").symlink_to(program)
+    assert started_units(UnitsLife(empty_machine, playbook).run("--check")) == []
 
 
 RENDER = """
