@@ -322,10 +322,7 @@ class Reconciler:
         started = self._clock()
         alive = probes
         while alive:
-            answers = self.api.client.each(accepted, alive)
-            for answer in answers:
-                if isinstance(answer, errors.GatewayError):
-                    raise answer
+            answers = self.api.client.all(accepted, alive)
             alive = [probe for probe, answer in zip(alive, answers, strict=True) if answer]
             if alive and self._clock() - started > patience:
                 raise StillAccepted(
