@@ -171,7 +171,7 @@ def find_rows(api: KeyApi, params: dict[str, Any]) -> list[LiveKey]:
     """Return the rows of the alias, including its former values, or the row of the key id."""
     if params["key_id"] is not None:
         return list(api.keys(key_hash=params["key_id"]))
-    return [row for row in api.keys_like(params["alias"], thorough=True) if row.served_alias == params["alias"]]
+    return [row for row in api.keys_like(params["alias"]) if row.served_alias == params["alias"]]
 
 
 def check_one_key(params: dict[str, Any]) -> None:

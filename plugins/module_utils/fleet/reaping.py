@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..common.names import ALIAS_PREFIX
-from ..keys.api import PAGE_SIZE, KeyApi
+from ..keys.api import KeyApi
 from ..keys.key import LiveKey
 from ..keys.lab import searches_for
+from ..keys.listing import PAGE_SIZE
 from ..keys.orphan import ORPHAN
 from ..keys.plan import KeyPlan
 from ..keys.reconcile import Reconciler
@@ -80,7 +81,7 @@ def reap(reconciler: Reconciler, source: Source, rules: ReapingRules, stage: Sta
     api = reconciler.api
     guids = source.load()
     api.check_admin()
-    rows = api.keys_like(ALIAS_PREFIX, thorough=True)
+    rows = api.keys_like(ALIAS_PREFIX)
     outcome = ReapingOutcome(Reaping.of(rows, Living.of(guids), rules, api.client.now()), len(guids))
     if stage is Stage.REPORT:
         try:
@@ -131,8 +132,5 @@ def _read_again(api: KeyApi, rows: Iterable[LiveKey], reaping: Reaping) -> list[
     """Return the keys of the labs of `rows` as they are now: lab by lab, or all at once if that takes fewer calls. Raises GatewayError."""
     parts = [part for keys in by_lab(rows, reaping.rules.user_base).values() for part in searches_for({row.alias for row in keys})]
     if len(parts) * PAGE_SIZE > reaping.fleet:
-        return api.keys_like(ALIAS_PREFIX, thorough=True)
-    found: dict[str, LiveKey] = {}
-    for keys in api.client.all(lambda part: api.keys_like(part, thorough=True), parts):
-        found |= {row.token: row for row in keys}
-    return list(found.values())
+        return api.keys_like(ALIAS_PREFIX)
+    return api.keys_like(*parts)

@@ -2,22 +2,20 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""LiteLLM's calls for managing keys. Every method makes one kind of call, page by page where the answer has pages."""
+"""LiteLLM's calls for managing keys. Every method makes one kind of call."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from ..litellm import errors
 from ..litellm.client import Client
 from .key import LiveKey
+from .listing import KeyList, NoHistory
 
-PAGE_SIZE = 100  # LiteLLM answers 422 to more
 DELETE_SIZE = 1000  # which takes LiteLLM 4 to 10 s
-LONG_PART = 8  # characters of an alias; a lab's alias is longer, and still identifies the lab without its first character
 
 
 class KeyApi:
@@ -25,61 +23,41 @@ class KeyApi:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self._finds_parts: bool | None = None
+        self._list = KeyList(client)
         self._is_admin = False
 
-    def keys(self, **filters: Any) -> Iterator[LiveKey]:
-        """Yield every key that LiteLLM lists for `filters` (`key_alias`, `user_id`, `team_id`, `expires`, ...), page by page.
+    def keys(self, **filters: Any) -> list[LiveKey]:
+        """Return every key that LiteLLM lists for `filters` (`key_alias`, `user_id`, `team_id`, `expires`, ...), in the order of their tokens.
 
         Expired keys are included unless a filter says otherwise. Raises NotLitellm for a page that LiteLLM would not send.
         """
-        page = 1
-        while True:
-            params = {
-                "return_full_object": "true",
-                "size": PAGE_SIZE,
-                "page": page,
-                "sort_by": "token",
-                "sort_order": "asc",
-                **filters,
-            }
-            answer = self.client.get("/key/list", params)
-            try:
-                rows, pages = answer["keys"], int(answer["total_pages"])
-                yield from [LiveKey.from_row(row) for row in rows]
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
-                raise self._not_litellm("GET /key/list", f"LiteLLM's list of keys ({type(error).__name__}: {error})") from None
-            if page >= pages:
-                return
-            page += 1
+        return self._list.read(**filters)
 
-    def keys_like(self, part: str, *, thorough: bool = False, **filters: Any) -> list[LiveKey]:
-        """Return every key whose alias contains `part`. The caller picks the aliases that it means.
+    def keys_like(self, *parts: str, **filters: Any) -> list[LiveKey]:
+        """Return every key whose alias contains one of `parts`, on every release of LiteLLM. The caller picks the aliases that it means.
 
-        Some releases of LiteLLM match whole aliases only, whatever they are asked for. `thorough` detects that, which may
-        take a call or two, and then reads all keys.
+        A current release takes one call for each part and for each further hundred keys found. A release that cannot search
+        for a part of an alias lists all its keys, once for all `parts`.
 
-        If one lab's GUID is the beginning of another's (lab1, lab10), a search for the first lists the second as well: one
-        more page for each hundred keys of the second. LiteLLM can search neither by prefix nor for several aliases at once,
-        so an exact search would take a call for each alias, or one more call for every lab. GUIDs of the same length never
-        overlap.
+        If one lab's GUID is the beginning of another's (lab1, lab10), a search for the first lists the second as well. LiteLLM
+        can search neither by prefix nor for several aliases at once. GUIDs of the same length never overlap.
         """
-        # A long part without its first character finds the same aliases, and finding them shows that parts are matched.
-        shorter = thorough and self._finds_parts is None and len(part) >= LONG_PART
-        search = part[1:] if shorter else part
-        rows = [row for row in self.keys(key_alias=search, substring_matching="true", **filters) if part in row.alias]
-        if any(row.alias != search for row in rows):
-            self._finds_parts = True
-        elif thorough and not self._searches_parts(rows):
-            rows = [row for row in self.keys(**filters) if part in row.alias]
-        return rows
+        return self._list.containing(parts, **filters)
 
-    def _searches_parts(self, rows: Sequence[LiveKey]) -> bool:
-        """Return whether LiteLLM finds an alias by a part of it, tried with one of `rows`, or else with any key."""
-        if self._finds_parts is None:
-            aliases = [row.alias for row in rows or itertools.islice(self.keys(), PAGE_SIZE) if len(row.alias) > 1]
-            self._finds_parts = not aliases or any(row.alias == aliases[0] for row in self.keys(key_alias=aliases[0][:-1], substring_matching="true"))
-        return self._finds_parts
+    def deleted_keys_like(self, *parts: str, aliases: Sequence[str] = ()) -> list[LiveKey] | None:
+        """Return every deleted key whose alias contains one of `parts`, with its notes; None if the gateway keeps no deleted keys.
+
+        A value that was deleted twice is two rows. Only an admin sees them all. Keys that were deleted past LiteLLM (in its
+        database) are not among them.
+
+        Releases up to 1.83.0 search for whole aliases only, among deleted keys that nobody ever removes. There only keys with
+        one of `aliases` are returned, at a call for each; without `aliases` all deleted keys are read. A gateway without
+        history (up to 1.80) that has no living key either cannot be told from one whose history is empty: the list is empty.
+        """
+        try:
+            return self._list.deleted_containing(parts, aliases)
+        except NoHistory:
+            return None
 
     def check_admin(self) -> None:
         """Raise NotAdmin or Unauthorized unless the API key sees everybody's keys. Asks the gateway once.

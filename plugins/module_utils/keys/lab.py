@@ -77,7 +77,7 @@ class Lab:
 
         Raises NoSuchLab if there are none.
         """
-        rows = [row for row in api.keys_like(self.alias, thorough=True) if self.is_under_alias(row)]
+        rows = [row for row in api.keys_like(self.alias) if self.is_under_alias(row)]
         api.check_admin()  # an API key that sees only its own keys would take them for the whole lab
         if not rows:
             raise NoSuchLab(f"the gateway has no key of the lab {self.alias}; check the guid, or provision the lab first.")
@@ -91,9 +91,9 @@ class Lab:
     def to_delete(self, api: KeyApi, keys: Sequence[Mapping[str, Any]] | None) -> list[LiveKey]:
         """Return what `state: absent` deletes: the named keys with their former values, or all keys that belong to the lab."""
         if keys is None:
-            return [row for row in api.keys_like(self.alias, thorough=True) if self.belongs_to_lab(row)]
+            return [row for row in api.keys_like(self.alias) if self.belongs_to_lab(row)]
         aliases = {self._alias(key) for key in keys}
-        rows = [row for search in searches_for(aliases) for row in api.keys_like(search, thorough=True)]
+        rows = [row for search in searches_for(aliases) for row in api.keys_like(search)]
         found = {row.token: row for row in rows if not row.other_owner(self.alias, self.guid)}
         return [row for row in found.values() if row.served_alias in aliases]
 

@@ -37,7 +37,7 @@ class MigrationScope:
         if not self.guid:
             return [row for row in source.keys() if row.notes and self.package in ("", row.notes.package)]  # noqa: SIM118 - a gateway is not a dict
         lab = Lab(names.check_guid(self.guid), names.lab_alias(self.guid))
-        return [row for row in source.keys_like(self.guid, thorough=True) if lab.belongs_to_lab(row)]
+        return [row for row in source.keys_like(self.guid) if lab.belongs_to_lab(row)]
 
     def __str__(self) -> str:
         if self.guid:
@@ -121,7 +121,7 @@ class Migration:
         aliases = {row.alias for row in rows}
         if len(aliases) > MANY or not self.scope.guid:
             return list(self.target.keys())
-        found = {row.token: row for part in searches_for(aliases) for row in self.target.keys_like(part, thorough=True)}
+        found = {row.token: row for part in searches_for(aliases) for row in self.target.keys_like(part)}
         return list(found.values())
 
     def _refuse(self, plan: MovePlan) -> None:

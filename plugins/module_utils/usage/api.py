@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from ..keys.api import PAGE_SIZE, KeyApi
+from ..keys.api import KeyApi
 from ..keys.key import LiveKey
 from ..keys.lab import Lab
+from ..keys.listing import PAGE_SIZE
 from ..litellm import errors
 from ..litellm.client import Client
 from .tables import MASTER_KEY, Book, Days, KeyIdentity
@@ -107,7 +108,15 @@ def _rows(api: KeyApi, tokens: Collection[str], *, deleted: bool) -> list[LiveKe
     return [row for rows in found for row in rows]
 
 
-def rows_of_lab(api: KeyApi, lab: Lab, *, deleted: bool, thorough: bool = True) -> list[LiveKey]:
-    """Return the lab's living keys, or those that were deleted. `thorough` is that of `KeyApi.keys_like`. Raises GatewayError."""
-    status = {"status": "deleted"} if deleted else {}
-    return [row for row in api.keys_like(lab.alias, thorough=thorough and not deleted, **status) if lab.belongs_to_lab(row)]
+def rows_of_lab(api: KeyApi, lab: Lab) -> list[LiveKey]:
+    """Return the lab's living keys. Raises GatewayError."""
+    return [row for row in api.keys_like(lab.alias) if lab.belongs_to_lab(row)]
+
+
+def deleted_rows_of_lab(api: KeyApi, lab: Lab, living: Iterable[LiveKey]) -> list[LiveKey]:
+    """Return the lab's keys that were deleted, as far as the gateway keeps and finds them. Raises GatewayError.
+
+    Releases of LiteLLM up to 1.83.0 find only those with an alias of the lab or of one of its `living` keys.
+    """
+    rows = api.deleted_keys_like(lab.alias, aliases=[lab.alias, *(row.served_alias for row in living)])
+    return [row for row in rows or [] if lab.belongs_to_lab(row)]

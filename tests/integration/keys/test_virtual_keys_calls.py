@@ -35,7 +35,7 @@ def proxy(gateway: Gateway, live: Live, crowd: None) -> Iterator[RecordingProxy]
 
 def counted(proxy: RecordingProxy) -> Counter[str]:
     """Count calls by path, and the pages of the lab's own list separately from other requests for the list."""
-    return Counter("page" if "substring_matching" in call.query else call.path for call in proxy.take())
+    return Counter("page" if "search=" in call.query else call.path for call in proxy.take())
 
 
 def users(count: int) -> list[str]:

@@ -17,7 +17,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live i
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY, LitellmModel
 
 Ask = Callable[..., tuple[int, Any]]
-SHOWN = ("key_alias", "models", "max_budget", "rpm_limit", "user_id", "team_id", "blocked", "metadata", "spend")
+SHOWN = ("token", "key_alias", "models", "max_budget", "rpm_limit", "user_id", "team_id", "blocked", "metadata", "spend")
 
 
 class Conversation:
@@ -48,11 +48,13 @@ class Conversation:
         rows = [
             {
                 **{column: row[column] for column in SHOWN},
-                "soft_budget": (row["litellm_budget_table"] or {}).get("soft_budget"),
+                "deleted": bool(row.get("deleted_at")),
+                "soft_budget": (row.get("litellm_budget_table") or {}).get("soft_budget"),
                 "lives": row["expires"] and round((datetime.fromisoformat(row["expires"]) - self.now()) / timedelta(seconds=20)),
             }
             for row in (answer["keys"] if status == 200 else [])
         ]
+        rows.sort(key=lambda row: (row["token"], row["key_alias"]))  # a value that was deleted twice is listed twice
         self.answers.append((sorted(query), status, rows, *(answer[count] for count in ("total_count", "total_pages") if status == 200)))
 
     def list_all(self, **query: str) -> None:
@@ -92,6 +94,8 @@ class Conversation:
         self.list_keys(key_alias=self.alias)
         self.list_keys(key_alias=self.alias.upper(), substring_matching="true")
         self.list_keys(key_hash=token(self.two))
+        for text in (self.name, self.alias.upper(), token(self.two), f"{self.name}_a", f"{self.name}-nothing"):
+            self.list_keys(search=text)
 
     def update_keys(self) -> None:
         first = token(self.one)
@@ -110,6 +114,16 @@ class Conversation:
         self.use(self.one)
         self.post("delete", keys=[token(self.two), token(self.three)])
         self.list_all()
+        self.list_deleted_keys()
+
+    def list_deleted_keys(self) -> None:
+        """List the deleted keys by alias, by a part of it and by token, those of a value that is deleted a second time as well."""
+        self.post("generate", key=self.one, key_alias=f"{self.name}-again", metadata={"d": 4})
+        self.post("delete", keys=[token(self.one)])
+        for query in ({"search": self.name}, {"key_alias": f"{self.name}-d"}, {"key_hash": token(self.one)}):
+            self.list_keys(status="deleted", **query)
+        self.list_all(status="deleted")
+        self.list_keys(status="missing")
 
     def ask_for_what_does_not_exist(self) -> None:
         self.answers.append(self.ask("GET", "/team/info", query={"team_id": "no-such-team"})[0])

@@ -45,22 +45,31 @@ def error(message: str, kind: str = "bad_request_error") -> dict[str, Any]:
     return {"error": {"message": message, "type": kind, "param": None, "code": "400"}}
 
 
+def contains(alias: str, part: str) -> bool:
+    """Return whether LiteLLM finds `part` in `alias`: without regard to case, and `_` and `%` stand for other characters as in SQL."""
+    pattern = re.escape(part).replace("_", ".").replace("%", ".*")
+    return re.search(pattern, alias, re.IGNORECASE | re.DOTALL) is not None
+
+
 @dataclass
 class LitellmModel:
     """A LiteLLM without HTTP.
 
-    `search` is "optional" if `/key/list` matches a part of an alias on request, as LiteLLM does now, "always" if it always does
-    and "exact" if it never does; both occur in other releases. `memory` is the time in seconds for which workers remember a
-    deleted key. `users` maps the keys of users who are not admins to their ids; they see and create only their own keys.
+    `search` is how `/key/list` finds a part of an alias, release by release: "search" with the parameter of that name or with
+    `substring_matching` (from 1.101 on), "optional" with `substring_matching` only, "always" whatever is asked, "exact" not at
+    all (up to 1.83.0). `history`: deleted keys are listed on request. `memory` is the time in seconds for which workers remember
+    a deleted key. `users` maps the keys of users who are not admins to their ids; they see and create only their own keys.
     """
 
-    search: str = "optional"
+    search: str = "search"
+    history: bool = True
     memory: float = 0.0
     models: Sequence[str] = MODELS
     teams: Sequence[str] = ()
     users: Mapping[str, str] = field(default_factory=dict)
     now: datetime = START
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    deleted: list[dict[str, Any]] = field(default_factory=list)
     writes: int = 0
     remembered: dict[str, datetime] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -173,7 +182,7 @@ class LitellmModel:
         if not found:
             return 404, error("{'error': 'No keys found'}", "internal_server_error")
         for token in found:
-            del self.rows[token]
+            self.deleted.append({**self.rows.pop(token), "soft_budget": None, "deleted_at": self.now})
             self.remembered[token] = self.now + timedelta(seconds=self.memory)
         return 200, {"deleted_keys": body["keys"]}
 
@@ -181,7 +190,10 @@ class LitellmModel:
         size, page = int(query.get("size", 10)), int(query.get("page", 1))
         if not 1 <= size <= 100:
             return 422, {"detail": [{"loc": ["query", "size"], "msg": "Input should be less than or equal to 100"}]}
-        rows = sorted((row for row in self.rows.values() if self._listed(row, query)), key=lambda row: row["token"])
+        if self.history and query.get("status", "deleted") != "deleted":
+            return 400, error("Invalid status value. Currently only 'deleted' is supported.")
+        listed = self.deleted if self.history and "status" in query else list(self.rows.values())
+        rows = sorted((row for row in listed if self._listed(row, query)), key=lambda row: row["token"])
         shown = [self._shown(row) for row in rows[(page - 1) * size : page * size]]
         if query.get("return_full_object") != "true":
             shown = [row["token"] for row in shown]
@@ -191,10 +203,13 @@ class LitellmModel:
     def _listed(self, row: Mapping[str, Any], query: Mapping[str, str]) -> bool:
         alias, wanted = row["key_alias"] or "", query.get("key_alias")
         if wanted:
-            part = self.search == "always" or (self.search == "optional" and query.get("substring_matching") == "true")
-            if wanted.lower() not in alias.lower() if part else wanted != alias:
+            part = self.search == "always" or (self.search in ("search", "optional") and query.get("substring_matching") == "true")
+            if not contains(alias, wanted) if part else wanted != alias:
                 return False
-        if "expires" in query and self.search == "optional":
+        text = query.get("search", "") if self.search == "search" else ""
+        if text and not contains(alias, text) and text != row["token"]:
+            return False
+        if "expires" in query and self.search in ("search", "optional"):
             expired = row["expires"] is not None and row["expires"] <= self.now
             if expired != (query["expires"] == "expired"):
                 return False
@@ -204,7 +219,7 @@ class LitellmModel:
     @staticmethod
     def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
         shown = {name: value for name, value in row.items() if name != "soft_budget"}
-        for name in ("expires", "created_at"):
+        for name in ("expires", "created_at", *(["deleted_at"] if "deleted_at" in row else [])):
             shown[name] = row[name].isoformat() if row[name] else None
         shown["litellm_budget_table"] = {"soft_budget": row["soft_budget"]} if row["soft_budget"] is not None else None
         shown["soft_budget"] = None

@@ -14,7 +14,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.served
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.module_parts import Modules
 
 
-@pytest.fixture(params=["optional", "always", "exact"])
+@pytest.fixture(params=["search", "optional", "always", "exact"])
 def modules(request: pytest.FixtureRequest) -> Iterator[Modules]:
     with ServedModel(LitellmModel(search=request.param, teams=("blue",))) as served:
         modules = Modules(served)

@@ -95,7 +95,7 @@ def test_an_answer_that_is_not_a_list_of_models(served: ServedModel, models: Any
 
 
 # ----------------------------------------------------------------------------------------------- how a release searches
-@pytest.mark.parametrize("search", ["optional", "always", "exact"])
+@pytest.mark.parametrize("search", ["search", "optional", "always", "exact"])
 def test_every_release_finds_the_keys_of_the_lab(search: str) -> None:
     with ServedModel(LitellmModel(search=search)) as served:
         for alias in ("virtkey-abcd", "xvirtkey-abc", "virtkey-abc-user1-user1", "VIRTKEY-ABC-USER1"):
@@ -111,7 +111,7 @@ def test_every_release_finds_the_keys_of_the_lab(search: str) -> None:
         assert len(served.model.rows) == 4
 
 
-@pytest.mark.parametrize("search", ["optional", "exact"])
+@pytest.mark.parametrize("search", ["search", "exact"])
 def test_a_lab_is_destroyed_although_no_key_has_the_alias_of_the_lab_itself(search: str) -> None:
     with ServedModel(LitellmModel(search=search)) as served:
         apply(served, wanted_keys(*user_names(3)))
