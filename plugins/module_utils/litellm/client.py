@@ -5,9 +5,9 @@
 """HTTP to a LiteLLM gateway: one pooled session, bounded retries, answers as data or as one of our errors.
 
 Every call except a call to a model, which costs money, is retried when the connection fails, when the gateway is busy
-(429), when it reports that its database is away, and when something in front of it fails (5xx that is not JSON).  Retrying
-is safe because these calls may arrive twice: a key is minted with the caller's own value, updates set absolute values, and
-deletions name what to delete.  LiteLLM's answers were measured on 1.102.4.
+(429), when it reports that its database is away, and when something in front of it fails (502, 503, 504, or another 5xx that
+is not JSON).  Retrying is safe because these calls may arrive twice: a key is minted with the caller's own value, updates
+set absolute values, and deletions name what to delete.
 """
 
 from __future__ import annotations
@@ -27,28 +27,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from ..common.address import gateway_address
-from ..common.printable import redact
-from . import errors
+from ..common.printable import printable, redact
+from ..common.transport import REQUESTS_ERROR, ending_within, new_session, tls_context
+from . import answers, errors
 
-try:
+if REQUESTS_ERROR is None:
     import requests
-    from requests.adapters import HTTPAdapter
-
-    REQUESTS_ERROR: ImportError | None = None
-except ImportError as error:
-    REQUESTS_ERROR = error
 
 LONGEST_WAIT = 30.0
+LONGEST_CONNECT = 10.0
+USUAL_KEY_HEADER = "Authorization"
 
 Item = TypeVar("Item")
 Returned = TypeVar("Returned")
 
-_DATABASE_AWAY = (
-    "can't reach database server",
-    "database is temporarily unreachable",
-    "all connection attempts failed",
-    "server has closed the connection",
-)
 _NO_DATABASE = ("no connected db", "database not connected", "db not connected")
 _NOT_ADMIN = (
     "only proxy admin",
@@ -59,6 +51,7 @@ _NOT_ADMIN = (
     "only admin users",
 )
 _VISIBLE = re.compile(r"[!-~]+")  # ASCII without spaces and control characters
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _ENTERPRISE = ("enterprise user", "enterprise license", "enterprise feature")
 
 
@@ -85,6 +78,7 @@ class Connection:
     ca_path: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
+    key_header_name: str = USUAL_KEY_HEADER
     timeout: float = 30.0
     retries: int = 3
     retry_delay: float = 1.0
@@ -94,6 +88,8 @@ class Connection:
         gateway_address(self.url)
         if not _VISIBLE.fullmatch(self.api_key):
             raise ValueError("api_key is empty or holds a blank, a line break or a letter that no key has; give the gateway's master key.")
+        if not _HEADER_NAME.fullmatch(self.key_header_name):
+            raise ValueError(f"key_header_name is {printable(self.key_header_name, 60)!r}, which cannot name an HTTP header; give one such as X-Litellm-Key.")
         for name, low, high in (
             ("timeout", 0.1, 3600),
             ("retries", 0, 20),
@@ -112,30 +108,56 @@ class Connection:
 class _Bearer:
     """Authorization that neither a netrc file nor a redirect can replace."""
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    def __init__(self, key: str, header: str) -> None:
+        self._key, self._header = key, header
 
     def __call__(self, request: Any) -> Any:
-        request.headers["Authorization"] = f"Bearer {self._key}"
+        request.headers[self._header] = f"Bearer {self._key}"
         return request
 
 
 class Client:
     """One gateway, one pooled session. Safe to use from several threads."""
 
-    def __init__(self, connection: Connection, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.connection = connection
         self.calls = 0
-        self._sleep = sleep
+        self.sleep, self.clock = sleep, clock
         self._clock_offset = timedelta(0)
         self._hidden: list[str] = [connection.api_key]
         self._lock = threading.Lock()
-        self._session = requests.Session()
-        self._session.auth = _Bearer(connection.api_key)
-        self._session.headers["User-Agent"] = "rhpds.litellm_virtual_keys"
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connection.parallel_calls)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+
+    @functools.cached_property
+    def _tls(self) -> ssl.SSLContext | None:
+        """The TLS settings; None for a gateway without TLS. Raises TlsFailed for a file that cannot be used."""
+        connection = self.connection
+        if not connection.base.lower().startswith("https:"):
+            return None
+        try:
+            return tls_context(
+                validate_certs=connection.validate_certs, ca_path=connection.ca_path, client_cert=connection.client_cert, client_key=connection.client_key
+            )
+        except OSError as error:
+            raise errors.TlsFailed(
+                f"the certificates for {connection.base} cannot be used ({_cause(error)}); give PEM files that can be read in ca_path, client_cert"
+                " and client_key, or in the environment variable REQUESTS_CA_BUNDLE."
+            ) from None
+
+    @functools.cached_property
+    def _session(self) -> requests.Session:
+        return self._new_session(self.connection.api_key, self.connection.parallel_calls)
+
+    def _new_session(self, key: str, connections: int = 1) -> requests.Session:
+        session = new_session(self._tls, connections=connections)
+        session.auth = _Bearer(key, self.connection.key_header_name)
+        session.headers["User-Agent"] = "rhpds.litellm_virtual_keys"
+        return session
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """Return the JSON that a GET answers. Raises GatewayError."""
@@ -158,48 +180,71 @@ class Client:
         found = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]) if len(form) > 2}
         self._hidden = sorted({*self._hidden, *found}, key=len, reverse=True)
 
-    def accepts(self, key_value: str) -> bool:
+    def accepts(self, key_value: str, *, until: float | None = None) -> bool:
         """Return whether the gateway accepts `key_value` for a call, asked over a new connection.
 
-        Workers and replicas cache a key for up to a minute, and a new connection may reach a different one.
+        Workers and replicas cache a key for up to a minute, and a new connection may reach a different one. Nothing is sent
+        and no try is begun after `until`, a time of `clock`. Raises OutOfTime then, and Inconclusive for an answer
+        that is not LiteLLM's own.
         """
-        with requests.Session() as session:
-            session.auth = _Bearer(key_value)
-            answer = self._try(lambda: self._send(session, "GET", "/models", None, None), "GET /models")
-        if answer.status_code == 401:
-            return False
-        if _succeeded(answer) or answer.status_code in (403, 429):
-            return True  # 403, 429: the key is known, but not allowed on this route or at this moment
-        raise self._error(answer, "GET /models")
+        what = "GET /models"
+        with self._new_session(key_value) as session:
+            answer = self._try(
+                lambda: self._send(session, "GET", "/models", None, None, until),
+                what,
+                again=lambda found: answers.accepts_key(found, key_value) is None and answers.worth_another_try(found),
+                until=until,
+            )
+        accepted = answers.accepts_key(answer, key_value)
+        if accepted is None:
+            raise self._inconclusive(answer, what, key_value)
+        return accepted
+
+    def _inconclusive(self, answer: Any, what: str, key_value: str) -> errors.GatewayError:
+        """Return the error for an answer to a call with `key_value` that tells nothing about that key."""
+        if answers.without_key(answer) or answer.status_code not in (200, 401, 403):
+            return self._error(answer, what)
+        text = redact(self._without_secrets(answers.message_of(answer)).replace(key_value, "***"))[:300]
+        seen = f"HTTP {answer.status_code} and {text or answers.media_of(answer)}"
+        return errors.Inconclusive(
+            f"{self.connection.base} answered {what} with {seen}, which is not LiteLLM's own answer to a key; see what stands in front of the gateway.",
+            status=answer.status_code,
+        )
 
     def post_as(self, key_value: str, path: str, body: Mapping[str, Any]) -> Answer:
         """Return the gateway's answer to a POST by the holder of `key_value`, sent once over a new connection. Raises Unreachable or TlsFailed."""
-        with requests.Session() as session:
-            session.auth = _Bearer(key_value)
+        with self._new_session(key_value) as session:
             started = time.monotonic()
             answer = self._try(lambda: self._send(session, "POST", path, None, body), f"POST {path}", tries=1)
-        words = "" if _succeeded(answer) else redact(_message_of(answer).replace(key_value, "***") or _kind(answer))[:300]
+        refused = not answers.succeeded(answer)
+        words = redact(answers.message_of(answer).replace(key_value, "***") or answers.media_of(answer))[:300] if refused else ""
         return Answer(answer.status_code, words, time.monotonic() - started)
 
     def now(self) -> datetime:
         """Return the gateway's time, from the Date header of its last answer."""
         return datetime.now(UTC) + self._clock_offset
 
-    def each(self, work: Callable[[Item], Returned], items: Iterable[Item]) -> list[Returned | errors.GatewayError]:
+    def each(
+        self,
+        work: Callable[[Item], Returned],
+        items: Iterable[Item],
+        *,
+        hopeless: tuple[type[errors.GatewayError], ...] = errors.HOPELESS,
+    ) -> list[Returned | errors.GatewayError]:
         """Return the result of `work` for every item, `parallel_calls` at a time; a GatewayError takes the place of a result.
 
-        After an error that makes the rest pointless (`errors.HOPELESS`), items not yet begun get that error untried.
+        After an error of a kind in `hopeless`, which makes the rest pointless, items not yet begun get that error untried.
         """
-        hopeless: list[errors.GatewayError] = []
+        first: list[errors.GatewayError] = []
 
         def attempt(item: Item) -> Returned | errors.GatewayError:
-            if hopeless:
-                return hopeless[0]
+            if first:
+                return first[0]
             try:
                 return work(item)
             except errors.GatewayError as error:
-                if isinstance(error, errors.HOPELESS):
-                    hopeless.append(error)
+                if isinstance(error, hopeless):
+                    first.append(error)
                 return error
 
         with ThreadPoolExecutor(self.connection.parallel_calls) as pool:
@@ -215,66 +260,88 @@ class Client:
         return results
 
     def close(self) -> None:
-        self._session.close()
+        if "_session" in vars(self):
+            self._session.close()
 
     def _call(self, method: str, path: str, params: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None) -> Any:
         what = f"{method} {path}"
-        answer = self._try(lambda: self._send(self._session, method, path, params, body), what)
-        if not _succeeded(answer):
+        session = self._session
+        answer = self._try(lambda: self._send(session, method, path, params, body), what)
+        if not answers.succeeded(answer):
             raise self._error(answer, what)
         try:
-            return _body(answer)
+            return answers.body_of(answer)
         except ValueError:
             raise errors.NotLitellm(
-                f"{self.connection.base} answered {what} with {_kind(answer)} instead of JSON; check that url is the address of a LiteLLM gateway.",
+                f"{self.connection.base} answered {what} with {answers.media_of(answer)} instead of JSON; check that url is the address of a LiteLLM gateway.",
                 status=answer.status_code,
             ) from None
 
-    def _try(self, send: Callable[[], Any], what: str, tries: int = 0) -> Any:
-        """Call `send` until its answer is not worth another try, and return the last answer. Raises TlsFailed or Unreachable.
+    def _try(
+        self,
+        send: Callable[[], Any],
+        what: str,
+        *,
+        tries: int = 0,
+        again: Callable[[Any], bool] = answers.worth_another_try,
+        until: float | None = None,
+    ) -> Any:
+        """Call `send` until its answer is not worth another try (`again`), and return the last answer. Raises TlsFailed or Unreachable.
 
-        `tries` overrides the connection's number of tries.
+        `tries` overrides the connection's number of tries. No try begins after `until`.
         """
         tries = tries or self.connection.retries + 1
         for number in range(1, tries + 1):
             wait = min(LONGEST_WAIT, self.connection.retry_delay * 2 ** (number - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads callers out, protects nothing
+            last = number == tries or (until is not None and self.clock() + wait >= until)
             try:
                 answer = send()
-                if number == tries or not _worth_another_try(answer):
+                if last or not again(answer):
                     return answer
-                wait = max(wait, _retry_after(answer))
-                if wait > LONGEST_WAIT:
+                wait = max(wait, answers.retry_after(answer))
+                if wait > LONGEST_WAIT or (until is not None and self.clock() + wait >= until):
                     return answer
             except requests.exceptions.SSLError as error:
                 raise errors.TlsFailed(
                     f"no TLS connection to {self.connection.base}: {_cause(error)}; give the certificate of its authority in ca_path."
                 ) from None
             except requests.exceptions.RequestException as error:
-                if number == tries:
+                if last:
                     raise errors.Unreachable(
-                        f"no answer from {self.connection.base} to {what} after {tries} {'tries' if tries > 1 else 'try'}: {_cause(error)};"
+                        f"no answer from {self.connection.base} to {what} after {number} {'tries' if number > 1 else 'try'}: {_cause(error)};"
                         " check the address and that the gateway runs."
                     ) from None
-            self._sleep(wait)
+            self.sleep(wait)
         raise AssertionError("unreachable")
 
-    def _send(self, session: Any, method: str, path: str, params: Mapping[str, Any] | None, body: Mapping[str, Any] | None) -> Any:
-        connection = self.connection
+    def _send(
+        self,
+        session: requests.Session,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | None,
+        until: float | None = None,
+    ) -> Any:
+        """Return the answer to one exchange, which ends within the connection's `timeout` and at `until`. Raises OutOfTime if that has passed."""
+        seconds = self.connection.timeout if until is None else min(self.connection.timeout, until - self.clock())
+        if seconds <= 0:
+            raise errors.OutOfTime(f"the time for {method} {path} on {self.connection.base} is over; run again, or allow more time.")
         with self._lock:
             self.calls += 1
         sent = datetime.now(UTC)
-        answer = session.request(
-            method,
-            connection.base + path,
-            params=params,
-            json=body,
-            timeout=(min(10.0, connection.timeout), connection.timeout),
-            verify=(connection.ca_path or True) if connection.validate_certs else False,
-            cert=((connection.client_cert, connection.client_key) if connection.client_key else connection.client_cert),
-            allow_redirects=False,
-        )
+        with ending_within(seconds):
+            answer = session.request(
+                method,
+                self.connection.base + path,
+                params=params,
+                json=body,
+                timeout=(min(LONGEST_CONNECT, seconds), seconds),
+                verify=session.verify,
+                allow_redirects=False,
+            )
         self._read_clock(answer, sent)
-        if _succeeded(answer) and "json" in answer.headers.get("Content-Type", "") and not _is_json(answer):
+        if answers.succeeded(answer) and "json" in answer.headers.get("Content-Type", "") and not answers.is_json(answer):
             raise requests.exceptions.ChunkedEncodingError("the answer was cut off")
         return answer
 
@@ -295,15 +362,15 @@ class Client:
 
     def _error(self, answer: Any, what: str) -> errors.GatewayError:
         """Return the error that an answer to the call `what` (such as `GET /models`) means: by LiteLLM's message, or else by the HTTP status."""
-        text = redact(self._without_secrets(_message_of(answer)))[:300]
+        text = redact(self._without_secrets(answers.message_of(answer)))[:300]
         kind, message = self._error_by_message(answer, what, text) or self._error_by_status(answer, what, text)
         return kind(message, status=answer.status_code, detail=text)
 
     def _error_by_message(self, answer: Any, what: str, text: str) -> tuple[type[errors.GatewayError], str] | None:
         """Return the error that LiteLLM's message names, whatever the status; None if it names none. `text` is the message to show."""
         base, status = self.connection.base, answer.status_code
-        low = _message_of(answer).lower()
-        if _database_away(answer) or any(words in low for words in _NO_DATABASE):
+        low = answers.message_of(answer).lower()
+        if answers.database_away(answer) or any(words in low for words in _NO_DATABASE):
             return errors.NoDatabase, f"the gateway at {base} has no working database ({what}: {text}); see to its DATABASE_URL and to PostgreSQL."
         if "custom api key values are disabled" in low:
             return (
@@ -314,6 +381,9 @@ class Client:
             return errors.EnterpriseOnly, f"{what} needs LiteLLM's enterprise licence: {text}"
         if any(words in low for words in _NOT_ADMIN):
             return errors.NotAdmin, f"the API key may not manage keys on {base} ({what}: {text}); give the master key or an admin's key."
+        if answers.without_key(answer):
+            seen = f"the gateway at {base} found no API key in the header {self.connection.key_header_name} ({what}: HTTP 401)"
+            return errors.Unauthorized, f"{seen}; give the litellm_key_header_name of its general_settings in key_header_name."
         if status == 400 and "already exists" in low and "alias" in low:
             return errors.AliasTaken, f"{what}: {text}"
         return None
@@ -325,12 +395,13 @@ class Client:
             return errors.NotLitellm, f"{base} redirects {what} to {answer.headers.get('Location', 'nowhere')}; give the final address in url."
         if status == 401:
             return errors.Unauthorized, f"the gateway at {base} does not know the API key ({what}: HTTP 401); check litellm_master_key or api_key."
-        if status == 403:
-            return errors.NotAdmin, f"the API key may not do {what} on {base}: {text}; give the master key or an admin's key."
-        if not _is_json(answer):
+        if not answers.is_json(answer):
             hint = "check that url is the address of a LiteLLM gateway and that it runs."
             kind = errors.NotLitellm if status < 500 else errors.ServerFailed
-            return kind, f"{base} answered {what} with HTTP {status} and {_kind(answer)} instead of JSON; {hint}"
+            return kind, f"{base} answered {what} with HTTP {status} and {answers.media_of(answer)} instead of JSON; {hint}"
+        if status == 403:
+            reason = text.rstrip(". ") or "the gateway gives no reason"
+            return errors.RefusedByRule, f"{reason} ({base} forbids {what} with HTTP 403); {_way_out(text)}."
         if status == 404:
             return errors.NotFound, f"{base} does not have what {what} asks for: {text}"
         if status == 429:
@@ -340,64 +411,11 @@ class Client:
         return errors.ServerFailed, f"the gateway at {base} failed at {what} (HTTP {status}): {text}; see its log, then run again."
 
 
-def _worth_another_try(answer: Any) -> bool:
-    if answer.status_code == 429:
-        return "budget" not in _message_of(answer).lower()  # retrying does not bring a spent budget back
-    if answer.status_code < 400:
-        return False
-    return _database_away(answer) or (answer.status_code >= 500 and not _is_json(answer))
-
-
-def _succeeded(answer: Any) -> bool:
-    """Return whether the call succeeded; `requests` itself counts a redirect as success, too."""
-    return bool(200 <= answer.status_code < 300)
-
-
-def _database_away(answer: Any) -> bool:
-    low = _message_of(answer).lower()
-    return any(words in low for words in _DATABASE_AWAY)
-
-
-def _retry_after(answer: Any) -> float:
-    """Return the seconds that a busy gateway asks callers to wait; 0 without a Retry-After in seconds."""
-    try:
-        return max(0.0, float(answer.headers.get("Retry-After", 0)))
-    except ValueError:
-        return 0.0
-
-
-def _body(answer: Any) -> Any:
-    """Return the answer's JSON, parsed only once because it may be tens of megabytes. Raises ValueError."""
-    if not hasattr(answer, "parsed"):
-        answer.parsed = answer.json()
-    return answer.parsed
-
-
-def _is_json(answer: Any) -> bool:
-    try:
-        _body(answer)
-    except ValueError:
-        return False
-    return True
-
-
-def _kind(answer: Any) -> str:
-    name = answer.headers.get("Content-Type", "").split(";")[0]
-    return "an HTML page" if name == "text/html" else f"content of type {name or 'unknown'}"
-
-
-def _message_of(answer: Any) -> str:
-    """Return LiteLLM's own message, from the shapes it uses: `{"error": {"message": ...}}` and `{"detail": ...}`."""
-    try:
-        body = _body(answer)
-    except ValueError:
-        return ""
-    if not isinstance(body, dict):
-        return ""
-    found = body.get("error", body.get("detail", ""))
-    while isinstance(found, dict):
-        found = found.get("message", found.get("error", json.dumps(found)))
-    return found if isinstance(found, str) else json.dumps(found)
+def _way_out(text: str) -> str:
+    """Return what to do about a refusal by a rule of the gateway, which LiteLLM explains in `text`."""
+    if "not a member of the team" in text:
+        return "add the user to the team, or rotate the key, because a new key may belong to any team"
+    return "this is a rule of the gateway, so change what is asked for, or ask its admin"
 
 
 def _cause(error: BaseException) -> str:

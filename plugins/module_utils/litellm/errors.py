@@ -56,6 +56,12 @@ class NotAdmin(GatewayError):
     code = "not_admin"
 
 
+class RefusedByRule(GatewayError):
+    """A rule of the gateway forbids the call, such as a team without the user, or its admin's own `custom_key_generate` (HTTP 403)."""
+
+    code = "forbidden"
+
+
 class NotFound(GatewayError):
     """LiteLLM does not have the object (HTTP 404)."""
 
@@ -106,6 +112,18 @@ class ServerFailed(GatewayError):
     """Any other HTTP 5xx."""
 
     code = "server_failed"
+
+
+class Inconclusive(GatewayError):
+    """An answer to a call with a key that does not show whether LiteLLM accepts the key: it is not LiteLLM's own."""
+
+    code = "inconclusive"
+
+
+class OutOfTime(GatewayError):
+    """The time for a piece of work was over before its turn came."""
+
+    code = "out_of_time"
 
 
 class Refused(GatewayError):

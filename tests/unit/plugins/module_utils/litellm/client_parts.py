@@ -15,6 +15,7 @@ KEY = "sk-the-masters-own-key-0123456789"
 NO_DATABASE = "Can't reach database server at `127.0.0.1:5432` (connect ECONNREFUSED 127.0.0.1:5432)"
 AUTH_DATABASE_AWAY = "Service Unavailable, the authentication database is temporarily unreachable. Please retry shortly."
 OK = Reply(json={"keys": []})
+MODELS = Reply(json={"data": [], "object": "list"})
 
 
 def refusal(message: str, kind: str = "bad_request_error", status: int = 400, **headers: str) -> Reply:

@@ -20,6 +20,7 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "ALL_PROXY",
         "all_proxy",
         "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))

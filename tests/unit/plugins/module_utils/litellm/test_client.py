@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import errors
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.client import Client, Connection
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.scripted import Exchange, Reply, ScriptedGateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.plugins.module_utils.litellm.client_parts import (
     AUTH_DATABASE_AWAY,
     KEY,
+    MODELS,
     OK,
     client_of,
     refusal,
@@ -64,11 +66,25 @@ def test_netrc_does_not_replace_the_key(monkeypatch: pytest.MonkeyPatch, tmp_pat
     expected = {"Authorization": f"Bearer {KEY}"}
     with ScriptedGateway(
         Exchange("GET", "/models", headers=expected, reply=OK),
-        Exchange("GET", "/models", headers={"Authorization": "Bearer sk-another-one-0123"}, reply=OK),
+        Exchange("GET", "/models", headers={"Authorization": "Bearer sk-another-one-0123"}, reply=MODELS),
     ) as gateway:
         client = client_of(gateway.url)
         client.get("/models")
         client.accepts("sk-another-one-0123")
+
+
+def test_another_header_for_the_key() -> None:
+    headers = {"X-Litellm-Key": f"Bearer {KEY}", "Authorization": None}
+    users = {"X-Litellm-Key": "Bearer sk-another-one-0123", "Authorization": None}
+    with ScriptedGateway(
+        Exchange("GET", "/key/list", headers=headers, reply=OK),
+        Exchange("GET", "/models", headers=users, reply=MODELS),
+        Exchange("POST", "/v1/embeddings", headers=users, reply=OK),
+    ) as gateway:
+        client = client_of(gateway.url, key_header_name="X-Litellm-Key")
+        client.get("/key/list")
+        assert client.accepts("sk-another-one-0123")
+        assert client.post_as("sk-another-one-0123", "/v1/embeddings", {}).ok
 
 
 def test_a_redirect_is_not_followed_and_gets_no_key() -> None:
@@ -81,20 +97,65 @@ def test_a_redirect_is_not_followed_and_gets_no_key() -> None:
 
 
 # -------------------------------------------------------------------------------------------------------------- accepts
+def test_accepts_asks_with_the_value(waits: list[float]) -> None:
+    headers = {"Authorization": "Bearer sk-a-users-value-01"}
+    for reply, accepted in ((MODELS, True), (refusal("unknown", "token_not_found_in_db", 401), False)):
+        with ScriptedGateway(Exchange("GET", "/models", headers=headers, reply=reply)) as gateway:
+            assert client_of(gateway.url).accepts("sk-a-users-value-01") is accepted
+
+
+def test_an_answer_that_says_what_is_asked_is_not_retried(waits: list[float]) -> None:
+    busy = refusal("Key over limit", "throttling_error", 429, **{"Retry-After": "20"})
+    with ScriptedGateway(Exchange("GET", "/models", reply=busy)) as gateway:
+        assert client_of(gateway.url, waits).accepts("sk-a-users-value-01") is True
+    assert waits == []
+
+
 @pytest.mark.parametrize(
-    ("reply", "accepted"),
+    ("reply", "words"),
     [
-        (Reply(json={"data": []}), True),
-        (refusal("unknown", "token_not_found_in_db", 401), False),
-        (refusal("Authentication Error - Expired Key.", "expired_key", 401), False),
-        (Reply(status=403, json={"detail": "Virtual key is not allowed to call this route."}), True),
+        (Reply(status=401, text="<html>Sign in</html>"), "HTTP 401 and an HTML page, which is not LiteLLM's own answer"),
+        (Reply(status=401, json={"message": "Unauthorized"}), "HTTP 401 and Unauthorized, which"),
+        (Reply(status=401, json={"detail": "Unauthorized"}), "HTTP 401 and Unauthorized, which"),
+        (Reply(status=401, json={}), "HTTP 401 and content of type application/json, which"),
+        (Reply(status=403, json={"message": "sk-a-users-value-01 is bad"}), r"HTTP 403 and \*\*\* is bad, which"),
+        (Reply(text="<html>Welcome</html>"), "HTTP 200 and an HTML page, which"),
     ],
     ids=str,
 )
-def test_accepts(reply: Reply, accepted: bool) -> None:
-    headers = {"Authorization": "Bearer sk-a-users-value-01"}
-    with ScriptedGateway(Exchange("GET", "/models", headers=headers, reply=reply)) as gateway:
-        assert client_of(gateway.url).accepts("sk-a-users-value-01") is accepted
+def test_an_answer_that_is_not_litellms_is_told_apart(reply: Reply, words: str, waits: list[float]) -> None:
+    with ScriptedGateway(Exchange("GET", "/models", reply=reply)) as gateway:
+        with pytest.raises(errors.Inconclusive, match=words) as caught:
+            client_of(gateway.url, waits).accepts("sk-a-users-value-01")
+    assert "in front of the gateway" in str(caught.value) and waits == []
+
+
+def test_a_gateway_that_reads_another_header_is_told_apart() -> None:
+    malformed = refusal("Authentication Error, Malformed API Key passed in. Ensure Key has `Bearer ` prefix.", "auth_error", 401)
+    with ScriptedGateway(Exchange("GET", "/models", reply=malformed)) as gateway:
+        with pytest.raises(errors.Unauthorized, match="found no API key in the header Authorization.*key_header_name"):
+            client_of(gateway.url).accepts("sk-a-users-value-01")
+
+
+def test_no_try_begins_after_the_time_for_it(waits: list[float]) -> None:
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        now[0] += seconds
+
+    with ScriptedGateway(*[Exchange("GET", "/models", reply=Reply(status=503, text=""))] * 3) as gateway:
+        client = Client(Connection(url=gateway.url, api_key=KEY, retries=20, retry_delay=8), sleep=sleep, clock=lambda: now[0])
+        with pytest.raises(errors.ServerFailed):
+            client.accepts("sk-a-users-value-01", until=25)
+        assert sum(waits) < 25 and 1 <= len(waits) <= 2
+        now[0] = 25
+        with pytest.raises(errors.OutOfTime):
+            client.accepts("sk-a-users-value-01", until=25)
+        missing = 3 - client.calls
+        for _call in range(missing):  # the script has more replies than the random waits may ask for
+            with pytest.raises(errors.ServerFailed):
+                Client(Connection(url=gateway.url, api_key=KEY, retries=0)).get("/models")
 
 
 @pytest.mark.parametrize("reply", [refusal("slow down", status=429), Reply(status=503, text="<html>")])
@@ -109,12 +170,6 @@ def test_a_call_that_costs_money_is_not_repeated_when_its_answer_is_lost(waits: 
         with pytest.raises(errors.Unreachable, match="to POST /v1/embeddings after 1 try: "):
             client_of(gateway.url, waits).post_as("sk-a-users", "/v1/embeddings", {"model": "m"})
     assert waits == []
-
-
-def test_a_key_over_its_budget_counts_as_accepted() -> None:
-    spent = refusal("Budget has been exceeded!", "budget_exceeded", 429)
-    with ScriptedGateway(Exchange("GET", "/models", reply=spent)) as gateway:
-        assert client_of(gateway.url).accepts("sk-a-users-value-01") is True
 
 
 @pytest.mark.parametrize(

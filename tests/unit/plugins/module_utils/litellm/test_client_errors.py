@@ -15,6 +15,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.script
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.plugins.module_utils.litellm.client_parts import (
     AUTH_DATABASE_AWAY,
     KEY,
+    MODELS,
     NO_DATABASE,
     OK,
     client_of,
@@ -29,7 +30,13 @@ UNKNOWN_KEY = (
 )
 CASES: list[tuple[str, Reply, type[errors.GatewayError], str]] = [
     ("unknown key", refusal(UNKNOWN_KEY, "token_not_found_in_db", 401), errors.Unauthorized, "does not know the API key"),
-    ("no key", refusal("Authentication Error, No api key passed in.", "auth_error", 401), errors.Unauthorized, "API key"),
+    ("no key", refusal("Authentication Error, No api key passed in.", "auth_error", 401), errors.Unauthorized, "litellm_key_header_name"),
+    (
+        "another header",
+        refusal("Authentication Error, Malformed API Key passed in. Ensure Key has `Bearer ` prefix.", "auth_error", 401),
+        errors.Unauthorized,
+        "found no API key in the header Authorization .*key_header_name",
+    ),
     ("expired", refusal("Authentication Error - Expired Key.", "expired_key", 401), errors.Unauthorized, "API key"),
     (
         "virtual key generates",
@@ -62,7 +69,21 @@ CASES: list[tuple[str, Reply, type[errors.GatewayError], str]] = [
         errors.NotAdmin,
         "Virtual key is not allowed",
     ),
-    ("other 403", Reply(status=403, json={"detail": "No."}), errors.NotAdmin, "may not do"),
+    ("other 403", Reply(status=403, json={"detail": "No."}), errors.RefusedByRule, "^No .* forbids POST /key/generate with HTTP 403"),
+    ("403 without words", Reply(status=403, json={}), errors.RefusedByRule, "no reason"),
+    ("403 of a proxy", Reply(status=403, json={"message": "Forbidden by policy 7"}), errors.RefusedByRule, "^Forbidden by policy 7 "),
+    (
+        "custom_key_generate",
+        refusal("Budget code missing", "auth_error", 403),
+        errors.RefusedByRule,
+        "^Budget code missing .*ask its admin",
+    ),
+    (
+        "not in the team",
+        refusal("User=u is not a member of the team=t. Check team members via `/team/info`.", "auth_error", 403),
+        errors.RefusedByRule,
+        "^User=u is not a member of the team=t.* add the user to the team, or rotate the key",
+    ),
     ("not found", refusal("Key not found.", "not_found_error", 404), errors.NotFound, "Key not found"),
     ("no such route", Reply(status=404, json={"detail": "Not Found"}), errors.NotFound, "Not Found"),
     (
@@ -126,6 +147,7 @@ PERSISTENT = [
     (refusal(AUTH_DATABASE_AWAY, "no_db_connection", 503), errors.NoDatabase),
     (refusal("slow down", "throttling_error", 429), errors.RateLimited),
     (Reply(status=503, text="<html>"), errors.ServerFailed),
+    (Reply(status=502, json={"message": "An invalid response was received from the upstream server"}), errors.ServerFailed),
     (Reply(json={"keys": [1, 2, 3]}, cut=True), errors.Unreachable),
 ]
 
@@ -145,6 +167,7 @@ def test_a_failure_that_persists_becomes_an_error_of_its_kind(reply: Reply, kind
         Reply(text=""),
         Reply(status=404, text="<html>not here</html>"),
         Reply(status=400, text="<html>what?</html>"),
+        Reply(status=403, text="<html>Request blocked</html>"),
         Reply(status=405, text="no"),
     ],
     ids=str,
@@ -187,7 +210,7 @@ def test_no_key_in_the_errors_of_the_network() -> None:
 
 
 def test_no_key_is_in_a_url() -> None:
-    with ScriptedGateway(Exchange("GET", "/models", reply=OK), Exchange("POST", "/key/generate", reply=OK)) as gateway:
+    with ScriptedGateway(Exchange("GET", "/models", reply=MODELS), Exchange("POST", "/key/generate", reply=OK)) as gateway:
         client = client_of(gateway.url)
         client.accepts("sk-some-value-0123456")
         client.post("/key/generate", {"key": "sk-some-value-0123456"})

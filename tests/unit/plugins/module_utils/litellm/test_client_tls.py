@@ -8,12 +8,14 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import errors
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.scripted import Exchange, ScriptedGateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.plugins.module_utils.litellm.client_parts import (
+    MODELS,
     OK,
     client_of,
 )
@@ -96,7 +98,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(tls: ssl.SSLContext, w
 
 
 def test_ca_path(tls: ssl.SSLContext, authority: Authority) -> None:
-    with ScriptedGateway(Exchange("GET", "/models", reply=OK), Exchange("GET", "/models", reply=OK), tls=tls) as gateway:
+    with ScriptedGateway(Exchange("GET", "/models", reply=OK), Exchange("GET", "/models", reply=MODELS), tls=tls) as gateway:
         client = client_of(gateway.url, ca_path=str(authority.file))
         client.get("/models")
         assert client.accepts("sk-some-value-0123456")
@@ -143,3 +145,50 @@ def test_https_to_a_server_without_tls(waits: list[float]) -> None:
     with ScriptedGateway() as gateway:
         with pytest.raises(errors.TlsFailed):
             client_of(gateway.url.replace("http:", "https:"), waits).get("/models")
+
+
+# -------------------------------------------------------------------------------------------- authorities of the machine
+def test_the_authorities_of_the_machine_are_trusted(tls: ssl.SSLContext, authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As ansible.builtin.uri trusts them: in a file or a folder that OpenSSL's own variables name."""
+    folder = tmp_path / "authorities"
+    folder.mkdir()
+    name = x509.load_pem_x509_certificate(authority.file.read_bytes())
+    hashed = subprocess.run(["openssl", "x509", "-noout", "-hash", "-in", authority.file], capture_output=True, text=True, check=True).stdout.strip()
+    (folder / f"{hashed}.0").write_bytes(name.public_bytes(serialization.Encoding.PEM))
+    for variable, place in (("SSL_CERT_FILE", authority.file), ("SSL_CERT_DIR", folder)):
+        with (
+            ScriptedGateway(Exchange("GET", "/models", reply=OK), Exchange("GET", "/models", reply=MODELS), tls=tls) as gateway,
+            monkeypatch.context() as patch,
+        ):
+            patch.delenv("SSL_CERT_FILE", raising=False)
+            patch.setenv(variable, str(place))
+            client = client_of(gateway.url)
+            client.get("/models")
+            assert client.accepts("sk-some-value-0123456")
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_bundle_for_requests_is_trusted_instead_of_them(
+    tls: ssl.SSLContext, authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    monkeypatch.setenv(variable, str(authority.file))
+    with ScriptedGateway(Exchange("GET", "/models", reply=OK), tls=tls) as gateway:
+        client_of(gateway.url).get("/models")
+    other = Authority(tmp_path, "another-authority")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    monkeypatch.setenv(variable, str(other.file))
+    with ScriptedGateway(tls=tls) as gateway, pytest.raises(errors.TlsFailed):
+        client_of(gateway.url).get("/models")
+
+
+def test_ca_path_is_trusted_instead_of_all_others(tls: ssl.SSLContext, authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    other = Authority(tmp_path, "another-authority")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    with ScriptedGateway(tls=tls) as gateway, pytest.raises(errors.TlsFailed):
+        client_of(gateway.url, ca_path=str(other.file)).get("/models")
+
+
+def test_a_bundle_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/authorities.pem")
+    with pytest.raises(errors.TlsFailed, match="certificates for https://127.0.0.1:9 cannot be used .No such file.*REQUESTS_CA_BUNDLE"):
+        client_of("https://127.0.0.1:9").get("/models")

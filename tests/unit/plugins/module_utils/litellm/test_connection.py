@@ -64,6 +64,12 @@ def test_an_invalid_key_is_refused_without_showing_it(key: str) -> None:
     assert key.strip() == "" or key not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["", "X Litellm", "X-Litellm-Key:", "X-\n", "X-Schlüssel"])
+def test_a_header_that_cannot_be_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="^key_header_name is .*; give one such as X-Litellm-Key"):
+        Connection(url="https://litellm.example.com", api_key=KEY, key_header_name=name)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
