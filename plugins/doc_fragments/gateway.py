@@ -36,7 +36,9 @@ options:
   ca_path:
     description:
       - A file with the certificates of the authorities to trust, in PEM format.
-      - If not set, the authorities that the library requests trusts are used.
+      - If not set, the file that the environment variable E(REQUESTS_CA_BUNDLE) names is used, and else the authorities
+        that the machine trusts, as M(ansible.builtin.uri) does. Those are in OpenSSL's default place, or where
+        E(SSL_CERT_FILE) and E(SSL_CERT_DIR) say.
     type: path
   client_cert:
     description:
@@ -47,16 +49,25 @@ options:
     description:
       - A file with the private key for O(client_cert), in PEM format.
     type: path
+  key_header_name:
+    description:
+      - The HTTP header in which keys are sent, those of users as well.
+      - Set this to the C(litellm_key_header_name) in the C(general_settings) of LiteLLM's configuration, if there is one.
+        Such a gateway finds no key in any other header, and answers HTTP 401.
+      - If not set, the environment variable E(LITELLM_KEY_HEADER_NAME) is used.
+    type: str
+    default: Authorization
   timeout:
     description:
-      - How many seconds one request to the gateway may take.
+      - How many seconds one request to the gateway may take, from sending it to the last byte of the answer. Connecting
+        takes up to 10 seconds beside that.
     type: float
     default: 30
   retries:
     description:
       - How often to retry a request that failed for a reason that may pass. Such reasons are a refused or broken
         connection, a timeout, an overload (HTTP 429), a database that the gateway has lost, and an error of a server in
-        front of the gateway (HTTP 5xx that is not JSON).
+        front of the gateway (HTTP 502, 503 and 504, and any other 5xx that is not JSON).
       - Only requests that are harmless to repeat are retried. Calls to models, which cost money, are not.
     type: int
     default: 3
@@ -84,4 +95,7 @@ options:
     env: # the last one that is set wins
       - name: LITELLM_API_KEY
       - name: LITELLM_MASTER_KEY
+  key_header_name:
+    env:
+      - name: LITELLM_KEY_HEADER_NAME
 """

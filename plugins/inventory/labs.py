@@ -86,10 +86,11 @@ from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
+from ..module_utils.common.transport import REQUESTS_ERROR
 from ..module_utils.fleet.labs import LabSummary, summaries
 from ..module_utils.keys.api import KeyApi
 from ..module_utils.litellm import errors
-from ..module_utils.litellm.client import REQUESTS_ERROR, Client, Connection
+from ..module_utils.litellm.client import Client, Connection
 from ..module_utils.litellm.options import GATEWAY_SPEC, connection_of
 
 

@@ -26,6 +26,7 @@ author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
   - rhpds.litellm_virtual_keys.gateway
+  - rhpds.litellm_virtual_keys.proof
   - rhpds.litellm_virtual_keys.attributes
   - rhpds.litellm_virtual_keys.attributes.litellm
 attributes:
@@ -66,6 +67,10 @@ options:
       client_key:
         description: A file with the private key for O(target.client_cert), in PEM format.
         type: path
+      key_header_name:
+        description: The HTTP header in which the target looks for keys, if its C(litellm_key_header_name) is set.
+        type: str
+        default: Authorization
   guid:
     description: Move the keys of this lab.
     type: str
@@ -213,14 +218,16 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from ..module_utils.keys.api import KeyApi
-from ..module_utils.keys.options import take_known_values
+from ..module_utils.keys.options import PROOF_SPEC, proof_of, take_known_values, warn_of_unknown_values
 from ..module_utils.keys.reconcile import Reconciler
+from ..module_utils.litellm.client import USUAL_KEY_HEADER
 from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_client, run_module, secret_of
 from ..module_utils.migration.reconcile import Migration, MigrationScope
 from ..module_utils.migration.results import MigrationIncomplete, MigrationOutcome
 
 TARGET_SPEC: dict[str, dict[str, Any]] = {
     **{name: GATEWAY_SPEC[name] for name in ("validate_certs", "ca_path", "client_cert", "client_key")},
+    "key_header_name": {"type": "str", "no_log": False, "default": USUAL_KEY_HEADER},
     "url": {"type": "str", "required": True, "fallback": (env_fallback, ["LITELLM_TARGET_BASE_URL"])},
     "api_key": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["LITELLM_TARGET_MASTER_KEY"])},
 }
@@ -253,10 +260,12 @@ def migrate(module: AnsibleModule) -> dict[str, Any]:
         return {**outcome.to_result(reveal=module.no_log, with_diff=module._diff), "calls": source.client.calls + target.client.calls}
 
     try:
-        return result_of(migration.retire() if params["retire_source"] else migration.copy())
+        outcome = migration.retire(proof_of(params)) if params["retire_source"] else migration.copy()
     except MigrationIncomplete as error:
         module.fail_json(msg=str(error), code=error.code, **result_of(error.outcome))
-    raise AssertionError("fail_json does not return")
+        raise AssertionError("fail_json does not return") from None
+    warn_of_unknown_values(module, outcome.retired)
+    return result_of(outcome)
 
 
 def main() -> None:
@@ -272,6 +281,7 @@ def main() -> None:
             "known_values": {"type": "raw", "no_log": True},
             "on_unrecoverable": {"type": "str", "choices": ["leave", "renew"], "default": "leave"},
             "check_models": {"type": "bool", "default": True},
+            **PROOF_SPEC,
         },
         supports_check_mode=True,
     )

@@ -28,6 +28,7 @@ author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
   - rhpds.litellm_virtual_keys.gateway
+  - rhpds.litellm_virtual_keys.proof
   - rhpds.litellm_virtual_keys.attributes
   - rhpds.litellm_virtual_keys.attributes.litellm
 attributes:
@@ -140,11 +141,6 @@ options:
         characters.
       - If not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and then O(api_key).
     type: str
-  prove_revocation:
-    description:
-      - Whether to call the gateway with deleted values until it refuses them, for at most 65 seconds.
-    type: bool
-    default: true
 seealso:
   - module: rhpds.litellm_virtual_keys.virtual_keys
   - plugin: rhpds.litellm_virtual_keys.labs
@@ -266,6 +262,7 @@ from ..module_utils.fleet.options import LIVE_SPEC, rules_of, take_source
 from ..module_utils.fleet.reaping import ReapingIncomplete, ReapingOutcome, reap
 from ..module_utils.fleet.verdicts import Stage
 from ..module_utils.keys.api import KeyApi
+from ..module_utils.keys.options import PROOF_SPEC, proof_of, warn_of_unknown_values
 from ..module_utils.keys.reconcile import Reconciler
 from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_client, run_module, secret_of
 
@@ -282,12 +279,13 @@ def reap_labs(module: AnsibleModule) -> dict[str, Any]:
 
     reconciler = Reconciler(KeyApi(client), secret, check_mode=module.check_mode)
     try:
-        outcome = reap(reconciler, source, rules, stage, prove=params["prove_revocation"])
+        outcome = reap(reconciler, source, rules, stage, proof=proof_of(params))
     except ReapingIncomplete as error:
         module.fail_json(msg=str(error), code=error.code, status=error.status, **result_of(error.outcome))
         raise AssertionError("fail_json does not return") from None
     for warning in outcome.warnings:
         module.warn(warning)
+    warn_of_unknown_values(module, outcome.deletion)
     return result_of(outcome)
 
 
@@ -303,7 +301,7 @@ def main() -> None:
             "unmanaged": {"type": "bool", "default": False},
             "user_base": {"type": "str", "default": "user"},
             **SECRET_SPEC,
-            "prove_revocation": {"type": "bool", "default": True},
+            **PROOF_SPEC,
         },
         mutually_exclusive=[("live_labs", "live_file", "live_command", "live_url")],
         required_one_of=[("live_labs", "live_file", "live_command", "live_url")],

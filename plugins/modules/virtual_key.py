@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - rhpds.litellm_virtual_keys.gateway
   - rhpds.litellm_virtual_keys.limits
   - rhpds.litellm_virtual_keys.limits.value
+  - rhpds.litellm_virtual_keys.proof
   - rhpds.litellm_virtual_keys.attributes
   - rhpds.litellm_virtual_keys.attributes.litellm
 attributes:
@@ -50,11 +51,6 @@ options:
     type: str
     choices: [present, blocked, absent]
     default: present
-  prove_revocation:
-    description:
-      - Whether to call the gateway with a deleted value until it refuses it, for at most 65 seconds.
-    type: bool
-    default: true
 seealso:
   - module: rhpds.litellm_virtual_keys.virtual_keys
   - module: rhpds.litellm_virtual_keys.virtual_key_info
@@ -132,11 +128,41 @@ counts:
   returned: success, and when part of the work failed
   type: dict
 revocation:
-  description:
-    - The proof of deletion. C(proven) lists the aliases whose values the gateway refused, C(listed_only) those whose
-      values nobody knows, for which the only proof is the gateway's list, and C(seconds) is how long the proof took.
-  returned: success, when a value was deleted, with O(prove_revocation=true) and not in check mode
+  description: What is known about the values of the deleted keys. Lists hold aliases, and each alias is in one list.
+  returned: when keys were deleted, and not in check mode
   type: dict
+  contains:
+    proof:
+      description: The proof that was asked for, as in O(proof).
+      type: str
+    proven:
+      description: The keys whose values the gateway refused, as often as RV(revocation.refusals) says.
+      type: list
+      elements: str
+    listed_only:
+      description:
+        - The keys of which only the gateway's list shows that they are gone, because nobody knows their values, or because of O(proof=none).
+          Many of them after a deletion mean that O(secret) is not the one with which the keys were made.
+      type: list
+      elements: str
+    still_accepted:
+      description: The keys whose values the gateway accepted to the end. Empty unless the module fails.
+      type: list
+      elements: str
+    unproven:
+      description: The keys about whose values the gateway could not be asked. Empty unless the module fails.
+      type: list
+      elements: str
+    refusals:
+      description: How often in a row each value had to be refused.
+      type: int
+    seconds:
+      description: How long the proof took.
+      type: float
+    summary:
+      description: All this in one line.
+      type: str
+      sample: 20 proven in 0.2 s (quick), 1 only by the gateway's list
 calls:
   description: How many HTTP requests were sent.
   returned: success
@@ -162,7 +188,7 @@ from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.key import LiveKey
 from ..module_utils.keys.lab import Lab, NoSuchLab
 from ..module_utils.keys.limits import LIMITS_SPEC
-from ..module_utils.keys.options import VALUE_SPEC, policy_of, result_for
+from ..module_utils.keys.options import PROOF_SPEC, VALUE_SPEC, policy_of, proof_of, result_for
 from ..module_utils.keys.reconcile import Reconciler
 from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module, secret_of
 
@@ -191,7 +217,7 @@ def manage_key(module: AnsibleModule) -> dict[str, Any]:
     lab, policy = Lab(), policy_of(params)
     wants = {**params, "keys": [{"alias": params["alias"]}], "blocked": params["state"] == "blocked"}
     if params["state"] == "absent":
-        outcome = reconciler.delete(lambda: find_rows(api, params), prove=params["prove_revocation"])
+        outcome = reconciler.delete(lambda: find_rows(api, params), proof=proof_of(params))
     elif params["state"] == "blocked":
 
         def in_service() -> list[LiveKey]:
@@ -205,7 +231,7 @@ def manage_key(module: AnsibleModule) -> dict[str, Any]:
         outcome = reconciler.change(rows, lab.change(wants, api.now), in_service, check_models=params["check_models"])
     else:
         wanted = lab.wanted(wants, api.now)
-        outcome = reconciler.apply(wanted, lab.scope(wanted), policy, check_models=params["check_models"], prove=params["prove_revocation"])
+        outcome = reconciler.apply(wanted, lab.scope(wanted), policy, check_models=params["check_models"], proof=proof_of(params))
     return result_for(module, reconciler, outcome)
 
 
@@ -224,7 +250,7 @@ def main() -> None:
             "alias": {"type": "str"},
             "key_id": {"type": "str", "no_log": False},
             "state": {"type": "str", "choices": ["present", "blocked", "absent"], "default": "present"},
-            "prove_revocation": {"type": "bool", "default": True},
+            **PROOF_SPEC,
         },
         required_one_of=[("alias", "key_id")],
         mutually_exclusive=[("alias", "key_id")],

@@ -19,6 +19,7 @@ from ..keys.orphan import ORPHAN
 from ..keys.plan import KeyPlan
 from ..keys.reconcile import Reconciler
 from ..keys.results import KeyOutcome, KeysIncomplete, diff_of
+from ..keys.revocation import Proof
 from ..litellm.errors import GatewayError
 from .labs import by_lab
 from .live_labs import Source
@@ -57,7 +58,7 @@ class ReapingOutcome:
             "live": self.living,
         }
         if self.deletion.revocation is not None:
-            result["revocation"] = self.deletion.revocation
+            result["revocation"] = self.deletion.revocation.to_result()
         if with_diff:
             result["diff"] = diff_of([*self.change.done, *self.deletion.done])
         return result
@@ -72,7 +73,7 @@ class ReapingIncomplete(GatewayError):
         self.outcome = outcome
 
 
-def reap(reconciler: Reconciler, source: Source, rules: ReapingRules, stage: Stage, *, prove: bool) -> ReapingOutcome:
+def reap(reconciler: Reconciler, source: Source, rules: ReapingRules, stage: Stage, *, proof: Proof) -> ReapingOutcome:
     """Read the list of living labs, judge every key with the alias prefix, and go as far as `stage` allows.
 
     Raises Refused before the first write if the list cannot be trusted or too many keys would be orphans, and
@@ -93,7 +94,7 @@ def reap(reconciler: Reconciler, source: Source, rules: ReapingRules, stage: Sta
     if not reconciler.check_mode:
         source.remember(guids)
     try:
-        _carry_out(reconciler, stage, prove, outcome)
+        _carry_out(reconciler, stage, proof, outcome)
     except GatewayError as error:
         if not outcome.changed:
             raise
@@ -101,7 +102,7 @@ def reap(reconciler: Reconciler, source: Source, rules: ReapingRules, stage: Sta
     return outcome
 
 
-def _carry_out(reconciler: Reconciler, stage: Stage, prove: bool, outcome: ReapingOutcome) -> None:
+def _carry_out(reconciler: Reconciler, stage: Stage, proof: Proof, outcome: ReapingOutcome) -> None:
     """Block and unblock, then delete, and record in `outcome` what was done. Raises GatewayError."""
     try:
         outcome.change = _block_and_unblock(reconciler, outcome.reaping)
@@ -109,7 +110,7 @@ def _carry_out(reconciler: Reconciler, stage: Stage, prove: bool, outcome: Reapi
         outcome.change = error.outcome
         raise
     try:
-        outcome.deletion = _delete(reconciler, outcome.reaping, stage, prove)
+        outcome.deletion = _delete(reconciler, outcome.reaping, stage, proof)
     except KeysIncomplete as error:
         outcome.deletion = error.outcome
         raise
@@ -120,12 +121,12 @@ def _block_and_unblock(reconciler: Reconciler, reaping: Reaping) -> KeyOutcome:
     return reconciler.change(rows, reaping.change, lambda: _read_again(reconciler.api, rows, reaping))
 
 
-def _delete(reconciler: Reconciler, reaping: Reaping, stage: Stage, prove: bool) -> KeyOutcome:
+def _delete(reconciler: Reconciler, reaping: Reaping, stage: Stage, proof: Proof) -> KeyOutcome:
     """Delete the keys that still should be deleted: a lab may have come back meanwhile, and its keys been unblocked."""
     rows = reaping.rows(LabVerdict.DELETE)
     if stage is not Stage.DELETE or not rows:
         return _NOTHING
-    return reconciler.delete(lambda: reaping.still_to_delete(_read_again(reconciler.api, rows, reaping)), prove=prove)
+    return reconciler.delete(lambda: reaping.still_to_delete(_read_again(reconciler.api, rows, reaping)), proof=proof)
 
 
 def _read_again(api: KeyApi, rows: Iterable[LiveKey], reaping: Reaping) -> list[LiveKey]:

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The options that modules for keys share, the policy they describe, and the result. The doc fragment `limits.value` describes the options."""
+"""The options that modules for keys share, the policy they describe, and the result. The doc fragments `limits.value` and `proof` describe the options."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..common import durations
 from ..litellm.options import SECRET_SPEC
 from .known_values import known_values, texts
 from .plan import OnUnrecoverable, Policy
+from .revocation import CACHE_SECONDS, Proof, ProofKind
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -28,6 +29,13 @@ VALUE_SPEC: dict[str, dict[str, Any]] = {
     "check_models": {"type": "bool", "default": True},
 }
 
+PROOF_SPEC: dict[str, dict[str, Any]] = {
+    "proof": {"type": "str", "choices": [kind.value for kind in ProofKind], "default": ProofKind.QUICK.value},
+    "proof_cache_time": {"type": "float", "default": CACHE_SECONDS},
+    "proof_workers": {"type": "int", "default": 1},
+    "proof_timeout": {"type": "float"},
+}
+
 
 def policy_of(params: Mapping[str, Any], *, prune: bool = False) -> Policy:
     """Return the policy that the arguments of `VALUE_SPEC` describe. Raises ValueError for a `rotation_grace` that is not a duration."""
@@ -39,6 +47,11 @@ def policy_of(params: Mapping[str, Any], *, prune: bool = False) -> Policy:
     )
 
 
+def proof_of(params: Mapping[str, Any]) -> Proof:
+    """Return the proof that the arguments of `PROOF_SPEC` describe. Raises ValueError for a number that cannot be used."""
+    return Proof(ProofKind(params["proof"]), params["proof_cache_time"], params["proof_workers"], params["proof_timeout"])
+
+
 def result_for(module: AnsibleModule, reconciler: Reconciler, outcome: KeyOutcome, known: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return the result of a module that manages keys. Values are included only for a task that hides its output (`no_log: true`).
 
@@ -46,8 +59,17 @@ def result_for(module: AnsibleModule, reconciler: Reconciler, outcome: KeyOutcom
     """
     for warning in outcome.plan.warnings:
         module.warn(warning)
+    warn_of_unknown_values(module, outcome)
     result = outcome.to_result(reveal=reconciler.value_of if module.no_log else None, known=known, with_diff=module._diff)
     return {**result, "calls": reconciler.api.client.calls}
+
+
+def warn_of_unknown_values(module: AnsibleModule, *outcomes: KeyOutcome | None) -> None:
+    """Warn of keys that were deleted without a proof, because nobody knows their values."""
+    for outcome in outcomes:
+        warning = outcome.revocation.warning() if outcome and outcome.revocation else None
+        if warning:
+            module.warn(warning)
 
 
 def take_known_values(module: AnsibleModule) -> dict[str, str]:

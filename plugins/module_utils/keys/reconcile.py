@@ -11,7 +11,6 @@ further round or reported as failed.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -25,19 +24,13 @@ from . import derive
 from .api import KeyApi
 from .key import LiveKey, WantedKey
 from .plan import KeyAction, KeyPlan, KeyScope, KeyStep, Policy, derivable, plan_key_updates, plan_keys
-from .results import KeyOutcome, KeysIncomplete, outcome_of_deletion, outcome_of_writes
+from .results import KeyOutcome, KeysIncomplete, NotProven, outcome_of_deletion, outcome_of_writes
+from .revocation import Proof, prove
 
 ROUNDS = 3
-REVOCATION_SECONDS = 65.0  # LiteLLM's workers remember a key for up to 60 s
-PROBES = 2
+QUICK_PROOF = Proof()
 
 IGNORED = errors.ServerFailed("the gateway took the call and did not act on it; see its log, then run again.")
-
-
-class StillAccepted(errors.GatewayError):
-    """The gateway still accepts a deleted value."""
-
-    code = "still_accepted"
 
 
 @dataclass
@@ -52,19 +45,9 @@ class Written:
 class Reconciler:
     """Carries plans out on one gateway. `secret` is what key values are derived from."""
 
-    def __init__(
-        self,
-        api: KeyApi,
-        secret: str,
-        *,
-        check_mode: bool = False,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, api: KeyApi, secret: str, *, check_mode: bool = False) -> None:
         self.api = api
         self.check_mode = check_mode
-        self._sleep = sleep
-        self._clock = clock
 
         @cache
         def value_of(alias: str, generation: int) -> str:
@@ -81,13 +64,13 @@ class Reconciler:
         *,
         check_models: bool = True,
         keep_going: bool = False,
-        prove: bool = True,
+        proof: Proof = QUICK_PROOF,
     ) -> KeyOutcome:
         """Make `wanted` true within `scope`.
 
         Raises Refused before the first write when a value cannot be derived, an alias belongs to another lab, or a
-        model, a team or the right to manage keys is missing. Raises KeysIncomplete when writes failed. With `keep_going`,
-        keys that cannot be made are left out instead, and the others are made. With `prove`, deletions are proven.
+        model, a team or the right to manage keys is missing. Raises KeysIncomplete when writes failed, and NotProven. With `keep_going`,
+        keys that cannot be made are left out instead, and the others are made. Deletions are proven as `proof` says.
         """
         plan = self._plan(wanted, scope, policy)
         refused = {key.alias: Refused(key.reason, key.action.value) for key in plan.blockers}
@@ -107,11 +90,11 @@ class Reconciler:
         elif self.check_mode:
             outcome = KeyOutcome(plan, done=list(plan.steps))
         else:
-            outcome = self._carry_out(plan, wanted, scope, policy, keep_going, prove)
+            outcome = self._carry_out(plan, wanted, scope, policy, keep_going, proof)
         outcome.left_out |= refused
         return outcome
 
-    def _carry_out(self, first: KeyPlan, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, keep_going: bool, prove: bool) -> KeyOutcome:
+    def _carry_out(self, first: KeyPlan, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, keep_going: bool, proof: Proof) -> KeyOutcome:
         """Write and read again until nothing is left to write."""
         started = self.api.client.now()
         plan, done, must_exist, touched = first, [key for key in first.steps if key.action is KeyAction.KEEP], set[str](), False
@@ -133,8 +116,7 @@ class Reconciler:
             done += _steps_without_answer(first, plan, done, started)
             if not plan.changed:
                 outcome = outcome_of_writes(first, done, plan, touched=touched)
-                if prove:
-                    self._prove(outcome)
+                self._prove(outcome, proof)
                 return outcome
             if set(written.failures) - taken:
                 break
@@ -258,8 +240,8 @@ class Reconciler:
         return outcome
 
     # --------------------------------------------------------------------------------------------------- deletion
-    def delete(self, find: Callable[[], Iterable[LiveKey]], *, prove: bool = True, deleted_elsewhere: Sequence[tuple[str, int]] = ()) -> KeyOutcome:
-        """Delete what `find` finds until it finds nothing, then prove that the values are refused.
+    def delete(self, find: Callable[[], Iterable[LiveKey]], *, proof: Proof = QUICK_PROOF, deleted_elsewhere: Sequence[tuple[str, int]] = ()) -> KeyOutcome:
+        """Delete what `find` finds until it finds nothing, then prove as `proof` says that the values are refused. Raises NotProven.
 
         `deleted_elsewhere` names values, by alias and generation, that were deleted directly in LiteLLM's database: they are proven, too.
         """
@@ -290,52 +272,24 @@ class Reconciler:
                 " with ocp4_workload_litellm_virtual_keys_force_db_delete.",
                 outcome,
             )
-        if prove:
-            self._prove(outcome, deleted_elsewhere)
+        self._prove(outcome, proof, deleted_elsewhere)
         return outcome
 
-    def _prove(self, outcome: KeyOutcome, deleted_elsewhere: Sequence[tuple[str, int]] = ()) -> None:
-        """Prove that the deleted keys of `outcome` are refused, and note that in it. Raises KeysIncomplete otherwise."""
+    def _prove(self, outcome: KeyOutcome, proof: Proof, deleted_elsewhere: Sequence[tuple[str, int]] = ()) -> None:
+        """Prove that the values of the keys that `outcome` has deleted are refused, and note the proof in it. Raises NotProven.
+
+        Values that cannot be derived cannot be tried: for those, the only proof is a list without the key.
+        """
         gone = [key.live for key in outcome.done if key.action is KeyAction.DELETE and key.live]
         if not gone and not deleted_elsewhere:
             return
-        try:
-            outcome.revocation = self.prove_revocation(gone, deleted_elsewhere)
-        except errors.GatewayError as error:
-            raise KeysIncomplete(f"keys were deleted, but that could not be proven: {error}", outcome) from None
-
-    def prove_revocation(
-        self, rows: Sequence[LiveKey], deleted_elsewhere: Sequence[tuple[str, int]] = (), patience: float = REVOCATION_SECONDS
-    ) -> dict[str, Any]:
-        """Call the gateway with each deleted value until every probe is refused.
-
-        Values that cannot be derived cannot be tried: for those, the only proof is a list without the key. Raises
-        StillAccepted if a value is still accepted after `patience` seconds.
-        """
-        known = [row for row in rows if derivable(row, self.value_of)]
-        probes = [(row.alias, self.value_of(row.served_alias, row.generation)) for row in known]
-        probes += [(alias, self.value_of(alias, generation)) for alias, generation in deleted_elsewhere]
-
-        def accepted(probe: tuple[str, str]) -> bool:
-            return any(self.api.client.accepts(probe[1]) for _probe in range(PROBES))
-
-        started = self._clock()
-        alive = probes
-        while alive:
-            answers = self.api.client.all(accepted, alive)
-            alive = [probe for probe, answer in zip(alive, answers, strict=True) if answer]
-            if alive and self._clock() - started > patience:
-                raise StillAccepted(
-                    f"the gateway still accepts {len(alive)} of them after {patience:.0f} s, {alive[0][0]} among them;"
-                    " restart its workers, and lower user_api_key_cache_ttl in its general_settings."
-                )
-            if alive:
-                self._sleep(1.0)
-        return {
-            "proven": sorted({alias for alias, _value in probes}),
-            "listed_only": sorted(row.alias for row in rows if row not in known),
-            "seconds": round(self._clock() - started, 2),
-        }
+        known = [row for row in gone if derivable(row, self.value_of)]
+        values = [(row.alias, self.value_of(row.served_alias, row.generation)) for row in known]
+        values += [(alias, self.value_of(alias, generation)) for alias, generation in deleted_elsewhere]
+        outcome.revocation = prove(self.api.client, values, proof, listed_only=[row.alias for row in gone if row not in known])
+        failure = outcome.revocation.failure()
+        if failure:
+            raise NotProven(*failure, outcome)
 
 
 def _asked(key: KeyStep) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ..litellm import errors
 from ..litellm.notes import NOTES_NAME
 from .key import LiveKey
 from .plan import KeyAction, KeyPlan, KeyStep, plan_key_deletion
+from .revocation import Revocation
 
 _ACTION_NAMES = {
     KeyAction.CREATE: "created",
@@ -37,7 +38,7 @@ class KeyOutcome:
     done: list[KeyStep] = field(default_factory=list)
     live: dict[str, LiveKey] = field(default_factory=dict)
     left_out: dict[str, errors.GatewayError] = field(default_factory=dict)
-    revocation: dict[str, Any] | None = None
+    revocation: Revocation | None = None
     touched: bool = False
 
     @property
@@ -67,17 +68,25 @@ class KeyOutcome:
         if with_diff:
             result["diff"] = diff_of(self.done)
         if self.revocation is not None:
-            result["revocation"] = self.revocation
+            result["revocation"] = self.revocation.to_result()
         return result
 
 
 class KeysIncomplete(errors.Incomplete):
-    """Some of the keys are not as wanted, or not proven to be revoked; running again does the rest."""
+    """Some of the keys are not as wanted; running again does the rest."""
 
     outcome: KeyOutcome
 
     def __init__(self, message: str, outcome: KeyOutcome) -> None:
         super().__init__(message, outcome)
+
+
+class NotProven(KeysIncomplete):
+    """Keys are deleted, but it is not proven that the gateway refuses their values. `code` is `still_accepted` or `unproven`."""
+
+    def __init__(self, code: str, message: str, outcome: KeyOutcome) -> None:
+        super().__init__(message, outcome)
+        self.code = code
 
 
 def outcome_of_writes(plan: KeyPlan, done: Sequence[KeyStep], final: KeyPlan | None = None, *, touched: bool = False) -> KeyOutcome:

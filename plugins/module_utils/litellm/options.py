@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ansible.module_utils.basic import env_fallback, missing_required_lib
 
+from ..common.transport import REQUESTS_ERROR
 from . import errors
-from .client import REQUESTS_ERROR, Client, Connection
+from .client import USUAL_KEY_HEADER, Client, Connection
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 URL_ENVIRONMENT = ("LITELLM_BASE_URL",)
 API_KEY_ENVIRONMENT = ("LITELLM_MASTER_KEY", "LITELLM_API_KEY")
 SECRET_ENVIRONMENT = ("LITELLM_DERIVATION_SECRET",)
+KEY_HEADER_ENVIRONMENT = ("LITELLM_KEY_HEADER_NAME",)
 
 GATEWAY_SPEC: dict[str, dict[str, Any]] = {
     "url": {"type": "str", "required": True, "fallback": (env_fallback, list(URL_ENVIRONMENT))},
@@ -36,6 +38,7 @@ GATEWAY_SPEC: dict[str, dict[str, Any]] = {
     "ca_path": {"type": "path"},
     "client_cert": {"type": "path"},
     "client_key": {"type": "path", "no_log": False},
+    "key_header_name": {"type": "str", "no_log": False, "default": USUAL_KEY_HEADER, "fallback": (env_fallback, list(KEY_HEADER_ENVIRONMENT))},
     "timeout": {"type": "float", "default": 30},
     "retries": {"type": "int", "default": 3},
     "retry_delay": {"type": "float", "default": 1},
@@ -57,7 +60,8 @@ def connection_of(arguments: Mapping[str, Any]) -> Connection:
     for name in ("ca_path", "client_cert", "client_key"):
         if arguments[name] and not os.access(arguments[name], os.R_OK):
             raise ValueError(f"{name} is {arguments[name]}, which cannot be read; give a readable file.")
-    return Connection(**{name: arguments[name] for name in GATEWAY_SPEC})
+    # An environment variable may be set to nothing, as AWX sets it for an empty field of a credential.
+    return Connection(**{name: arguments[name] for name in GATEWAY_SPEC} | {"key_header_name": arguments["key_header_name"] or USUAL_KEY_HEADER})
 
 
 def open_client(module: AnsibleModule, arguments: Mapping[str, Any] | None = None) -> Client:

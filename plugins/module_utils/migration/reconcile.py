@@ -16,6 +16,7 @@ from ..keys.lab import Lab, searches_for
 from ..keys.plan import KeyAction
 from ..keys.reconcile import Reconciler
 from ..keys.results import KeysIncomplete
+from ..keys.revocation import Proof
 from ..litellm import errors
 from ..litellm.errors import HOPELESS, Refused
 from ..litellm.models import served_models, unserved
@@ -76,8 +77,8 @@ class Migration:
         self._verify(outcome)
         return outcome
 
-    def retire(self) -> MigrationOutcome:
-        """Delete the keys at the source, if all are proven to be at the target. Raises as `copy` does."""
+    def retire(self, proof: Proof) -> MigrationOutcome:
+        """Delete the keys at the source, if all are proven to be at the target, and prove that as `proof` says. Raises as `copy` does."""
         plan = self._plan()
         self._refuse(plan)
         behind = [move.alias for move in plan.moves if move.action is not KeyAction.KEEP and not move.only_spend]
@@ -92,10 +93,10 @@ class Migration:
             self._verify(outcome)
         tokens = {move.row.token for move in plan.moves}
         try:
-            outcome.retired = self.reconciler.delete(lambda: [row for row in self.scope.rows(self.source) if row.token in tokens])
+            outcome.retired = self.reconciler.delete(lambda: [row for row in self.scope.rows(self.source) if row.token in tokens], proof=proof)
         except KeysIncomplete as error:
             outcome.retired = error.outcome
-            raise MigrationIncomplete(str(error), outcome) from None
+            raise MigrationIncomplete(str(error), outcome, error.code) from None
         except errors.GatewayError as error:
             if not outcome.touched:
                 raise

@@ -49,7 +49,7 @@ class MigrationOutcome:
         if self.failures:
             result["failures"] = dict(sorted(self.failures.items()))
         if self.retired is not None and self.retired.revocation is not None:
-            result["revocation"] = self.retired.revocation
+            result["revocation"] = self.retired.revocation.to_result()
         if with_diff:
             writing = [move for move in self.plan.moves if move.action is not KeyAction.KEEP]
             result["diff"] = {
@@ -60,13 +60,15 @@ class MigrationOutcome:
 
 
 class MigrationIncomplete(errors.GatewayError):
-    """Some keys are not at the target as they should be, or are still at the source; running again does the rest."""
+    """Some keys are not at the target as they should be, or are still at the source; running again does the rest.
 
-    code = "incomplete"
+    `code` is another than `incomplete` if the source does not prove that it refuses the values of the keys that were deleted there.
+    """
 
-    def __init__(self, message: str, outcome: MigrationOutcome) -> None:
+    def __init__(self, message: str, outcome: MigrationOutcome, code: str = "incomplete") -> None:
         super().__init__(message)
         self.outcome = outcome
+        self.code = code
 
 
 def _entry(move: Move, outcome: MigrationOutcome, *, reveal: bool) -> dict[str, Any]:

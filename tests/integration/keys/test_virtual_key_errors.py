@@ -186,8 +186,8 @@ def test_a_database_that_stops_during_the_deletion_proves_nothing(live: Live, ga
             result = live("virtual_keys", guid=live.name, state="absent", url=proxy.url, retries=0)
         finally:
             gateway.start_postgres()
-    assert result["code"] == "incomplete" and result["changed"] and "could not be proven" in result["msg"]
-    assert not live.rows
+    assert result["code"] == "unproven" and result["changed"] and "could not be asked whether it refuses" in result["msg"]
+    assert result["revocation"]["unproven"] == [live.alias("user1")] and not live.rows
 
 
 # ---------------------------------------------------------------------------------------------------- a second replica
@@ -220,8 +220,22 @@ def test_a_deleted_key_is_refused_by_every_replica_before_the_module_ends(live: 
     assert asked(replica, value) == 401
     assert result["revocation"]["proven"] == [live.alias("user1")] and result["revocation"]["seconds"] > 3
     assert live.lab("user1")["changed"] and asked(replica, value) == 200
-    live.well("virtual_keys", guid=live.name, state="absent", url=url, prove_revocation=False)
+    live.well("virtual_keys", guid=live.name, state="absent", url=url, proof="none")
     assert asked(replica, value) == 200, "without the proof it would have been missed"
+
+
+def test_a_certain_proof_waits_until_every_replica_has_forgotten(live: Live, balanced: tuple[str, str]) -> None:
+    url, replica = balanced
+    value = live.lab("user1")["virtual_keys"][0]["value"]
+    assert asked(replica, value) == 200
+    result = live("virtual_keys", guid=live.name, state="absent", url=url, proof="certain", proof_cache_time=0)
+    assert result["code"] == "still_accepted" and "proof_cache_time" in result["msg"] and result["revocation"]["still_accepted"] == [live.alias("user1")]
+    assert asked(replica, value) == 200
+    value = live.lab("user1")["virtual_keys"][0]["value"]
+    assert asked(replica, value) == 200
+    certain = live.well("virtual_keys", guid=live.name, state="absent", url=url, proof="certain", proof_cache_time=8)["revocation"]
+    assert certain["proof"] == "certain" and certain["proven"] == [live.alias("user1")] and 13 <= certain["seconds"] < 20
+    assert asked(replica, value) == 401
 
 
 def test_a_gateway_that_accepts_no_derived_values(live: Live, gateway: Gateway) -> None:

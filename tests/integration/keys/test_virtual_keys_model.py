@@ -61,7 +61,9 @@ class Conversation:
         self.list_keys(key_alias=self.name, substring_matching="true", **query)
 
     def use(self, value: str, path: str = "/models") -> None:
-        self.answers.append((path, self.ask("GET", path, key=value)[0]))
+        status, answer = self.ask("GET", path, key=value)
+        refusal = (answer["error"]["type"], token(value) in answer["error"]["message"]) if status == 401 else None
+        self.answers.append((path, status, refusal))
 
     def create_keys(self) -> None:
         other_alias = f"{self.name}-b"

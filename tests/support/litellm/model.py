@@ -11,6 +11,7 @@ tests/integration/keys/test_virtual_keys_model.py compares its answers with thos
 from __future__ import annotations
 
 import hashlib
+import random
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -58,12 +59,15 @@ class LitellmModel:
     `search` is how `/key/list` finds a part of an alias, release by release: "search" with the parameter of that name or with
     `substring_matching` (from 1.101 on), "optional" with `substring_matching` only, "always" whatever is asked, "exact" not at
     all (up to 1.83.0). `history`: deleted keys are listed on request. `memory` is the time in seconds for which workers remember
-    a deleted key. `users` maps the keys of users who are not admins to their ids; they see and create only their own keys.
+    a deleted key: all that a call can meet, or if `workers` is above 1, one of so many, over which calls spread at random.
+    `users` maps the keys of users who are not admins to their ids; they see and create only their own keys.
     """
 
     search: str = "search"
     history: bool = True
     memory: float = 0.0
+    workers: int = 1
+    luck: random.Random = field(default_factory=lambda: random.Random(1))
     models: Sequence[str] = MODELS
     teams: Sequence[str] = ()
     users: Mapping[str, str] = field(default_factory=dict)
@@ -76,6 +80,10 @@ class LitellmModel:
 
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+
+    def now_in_seconds(self) -> float:
+        """Return the time as a clock for a client."""
+        return self.now.timestamp()
 
     def works(self, value: str) -> bool:
         """Return whether the gateway accepts this value now, even if its budget is spent."""
@@ -110,12 +118,15 @@ class LitellmModel:
             return None
         token = hashlib.sha256(key.encode()).hexdigest()
         row = self.rows.get(token)
-        if row is None and self.remembered.get(token, START) > self.now:
+        if row is None and self.remembered.get(token, START) > self.now and self.luck.randrange(self.workers) == 0:
             row = {"blocked": None, "expires": None}
         if row is None:
-            return 401, error("Authentication Error, Invalid proxy server token passed", "token_not_found_in_db")
-        if row["blocked"] or (row["expires"] and row["expires"] <= self.now):
-            return 401, error("Authentication Error, Key is blocked or expired", "auth_error")
+            received = f"Received API Key = sk-...{key[-4:]}, Key Hash (Token) ={token}. Unable to find token in cache or `LiteLLM_VerificationTokenTable`"
+            return 401, error(f"Authentication Error, Invalid proxy server token passed. {received}", "token_not_found_in_db")
+        if row["blocked"]:
+            return 401, error("Authentication Error, Key is blocked. Update via `/key/unblock` if you're an admin.", "auth_error")
+        if row["expires"] and row["expires"] <= self.now:
+            return 401, error(f"Authentication Error - Expired Key. Key Expiry time {row['expires']} and current time {self.now}", "expired_key")
         if path != "/models":
             return 403, error("You are not authorized to access this endpoint. No 'user_id' is associated")
         if row.get("max_budget") is not None and row["spend"] >= row["max_budget"]:

@@ -23,6 +23,7 @@ SETTINGS = {
     "url": "{{ litellm_url | default(omit, true) }}",
     "api_key": "{{ litellm_master_key | default(omit, true) }}",
     "ca_path": "{{ litellm_ca_path | ansible.builtin.expanduser | ansible.builtin.realpath if litellm_ca_path | default('', true) else omit }}",
+    "key_header_name": "{{ litellm_key_header_name | default(omit, true) }}",
     # A value such as 0 or false is not an empty one.
     **{
         name: f"{{{{ litellm_{name} if litellm_{name} | default('') not in ['', none] else omit }}}}"

@@ -182,8 +182,33 @@ def test_absent_takes_the_named_keys_only(modules: Modules) -> None:
 def test_proof_may_also_be_left_out_of_exact(modules: Modules) -> None:
     modules.well("virtual_keys", **CLASS)
     modules.served.requests.clear()
-    result = modules.well("virtual_keys", **{**CLASS, "keys": [{"user": "user1"}]}, state="exact", prove_revocation=False)
-    assert "revocation" not in result and modules.served.asked("/models") == []
+    result = modules.well("virtual_keys", **{**CLASS, "keys": [{"user": "user1"}]}, state="exact", proof="none")
+    assert result["revocation"]["listed_only"] == ["virtkey-abc-user2"] and modules.served.asked("/models") == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"), [(Reply(json={"data": []}), "still_accepted"), (Reply(status=401, text="<html>"), "unproven")], ids=["accepted", "HTML"]
+)
+def test_a_deletion_without_its_proof_fails_with_a_code_of_its_own(modules: Modules, reply: Reply, code: str) -> None:
+    modules.well("virtual_keys", **CLASS)
+    modules.served.faults = [Fault("/models", reply)]
+    result = modules("virtual_keys", guid="abc", state="absent", proof_cache_time=0, proof_timeout=30)
+    assert result["failed"] and result["changed"] and result["code"] == code and result["counts"]["deleted"] == 2
+    assert result["revocation"][code] == ["virtkey-abc-user1", "virtkey-abc-user2"] and result["revocation"]["proven"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"proof": "certain", "proof_timeout": 60}, "proof_timeout is 60; give a number of seconds above 65"),
+        ({"proof_workers": 0}, "proof_workers is 0; give a number from 1"),
+        ({"proof_cache_time": -1}, "proof_cache_time is -1; give a number from 0"),
+    ],
+)
+def test_a_proof_that_cannot_be_is_refused_before_anything_is_deleted(modules: Modules, arguments: dict[str, Any], words: str) -> None:
+    modules.well("virtual_keys", **CLASS)
+    result = modules("virtual_keys", guid="abc", state="absent", **arguments)
+    assert result["code"] == "bad_input" and words in result["msg"] and len(modules.served.model.rows) == 2
 
 
 def test_all_keys_of_a_lab_at_once(modules: Modules) -> None:
@@ -243,7 +268,8 @@ def test_a_partial_failure_is_reported_key_by_key(modules: Modules) -> None:
 def test_errors_carry_code_and_status(modules: Modules) -> None:
     for fault, code, status in (
         (Reply(status=401, json={"error": {"message": "no"}}), "unauthorized", 401),
-        (Reply(status=403, json={"detail": "no"}), "not_admin", 403),
+        (Reply(status=403, json={"detail": "no"}), "forbidden", 403),
+        (Reply(status=403, json={"detail": "Only proxy admin can do this"}), "not_admin", 403),
         (Reply(text="<html>"), "not_litellm", 200),
         (Reply(status=500, json={"error": {"message": "No connected db."}}), "no_database", 500),
         (Reply(status=429, json={"error": {"message": "slow"}}), "rate_limited", 429),

@@ -38,18 +38,8 @@ def is_for(*users: str) -> Any:
 
 def reconciler(served: ServedModel, *, check_mode: bool = False, key: str = MASTER_KEY, retries: int = 1, secret: str = SECRET) -> Reconciler:
     """Return a reconciler that never sleeps: a wait only moves the clock of the model."""
-
-    def clock() -> float:
-        return served.model.now.timestamp()
-
-    client = Client(Connection(url=served.url, api_key=key, retries=retries, retry_delay=0), sleep=served.model.pass_time)
-    return Reconciler(
-        KeyApi(client),
-        secret,
-        check_mode=check_mode,
-        sleep=served.model.pass_time,
-        clock=clock,
-    )
+    client = Client(Connection(url=served.url, api_key=key, retries=retries, retry_delay=0), sleep=served.model.pass_time, clock=served.model.now_in_seconds)
+    return Reconciler(KeyApi(client), secret, check_mode=check_mode)
 
 
 def wanted_keys(*users: str, **options: Any) -> list[WantedKey]:
@@ -60,13 +50,13 @@ def wanted_keys(*users: str, **options: Any) -> list[WantedKey]:
 
 def apply(served: ServedModel, wanted: Sequence[WantedKey], policy: Policy = PRESENT, **options: Any) -> KeyOutcome:
     """Reconcile `wanted`. Options that `Reconciler.apply` does not take go to `reconciler`."""
-    how = {name: options.pop(name) for name in ("check_models", "keep_going", "prove") if name in options}
+    how = {name: options.pop(name) for name in ("check_models", "keep_going", "proof") if name in options}
     return reconciler(served, **options).apply(wanted, LAB.scope(wanted), policy, **how)
 
 
 def destroy(served: ServedModel, **options: Any) -> KeyOutcome:
     """Delete all keys of the lab. Options that `Reconciler.delete` does not take go to `reconciler`."""
-    how = {name: options.pop(name) for name in ("prove", "deleted_elsewhere") if name in options}
+    how = {name: options.pop(name) for name in ("proof", "deleted_elsewhere") if name in options}
     worker = reconciler(served, **options)
     return worker.delete(lambda: LAB.to_delete(worker.api, None), **how)
 

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.reconcile import (
-    PROBES,
-    REVOCATION_SECONDS,
-)
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.results import KeysIncomplete
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.results import KeysIncomplete, NotProven
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.revocation import Proof, ProofKind
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import errors
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import LitellmModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.scripted import Reply, Request
@@ -38,8 +35,8 @@ def test_deletion_is_proven_by_the_value_itself() -> None:
         apply(served, wanted_keys("user1", "user2"))
         outcome = destroy(served)
         assert outcome.revocation is not None
-        assert outcome.revocation["proven"] == ["virtkey-abc-user1", "virtkey-abc-user2"]
-        assert 4 <= outcome.revocation["seconds"] <= 7
+        assert sorted(outcome.revocation.proven) == ["virtkey-abc-user1", "virtkey-abc-user2"]
+        assert 4 <= outcome.revocation.seconds <= 7
         asked = {request.key for request in served.asked("/models")}
         assert {derive.value(SECRET, f"virtkey-abc-{user}", 0) for user in user_names(2)} <= asked
 
@@ -47,20 +44,22 @@ def test_deletion_is_proven_by_the_value_itself() -> None:
 def test_a_gateway_that_goes_on_accepting_values_is_an_error_with_a_complete_result() -> None:
     with ServedModel(LitellmModel(memory=999)) as served:
         apply(served, wanted_keys("user1"))
-        with pytest.raises(KeysIncomplete, match=f"still accepts 1 of them after {REVOCATION_SECONDS:.0f} s, virtkey-abc-user1.*cache_ttl") as caught:
+        with pytest.raises(NotProven, match="still accepts the value of virtkey-abc-user1 after 65 s.*cache_ttl") as caught:
             apply(served, wanted_keys("user2"), EXACT)
-        assert actions_of(caught.value.outcome) == {"user2": "created", "user1": "deleted"}
-        with pytest.raises(KeysIncomplete) as caught:
+        assert actions_of(caught.value.outcome) == {"user2": "created", "user1": "deleted"} and caught.value.code == "still_accepted"
+        with pytest.raises(NotProven) as caught:
             destroy(served)
         assert actions_of(caught.value.outcome) == {"user2": "deleted"} and caught.value.outcome.changed
+        assert caught.value.outcome.to_result()["revocation"]["still_accepted"] == ["virtkey-abc-user2"]
 
 
 def test_a_proof_that_fails_is_an_error(served: ServedModel) -> None:
     apply(served, wanted_keys("user1"))
     served.faults = [Fault("/models", AWAY)]
-    with pytest.raises(KeysIncomplete, match="could not be proven: .*no working database") as caught:
+    with pytest.raises(NotProven, match="could not be asked whether it refuses the value of virtkey-abc-user1: .*no working database") as caught:
         destroy(served)
-    assert caught.value.outcome.changed and caught.value.outcome.revocation is None
+    assert caught.value.code == "unproven" and caught.value.outcome.changed
+    assert caught.value.outcome.to_result()["revocation"]["unproven"] == ["virtkey-abc-user1"]
 
 
 def test_one_of_several_workers_that_still_remembers_a_key_delays_the_proof(served: ServedModel) -> None:
@@ -68,15 +67,16 @@ def test_one_of_several_workers_that_still_remembers_a_key_delays_the_proof(serv
     served.requests.clear()
     served.faults = [Fault("/models", Reply(json={"data": []}), skip=1, times=1)]
     outcome = destroy(served)
-    assert outcome.revocation is not None and outcome.revocation["seconds"] >= 1
-    assert len(served.asked("/models")) == 2 * PROBES
+    assert outcome.revocation is not None and outcome.revocation.seconds >= 1
+    assert len(served.asked("/models")) == 10, "there are several workers, so a value that was accepted once is tried more often"
 
 
 def test_proof_is_left_out_on_request(served: ServedModel) -> None:
     apply(served, wanted_keys("user1", "user2"))
     served.requests.clear()
-    assert apply(served, wanted_keys("user1"), EXACT, prove=False).revocation is None
-    assert destroy(served, prove=False).revocation is None
+    none = Proof(ProofKind.NONE)
+    for outcome, alias in ((apply(served, wanted_keys("user1"), EXACT, proof=none), "virtkey-abc-user2"), (destroy(served, proof=none), "virtkey-abc-user1")):
+        assert outcome.revocation is not None and outcome.revocation.listed_only == [alias] and outcome.revocation.proven == []
     assert served.asked("/models") == []
 
 
@@ -85,8 +85,8 @@ def test_unknown_values_are_reported_separately(served: ServedModel) -> None:
     served.model.handle("POST", "/key/generate", {}, {"key": "sk-made-by-hand-012345", "key_alias": "virtkey-abc-user2"})
     outcome = destroy(served)
     assert outcome.revocation is not None
-    assert outcome.revocation["proven"] == ["virtkey-abc-user1"]
-    assert outcome.revocation["listed_only"] == ["virtkey-abc-user2"]
+    assert outcome.revocation.proven == ["virtkey-abc-user1"]
+    assert outcome.revocation.listed_only == ["virtkey-abc-user2"]
 
 
 def test_all_generations_that_were_deleted_elsewhere_are_tried(served: ServedModel) -> None:
@@ -94,11 +94,11 @@ def test_all_generations_that_were_deleted_elsewhere_are_tried(served: ServedMod
         value = derive.value(SECRET, "virtkey-abc-user1", generation)
         served.model.handle("POST", "/key/generate", {}, {"key": value, "key_alias": f"hidden-{generation}"})
     deleted_generations = [("virtkey-abc-user1", generation) for generation in range(4)]
-    with pytest.raises(KeysIncomplete, match="still accepts 2 of them"):
+    with pytest.raises(NotProven, match="still accepts 2 values, that of virtkey-abc-user1 among them"):
         destroy(served, deleted_elsewhere=deleted_generations)
     served.model.rows.clear()
     outcome = destroy(served, deleted_elsewhere=deleted_generations)
-    assert outcome.revocation is not None and outcome.revocation["proven"] == ["virtkey-abc-user1"]
+    assert outcome.revocation is not None and outcome.to_result()["revocation"]["proven"] == ["virtkey-abc-user1"]
 
 
 # ------------------------------------------------------------------------------------------------------------- deletion

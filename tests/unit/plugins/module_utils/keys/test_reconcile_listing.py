@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.reconcile import (
-    PROBES,
-)
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.results import KeysIncomplete
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.revocation import FEWEST_REFUSALS
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import errors
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import LitellmModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.scripted import Reply
@@ -136,7 +134,7 @@ def test_finding_out_how_a_release_searches_takes_few_calls(served: ServedModel)
     before = len(served.requests)
     destroy(served)
     calls = [request.path for request in served.requests[before:]]
-    assert len(calls) == 4 + 20 * PROBES
+    assert len(calls) == 4 + 20 * FEWEST_REFUSALS
     assert calls.count("/key/list") == 3 and calls.count("/key/delete") == 1
 
 
