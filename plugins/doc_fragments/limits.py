@@ -130,6 +130,20 @@ options:
       - After this time, the next run for this key deletes the replaced value.
     type: str
     default: 0s
+  create:
+    description:
+      - Whether to make keys that do not exist. With V(false), only keys that exist are changed, and RV(absent) names the
+        others, so that a task that merely notes something on a key, or hands it out, never brings a deleted key back.
+    type: bool
+    default: true
+  first_generation:
+    description:
+      - The generation of a key that is made, from V(0). A key that is made again under the alias of a deleted one gets a
+        later generation than the gateway remembers, so that a deleted value never works again.
+      - Give this for a gateway that keeps no list of deleted keys (LiteLLM before 1.81), or whose database was made anew,
+        if aliases were in use before.
+    type: int
+    default: 0
   check_models:
     description:
       - Whether to refuse models that the gateway does not serve. LiteLLM itself accepts any name.

@@ -133,7 +133,7 @@ def adopt_keys(module: AnsibleModule) -> dict[str, Any]:
     def adopted(row: LiveKey) -> WantedKey:
         return replace(unchanged(row), adopt=not derivable(row, reconciler.value_of))
 
-    outcome = reconciler.change(lab.in_service(api), adopted, lambda: lab.in_service(api))
+    outcome = reconciler.change(lab.existing_rows(api), adopted, lambda: lab.rows(api))
     return result_for(module, reconciler, outcome, known)
 
 

@@ -123,6 +123,11 @@ key:
     spend:
       description: How much the key has spent, in USD.
       type: float
+absent:
+  description: The alias, if the key does not exist and was not to be made.
+  returned: with O(create=false), when it does not exist
+  type: list
+  elements: str
 counts:
   description: How many values were created, updated, rotated, left unchanged and deleted.
   returned: success, and when part of the work failed
@@ -219,16 +224,12 @@ def manage_key(module: AnsibleModule) -> dict[str, Any]:
     if params["state"] == "absent":
         outcome = reconciler.delete(lambda: find_rows(api, params), proof=proof_of(params))
     elif params["state"] == "blocked":
-
-        def in_service() -> list[LiveKey]:
-            return [row for row in find_rows(api, params) if row.in_service]
-
-        rows = in_service()
+        rows = find_rows(api, params)
         if not rows:
             api.check_admin()
             name = params["alias"] or params["key_id"]
             raise NoSuchLab(f"the gateway has no key {name} that could be blocked; check the name.")
-        outcome = reconciler.change(rows, lab.change(wants, api.now), in_service, check_models=params["check_models"])
+        outcome = reconciler.change(rows, lab.change(wants, api.now), lambda: find_rows(api, params), check_models=params["check_models"])
     else:
         wanted = lab.wanted(wants, api.now)
         outcome = reconciler.apply(wanted, lab.scope(wanted), policy, check_models=params["check_models"], proof=proof_of(params))

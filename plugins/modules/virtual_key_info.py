@@ -229,7 +229,7 @@ def look_up_keys(module: AnsibleModule) -> dict[str, Any]:
     now = api.client.now()
     matches = key_condition(params, lab, now)
     filters = filters_of(params)
-    listed = api.keys_like(lab.alias, **filters) if lab and not params["alias"] else api.keys(**filters)
+    listed = lab.rows(api, **filters) if lab and not params["alias"] else api.keys(**filters)
     rows = sorted((row for row in listed if matches(row)), key=lambda row: row.alias)
     return {
         "changed": False,

@@ -65,8 +65,13 @@ options:
         type: str
       guid:
         description:
-          - The GUID of the lab with which the key is deleted, if it is not O(guid).
+          - The GUID of the lab with which the key is deleted, if it is not O(guid). The alias of the key must hold it,
+            because the keys of a lab are found by the GUID in their aliases.
         type: str
+      create:
+        description:
+          - Whether to make the key if it does not exist. O(create) holds for keys that do not say.
+        type: bool
       models:
         description:
           - The models that the key may call, by the names under which the gateway serves them.
@@ -270,6 +275,11 @@ virtual_keys:
     spend:
       description: How much the key has spent, in USD.
       type: float
+absent:
+  description: The aliases of keys that do not exist, and were not to be made.
+  returned: with O(create=false), when there are any
+  type: list
+  elements: str
 left_out:
   description: The keys that could not be made, with O(keep_going=true).
   returned: when there are any
@@ -339,6 +349,7 @@ status:
   type: int
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -378,15 +389,16 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
         if params["state"] == "exact":
             raise ValueError("state is exact and keys is not given, which would leave no key; name the keys that shall stay.")
         if params["rotation"]:
-            wanted = [change(row) for row in lab.members(api)]
+            wanted = [replace(change(row), create=False) for row in lab.members(api)]
             outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
         else:
-            outcome = reconciler.change(lab.in_service(api), change, lambda: lab.in_service(api), check_models=params["check_models"])
+            rows = lab.rows_to_change(api, params)
+            outcome = reconciler.change(rows, change, lambda: lab.rows(api), check_models=params["check_models"])
     return result_for(module, reconciler, outcome, known)
 
 
 def main() -> None:
-    key_spec = {"user": {"type": "str"}, "alias": {"type": "str"}, "guid": {"type": "str"}, **LIMITS_SPEC}
+    key_spec = {"user": {"type": "str"}, "alias": {"type": "str"}, "guid": {"type": "str"}, "create": {"type": "bool"}, **LIMITS_SPEC}
     module = AnsibleModule(
         argument_spec={
             **GATEWAY_SPEC,

@@ -125,6 +125,7 @@ def _key(request: Data, packages: Mapping[str, Data], lifetime: str) -> dict[str
     return {
         **key,
         "alias": request["key_alias"],
+        "create": not (request.get("progress") or {}).get("minted_at"),  # a key that was revoked since stays revoked
         "guid": request.get("guid"),
         "user": None,
         "user_id": request["email"],
@@ -302,7 +303,9 @@ def _after_minting(requests: Sequence[Data], minted: Data) -> list[Change]:
     changes = []
     for request in requests:
         alias = request["key_alias"]
-        if alias not in made or alias in left_out:
+        if alias in (minted.get("absent") or []):
+            changes.append({"request_id": request["request_id"], "action": "ended"})
+        elif alias not in made or alias in left_out:
             changes.append(_failed(request, "mint", left_out.get(alias) or minted.get("msg") or "the gateway did not make the key"))
         elif not (request.get("progress") or {}).get("minted_at"):
             changes.append({"request_id": request["request_id"], "action": "minted", "key_alias": alias, "expires": made[alias].get("expires")})

@@ -37,9 +37,9 @@ def check_guid(guid: str) -> str:
     return _check(guid, "guid", _NAME, LONGEST_NAME, "letters, digits, '.', '_' and '-'")
 
 
-def check_user(user: str) -> str:
-    """Return `user`, which follows the rule for a guid. Raises ValueError for anything else."""
-    return _check(user, "user", _NAME, LONGEST_NAME, "letters, digits, '.', '_' and '-'")
+def check_user(user: str, name: str = "user") -> str:
+    """Return `user`, which follows the rule for a guid. Raises ValueError, which calls it `name`, for anything else."""
+    return _check(user, name, _NAME, LONGEST_NAME, "letters, digits, '.', '_' and '-'")
 
 
 def check_alias(alias: str) -> str:

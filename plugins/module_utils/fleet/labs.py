@@ -33,10 +33,10 @@ class LabName(NamedTuple):
 
 
 def lab_name(row: LiveKey, user_base: str = "user") -> LabName | None:
-    """Return the lab of a key by its notes, or by its alias if it has no notes; None for a key without a lab."""
+    """Return the lab of a key by its notes, or by its alias if it has no notes; None for a key without a lab, and for other tools' keys."""
     if row.notes and row.notes.lab:
         return LabName(row.notes.lab, row.notes.guid)
-    if row.guid:
+    if row.guid and (row.notes or is_ours(row)):
         return LabName(names.lab_alias(row.guid), row.guid)
     if row.notes or not is_ours(row):
         return None

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..common import durations, names
@@ -37,7 +37,25 @@ _UNORDERED = {"models", "allowed_routes"}
 _TEXTS = ("lab", "guid", "user", "package", "rotation", "retired_from", "retired_until", "ends", "adopted")
 
 # Settings that LiteLLM lets an admin make on a key beyond `FIELDS`; this collection never makes them.
-_UNMANAGED = ("aliases", "config", "permissions", "org_id", "budget_limits", "access_group_ids", "object_permission_id", "router_settings", "budget_fallbacks")
+_UNMANAGED = (
+    "access_group_ids",
+    "agent_id",
+    "aliases",
+    "allowed_cache_controls",
+    "auto_rotate",
+    "budget_fallbacks",
+    "budget_limits",
+    "config",
+    "object_permission_id",
+    "org_id",
+    "organization_id",
+    "permissions",
+    "policies",
+    "project_id",
+    "router_settings",
+)
+# What a budget tier of LiteLLM may limit, besides the soft budget that this collection itself sets through one.
+_TIER_LIMITS = ("max_budget", "max_parallel_requests", "tpm_limit", "rpm_limit", "model_max_budget", "budget_duration", "allowed_models")
 
 
 @dataclass(frozen=True)
@@ -47,7 +65,9 @@ class Notes:
     `lab` is the lab's alias, `guid` and `user` say whom the key is for, `generation` is how often it was rotated,
     `rotation` the label of the last rotation, `retired_from` the alias that this value served before a rotation,
     `retired_until` the end of its grace period (ISO 8601), `ends` the expiry that the key had before it was retired (a
-    time or `never`), `adopted` the sha256 of a value that somebody else chose and that stays until a rotation.
+    time or `never`), `adopted` the sha256 of a value that somebody else chose and that stays until a rotation. `asked`
+    names the limits, and `duration`, that the key was made with; None if that was not noted. `filled` holds limits that
+    nobody asked for: the gateway set them when it made the key, and they stay as long as nobody asks for others.
     """
 
     lab: str = ""
@@ -60,6 +80,8 @@ class Notes:
     retired_until: str = ""
     ends: str = ""
     adopted: str = ""
+    asked: tuple[str, ...] | None = None
+    filled: Mapping[str, Any] = field(default_factory=dict)
 
     def in_service(self) -> Notes:
         """Return the notes for the next value under the alias, without those that concern one value only."""
@@ -73,7 +95,13 @@ class Notes:
             return None
         text = {name: str(notes.get(name) or "") for name in _TEXTS}
         generation = notes.get("generation", 0)
-        return cls(generation=generation if isinstance(generation, int) and not isinstance(generation, bool) and generation > 0 else 0, **text)
+        asked, filled = notes.get("asked"), notes.get("filled")
+        return cls(
+            generation=generation if isinstance(generation, int) and not isinstance(generation, bool) and generation > 0 else 0,
+            asked=tuple(map(str, asked)) if isinstance(asked, list) else None,
+            filled=filled if isinstance(filled, Mapping) else {},
+            **text,
+        )
 
     def to_metadata(self) -> dict[str, Any]:
         """Return the notes as they are kept in LiteLLM's metadata, under `NOTES_NAME`."""
@@ -81,6 +109,10 @@ class Notes:
         for name in _TEXTS:
             if getattr(self, name):
                 notes[name] = getattr(self, name)
+        if self.asked is not None:
+            notes["asked"] = list(self.asked)
+        if self.filled:
+            notes["filled"] = dict(self.filled)
         return notes
 
 
@@ -92,7 +124,8 @@ class WantedKey:
     `lifetime`, in seconds, counts from creation; None makes a key that never expires, and `endless` says that the caller
     asked for that. An existing key gets the lifetime only after it has expired. `expires_by` is a time before which the
     key must not expire: it can postpone the expiry, and never brings it forward. `rotation` is a label; a key noted under
-    another label is rotated. `adopt` keeps the value that the key has, although it cannot be derived.
+    another label is rotated. `adopt` keeps the value that the key has, although it cannot be derived. Without `create`,
+    a key that does not exist is not made.
     """
 
     alias: str
@@ -107,6 +140,7 @@ class WantedKey:
     rotation: str = ""
     endless: bool = False
     adopt: bool = False
+    create: bool = True
 
     @property
     def renews(self) -> bool:
@@ -118,7 +152,8 @@ class WantedKey:
 class LiveKey:
     """A key as the gateway has it. `token` is the sha256 of its value, `expires` None means never, `spend` is in USD.
 
-    `unmanaged_settings` names the settings on it that this collection does not manage.
+    `unmanaged_settings` names the settings on it that this collection does not manage. `untouched`: nobody has changed
+    it since it was made.
     """
 
     alias: str
@@ -130,6 +165,7 @@ class LiveKey:
     spend: float
     created_at: datetime | None = None
     unmanaged_settings: tuple[str, ...] = ()
+    untouched: bool = False
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> LiveKey:
@@ -139,7 +175,11 @@ class LiveKey:
             raise ValueError("an object in LiteLLM's list of keys has no token.")
         metadata = row.get("metadata") or {}
         values = {name: row.get(name) for name in FIELDS}
-        values["soft_budget"] = (row.get("litellm_budget_table") or {}).get("soft_budget")
+        tier = row.get("litellm_budget_table") or {}
+        values["soft_budget"] = tier.get("soft_budget")
+        unmanaged = [name for name in _UNMANAGED if row.get(name)]
+        if any(tier.get(name) not in (None, [], {}) for name in _TIER_LIMITS):
+            unmanaged.append("budget_id")
         return cls(
             alias=alias or "",
             token=token,
@@ -149,7 +189,8 @@ class LiveKey:
             expires=durations.parse_time(row["expires"], "expires") if row.get("expires") else None,
             spend=float(row.get("spend") or 0.0),
             created_at=durations.parse_time(row["created_at"], "created_at") if row.get("created_at") else None,
-            unmanaged_settings=tuple(name for name in _UNMANAGED if row.get(name)),
+            unmanaged_settings=tuple(unmanaged),
+            untouched=_untouched(row),
         )
 
     @property
@@ -169,8 +210,8 @@ class LiveKey:
 
     @property
     def set_fields(self) -> dict[str, Any]:
-        """The limits that are set. Zero counts as set: nothing may be spent."""
-        return {name: value for name, value in self.fields.items() if value is not None and value is not False and value not in ([], {})}
+        """The limits that are set."""
+        return {name: value for name, value in self.fields.items() if is_set(value)}
 
     @property
     def generation(self) -> int:
@@ -201,6 +242,24 @@ class LiveKey:
 
     def expired(self, now: datetime) -> bool:
         return self.expires is not None and self.expires <= now
+
+
+def _untouched(row: Mapping[str, Any]) -> bool:
+    """Return whether nobody has changed a key since it was made.
+
+    LiteLLM 1.102 sets `settings_updated_at` at the first change; older releases know only `updated_at`, which spending moves as well.
+    """
+    if "settings_updated_at" in row:
+        return row["settings_updated_at"] is None
+    made, changed = row.get("created_at"), row.get("updated_at")
+    if not made or not changed:
+        return False
+    return abs(durations.parse_time(changed, "updated_at") - durations.parse_time(made, "created_at")) < timedelta(seconds=1)
+
+
+def is_set(value: Any) -> bool:
+    """Return whether a limit is set. Zero counts as set: nothing may be spent."""
+    return value is not None and value is not False and value not in ([], {})
 
 
 def normal(name: str, value: Any) -> Any:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -17,7 +17,7 @@ from ..litellm.errors import GatewayError
 from . import limits
 from .api import KeyApi
 from .key import LiveKey, WantedKey
-from .plan import KeyScope
+from .plan import KeyScope, grace_has_ended
 
 
 class NoSuchLab(GatewayError):
@@ -45,6 +45,8 @@ class Lab:
         guid, alias = params["guid"], params.get("lab_alias")
         if guid is not None:
             names.check_guid(guid)
+        if params.get("user_base"):
+            names.check_user(params["user_base"], "user_base")
         if alias:
             names.check_alias(alias)
         canonical = names.lab_alias(guid) if guid else ""
@@ -59,7 +61,7 @@ class Lab:
 
     # ------------------------------------------------------------------------------------------------- membership
     def is_under_alias(self, row: LiveKey) -> bool:
-        """Return whether a key belongs to this lab under the lab's own alias."""
+        """Return whether a key belongs to this lab under the lab's own alias, so that a run with other users may delete it."""
         if row.notes and row.notes.lab:
             return row.notes.lab == self.alias
         if row.guid and self.guid and row.guid != self.guid:
@@ -67,42 +69,81 @@ class Lab:
         return names.user_of_legacy_alias(row.served_alias, self.alias, self.user_base) is not None
 
     def belongs_to_lab(self, row: LiveKey) -> bool:
-        """Return whether a key belongs to this lab, and is deleted with it: keys under every lab alias made from the GUID do."""
-        if self.is_canonical and self.guid and row.notes and row.notes.guid:
-            return row.notes.guid == self.guid
+        """Return whether a key belongs to this lab, whatever its alias and its state.
+
+        A key with notes belongs to the lab of the GUID in them; if the caller named another alias than the one that
+        follows from the GUID, only to the lab with that alias. A key that release 1.3.2 made is known by the GUID in its
+        metadata and an alias that begins with it, and without a GUID in its metadata by its alias alone.
+        """
+        notes = row.notes
+        if notes and (notes.guid or notes.lab):
+            if notes.guid and self.guid and notes.guid != self.guid:
+                return False
+            return bool(self.is_canonical and self.guid and notes.guid) or (bool(notes.lab) and notes.lab == self.alias)
+        if row.guid and row.guid == self.guid:
+            canonical = names.lab_alias(self.guid)
+            return row.served_alias == canonical or row.served_alias.startswith(f"{canonical}-") or self.is_under_alias(row)
         return self.is_under_alias(row)
 
-    def members(self, api: KeyApi) -> list[LiveKey]:
-        """Return the keys of the lab: for each alias the one in service, or else the last one that was.
+    # ------------------------------------------------------------------------------------------------------- rows
+    def searches(self, aliases: Iterable[str] = ()) -> list[str]:
+        """Return the searches that list every key of the lab, and every key with one of `aliases`.
 
-        Raises NoSuchLab if there are none.
+        LiteLLM searches keys by a part of their alias. The alias of every key that is made for a GUID holds that GUID, so
+        one search finds them all; keys under a lab alias without the GUID are older than this rule.
         """
-        rows = [row for row in api.keys_like(self.alias) if self.is_under_alias(row)]
-        api.check_admin()  # an API key that sees only its own keys would take them for the whole lab
+        parts = [self.guid or self.alias] if self.guid or self.alias else []
+        if self.alias and not any(part in self.alias for part in parts):
+            parts.append(self.alias)
+        return parts + searches_for({alias for alias in aliases if not any(part in alias for part in parts)})
+
+    def rows(self, api: KeyApi, aliases: Iterable[str] = (), **filters: Any) -> list[LiveKey]:
+        """Return every key that belongs to the lab, and every key that serves or served one of `aliases`.
+
+        Values in their grace period and several keys with one alias are all included. `filters` are those of `KeyApi.keys`.
+        """
+        named = set(aliases)
+        listed = api.keys_like(*self.searches(named), **filters)
+        return [row for row in listed if self.belongs_to_lab(row) or row.served_alias in named]
+
+    def deleted_rows(self, api: KeyApi, living: Iterable[LiveKey]) -> list[LiveKey]:
+        """Return the keys of the lab that were deleted, as far as the gateway keeps and finds them. Raises GatewayError.
+
+        Releases of LiteLLM up to 1.83.0 find only those with an alias of the lab or of one of its `living` keys.
+        """
+        rows = api.deleted_keys_like(*self.searches(), aliases=[self.alias, *(row.served_alias for row in living)])
+        return [row for row in rows or [] if self.belongs_to_lab(row)]
+
+    def existing_rows(self, api: KeyApi) -> list[LiveKey]:
+        """Return every key that belongs to the lab. Raises NoSuchLab if there are none, and NotAdmin for an API key that would not see them all."""
+        rows = self.rows(api)
+        api.check_admin()
         if not rows:
             raise NoSuchLab(f"the gateway has no key of the lab {self.alias}; check the guid, or provision the lab first.")
-        rows.sort(key=lambda row: (row.served_alias, row.in_service, row.generation))
-        return list({row.served_alias: row for row in rows}.values())
+        return sorted(rows, key=lambda row: (row.served_alias, row.in_service, row.generation))
 
-    def in_service(self, api: KeyApi) -> list[LiveKey]:
-        """Return the members that are in service."""
-        return [row for row in self.members(api) if row.in_service]
+    def members(self, api: KeyApi) -> list[LiveKey]:
+        """Return one key for each alias of the lab: the one in service, or else the last one that was. Raises as `existing_rows` does."""
+        return list({row.served_alias: row for row in self.existing_rows(api)}.values())
+
+    def rows_to_change(self, api: KeyApi, params: Mapping[str, Any]) -> list[LiveKey]:
+        """Return the keys that the arguments change: all of the lab to block or unblock them, else those in service. Raises as `existing_rows` does."""
+        return [row for row in self.existing_rows(api) if row.in_service or params.get("blocked") is not None]
 
     def to_delete(self, api: KeyApi, keys: Sequence[Mapping[str, Any]] | None) -> list[LiveKey]:
         """Return what `state: absent` deletes: the named keys with their former values, or all keys that belong to the lab."""
         if keys is None:
-            return [row for row in api.keys_like(self.alias) if self.belongs_to_lab(row)]
+            return self.rows(api)
         aliases = {self._alias(key) for key in keys}
-        rows = [row for search in searches_for(aliases) for row in api.keys_like(search)]
-        found = {row.token: row for row in rows if not row.other_owner(self.alias, self.guid)}
-        return [row for row in found.values() if row.served_alias in aliases]
+        return [row for row in self.rows(api, aliases) if row.served_alias in aliases and not row.other_owner(self.alias, self.guid)]
 
     # ------------------------------------------------------------------------------------------------ wanted keys
     def scope(self, wanted: Sequence[WantedKey]) -> KeyScope:
         """Return the scope of a plan for `wanted`: the rows that it has to see."""
         aliases = {want.alias for want in wanted}
         return KeyScope(
-            searches=searches_for(aliases) if not self.alias else [self.alias],
+            aliases=aliases,
+            searches=self.searches(aliases),
             concerns=lambda row: row.served_alias in aliases or bool(self.alias and self.is_under_alias(row)),
             is_member=lambda row: bool(self.alias) and self.is_under_alias(row),
         )
@@ -116,6 +157,11 @@ class Lab:
             own = {**params, **{name: value for name, value in key.items() if value is not None}}
             own["metadata"] = {**(params.get("metadata") or {}), **(key.get("metadata") or {})}
             guid = names.check_guid(key["guid"]) if key.get("guid") else self.guid
+            if guid and guid not in alias:
+                raise ValueError(
+                    f"the alias {alias} does not hold the guid {guid}, by which the keys of a lab are found again;"
+                    f" choose an alias that does, such as {alias}-{guid}, or leave the guid out."
+                )
             want = replace(limits.wanted_key(alias, own, clock), lab=self.alias, guid=guid, user=key.get("user") or "")
             wanted.append(self._with_state(want, params))
         aliases = [want.alias for want in wanted]
@@ -128,9 +174,14 @@ class Lab:
 
     def change(self, params: Mapping[str, Any], clock: limits.Clock) -> Callable[[LiveKey], WantedKey]:
         """Return a function that gives what the arguments want of an existing key. Raises ValueError."""
+        clock = cache(clock)
         general = self._with_state(limits.wanted_key("", params, clock), params)
 
         def change(row: LiveKey) -> WantedKey:
+            if not row.in_service:
+                # A value in its grace period is blocked and unblocked with the others; one past it stays as it is.
+                revived = params.get("blocked") is False and grace_has_ended(row, clock())
+                return self._with_state(WantedKey(row.served_alias), {} if revived else params)
             if row.notes:
                 return replace(general, alias=row.served_alias, lab=row.notes.lab, guid=row.notes.guid, user=row.notes.user)
             user = names.user_of_legacy_alias(row.alias, self.alias, self.user_base) or ""

@@ -88,6 +88,7 @@ def wanted_key(alias: str, params: Mapping[str, Any], clock: Clock) -> WantedKey
         expires_by=_expires_by(params, clock),
         rotation=params.get("rotation") or "",
         endless=params.get("duration") == NEVER,
+        create=params.get("create") is not False,
     )
 
 

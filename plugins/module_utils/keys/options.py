@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from .reconcile import Reconciler
     from .results import KeyOutcome
 
+LATEST_GENERATION = 1_000_000
+
 VALUE_SPEC: dict[str, dict[str, Any]] = {
     **SECRET_SPEC,
     "on_unrecoverable": {"type": "str", "choices": ["fail", "rotate", "keep"], "default": "fail"},
     "rotation": {"type": "str"},
     "rotation_grace": {"type": "str", "default": "0s"},
     "check_models": {"type": "bool", "default": True},
+    "create": {"type": "bool", "default": True},
+    "first_generation": {"type": "int", "default": 0},
 }
 
 PROOF_SPEC: dict[str, dict[str, Any]] = {
@@ -40,10 +44,13 @@ PROOF_SPEC: dict[str, dict[str, Any]] = {
 def policy_of(params: Mapping[str, Any], *, prune: bool = False) -> Policy:
     """Return the policy that the arguments of `VALUE_SPEC` describe. Raises ValueError for a `rotation_grace` that is not a duration."""
     grace = params["rotation_grace"]
+    if not 0 <= params["first_generation"] < LATEST_GENERATION:
+        raise ValueError(f"first_generation is {params['first_generation']}; give a number from 0 to {LATEST_GENERATION - 1}.")
     return Policy(
         prune=prune,
         on_unrecoverable=OnUnrecoverable(params["on_unrecoverable"]),
         grace=0 if grace == "0" else durations.seconds(grace, "rotation_grace", least=0),
+        first_generation=params["first_generation"],
     )
 
 
@@ -57,7 +64,7 @@ def result_for(module: AnsibleModule, reconciler: Reconciler, outcome: KeyOutcom
 
     `known` are values that the caller knows, by their sha256.
     """
-    for warning in outcome.plan.warnings:
+    for warning in dict.fromkeys([*outcome.plan.warnings, *outcome.warnings]):
         module.warn(warning)
     warn_of_unknown_values(module, outcome)
     result = outcome.to_result(reveal=reconciler.value_of if module.no_log else None, known=known, with_diff=module._diff)

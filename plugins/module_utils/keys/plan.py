@@ -10,7 +10,7 @@ second plan from what the gateway says afterwards: whatever that still wants to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,7 +19,7 @@ from typing import Any
 from ..common import durations, names
 from ..litellm.notes import NOTES_NAME
 from . import derive
-from .key import FIELDS, LiveKey, Notes, WantedKey, normal
+from .key import FIELDS, LiveKey, Notes, WantedKey, is_set, normal
 from .orphan import ORPHAN, OrphanMark
 
 # Two clocks and whole seconds meet here: an expiry this close to the wanted one counts as the wanted one.
@@ -36,6 +36,14 @@ class KeyAction(StrEnum):
     DELETE = "delete"
     UNRECOVERABLE = "unrecoverable"
     CONFLICT = "conflict"
+    NOT_CARRIED = "not_carried"
+    ABSENT = "absent"
+
+
+_BLOCKING = (KeyAction.UNRECOVERABLE, KeyAction.CONFLICT, KeyAction.NOT_CARRIED)
+
+ValueOf = Callable[[str, int], str]
+"""Derives a key's value from its alias and generation."""
 
 
 class OnUnrecoverable(StrEnum):
@@ -51,22 +59,45 @@ class Policy:
     """The choices that `plan_keys` leaves to the caller.
 
     `prune`: delete what belongs to the lab and is not wanted. `grace`: seconds for which a rotated key's former value
-    lives on. `renew_expired`: give an expired key its lifetime again, if a lifetime is given.
+    lives on. `renew_expired`: give an expired key its lifetime again, if a lifetime is given. `first_generation`: the lowest
+    generation of a new key. `take_over`: write the collection's notes on a key that has none.
     """
 
     prune: bool = False
     on_unrecoverable: OnUnrecoverable = OnUnrecoverable.FAIL
     grace: int = 0
     renew_expired: bool = True
+    first_generation: int = 0
+    take_over: bool = True
 
 
 @dataclass(frozen=True)
 class KeyScope:
-    """Which rows of the gateway concern a task: the searches that list them, and the tests that pick them."""
+    """Which rows of the gateway concern a task: the aliases wanted, the searches that list the rows, and the tests that pick them."""
 
+    aliases: Collection[str]
     searches: Sequence[str]
     concerns: Callable[[LiveKey], bool]
     is_member: Callable[[LiveKey], bool] = lambda _row: False
+
+
+class KeyHistory:
+    """The generations of each alias that were deleted, so that no deleted value is ever minted again."""
+
+    def __init__(self, deleted: Iterable[LiveKey] = ()) -> None:
+        self._next: dict[str, int] = {}
+        self._tokens: set[str] = set()
+        for row in deleted:
+            self._tokens.add(row.token)
+            if row.notes:
+                self._next[row.served_alias] = max(row.generation + 1, self._next.get(row.served_alias, 0))
+
+    def next_generation(self, alias: str, least: int, value_of: ValueOf) -> int:
+        """Return the lowest generation from `least` on whose value was never deleted under `alias`, nor any later one."""
+        generation = max(least, self._next.get(alias, 0))
+        while derive.token(value_of(alias, generation)) in self._tokens:  # the notes on it were lost, or never written
+            generation += 1
+        return generation
 
 
 @dataclass(frozen=True)
@@ -82,8 +113,8 @@ class Call:
 class KeyStep:
     """The action on one alias and its reason, with the state before and after for diff mode (nothing secret).
 
-    `live` is the row as it is, `expected` the row as the gateway should have it afterwards. `recoverable`: the value
-    can be derived.
+    `live` is the row as it is, `expected` the row as the gateway should have it afterwards, and `retired` are the rows that
+    a rotation moves off the alias, as they are afterwards. `recoverable`: the value can be derived.
     """
 
     alias: str
@@ -94,6 +125,7 @@ class KeyStep:
     wanted: WantedKey | None = None
     live: LiveKey | None = None
     expected: LiveKey | None = None
+    retired: Sequence[LiveKey] = ()
     generation: int = 0
     recoverable: bool = True
     reason: str = ""
@@ -101,24 +133,33 @@ class KeyStep:
 
 @dataclass(frozen=True)
 class KeyPlan:
-    """The steps for all keys of a task. `to_delete` are the rows to delete, many in one call."""
+    """The steps for all keys of a task. `to_delete` are the rows to delete, many in one call; `live` are the rows that it was made from."""
 
     steps: Sequence[KeyStep]
     to_delete: Sequence[LiveKey] = ()
     warnings: Sequence[str] = ()
+    live: Sequence[LiveKey] = ()
+
+    @property
+    def rows_afterwards(self) -> list[LiveKey]:
+        """The rows as they are when the plan has been carried out."""
+        gone = {row.token for row in self.to_delete}
+        new = {row.token: row for step in self.steps for row in (*step.retired, *([step.expected] if step.expected else []))}
+        return [*(new.pop(row.token, row) for row in self.live if row.token not in gone), *new.values()]
 
     @property
     def changed(self) -> bool:
         return bool(self.to_delete) or any(step.calls for step in self.steps)
 
     @property
+    def mints(self) -> bool:
+        """Whether a new value is minted."""
+        return any(call.mint for step in self.steps for call in step.calls)
+
+    @property
     def blockers(self) -> Sequence[KeyStep]:
         """The steps that must be settled before anything is written."""
-        return [step for step in self.steps if step.action in (KeyAction.UNRECOVERABLE, KeyAction.CONFLICT)]
-
-
-ValueOf = Callable[[str, int], str]
-"""Derives a key's value from its alias and generation."""
+        return [step for step in self.steps if step.action in _BLOCKING]
 
 
 def plan_keys(
@@ -129,12 +170,14 @@ def plan_keys(
     now: datetime,
     policy: Policy,
     is_member: Callable[[LiveKey], bool] = lambda _row: False,
+    history: KeyHistory | None = None,
 ) -> KeyPlan:
     """Compare wanted keys with live ones and return what to do.
 
     `live` holds every row that the wanted aliases or the lab may concern; `now` is the gateway's time; `is_member`
-    picks the rows of the lab, which `policy.prune` may delete.
+    picks the rows of the lab, which `policy.prune` may delete. A new value is of a later generation than all in `history`.
     """
+    minting = Minting(value_of, now, policy, history or KeyHistory())
     rows = list(live)
     by_alias: dict[str, list[LiveKey]] = {}
     retired: dict[str, list[LiveKey]] = {}
@@ -146,10 +189,11 @@ def plan_keys(
     warnings: list[str] = []
     for want in wanted:
         holders, former = by_alias.get(want.alias, []), retired.get(want.alias, [])
-        step, duplicates = _plan_key(want, holders, former, value_of, now, policy)
+        step, duplicates = _plan_key(want, holders, former, minting)
         steps.append(step)
+        warnings += _warnings(step)
         if holders:
-            to_delete += [row for row in former if _grace_has_ended(row, now)]
+            to_delete += [row for row in former if grace_has_ended(row, now)]
         if duplicates and policy.prune:
             to_delete += duplicates
         elif duplicates:
@@ -160,7 +204,7 @@ def plan_keys(
         kept = {want.alias for want in wanted}
         to_delete += [row for row in rows if is_member(row) and row.served_alias not in kept]
     steps += _deletions(to_delete)
-    return KeyPlan(steps, to_delete, warnings)
+    return KeyPlan(steps, to_delete, warnings, rows)
 
 
 def plan_key_deletion(rows: Iterable[LiveKey]) -> KeyPlan:
@@ -171,7 +215,7 @@ def plan_key_deletion(rows: Iterable[LiveKey]) -> KeyPlan:
 
 def plan_key_updates(rows: Iterable[LiveKey], change: Callable[[LiveKey], WantedKey], *, value_of: ValueOf, now: datetime) -> KeyPlan:
     """Return the plan that applies `change` to each of `rows`, without needing to know their values."""
-    policy = Policy(renew_expired=False)
+    policy = Policy(renew_expired=False, take_over=False)
     return KeyPlan([_reconcile(change(row), row, now, policy, recoverable=derivable(row, value_of)) for row in rows])
 
 
@@ -197,7 +241,7 @@ def _original_end(row: LiveKey) -> datetime | None:
     return row.expires
 
 
-def _grace_has_ended(row: LiveKey, now: datetime) -> bool:
+def grace_has_ended(row: LiveKey, now: datetime) -> bool:
     """Return whether the grace period of a retired row has ended."""
     until = row.notes.retired_until if row.notes else ""
     return not until or durations.parse_time(until) <= now
@@ -207,28 +251,44 @@ def _deletions(to_delete: Iterable[LiveKey]) -> list[KeyStep]:
     return [KeyStep(alias=row.alias, action=KeyAction.DELETE, before=state_of(row), live=row) for row in to_delete]
 
 
-def _plan_key(
-    want: WantedKey, holders: list[LiveKey], former: list[LiveKey], value_of: ValueOf, now: datetime, policy: Policy
-) -> tuple[KeyStep, list[LiveKey]]:
+@dataclass(frozen=True)
+class Minting:
+    """All that planning needs besides the keys themselves. `now` is the gateway's time."""
+
+    value_of: ValueOf
+    now: datetime
+    policy: Policy
+    history: KeyHistory
+
+    def next_generation(self, alias: str, rows: Iterable[LiveKey]) -> int:
+        """Return the generation of a new value of `alias`, later than those of `rows` and of deleted keys."""
+        least = max((row.generation + 1 for row in rows), default=self.policy.first_generation)
+        return self.history.next_generation(alias, least, self.value_of)
+
+
+def _plan_key(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], minting: Minting) -> tuple[KeyStep, list[LiveKey]]:
     """Return the step for one alias, and the duplicate rows that hold it besides the one that counts."""
+    policy = minting.policy
     for row in [*holders, *former]:
         owner = row.other_owner(want.lab, want.guid)
         if owner:
             reason = f"the alias {want.alias} belongs to the lab {owner}; choose another guid or user name."
             return KeyStep(want.alias, KeyAction.CONFLICT, before=state_of(row), wanted=want, live=row, reason=reason), []
 
-    top = max((row.generation for row in [*holders, *former]), default=-1)
+    if not holders and not (want.create or (former and want.rotation)):
+        return KeyStep(want.alias, KeyAction.ABSENT, wanted=want, reason=f"the gateway has no key {want.alias}"), []
+    generation = minting.next_generation(want.alias, [*holders, *former])
     if not holders:
         # A rotation was cut off between its two calls: the next value takes over from the retired one.
         base = max(former, key=lambda row: row.generation, default=None)
-        return _create(want, top + 1, base, value_of, now), []
+        return _create(want, generation, base, minting), []
 
-    ours = [row for row in holders if derivable(row, value_of)]
+    ours = [row for row in holders if derivable(row, minting.value_of)]
     row = max(ours or holders, key=lambda row: row.generation)
     want = _revived(want, row)
     duplicates = [other for other in holders if other is not row]
     if want.rotation and (row.notes is None or row.notes.rotation != want.rotation):
-        return _rotate(want, row, holders, top + 1, value_of, now, policy), []
+        return _rotate(want, row, holders, generation, minting), []
     if not ours and policy.on_unrecoverable is OnUnrecoverable.FAIL and not row.adopted:
         reason = (
             f"the value of the key {want.alias} cannot be derived: it was made with another secret, or by another tool;"
@@ -237,8 +297,8 @@ def _plan_key(
         )
         return KeyStep(want.alias, KeyAction.UNRECOVERABLE, before=state_of(row), wanted=want, live=row, reason=reason), []
     if not ours and policy.on_unrecoverable is OnUnrecoverable.ROTATE:
-        return _rotate(want, row, holders, top + 1, value_of, now, policy), []
-    return _reconcile(want, row, now, policy, recoverable=bool(ours)), duplicates
+        return _rotate(want, row, holders, generation, minting), []
+    return _reconcile(want, row, minting.now, policy, recoverable=bool(ours)), duplicates
 
 
 def _revived(want: WantedKey, row: LiveKey) -> WantedKey:
@@ -249,27 +309,22 @@ def _revived(want: WantedKey, row: LiveKey) -> WantedKey:
     return replace(want, fields={**mark.lifted(), **want.fields}, metadata={ORPHAN: None, **want.metadata})
 
 
-def _create(want: WantedKey, generation: int, base: LiveKey | None, value_of: ValueOf, now: datetime) -> KeyStep:
+def _create(want: WantedKey, generation: int, base: LiveKey | None, minting: Minting) -> KeyStep:
     """Return the step that mints a key. Settings that `want` does not mention come from `base`, the row that it takes over from."""
+    now = minting.now
     fields = {**(base.set_fields if base else {}), **want.fields}
     fields = {name: value for name, value in fields.items() if value is not None}
     old = base.notes.in_service() if base and base.notes else Notes()
     notes = replace(_noted(old, want), generation=max(generation, old.generation), rotation=want.rotation or old.rotation)
+    lifetime = _lifetime_of_new_value(want, base, now)
+    notes = replace(notes, asked=_asked(fields, want, old, lifetime))
     metadata = _metadata(base.metadata if base else {}, want.metadata, notes)
     payload: dict[str, Any] = {"key_alias": want.alias, **fields, "metadata": metadata}
     payload.pop("blocked", None)
     if fields.get("blocked"):
         payload["blocked"] = True
-    lifetime = want.lifetime
     if base:
         payload["spend"] = base.spend
-        ends = _original_end(base)
-        if ends is None or ends > now:
-            lifetime = durations.whole_seconds(ends - now) if ends else None
-        elif not want.renews:
-            lifetime = 1  # an expired key stays expired
-    if want.expires_by and lifetime is not None:
-        lifetime = max(lifetime, durations.whole_seconds(want.expires_by - now))
     if lifetime is not None:
         payload["duration"] = f"{lifetime}s"
     after = {name: value for name, value in payload.items() if name not in ("key_alias", "metadata", "duration", "spend")}
@@ -279,7 +334,7 @@ def _create(want: WantedKey, generation: int, base: LiveKey | None, value_of: Va
     call = Call("/key/generate", payload, mint=(want.alias, generation))
     expected = LiveKey(
         alias=want.alias,
-        token=derive.token(value_of(want.alias, generation)),
+        token=derive.token(minting.value_of(want.alias, generation)),
         fields={name: normal(name, fields.get(name)) for name in FIELDS},
         metadata=metadata,
         notes=notes,
@@ -289,14 +344,64 @@ def _create(want: WantedKey, generation: int, base: LiveKey | None, value_of: Va
     return KeyStep(want.alias, KeyAction.CREATE, after=after, calls=[call], wanted=want, expected=expected, generation=generation)
 
 
-def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: int, value_of: ValueOf, now: datetime, policy: Policy) -> KeyStep:
+def _lifetime_of_new_value(want: WantedKey, base: LiveKey | None, now: datetime) -> int | None:
+    """Return the seconds that a new value lives, at least as long as `base`, the row that it takes over from; None means for ever."""
+    lifetime = want.lifetime
+    if base:
+        ends = _original_end(base)
+        if ends is None or ends > now:
+            lifetime = durations.whole_seconds(ends - now) if ends else None
+        elif not want.renews:
+            lifetime = 1  # an expired key stays expired
+    if want.expires_by and lifetime is not None:
+        lifetime = max(lifetime, durations.whole_seconds(want.expires_by - now))
+    return lifetime
+
+
+def _asked(fields: Mapping[str, Any], want: WantedKey, old: Notes, lifetime: int | None) -> tuple[str, ...]:
+    """Return the names of the limits that a new value is made with. What the gateway filled in on its predecessor was not asked for."""
+    filled = {name for name in old.filled if not is_set(want.fields.get(name))}
+    asked = {name for name, value in fields.items() if is_set(value)} - filled - {"blocked"}
+    return tuple(sorted(asked | ({"duration"} if lifetime is not None else set())))
+
+
+def _filled_in(want: WantedKey, row: LiveKey) -> dict[str, Any]:
+    """Return the limits that `want` leaves off, and that the gateway's own rules set when it made the key."""
+    off = [name for name, value in want.fields.items() if not is_set(normal(name, value)) and name != "blocked"]
+    filled = dict(row.notes.filled) if row.notes else {}
+    if row.notes and row.notes.asked is not None and row.untouched:
+        filled |= {name: row.fields[name] for name in off if is_set(row.fields.get(name)) and name not in row.notes.asked}
+    return {name: filled[name] for name in off if name in filled}
+
+
+def _warnings(step: KeyStep) -> list[str]:
+    """Return what the caller should know about a key that is not as asked for, because of the gateway's own rules."""
+    row, want = step.live, step.wanted
+    if row is None or want is None or not want.endless or row.expires is None or not row.notes or not row.untouched:
+        return []
+    if row.notes.asked is None or "duration" in row.notes.asked or step.action not in (KeyAction.KEEP, KeyAction.UPDATE):
+        return []
+    end = durations.iso(row.expires)
+    rules = "upperbound_key_generate_params and default_key_generate_params in its litellm_settings"
+    return [f"the key {row.alias} was to have no end, and the gateway ends it on {end}; see {rules}."]
+
+
+def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: int, minting: Minting) -> KeyStep:
     """Return the step that moves the values of all `holders` off the alias, for the grace period, and mints the next value under it.
 
     The former value works until the new one exists, wherever the run is cut off: only a later plan deletes it, once it
     sees the new key and the grace period has ended.
     """
-    calls = []
-    ends = now + timedelta(seconds=policy.grace)
+    unmanaged = sorted({name for holder in holders for name in holder.unmanaged_settings})
+    if unmanaged:
+        reason = (
+            f"the key {want.alias} has {', '.join(unmanaged)}, which this collection does not manage and a new value would not have;"
+            " take these settings off the key, or make its successor by hand."
+        )
+        return KeyStep(want.alias, KeyAction.NOT_CARRIED, before=state_of(row), wanted=want, live=row, reason=reason)
+    now, grace = minting.now, minting.policy.grace
+    calls, retired = [], []
+    ends = now + timedelta(seconds=grace)
     for holder in holders:
         notes = replace(
             holder.notes or Notes(lab=want.lab, guid=want.guid),
@@ -309,25 +414,32 @@ def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: i
             "key_alias": names.retired_alias(want.alias, holder.token),
             "metadata": {**holder.metadata, NOTES_NAME: notes.to_metadata()},
         }
-        if policy.grace and (holder.expires is None or holder.expires > ends):
-            payload["duration"] = f"{policy.grace}s"
+        if grace and (holder.expires is None or holder.expires > ends):
+            payload["duration"] = f"{grace}s"
+        expires = ends if "duration" in payload else holder.expires
+        retired.append(replace(holder, alias=payload["key_alias"], metadata=payload["metadata"], notes=notes, expires=expires))
         calls.append(Call("/key/update", payload))
-    minted = _create(want, generation, row, value_of, now)
-    return replace(minted, action=KeyAction.ROTATE, before=state_of(row), calls=[*calls, *minted.calls], live=row)
+    minted = _create(want, generation, row, minting)
+    return replace(minted, action=KeyAction.ROTATE, before=state_of(row), calls=[*calls, *minted.calls], live=row, retired=retired)
 
 
 def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, *, recoverable: bool) -> KeyStep:
     """Return the step that changes what differs, and leaves alone what nobody asked for."""
     payload: dict[str, Any] = {}
     after = dict(row.fields)
-    for name, value in want.fields.items():
+    filled = _filled_in(want, row)
+    for name, value in {**want.fields, **filled}.items():
         if normal(name, value) != row.fields.get(name):
             payload[name] = value
             after[name] = normal(name, value)
 
-    notes = _noted(row.notes or Notes(), want)
-    if want.adopt:
+    notes: Notes | None = _noted(row.notes or Notes(), want)
+    if want.adopt and notes:
         notes = replace(notes, adopted=row.token)
+    elif row.notes is None and not policy.take_over:
+        notes = None
+    if notes and filled:
+        notes = replace(notes, filled={**notes.filled, **filled})
     metadata = _metadata(row.metadata, want.metadata, notes)
     if metadata != dict(row.metadata):
         payload["metadata"] = metadata
@@ -366,7 +478,7 @@ def _noted(old: Notes, want: WantedKey) -> Notes:
     )
 
 
-def _metadata(old: Mapping[str, Any], new: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
+def _metadata(old: Mapping[str, Any], new: Mapping[str, Any], notes: Notes | None) -> dict[str, Any]:
     """Return the complete metadata, because LiteLLM replaces all of it. None in `new` removes a name."""
-    merged = {**old, **new, NOTES_NAME: notes.to_metadata()}
+    merged = {**old, **new, **({NOTES_NAME: notes.to_metadata()} if notes else {})}
     return {name: value for name, value in merged.items() if value is not None}

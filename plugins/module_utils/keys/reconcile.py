@@ -23,7 +23,7 @@ from ..litellm.models import served_models, unserved
 from . import derive
 from .api import KeyApi
 from .key import LiveKey, WantedKey
-from .plan import KeyAction, KeyPlan, KeyScope, KeyStep, Policy, derivable, plan_key_updates, plan_keys
+from .plan import KeyAction, KeyHistory, KeyPlan, KeyScope, KeyStep, Policy, derivable, plan_key_updates, plan_keys
 from .results import KeyOutcome, KeysIncomplete, NotProven, outcome_of_deletion, outcome_of_writes
 from .revocation import Proof, prove
 
@@ -48,6 +48,8 @@ class Reconciler:
     def __init__(self, api: KeyApi, secret: str, *, check_mode: bool = False) -> None:
         self.api = api
         self.check_mode = check_mode
+        self._histories: dict[tuple[str, ...], KeyHistory] = {}
+        self._warnings: list[str] = []
 
         @cache
         def value_of(alias: str, generation: int) -> str:
@@ -72,6 +74,7 @@ class Reconciler:
         model, a team or the right to manage keys is missing. Raises KeysIncomplete when writes failed, and NotProven. With `keep_going`,
         keys that cannot be made are left out instead, and the others are made. Deletions are proven as `proof` says.
         """
+        self._histories.clear()
         plan = self._plan(wanted, scope, policy)
         refused = {key.alias: Refused(key.reason, key.action.value) for key in plan.blockers}
         if plan.changed and (keep_going or not refused):
@@ -88,10 +91,11 @@ class Reconciler:
                 self.api.check_admin()  # an API key that sees only its own keys would find nothing to prune
             outcome = outcome_of_writes(plan, plan.steps, plan)
         elif self.check_mode:
-            outcome = KeyOutcome(plan, done=list(plan.steps))
+            outcome = KeyOutcome(plan, done=self._predict(plan, wanted, scope, policy))
         else:
             outcome = self._carry_out(plan, wanted, scope, policy, keep_going, proof)
         outcome.left_out |= refused
+        outcome.warnings += self._warnings
         return outcome
 
     def _carry_out(self, first: KeyPlan, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, keep_going: bool, proof: Proof) -> KeyOutcome:
@@ -116,11 +120,12 @@ class Reconciler:
             done += _steps_without_answer(first, plan, done, started)
             if not plan.changed:
                 outcome = outcome_of_writes(first, done, plan, touched=touched)
+                outcome.warnings += plan.warnings
                 self._prove(outcome, proof)
                 return outcome
             if set(written.failures) - taken:
                 break
-        left = {key.alias: written.failures.get(key.alias, IGNORED) for key in plan.steps if key.action is not KeyAction.KEEP}
+        left = {key.alias: written.failures.get(key.alias, IGNORED) for key in plan.steps if key.action not in (KeyAction.KEEP, KeyAction.ABSENT)}
         outcome = outcome_of_writes(first, [key for key in done if key.alias not in left], plan, touched=touched)
         if keep_going:
             outcome.left_out = left
@@ -136,18 +141,36 @@ class Reconciler:
 
     def _plan(self, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, must_exist: Iterable[str] = ()) -> KeyPlan:
         """Read and plan. If a search misses an alias in `must_exist`, fall back to listing every key."""
-        found = {row.token: row for search in scope.searches for row in self.api.keys_like(search)}
+        found = {row.token: row for row in self.api.keys_like(*scope.searches)}
         if not {row.alias for row in found.values()}.issuperset(must_exist):
             found = {row.token: row for row in self.api.keys()}  # noqa: SIM118 - a gateway is not a dict
         rows = [row for row in found.values() if scope.concerns(row)]
-        return plan_keys(
-            wanted,
-            rows,
-            value_of=self.value_of,
-            now=self.api.client.now(),
-            policy=policy,
-            is_member=scope.is_member,
-        )
+        plan = self._plan_for(rows, wanted, scope, policy, self._histories.get(tuple(scope.searches)))
+        return self._plan_for(rows, wanted, scope, policy, self._history(scope)) if plan.mints else plan
+
+    def _plan_for(
+        self, rows: Sequence[LiveKey], wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, history: KeyHistory | None = None
+    ) -> KeyPlan:
+        now = self.api.client.now()
+        return plan_keys(wanted, rows, value_of=self.value_of, now=now, policy=policy, is_member=scope.is_member, history=history)
+
+    def _predict(self, plan: KeyPlan, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy) -> list[KeyStep]:
+        """Return the steps that a real run would do: those of `plan`, and the deletions that only a later round can do."""
+        later = self._plan_for(plan.rows_afterwards, wanted, scope, policy)
+        return [*plan.steps, *(step for step in later.steps if step.action is KeyAction.DELETE)]
+
+    def _history(self, scope: KeyScope) -> KeyHistory:
+        """Return the generations that were deleted, read once for a task: only a new value needs them."""
+        searches = tuple(scope.searches)
+        if searches not in self._histories:
+            deleted = self.api.deleted_keys_like(*searches, aliases=sorted(scope.aliases))
+            if deleted is None:
+                self._warnings.append(
+                    "this release of LiteLLM keeps no list of deleted keys, so a key that is made again under the alias of a deleted"
+                    " one has the same value; give first_generation if the alias was used before."
+                )
+            self._histories[searches] = KeyHistory(deleted or [])
+        return self._histories[searches]
 
     def _refusals(self, plan: KeyPlan, check_models: bool) -> dict[str, Refused]:
         """Return a refusal for each key that the gateway would accept although it could not be used: unknown models and teams.

@@ -40,6 +40,12 @@ class KeyOutcome:
     left_out: dict[str, errors.GatewayError] = field(default_factory=dict)
     revocation: Revocation | None = None
     touched: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def absent(self) -> list[str]:
+        """The aliases of keys that do not exist, and were not to be created."""
+        return [step.alias for step in self.plan.steps if step.action is KeyAction.ABSENT]
 
     @property
     def changed(self) -> bool:
@@ -56,13 +62,16 @@ class KeyOutcome:
 
         For a task that hides its output, `reveal` derives values, and `known` are values that the caller knows, by their sha256.
         """
-        keys = [_entry(step, self.live.get(step.alias), reveal, known or {}) for step in self.done]
+        shown = [step for step in self.done if step.action is not KeyAction.ABSENT]
+        keys = [_entry(step, self.live.get(step.alias), reveal, known or {}) for step in shown]
         counts = {word: sum(1 for entry in keys if entry["action"] == word) for word in _ACTION_NAMES.values()}
         result: dict[str, Any] = {
             "changed": self.changed,
             "virtual_keys": keys,
             "counts": counts,
         }
+        if self.absent:
+            result["absent"] = self.absent
         if self.left_out:
             result["left_out"] = [{"alias": alias, "code": error.code, "msg": str(error)} for alias, error in sorted(self.left_out.items())]
         if with_diff:

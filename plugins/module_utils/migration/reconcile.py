@@ -38,7 +38,7 @@ class MigrationScope:
         if not self.guid:
             return [row for row in source.keys() if row.notes and self.package in ("", row.notes.package)]  # noqa: SIM118 - a gateway is not a dict
         lab = Lab(names.check_guid(self.guid), names.lab_alias(self.guid))
-        return [row for row in source.keys_like(self.guid) if lab.belongs_to_lab(row)]
+        return lab.rows(source)
 
     def __str__(self) -> str:
         if self.guid:
@@ -122,8 +122,7 @@ class Migration:
         aliases = {row.alias for row in rows}
         if len(aliases) > MANY or not self.scope.guid:
             return list(self.target.keys())
-        found = {row.token: row for part in searches_for(aliases) for row in self.target.keys_like(part)}
-        return list(found.values())
+        return self.target.keys_like(*searches_for(aliases))
 
     def _refuse(self, plan: MovePlan) -> None:
         """Raise Refused for moves that would fail half-way, or make keys that cannot be used."""

@@ -12,7 +12,6 @@ from typing import Any
 
 from ..keys.api import KeyApi
 from ..keys.key import LiveKey
-from ..keys.lab import Lab
 from ..keys.listing import PAGE_SIZE
 from ..litellm import errors
 from ..litellm.client import Client
@@ -106,17 +105,3 @@ def _rows(api: KeyApi, tokens: Collection[str], *, deleted: bool) -> list[LiveKe
         return [row for row in api.keys(**status) if row.token in tokens]
     found = api.client.all(lambda token: list(api.keys(key_hash=token, **status)), sorted(tokens))
     return [row for rows in found for row in rows]
-
-
-def rows_of_lab(api: KeyApi, lab: Lab) -> list[LiveKey]:
-    """Return the lab's living keys. Raises GatewayError."""
-    return [row for row in api.keys_like(lab.alias) if lab.belongs_to_lab(row)]
-
-
-def deleted_rows_of_lab(api: KeyApi, lab: Lab, living: Iterable[LiveKey]) -> list[LiveKey]:
-    """Return the lab's keys that were deleted, as far as the gateway keeps and finds them. Raises GatewayError.
-
-    Releases of LiteLLM up to 1.83.0 find only those with an alias of the lab or of one of its `living` keys.
-    """
-    rows = api.deleted_keys_like(lab.alias, aliases=[lab.alias, *(row.served_alias for row in living)])
-    return [row for row in rows or [] if lab.belongs_to_lab(row)]

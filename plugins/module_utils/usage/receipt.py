@@ -20,7 +20,7 @@ from ..common import durations
 from ..keys.api import KeyApi
 from ..keys.key import LiveKey
 from ..keys.lab import Lab
-from .api import deleted_rows_of_lab, read_book, rows_of_lab
+from .api import read_book
 from .tables import Book, Days, KeyIdentity, total, usage_table
 
 DELAY = "LiteLLM writes what a request cost some seconds after it, about ten by default: requests of the last moments may be missing."
@@ -40,13 +40,13 @@ class Spent:
 
 def read_spent(api: KeyApi, lab: Lab) -> Spent:
     """Read what the lab has spent, with at most two calls and one more for each further hundred keys. Raises GatewayError."""
-    living = rows_of_lab(api, lab)
+    living = lab.rows(api)
     if len(living) == 1 and _always_alone(living[0]):
         (row,) = living
         now = api.client.now()
         days = Days((row.created_at or now).date(), now.date())
         return Spent(living, [], read_book(api.client, days, {row.token}))
-    return Spent(living, deleted_rows_of_lab(api, lab, living))
+    return Spent(living, lab.deleted_rows(api, living))
 
 
 def _always_alone(row: LiveKey) -> bool:

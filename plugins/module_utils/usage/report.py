@@ -13,7 +13,7 @@ from ..keys.api import KeyApi
 from ..keys.key import LiveKey
 from ..keys.lab import Lab
 from . import tables
-from .api import deleted_rows_of_lab, read_book, read_identities, rows_of_lab
+from .api import read_book, read_identities
 from .tables import KeyIdentity
 
 
@@ -43,8 +43,8 @@ def report_usage(api: KeyApi, params: Mapping[str, Any], groupings: Mapping[str,
     living: list[LiveKey] = []
     known: list[KeyIdentity] = []
     if lab:
-        living = rows_of_lab(api, lab)
-        known = [KeyIdentity.of_row(row, deleted=True) for row in deleted_rows_of_lab(api, lab, living)]
+        living = lab.rows(api)
+        known = [KeyIdentity.of_row(row, deleted=True) for row in lab.deleted_rows(api, living)]
     elif percent is not None:
         living = list(api.keys())
     known += [KeyIdentity.of_row(row, deleted=False) for row in living]  # last, because a deleted key may have been made again with the same value

@@ -60,7 +60,8 @@ class LitellmModel:
     `substring_matching` (from 1.101 on), "optional" with `substring_matching` only, "always" whatever is asked, "exact" not at
     all (up to 1.83.0). `history`: deleted keys are listed on request. `memory` is the time in seconds for which workers remember
     a deleted key: all that a call can meet, or if `workers` is above 1, one of so many, over which calls spread at random.
-    `users` maps the keys of users who are not admins to their ids; they see and create only their own keys.
+    `fills` are the limits that the gateway's `default_key_generate_params` set where a call names none. `users` maps the keys
+    of users who are not admins to their ids; they see and create only their own keys.
     """
 
     search: str = "search"
@@ -71,6 +72,7 @@ class LitellmModel:
     models: Sequence[str] = MODELS
     teams: Sequence[str] = ()
     users: Mapping[str, str] = field(default_factory=dict)
+    fills: Mapping[str, Any] = field(default_factory=dict)
     now: datetime = START
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     deleted: list[dict[str, Any]] = field(default_factory=list)
@@ -160,6 +162,7 @@ class LitellmModel:
         token = hashlib.sha256(value.encode()).hexdigest()
         row = {
             **_DEFAULTS,
+            **self.fills,
             **{name: body[name] for name in _DEFAULTS if name in body},
             "token": token,
             "key_alias": body.get("key_alias"),
@@ -167,6 +170,7 @@ class LitellmModel:
             "soft_budget": body.get("soft_budget"),
             "expires": expires,
             "created_at": self.now,
+            "settings_updated_at": None,
         }
         self.rows.setdefault(token, row)  # the same value again answers 200 and changes nothing
         return 200, {"key": value, "token": token, "key_alias": body.get("key_alias"), "expires": None}
@@ -185,7 +189,7 @@ class LitellmModel:
                 changed["expires"] = None if endless else self._expiry(body["duration"])
             except ValueError as problem:
                 return 400, error(str(problem))
-        row.update(changed)
+        row.update(changed, settings_updated_at=self.now)
         return 200, {"key": body["key"]}
 
     def _delete(self, body: Mapping[str, Any]) -> tuple[int, Any]:
@@ -230,8 +234,9 @@ class LitellmModel:
     @staticmethod
     def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
         shown = {name: value for name, value in row.items() if name != "soft_budget"}
-        for name in ("expires", "created_at", *(["deleted_at"] if "deleted_at" in row else [])):
-            shown[name] = row[name].isoformat() if row[name] else None
+        for name in ("expires", "created_at", "settings_updated_at", "deleted_at"):
+            if name in row:
+                shown[name] = row[name].isoformat() if row[name] else None
         shown["litellm_budget_table"] = {"soft_budget": row["soft_budget"]} if row["soft_budget"] is not None else None
         shown["soft_budget"] = None
         return shown

@@ -303,4 +303,4 @@ def test_a_diff_names_what_changes_and_nothing_else(modules: Modules) -> None:
 
 def test_calls_are_counted(modules: Modules) -> None:
     result = modules.well("virtual_keys", **CLASS)
-    assert result["calls"] == len(modules.served.requests) == 2 + 4
+    assert result["calls"] == len(modules.served.requests) == 2 + 5

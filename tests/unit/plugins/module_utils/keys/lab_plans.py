@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -13,7 +14,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey, WantedKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.lab import Lab
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import KeyAction, KeyPlan, Policy, plan_keys
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import KeyAction, KeyHistory, KeyPlan, Policy, plan_keys
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import LitellmModel
 
 SECRET = "the secret of these tests"
@@ -32,6 +33,18 @@ def rows_of(model: LitellmModel) -> list[LiveKey]:
     """Return the first 100 keys of the model."""
     _status, answer = model.handle("GET", "/key/list", {"return_full_object": "true", "size": "100"}, None)
     return [LiveKey.from_row(row) for row in answer["keys"]]
+
+
+def deleted_rows_of(model: LitellmModel) -> list[LiveKey]:
+    """Return all keys that were deleted from the model."""
+    rows: list[LiveKey] = []
+    for page in itertools.count(1):
+        query = {"return_full_object": "true", "size": "100", "page": str(page), "status": "deleted"}
+        _status, answer = model.handle("GET", "/key/list", query, None)
+        rows += [LiveKey.from_row(row) for row in answer["keys"]]
+        if page >= answer["total_pages"]:
+            break
+    return rows
 
 
 def row_of(model: LitellmModel, alias: str) -> LiveKey:
@@ -53,7 +66,8 @@ def plan_for(
     """Plan the wanted keys from what the gateway has now; `secret` returns the value of an alias and a generation."""
     aliases = {each.alias for each in wanted}
     live = [row for row in rows_of(model) if row.served_alias in aliases or LAB.is_under_alias(row)]
-    return plan_keys(wanted, live, value_of=secret, now=model.now, policy=policy, is_member=LAB.is_under_alias)
+    history = KeyHistory(deleted_rows_of(model))
+    return plan_keys(wanted, live, value_of=secret, now=model.now, policy=policy, is_member=LAB.is_under_alias, history=history)
 
 
 def carry_out(
@@ -99,7 +113,7 @@ def actions_of(plan: KeyPlan) -> dict[str, KeyAction]:
 
 def create_by_hand(model: LitellmModel, alias: str, value: str = "", **body: Any) -> str:
     """Create a key as an admin would do by hand, and return its value."""
-    value = value or f"sk-by-hand-{len(model.rows):06d}-{alias}"
+    value = value or f"sk-by-hand-{len(model.rows) + len(model.deleted):06d}-{alias}"
     status, answer = model.handle("POST", "/key/generate", {}, {"key": value, "key_alias": alias, **body})
     assert status == 200, answer
     return value

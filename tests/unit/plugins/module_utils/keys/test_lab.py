@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.api import KeyApi
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey, Notes
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey, Notes, WantedKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.lab import Lab, NoSuchLab, searches_for
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import errors
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.client import Client, Connection
@@ -166,7 +168,9 @@ def test_members(served: ServedModel) -> None:
     make(served, "virtkey-abc-user1", Notes(lab="virtkey-abc", guid="abc", generation=1))
     make(served, "virtkey-abc-user2.retired-0123", Notes(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc-user2"))
     assert [row.alias for row in LAB.members(gateway)] == ["virtkey-abc-user1", "virtkey-abc-user2.retired-0123"]
-    assert [row.alias for row in LAB.in_service(gateway)] == ["virtkey-abc-user1"]
+    assert [row.alias for row in LAB.rows_to_change(gateway, {})] == ["virtkey-abc-user1"]
+    assert len(LAB.rows_to_change(gateway, {"blocked": True})) == 3, "values in their grace period are blocked as well"
+    assert len(LAB.rows_to_change(gateway, {"blocked": False})) == 3
 
 
 def test_only_an_admin_learns_that_a_lab_does_not_exist(served: ServedModel) -> None:
@@ -184,10 +188,10 @@ def test_wanted_lays_each_key_over_what_holds_for_all() -> None:
         "metadata": {"owner": "a", "room": "1"},
         "package": "p",
         "blocked": None,
-        "keys": [{"user": "user1"}, {"user": "user2", "models": ["mistral"], "metadata": {"room": "2"}, "max_budget": None}, {"alias": "other"}],
+        "keys": [{"user": "user1"}, {"user": "user2", "models": ["mistral"], "metadata": {"room": "2"}, "max_budget": None}, {"alias": "other-abc"}],
     }
     one, two, three = LAB.wanted(params, lambda: START)
-    assert (one.alias, two.alias, three.alias) == ("virtkey-abc-user1", "virtkey-abc-user2", "other")
+    assert (one.alias, two.alias, three.alias) == ("virtkey-abc-user1", "virtkey-abc-user2", "other-abc")
     assert one.fields == {"models": ["granite"], "max_budget": 5.0}
     assert two.fields == {"models": ["mistral"], "max_budget": 5.0}
     assert two.metadata == {"owner": "a", "room": "2"}
@@ -203,6 +207,8 @@ def test_wanted_lays_each_key_over_what_holds_for_all() -> None:
         ([{"user": "a b"}], "^user is"),
         ([{"alias": "../x"}], "^alias is"),
         ([{"user": "user1", "guid": "a/b"}], "^guid is"),
+        ([{"alias": "team-x"}], "^the alias team-x does not hold the guid abc, by which .* such as team-x-abc, or leave the guid out"),
+        ([{"user": "user1", "guid": "other"}], "^the alias virtkey-abc-user1 does not hold the guid other"),
     ],
 )
 def test_keys_that_make_no_sense(keys: list[dict[str, Any]], words: str) -> None:
@@ -218,11 +224,45 @@ def test_a_key_without_a_name() -> None:
 
 def test_change_keeps_the_notes_of_a_row() -> None:
     change = LAB.change({"max_budget": 3.0, "blocked": True, "duration": "never"}, lambda: START)
-    notes = Notes(lab="virtkey-abc", guid="abc", user="user1", package="p", generation=2, rotation="a", retired_from="virtkey-abc-user1")
-    want = change(key("virtkey-abc-user1.retired-0123", notes))
+    notes = Notes(lab="virtkey-abc", guid="abc", user="user1", package="p", generation=2, rotation="a")
+    want = change(key("virtkey-abc-user1", notes))
     assert want.alias == "virtkey-abc-user1" and want.endless
     assert want.fields == {"max_budget": 3.0, "blocked": True}
     assert (want.lab, want.guid, want.user) == ("virtkey-abc", "abc", "user1")
     assert want.rotation == "", "a noted label is not a requested one"
     legacy = change(key("virtkey-abc-user9"))
     assert (legacy.lab, legacy.guid, legacy.user) == ("virtkey-abc", "abc", "user9")
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+@pytest.mark.parametrize("past", [True, False])
+def test_only_blocking_changes_a_value_in_its_grace_period(blocked: bool, past: bool) -> None:
+    change = LAB.change({"max_budget": 3.0, "blocked": blocked}, lambda: START)
+    until = START + timedelta(hours=-1 if past else 1)
+    notes = Notes(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc-user1", retired_until=durations.iso(until))
+    want = change(key("virtkey-abc-user1.retired-0123", notes))
+    assert want == WantedKey("virtkey-abc-user1", fields={} if past and not blocked else {"blocked": blocked})
+
+
+def test_a_lab_is_found_by_its_guid_alone(served: ServedModel) -> None:
+    own = ["virtkey-abc", "class-abc", "virtkey-abc-user1", "virtkey-abc-user1.retired-0123", "virtkey-abc-a.tenant", "req-abc-0123", "virtkey-abc-lab7"]
+    make(served, own[0], guid="abc")
+    make(served, own[1], Notes(lab="class-abc", guid="abc"))
+    make(served, own[2], NOTED)
+    make(served, own[3], Notes(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc-user1"))
+    make(served, own[4], Notes(lab="virtkey-abc-a.tenant", guid="abc"))
+    make(served, own[5], Notes(guid="abc"))
+    make(served, own[6], guid="abc")
+    make(served, "virtkey-abc-user2", guid="abc-user2")
+    make(served, "virtkey-abc-b", Notes(lab="virtkey-abc-b", guid="abc-b"))
+    make(served, "team-abc-bot", guid="abc")
+    make(served, "virtkey-ABC", guid="ABC")
+    assert {row.alias for row in LAB.rows(gateway_of(served))} == set(own)
+    tenant = Lab.from_params({"guid": "abc", "lab_alias": "virtkey-abc-a.tenant"})
+    assert {row.alias for row in tenant.rows(gateway_of(served))} == {own[0], own[4], own[6]}, "its own, and what release 1.3.2 made for the GUID"
+
+
+def test_a_lab_alias_without_the_guid_is_found_if_it_is_named(served: ServedModel) -> None:
+    make(served, "team-x-user1", Notes(lab="team-x", guid="abc"))
+    named = Lab.from_params({"guid": "abc", "lab_alias": "team-x"})
+    assert [row.alias for row in named.rows(gateway_of(served))] == ["team-x-user1"]

@@ -15,7 +15,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.pl
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.options import secret_of
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import START
 
-VALUES = {"on_unrecoverable": "fail", "rotation_grace": "0s"}
+VALUES = {"on_unrecoverable": "fail", "rotation_grace": "0s", "first_generation": 0}
 
 
 def wanted(now: datetime = START, **params: Any) -> WantedKey:
@@ -131,6 +131,12 @@ def test_secret() -> None:
 def test_policy(grace: str, seconds: int) -> None:
     policy = policy_of({**VALUES, "rotation_grace": grace, "on_unrecoverable": "keep"}, prune=True)
     assert policy == Policy(prune=True, on_unrecoverable=OnUnrecoverable.KEEP, grace=seconds)
+
+
+@pytest.mark.parametrize("generation", [-1, 1_000_000])
+def test_no_generation(generation: int) -> None:
+    with pytest.raises(ValueError, match=f"^first_generation is {generation}; give a number from 0 to 999999"):
+        policy_of({**VALUES, "first_generation": generation})
 
 
 @pytest.mark.parametrize("grace", ["", "-1s", "1h30m", "soon"])

@@ -127,13 +127,17 @@ class LabLife(RuleBasedStateMachine):
     def somebody_deletes_a_key(self, number: int) -> None:
         tokens = sorted(set(self.model.rows) - set(self.others))
         if number < len(tokens):
-            del self.model.rows[tokens[number]]
+            self.model.handle("POST", "/key/delete", {}, {"keys": [tokens[number]]})
 
     @rule(number=st.integers(0, 5), name=st.sampled_from(["max_budget", "rpm_limit"]))
     def somebody_changes_a_key(self, number: int, name: str) -> None:
         tokens = sorted(set(self.model.rows) - set(self.others))
         if number < len(tokens):
-            self.model.rows[tokens[number]][name] = 77
+            self.model.handle("POST", "/key/update", {}, {"key": tokens[number], name: 77})
+
+    @invariant()
+    def no_deleted_value_works_again(self) -> None:
+        assert not {row["token"] for row in self.model.deleted} & set(self.model.rows)
 
     @invariant()
     def the_other_lab_is_untouched(self) -> None:

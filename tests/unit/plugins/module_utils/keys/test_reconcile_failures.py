@@ -102,7 +102,7 @@ def test_a_deletion_that_fails_after_keys_were_created(served: ServedModel) -> N
 
 
 def test_a_gateway_that_dies_after_the_writes(served: ServedModel) -> None:
-    served.faults = [Fault("/key/list", LOST, skip=2)]
+    served.faults = [Fault("/key/list", LOST, skip=3)]
     with pytest.raises(KeysIncomplete, match="keys were written, but the gateway could not be asked") as caught:
         apply(served, wanted_keys("user1"))
     assert caught.value.outcome.changed

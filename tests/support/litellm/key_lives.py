@@ -1,0 +1,341 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""The life of keys as a state machine: any operation after any other, on one gateway or on several at once.
+
+`KeyLives` drives the modules as playbooks do. Before every operation check mode predicts it; after it, the same operation
+again changes nothing, exactly the expected rows are there, every value that was ever handed out works or is refused as
+expected, and other people's keys are as they were. With several worlds, say a real LiteLLM and the model of it, all do the
+same and must agree.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from hypothesis import note
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+SECRET = "the secret of these lives"
+
+PACKAGES: dict[str, dict[str, Any]] = {
+    "small": {"package": "small", "models": ["granite"], "max_budget": 5, "rpm_limit": -1, "duration": "1d"},
+    "large": {"package": "large", "models": ["mistral", "granite"], "max_budget": -1, "rpm_limit": 60, "duration": "30d"},
+}
+USERS = ("user1", "user2", "user3")
+SLACK = timedelta(seconds=2)
+"""How close to the end of a grace period nothing is expected of a value."""
+
+
+class World(Protocol):
+    """A gateway on which lives are lived."""
+
+    name: str
+    connection: dict[str, Any]
+    models: dict[str, str]
+    """The name of each model of `PACKAGES` at this gateway."""
+
+    def admin(self, path: str, **body: Any) -> None:
+        """Make a call as the gateway's admin does by hand."""
+
+    def rows(self, part: str) -> list[dict[str, Any]]:
+        """Return the rows whose alias contains `part`."""
+
+    def works(self, value: str) -> bool:
+        """Return whether the gateway accepts the value."""
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+
+    def now(self) -> datetime:
+        """Return the gateway's time."""
+
+
+@dataclass
+class Key:
+    """What is expected of the key in service under an alias. `legacy`: made by somebody else, and not adopted."""
+
+    blocked: bool = False
+    legacy: bool = False
+    adopted: bool = False
+    package: str = ""
+
+
+@dataclass
+class Retired:
+    """A value in its grace period. `until` is the time, in each world, at which it ends."""
+
+    alias: str
+    values: Sequence[str]
+    until: Sequence[datetime]
+    blocked: bool = False
+
+
+@dataclass
+class LabState:
+    """A lab, and the values of its keys in each world, by alias."""
+
+    guid: str
+    keys: dict[str, Key] = field(default_factory=dict)
+    values: dict[str, Sequence[str]] = field(default_factory=dict)
+    retired: list[Retired] = field(default_factory=list)
+
+    def alias(self, user: str) -> str:
+        return f"virtkey-{self.guid}-{user}"
+
+
+class KeyLives(RuleBasedStateMachine):
+    """Two labs, of which one is named like a part of the other, among the keys of others. A subclass sets `make_worlds`."""
+
+    make_worlds: Callable[[], Sequence[World]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.worlds = type(self).make_worlds()
+        name = f"l{uuid.uuid4().hex[:8]}"
+        self.labs = [LabState(name), LabState(f"{name}-b")]
+        self.name = name
+        self.labels = 0
+        self.legacies = 0
+        self.dead: list[Sequence[str]] = []
+        self.bystanders: list[dict[str, dict[str, Any]]] = []
+
+    @initialize()
+    def others_have_keys(self) -> None:
+        for world in self.worlds:
+            world.admin("/key/generate", key=f"sk-bystander-one-{self.name}", key_alias=f"{self.name}-bot", metadata={"guid": self.name})
+            world.admin("/key/generate", key=f"sk-bystander-two-{self.name}", key_alias=f"virtkey-{self.name}x-user1", metadata={"guid": f"{self.name}x"})
+        self.bystanders = [self._bystanders(world) for world in self.worlds]
+
+    # -------------------------------------------------------------------------------------------------- operations
+    lab_numbers = st.integers(0, 1)
+
+    @rule(lab=lab_numbers, users=st.sets(st.sampled_from(USERS), min_size=1), package=st.sampled_from(sorted(PACKAGES)), exact=st.booleans())
+    def provision(self, lab: int, users: set[str], package: str, exact: bool) -> None:
+        state = self.labs[lab]
+        aliases = {state.alias(user): user for user in sorted(users)}
+        refused = any(alias in state.keys and state.keys[alias].legacy for alias in aliases)
+        arguments = {
+            "guid": state.guid,
+            "keys": [{"user": user} for user in aliases.values()],
+            "state": "exact" if exact else "present",
+            **PACKAGES[package],
+        }
+        results = self._do("virtual_keys", arguments, fails="unrecoverable" if refused else "")
+        if refused:
+            return
+        if exact:
+            self._bury(state, [alias for alias in {*state.keys, *(gone.alias for gone in state.retired)} if alias not in aliases])
+        self._sweep(state, aliases)
+        for alias in aliases:
+            values = [self._value(result, alias) for result in results]
+            if alias in state.keys and not state.keys[alias].adopted:
+                assert values == list(state.values[alias]), f"provisioning changed the value of {alias}"
+            elif alias not in state.keys:
+                self._take(state, alias, values)
+            state.keys[alias].package = package
+
+    @rule(lab=lab_numbers, grace=st.sampled_from(["0s", "0s", "1h", "3s"]))
+    def rotate(self, lab: int, grace: str) -> None:
+        self.labels += 1
+        state = self.labs[lab]
+        arguments = {"guid": state.guid, "rotation": f"label{self.labels}", "rotation_grace": grace}
+        begun = [world.now() for world in self.worlds]
+        results = self._do("virtual_keys", arguments, fails="" if state.keys else "no_such_lab")
+        if not state.keys:
+            return
+        seconds = {"0s": 0, "3s": 3, "1h": 3600}[grace]
+        self._sweep(state, state.keys)
+        for alias, key in state.keys.items():
+            former = Retired(alias, state.values[alias], [moment + timedelta(seconds=seconds) for moment in begun], key.blocked)
+            if seconds:
+                state.retired.append(former)
+            else:
+                self.dead.append(former.values)
+            self._take(state, alias, [self._value(result, alias) for result in results], key.blocked, key.package)
+
+    @rule(lab=lab_numbers, blocked=st.booleans())
+    def stop_or_start(self, lab: int, blocked: bool) -> None:
+        state = self.labs[lab]
+        self._do("virtual_keys", {"guid": state.guid, "blocked": blocked}, fails="" if state.keys else "no_such_lab")
+        for key in state.keys.values():
+            key.blocked = blocked
+        for former in state.retired:
+            former.blocked = blocked or (former.blocked and self._is_over(former))
+
+    @rule(lab=lab_numbers, days=st.sampled_from([2, 40]))
+    def extend(self, lab: int, days: int) -> None:
+        state = self.labs[lab]
+        results = self._do("virtual_keys", {"guid": state.guid, "extend_for": f"{days}d"}, fails="" if state.keys else "no_such_lab")
+        if not state.keys:
+            return
+        for world, result in zip(self.worlds, results, strict=True):
+            ends = [key["expires"] for key in result["virtual_keys"] if key["expires"]]
+            assert all(datetime.fromisoformat(end) >= world.now() + timedelta(days=days) - timedelta(minutes=2) for end in ends), ends
+
+    @rule(lab=lab_numbers)
+    def adopt(self, lab: int) -> None:
+        state = self.labs[lab]
+        self._do("key_adoption", {"guid": state.guid}, fails="" if state.keys else "no_such_lab")
+        for key in state.keys.values():
+            key.adopted, key.legacy = key.adopted or key.legacy, False
+
+    @rule(lab=lab_numbers)
+    def destroy(self, lab: int) -> None:
+        state = self.labs[lab]
+        self._do("virtual_keys", {"guid": state.guid, "state": "absent"})
+        self._bury(state, {*state.keys, *(former.alias for former in state.retired)})
+
+    @rule(lab=lab_numbers, user=st.sampled_from(USERS))
+    def revoke_one(self, lab: int, user: str) -> None:
+        state = self.labs[lab]
+        self._do("virtual_key", {"alias": state.alias(user), "state": "absent"})
+        self._bury(state, [state.alias(user)])
+
+    @rule(lab=lab_numbers, user=st.sampled_from(USERS), text=st.sampled_from(["x", "y"]))
+    def annotate(self, lab: int, user: str, text: str) -> None:
+        """Note something on a key, if it is there."""
+        state = self.labs[lab]
+        arguments = {"keys": [{"alias": state.alias(user), "metadata": {"note": text}}], "create": False, "on_unrecoverable": "keep"}
+        results = self._do("virtual_keys", arguments)
+        there = state.alias(user) in state.keys
+        assert all(result.get("absent", []) == ([] if there else [state.alias(user)]) for result in results)
+        self._sweep(state, [state.alias(user)] if there else [])
+
+    @rule(lab=lab_numbers, user=st.sampled_from(USERS))
+    def release_1_3_2_makes_a_key(self, lab: int, user: str) -> None:
+        state = self.labs[lab]
+        alias = state.alias(user)
+        if alias in state.keys:
+            return
+        self.legacies += 1
+        value = f"sk-random-{self.name}-{self.legacies:020d}"
+        for world in self.worlds:
+            world.admin("/key/generate", key=value, key_alias=alias, metadata={"guid": state.guid}, duration="1d", models=[world.models["granite"]])
+        self._take(state, alias, [value] * len(self.worlds))
+        state.keys[alias].legacy = True
+
+    @rule(seconds=st.just(4))
+    def time_passes(self, seconds: int) -> None:
+        for world in self.worlds:
+            world.wait(seconds)
+
+    # ------------------------------------------------------------------------------------------------- invariants
+    @invariant()
+    def every_value_is_as_expected(self) -> None:
+        for number, world in enumerate(self.worlds):
+            for state in self.labs:
+                for alias, key in state.keys.items():
+                    assert world.works(state.values[alias][number]) != key.blocked, f"{world.name}: {alias}, {key}"
+                for former in state.retired:
+                    if abs(world.now() - former.until[number]) > SLACK:
+                        alive = world.now() < former.until[number] and not former.blocked
+                        assert world.works(former.values[number]) == alive, f"{world.name}: {former}"
+            alive_again = [values[number][:8] for values in self.dead if world.works(values[number])]
+            assert not alive_again, f"{world.name}: {len(alive_again)} revoked values work"
+
+    @invariant()
+    def exactly_the_expected_rows_are_there(self) -> None:
+        for world in self.worlds:
+            for state in self.labs:
+                rows = [row for row in world.rows(f"virtkey-{state.guid}-user") if ".retired-" not in row["key_alias"]]
+                assert sorted(row["key_alias"] for row in rows) == sorted(state.keys), world.name
+
+    @invariant()
+    def others_keys_are_untouched(self) -> None:
+        for world, before in zip(self.worlds, self.bystanders, strict=False):
+            assert self._bystanders(world) == before, world.name
+
+    def teardown(self) -> None:
+        for world in self.worlds:
+            tokens = [row["token"] for row in world.rows(self.name)]
+            if tokens:
+                world.admin("/key/delete", keys=tokens)
+
+    # ---------------------------------------------------------------------------------------------------- helpers
+    def _do(self, module: str, arguments: dict[str, Any], fails: str = "") -> list[dict[str, Any]]:
+        """Do it in check mode, for real, and again, in every world, and return the results. `fails` is the error code to expect."""
+        note(f"{module} {arguments}{f' fails: {fails}' if fails else ''}")
+        results = []
+        for world in self.worlds:
+            given = {**world.connection, "secret": SECRET, **self._with_models(world, arguments)}
+            predicted = run_module(module, given, check=True, diff=True, no_log=True)
+            result = run_module(module, given, diff=True, no_log=True)
+            again = run_module(module, given, no_log=True)
+            if fails:
+                codes = [each.get("code") for each in (predicted, result, again)]
+                assert codes == [fails] * 3, (world.name, [each.get("msg") for each in (predicted, result, again)])
+            else:
+                for each in (predicted, result, again):
+                    assert not each.get("failed"), f"{world.name}: {each.get('msg')}"
+                assert _summary(predicted) == _summary(result), world.name
+                assert not again["changed"] and _summary(again)["counts"]["created"] == 0, f"{world.name}: the second time: {_summary(again)}"
+                assert {key["alias"]: key.get("value") for key in again_keys(again)} == {key["alias"]: key.get("value") for key in again_keys(result)}
+            results.append(result)
+        summaries = [_summary(result) for result in results]
+        assert all(summary == summaries[0] for summary in summaries), f"{[world.name for world in self.worlds]} disagree: {summaries}"
+        return results
+
+    def _with_models(self, world: World, arguments: dict[str, Any]) -> dict[str, Any]:
+        models = arguments.get("models")
+        return {**arguments, "models": [world.models[model] for model in models]} if models else arguments
+
+    @staticmethod
+    def _value(result: dict[str, Any], alias: str) -> str:
+        (found,) = [key.get("value", "") for key in again_keys(result) if key["alias"] == alias]
+        return str(found)
+
+    def _take(self, state: LabState, alias: str, values: Sequence[str], blocked: bool = False, package: str = "") -> None:
+        """Expect these new values under the alias. None of them was ever used before."""
+        used = [*self.dead, *state.values.values(), *(former.values for former in state.retired)]
+        assert all(values) and not any(value in group for group in used for value in values), f"a value of {alias} was used before"
+        state.keys[alias] = Key(blocked, package=package)
+        state.values[alias] = values
+
+    def _bury(self, state: LabState, aliases: Any) -> None:
+        """Expect that the keys with these aliases are gone, with their former values."""
+        for alias in set(aliases):
+            if state.keys.pop(alias, None):
+                self.dead.append(state.values.pop(alias))
+        self.dead += [former.values for former in state.retired if former.alias in aliases]
+        state.retired = [former for former in state.retired if former.alias not in aliases]
+
+    def _sweep(self, state: LabState, aliases: Any) -> None:
+        """Expect that values whose grace has ended are gone: a run for their alias deletes them."""
+        self.dead += [former.values for former in state.retired if former.alias in aliases and self._is_over(former)]
+        state.retired = [former for former in state.retired if not (former.alias in aliases and self._is_over(former))]
+
+    def _is_over(self, former: Retired) -> bool:
+        return all(world.now() > until for world, until in zip(self.worlds, former.until, strict=True))
+
+    def _bystanders(self, world: World) -> dict[str, dict[str, Any]]:
+        aliases = (f"{self.name}-bot", f"virtkey-{self.name}x-user1")
+        moving = ("last_active", "updated_at")
+        return {
+            row["key_alias"]: {name: value for name, value in row.items() if name not in moving} for row in world.rows(self.name) if row["key_alias"] in aliases
+        }
+
+
+def again_keys(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the keys of a result that live; `virtual_key` returns one."""
+    keys = result["virtual_keys"] if "virtual_keys" in result else [result["key"]]
+    return [key for key in keys if key and key["action"] != "deleted" and not key["retired_from"]]
+
+
+def _summary(result: dict[str, Any]) -> dict[str, Any]:
+    """Return what check mode must predict, and what all worlds must agree upon."""
+    if result.get("failed"):
+        return {"code": result.get("code")}
+    keys = result["virtual_keys"] if "virtual_keys" in result else [result["key"]]
+    return {
+        "changed": result["changed"],
+        "counts": result["counts"],
+        "absent": result.get("absent", []),
+        "keys": sorted((key["alias"].partition(".retired-")[0], key["action"], key["generation"]) for key in keys if key),
+    }

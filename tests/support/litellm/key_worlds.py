@@ -1,0 +1,81 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+"""The gateways on which `KeyLives` lives lives: a real LiteLLM, and the model of it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.served_model import ServedModel
+
+
+class RealWorld:
+    """A real LiteLLM. Waiting takes its time."""
+
+    name = "LiteLLM"
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.connection: dict[str, Any] = {"url": gateway.url, "api_key": gateway.master_key, "retry_delay": 0.2}
+        self.models = {"granite": MOCK_MODELS[0], "mistral": MOCK_MODELS[1]}
+
+    def admin(self, path: str, **body: Any) -> None:
+        self.gateway.post(path, **body)
+
+    def rows(self, part: str) -> list[dict[str, Any]]:
+        return self.gateway.keys_with(part)
+
+    def works(self, value: str) -> bool:
+        answer = requests.get(f"{self.gateway.url}/models", headers={"Authorization": f"Bearer {value}"}, timeout=30)
+        assert answer.status_code in (200, 400, 401, 429), answer.text  # 400: releases before 1.83, for an expired key
+        return answer.status_code in (200, 429)
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class ModelWorld:
+    """The model of LiteLLM, on loopback. Waiting moves its clock."""
+
+    name = "model"
+
+    def __init__(self) -> None:
+        self.served = ServedModel()
+        self.served.__enter__()
+        self.connection: dict[str, Any] = {"url": self.served.url, "api_key": MASTER_KEY, "retries": 0, "retry_delay": 0}
+        self.models = {"granite": "granite", "mistral": "mistral"}
+
+    def admin(self, path: str, **body: Any) -> None:
+        status, answer = self.served.model.handle("POST", path, {}, body)
+        assert status == 200, answer
+
+    def rows(self, part: str) -> list[dict[str, Any]]:
+        rows, page = [], 1
+        while True:
+            query = {"return_full_object": "true", "size": "100", "page": str(page)}
+            _status, answer = self.served.model.handle("GET", "/key/list", query, None)
+            rows += [row for row in answer["keys"] if part in (row["key_alias"] or "")]
+            if page >= answer["total_pages"]:
+                return rows
+            page += 1
+
+    def works(self, value: str) -> bool:
+        return self.served.model.works(value)
+
+    def wait(self, seconds: float) -> None:
+        self.served.model.pass_time(seconds)
+
+    def now(self) -> datetime:
+        return self.served.model.now
+
+    def close(self) -> None:
+        self.served.__exit__(None, None, None)
