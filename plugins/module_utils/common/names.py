@@ -68,6 +68,11 @@ def lab_of_alias(alias: str, user_base: str = "user") -> tuple[str, str]:
     return (match[1], match[2]) if match else (alias, "")
 
 
+def is_legacy_alias(alias: str, guid: str) -> bool:
+    """Return whether release 1.3.2 may have made a key with this alias for the GUID: `virtkey-{guid}`, or that and any user name with a number."""
+    return re.fullmatch(re.escape(ALIAS_PREFIX + guid) + "(-.*[0-9])?", alias) is not None
+
+
 def retired_alias(alias: str, token: str) -> str:
     """Return the alias of a key's former value, which it has from a rotation until the end of its grace period."""
     return alias + _retired_suffix(token)

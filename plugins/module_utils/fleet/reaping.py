@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..common.names import ALIAS_PREFIX
 from ..keys.api import KeyApi
 from ..keys.key import LiveKey
 from ..keys.lab import searches_for
@@ -73,7 +74,7 @@ class ReapingIncomplete(GatewayError):
 
 
 def reap(reconciler: Reconciler, source: Source, rules: ReapingRules, stage: Stage, *, proof: Proof) -> ReapingOutcome:
-    """Read the list of living labs, judge the key of every lab, and go as far as `stage` allows.
+    """Read the list of living labs, judge every key with the alias prefix, and go as far as `stage` allows.
 
     Raises Refused before the first write if the list cannot be trusted or too many keys would be orphans, and
     ReapingIncomplete if something failed after the first write.
@@ -81,7 +82,7 @@ def reap(reconciler: Reconciler, source: Source, rules: ReapingRules, stage: Sta
     api = reconciler.api
     guids = source.load()
     api.check_admin()
-    rows = list(api.keys())
+    rows = api.keys_like(ALIAS_PREFIX)
     outcome = ReapingOutcome(Reaping.of(rows, Living.of(guids), rules, api.client.now()), len(guids))
     if stage is Stage.REPORT:
         try:
@@ -132,5 +133,5 @@ def _read_again(api: KeyApi, rows: Iterable[LiveKey], reaping: Reaping) -> list[
     """Return the keys of the labs of `rows` as they are now: lab by lab, or all at once if that takes fewer calls. Raises GatewayError."""
     parts = [part for keys in by_lab(rows, reaping.rules.user_base).values() for part in searches_for({row.alias for row in keys})]
     if len(parts) * PAGE_SIZE > reaping.fleet:
-        return list(api.keys())
+        return api.keys_like(ALIAS_PREFIX)
     return api.keys_like(*parts)

@@ -73,7 +73,8 @@ class Lab:
 
         A key with notes belongs to the lab of the GUID in them; if the caller named another alias than the one that
         follows from the GUID, only to the lab with that alias. A key that release 1.3.2 made is known by the GUID in its
-        metadata and an alias that begins with it, and without a GUID in its metadata by its alias alone.
+        metadata and the alias that it made for a GUID, with any beginning of user names, and without a GUID in its
+        metadata by its alias alone.
         """
         notes = row.notes
         if notes and (notes.guid or notes.lab):
@@ -81,8 +82,7 @@ class Lab:
                 return False
             return bool(self.is_canonical and self.guid and notes.guid) or (bool(notes.lab) and notes.lab == self.alias)
         if row.guid and row.guid == self.guid:
-            canonical = names.lab_alias(self.guid)
-            return row.served_alias == canonical or row.served_alias.startswith(f"{canonical}-") or self.is_under_alias(row)
+            return names.is_legacy_alias(row.served_alias, self.guid) or self.is_under_alias(row)
         return self.is_under_alias(row)
 
     # ------------------------------------------------------------------------------------------------------- rows

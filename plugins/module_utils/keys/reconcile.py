@@ -148,9 +148,7 @@ class Reconciler:
         plan = self._plan_for(rows, wanted, scope, policy, self._histories.get(tuple(scope.searches)))
         return self._plan_for(rows, wanted, scope, policy, self._history(scope)) if plan.mints else plan
 
-    def _plan_for(
-        self, rows: Sequence[LiveKey], wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, history: KeyHistory | None = None
-    ) -> KeyPlan:
+    def _plan_for(self, rows: Sequence[LiveKey], wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, history: KeyHistory | None = None) -> KeyPlan:
         now = self.api.client.now()
         return plan_keys(wanted, rows, value_of=self.value_of, now=now, policy=policy, is_member=scope.is_member, history=history)
 

@@ -5,7 +5,8 @@
 """Plan the move of keys from one gateway to another. Pure, no I/O; `reconcile.py` carries the plan out.
 
 A key is made at the target with the value that it has at the source, so its user need not know of the move. A note in its
-metadata says where it came from, what it had spent there, and in which state it was seen. By this note, a later run
+metadata says where it came from, when the key there was made, what it had spent, and in which state it was seen. A gateway has
+many addresses, so the time at which the key was made tells whether a note is about it. By this note, a later run
 distinguishes changes at the source, which it carries over, from changes at the target, which it leaves alone.
 """
 
@@ -107,10 +108,11 @@ def plan_moves(
     whose value nobody knows gets a new one. Raises SameGateway if source and target are the same gateway.
     """
     at_target = {row.token: row for row in target}
-    newer = {row.alias: row for row in at_target.values() if _from(row, origin) and row.generation and derivable(row, value_of)}
+    rows = sorted(source, key=lambda row: row.alias)
+    newer = {row.alias: row for row in at_target.values() if _came_from(row, rows, origin) and row.generation and derivable(row, value_of)}
     moves: list[Move] = []
     left_out: list[LeftOut] = []
-    for row in sorted(source, key=lambda row: row.alias):
+    for row in rows:
         found = _value(row, value_of, known, renew=renew)
         same = at_target.get(row.token)
         if same and same.created_at and same.created_at == row.created_at:
@@ -175,10 +177,28 @@ def _carried(row: LiveKey, *, renewed: bool) -> dict[str, Any]:
     return carried
 
 
-def _from(row: LiveKey, origin: str) -> Mapping[str, Any]:
-    """Return the note on a key at the target that came from `origin`, or an empty mapping."""
-    note = row.metadata.get(NOTE)
-    return note if isinstance(note, Mapping) and note.get("from") == origin else {}
+def _note_on(live: LiveKey) -> Mapping[str, Any]:
+    """Return the note of a migration on a key at the target, or an empty mapping."""
+    note = live.metadata.get(NOTE)
+    return note if isinstance(note, Mapping) else {}
+
+
+def _made(row: LiveKey) -> str:
+    """Return when a key was made, to the microsecond; '' if the gateway does not say."""
+    return row.created_at.isoformat() if row.created_at else ""
+
+
+def _note_about(live: LiveKey, row: LiveKey, origin: str) -> Mapping[str, Any]:
+    """Return the note on `live`, a key at the target, if it is about `row`, a key at the source; or an empty mapping."""
+    note = _note_on(live)
+    known = note.get("made")
+    return note if note and (known == _made(row) if known else note.get("from") == origin) else {}
+
+
+def _came_from(live: LiveKey, rows: Sequence[LiveKey], origin: str) -> bool:
+    """Return whether a key at the target was once made from a key at the source, which may have been rotated since."""
+    note = _note_on(live)
+    return bool(note) and (note.get("from") == origin or any(note.get("made") == _made(row) for row in rows if row.created_at))
 
 
 def _seen(row: LiveKey) -> str:
@@ -191,14 +211,14 @@ def _move(row: LiveKey, found: tuple[str, bool], at_target: Mapping[str, LiveKey
     """Return the move of one key. `found` is its value at the target, and whether that is a new one."""
     value, renewed = found
     live = at_target.get(derive.token(value))
-    note = {"from": origin, "at": iso(now), "spend": row.spend, "seen": _seen(row)}
+    note = {"from": origin, "made": _made(row), "at": iso(now), "spend": row.spend, "seen": _seen(row)}
     carried = {**_carried(row, renewed=renewed), NOTE: note}
     if live is None:
         payload = dict(row.set_fields)
         payload |= {"key_alias": row.alias, "metadata": carried, "spend": row.spend}
         return Move(row, KeyAction.CREATE, value, payload=payload, expires=True, renewed=renewed)
 
-    old = _from(live, origin)
+    old = _note_about(live, row, origin)
     more = row.spend - float(old.get("spend") or 0.0)
     spent = {"spend": live.spend + more} if more > CENT else {}
     if old.get("seen") == note["seen"]:

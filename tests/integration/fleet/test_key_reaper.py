@@ -111,7 +111,7 @@ def test_a_lab_that_is_provisioned_again_works_at_once(fleet: Fleet) -> None:
 
 def test_keys_that_are_never_changed(fleet: Fleet) -> None:
     live = fleet.live
-    live.well("virtual_keys", guid=f"{live.name}t", lab_alias=f"team-{live.name}", keys=[{"user": "user1"}], models=[GRANITE])
+    live.well("virtual_keys", guid=f"{live.name}t", lab_alias=f"team-{live.name}t", keys=[{"user": "user1"}], models=[GRANITE])
     live.well("virtual_keys", guid=f"{live.name}y", keys=[{}], models=[GRANITE])
     live.gateway.post("/key/generate", key_alias=f"virtkey-{live.name}-by-hand")
     result = fleet.reap(fleet.class_, fleet.single, stage="delete", grace="0s")

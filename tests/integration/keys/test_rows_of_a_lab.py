@@ -46,6 +46,7 @@ class Rows:
         self.make(f"{lab}-user3.retired-TOKEN", guid=guid)
         self.make(f"{lab}-user2")
         self.make(f"{lab}-admin")
+        self.make(f"{lab}-robot", guid=guid)
         self.make(f"{lab}-lab7", guid=guid)
         self.make(f"class-{guid}-user1", Notes(lab=f"class-{guid}", guid=guid))
         self.make(f"{lab}-tenant", Notes(lab=f"{lab}-tenant", guid=guid))

@@ -88,7 +88,7 @@ def test_a_key_that_the_gateway_cannot_make_is_reported_and_made_by_the_next_run
 
 
 def test_a_gateway_that_goes_away_in_the_middle(live: Live, proxy: FaultyProxy) -> None:
-    proxy.harms = [Harm("refuse", skip=4)]
+    proxy.harms = [Harm("refuse", skip=5)]
     arguments = {"guid": live.name, "keys": [{"user": user} for user in USERS], "models": [GRANITE], "duration": "1d"}
     result = live("virtual_keys", **arguments, parallel_calls=1, retries=1)
     assert (result["code"], result["changed"]) == ("incomplete", True), result["msg"]

@@ -256,6 +256,7 @@ def test_a_lab_is_found_by_its_guid_alone(served: ServedModel) -> None:
     make(served, "virtkey-abc-user2", guid="abc-user2")
     make(served, "virtkey-abc-b", Notes(lab="virtkey-abc-b", guid="abc-b"))
     make(served, "team-abc-bot", guid="abc")
+    make(served, "virtkey-abc-robot", guid="abc")
     make(served, "virtkey-ABC", guid="ABC")
     assert {row.alias for row in LAB.rows(gateway_of(served))} == set(own)
     tenant = Lab.from_params({"guid": "abc", "lab_alias": "virtkey-abc-a.tenant"})

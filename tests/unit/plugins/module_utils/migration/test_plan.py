@@ -38,9 +38,9 @@ def key(alias: str = "virtkey-abc", generation: int = 0, value: str = "", **more
     return LiveKey.from_row({**row, **more})
 
 
-def moves(source: list[LiveKey], target: list[LiveKey], *, renew: bool = False, **given: str) -> MovePlan:
+def moves(source: list[LiveKey], target: list[LiveKey], *, renew: bool = False, origin: str = OLD, **given: str) -> MovePlan:
     known = {derive.token(value): value for value in given.values()}
-    return plan_moves(source, target, origin=OLD, value_of=value_of, known=known, renew=renew, now=NOW)
+    return plan_moves(source, target, origin=origin, value_of=value_of, known=known, renew=renew, now=NOW)
 
 
 def arrived(move: Move, **more: Any) -> LiveKey:
@@ -76,6 +76,29 @@ def test_moved_keys_are_kept_and_changes_at_the_source_are_repeated() -> None:
     assert later.payload["models"] == ["n"] and later.body(NOW)["duration"] == f"{3 * 86_400}s"
     shorter = only(moves([key(expires=(NOW + DAY / 2).isoformat())], [arrived(first)]))
     assert "duration" not in shorter.body(NOW), "the end is never moved to an earlier time"
+
+
+@pytest.mark.parametrize("address", ["http://old.example.com:4000", "https://old", "http://10.0.0.1"])
+def test_another_spelling_of_the_source_is_the_same_source(address: str) -> None:
+    first = only(moves([key(spend=4.0)], []))
+    changed = arrived(first, fields={**first.row.fields, "max_budget": 50.0})
+    again = only(moves([key(spend=4.0)], [changed], origin=address))
+    assert again.action is KeyAction.KEEP, "neither is its spend added again nor are changes at the target taken back"
+    newer = arrived(first, token=derive.token(value_of("virtkey-abc", 1)), notes=Notes(lab="virtkey-abc", guid="abc", generation=1))
+    assert only(moves([key()], [newer], origin=address)).superseded
+
+
+def test_a_key_that_was_made_anew_at_the_source_is_another_key() -> None:
+    first = only(moves([key(spend=4.0)], []))
+    anew = only(moves([key(spend=1.0, created_at=NOW.isoformat())], [replace(arrived(first), created_at=NOW + DAY)]))
+    assert anew.payload["spend"] == 5.0, "both have been spent"
+
+
+def test_a_note_of_an_earlier_release_is_known_by_the_address() -> None:
+    first = only(moves([key(spend=4.0)], []))
+    note = {name: value for name, value in first.payload["metadata"][NOTE].items() if name != "made"}
+    old = replace(arrived(first), metadata={**first.payload["metadata"], NOTE: note})
+    assert only(moves([key(spend=4.0)], [old])).action is KeyAction.KEEP
 
 
 def test_changes_at_the_target_are_kept() -> None:
