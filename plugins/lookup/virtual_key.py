@@ -8,15 +8,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: virtual_key
-short_description: The value of a LiteLLM virtual key, derived
+short_description: The value of a LiteLLM virtual key
 version_added: 2.0.0
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 description:
-  - Values of keys that this collection makes are derived from a secret, the key's alias and how often the key was
-    rotated. Whoever has the secret can compute the value again, without asking the gateway.
-  - The gateway is not asked. So a value is returned even for a key that was never made, was deleted, or has a value
-    that was not derived. M(rhpds.litellm_virtual_keys.virtual_key_info) shows which keys exist, and their generation.
+  - Values of keys that this collection makes are derived from a secret, the key's alias and the key's generation, which
+    grows with every rotation, and when a key is made again after its deletion. Whoever has the secret can compute the
+    value again.
+  - The gateway is asked for the generation of the key in service. It is an error if it has no such key, or one whose
+    value was not derived from this secret.
+  - With O(generation) the gateway is not asked. Then a value is returned even for a key that was never made, was
+    deleted, or was rotated since.
+extends_documentation_fragment:
+  - rhpds.litellm_virtual_keys.gateway
+  - rhpds.litellm_virtual_keys.gateway.plugin
 options:
   _terms:
     description:
@@ -29,9 +35,15 @@ options:
     type: str
   generation:
     description:
-      - How often the keys have been rotated. After a rotation it must be given, or the value returned is the former one.
+      - The generation of the keys, as M(rhpds.litellm_virtual_keys.virtual_key_info) shows it, to derive values without
+        a gateway. The first one is V(0).
     type: int
-    default: 0
+  url:
+    description: The address of the gateway. Not needed with O(generation).
+    type: str
+    required: false
+    env:
+      - name: LITELLM_BASE_URL
   secret:
     description:
       - The secret that values are derived from, the same that the keys were made with. At least 16 characters. Falls
@@ -41,9 +53,10 @@ options:
       - name: LITELLM_DERIVATION_SECRET
   api_key:
     description:
-      - The gateway's master key. Needed if the keys were made without a secret of their own.
+      - The gateway's master key. Needed to ask the gateway, and if the keys were made without a secret of their own.
       - E(LITELLM_MASTER_KEY) is used before E(LITELLM_API_KEY), as in the modules.
     type: str
+    required: false
     aliases: [master_key]
     env: # the last one that is set wins
       - name: LITELLM_API_KEY
@@ -54,7 +67,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Call a model with the key of a lab
+- name: Call a model with the key of a lab, which the gateway in LITELLM_BASE_URL knows
   ansible.builtin.uri:
     url: https://litellm.example.com/v1/models
     headers:
@@ -66,7 +79,7 @@ EXAMPLES = r"""
     lab_keys: "{{ query('rhpds.litellm_virtual_keys.virtual_key', 'user1', 'user2', guid='abc12') }}"
   no_log: true
 
-- name: Derive a key that was rotated once, by its alias
+- name: Derive a key that was rotated once, by its alias, without a gateway
   ansible.builtin.set_fact:
     team_key: "{{ lookup('rhpds.litellm_virtual_keys.virtual_key', 'team-red', generation=1) }}"
   no_log: true
@@ -79,14 +92,21 @@ _raw:
   elements: str
 """
 
+import sys
 from typing import Any
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ..module_utils.common import names
+from ..module_utils.common.transport import REQUESTS_ERROR
 from ..module_utils.keys import derive
-from ..module_utils.litellm.options import secret_of
+from ..module_utils.keys.api import KeyApi
+from ..module_utils.keys.lab import searches_for
+from ..module_utils.keys.plan import living_generations
+from ..module_utils.litellm import errors
+from ..module_utils.litellm.client import Client
+from ..module_utils.litellm.options import GATEWAY_SPEC, connection_of, secret_of
 from ..plugin_utils import options
 
 
@@ -95,7 +115,7 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         guid = self.get_option("guid")
         try:
-            options.check_option_names(kwargs, ("guid", "generation", "secret", "api_key", "master_key"))
+            options.check_option_names(kwargs, ("guid", "generation", "secret", "master_key", *GATEWAY_SPEC))
             secret = self._secret()
             if guid:
                 lab = names.lab_alias(names.check_guid(guid))
@@ -104,9 +124,26 @@ class LookupModule(LookupBase):
                 aliases = [names.check_alias(str(alias)) for alias in terms]
             if not aliases:
                 raise ValueError("neither an alias nor guid is given; name the keys whose values are wanted.")
-            return [derive.value(secret, alias, self.get_option("generation")) for alias in aliases]
-        except ValueError as error:
+            generations = self._generations(aliases, secret)
+            return [derive.value(secret, alias, generations[alias]) for alias in aliases]
+        except (ValueError, errors.GatewayError) as error:
             raise AnsibleLookupError(f"virtual_key: {error}") from None
+
+    def _generations(self, aliases: list[str], secret: str) -> dict[str, int]:
+        """Return the generation of each alias: the given one, or else that of the key in service."""
+        given = self.get_option("generation")
+        if given is not None:
+            return dict.fromkeys(aliases, given)
+        if not self.get_option("url"):
+            raise ValueError("neither url nor generation is given; give the address of the gateway, which knows the generation of each key.")
+        if REQUESTS_ERROR is not None:
+            raise ValueError(f"the Python library requests is missing ({REQUESTS_ERROR}); install it for {sys.executable}.")
+        client = Client(connection_of({name: self.get_option(name) for name in GATEWAY_SPEC}))
+        try:
+            rows = KeyApi(client).keys_like(*searches_for(set(aliases)))
+            return living_generations(rows, aliases, lambda alias, generation: derive.value(secret, alias, generation))
+        finally:
+            client.close()
 
     def _secret(self) -> str:
         params = {"secret": self.get_option("secret") or "", "api_key": self.get_option("api_key") or ""}

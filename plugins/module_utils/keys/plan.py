@@ -225,6 +225,18 @@ def derivable(row: LiveKey, value_of: ValueOf) -> bool:
     return bool(alias) and derive.token(value_of(alias, row.generation)) == row.token
 
 
+def living_generations(rows: Iterable[LiveKey], aliases: Iterable[str], value_of: ValueOf) -> dict[str, int]:
+    """Return the generation of the key in service under each of `aliases`.
+
+    Raises ValueError for an alias without a key, and for one whose value cannot be derived.
+    """
+    found = {row.alias: row for row in sorted(rows, key=lambda row: row.generation) if row.in_service and derivable(row, value_of)}
+    for alias in aliases:
+        if alias not in found:
+            raise ValueError(f"the gateway has no key {alias} whose value can be derived from this secret; provision it, or give the secret it was made with.")
+    return {alias: found[alias].generation for alias in aliases}
+
+
 def state_of(row: LiveKey) -> dict[str, Any]:
     """Return a row as diff mode shows it: what is set, and nothing secret."""
     shown = dict(row.set_fields)
