@@ -45,7 +45,7 @@ options:
     description:
       - With V(present) the key exists as described and is not blocked.
       - With V(blocked) the key exists, and the gateway refuses calls with it. It must exist already, but its value need
-        not be known. Given limits are applied. O(duration), O(on_unrecoverable) and O(rotation) are ignored.
+        not be known. Given limits are applied. O(duration), O(on_unrecoverable) and O(rotation) are refused.
       - With V(absent) neither the key nor the values that it had before a rotation exist, and the gateway refuses them
         all.
     type: str
@@ -193,7 +193,7 @@ from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.key import LiveKey
 from ..module_utils.keys.lab import Lab, NoSuchLab
 from ..module_utils.keys.limits import LIMITS_SPEC
-from ..module_utils.keys.options import PROOF_SPEC, VALUE_SPEC, policy_of, proof_of, result_for
+from ..module_utils.keys.options import PROOF_SPEC, VALUE_SPEC, policy_of, proof_of, refuse_to_describe_deleted_keys, refuse_without_effect, result_for
 from ..module_utils.keys.reconcile import Reconciler
 from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module, secret_of
 
@@ -222,8 +222,11 @@ def manage_key(module: AnsibleModule) -> dict[str, Any]:
     lab, policy = Lab(), policy_of(params)
     wants = {**params, "keys": [{"alias": params["alias"]}], "blocked": params["state"] == "blocked"}
     if params["state"] == "absent":
+        refuse_to_describe_deleted_keys(params)
         outcome = reconciler.delete(lambda: find_rows(api, params), proof=proof_of(params))
     elif params["state"] == "blocked":
+        names = ("duration", "rotation", "rotation_grace", "on_unrecoverable", "first_generation")
+        refuse_without_effect(params, names, "with state blocked; leave it out, or do it before the key is blocked")
         rows = find_rows(api, params)
         if not rows:
             api.check_admin()

@@ -357,7 +357,16 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.lab import Lab
 from ..module_utils.keys.limits import LIMITS_SPEC
-from ..module_utils.keys.options import PROOF_SPEC, VALUE_SPEC, policy_of, proof_of, result_for, take_known_values
+from ..module_utils.keys.options import (
+    PROOF_SPEC,
+    VALUE_SPEC,
+    policy_of,
+    proof_of,
+    refuse_to_describe_deleted_keys,
+    refuse_without_effect,
+    result_for,
+    take_known_values,
+)
 from ..module_utils.keys.reconcile import Reconciler
 from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module, secret_of
 
@@ -376,6 +385,8 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
         "proof": proof_of(params),
     }
     if params["state"] == "absent":
+        refuse_to_describe_deleted_keys({**params, "blocked": None})
+        refuse_without_effect(params, ("blocked", "keep_going"), "with state absent; leave it out")
         outcome = reconciler.delete(
             lambda: lab.to_delete(api, params["keys"]),
             proof=proof_of(params),
@@ -388,10 +399,14 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
         change = lab.change(params, api.now)
         if params["state"] == "exact":
             raise ValueError("state is exact and keys is not given, which would leave no key; name the keys that shall stay.")
+        names = ("keep_going", "on_unrecoverable", "first_generation")
+        refuse_without_effect(params, names, "without keys, because only keys that exist are changed; leave it out, or name the keys")
         if params["rotation"]:
             wanted = [replace(change(row), create=False) for row in lab.members(api)]
             outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
         else:
+            refuse_without_effect(params, ("rotation_grace",), "without rotation; leave it out, or give a label in rotation")
+            refuse_without_effect(params, ("duration",), "on keys that exist; to give them more time, use extend_for or extend_until")
             rows = lab.rows_to_change(api, params)
             outcome = reconciler.change(rows, change, lambda: lab.rows(api), check_models=params["check_models"])
     return result_for(module, reconciler, outcome, known)

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..common import durations
 from ..litellm.options import SECRET_SPEC
 from .known_values import known_values, texts
+from .limits import LIMITS_SPEC
 from .plan import OnUnrecoverable, Policy
 from .revocation import CACHE_SECONDS, Proof, ProofKind
 
@@ -52,6 +53,23 @@ def policy_of(params: Mapping[str, Any], *, prune: bool = False) -> Policy:
         grace=0 if grace == "0" else durations.seconds(grace, "rotation_grace", least=0),
         first_generation=params["first_generation"],
     )
+
+
+def refuse_without_effect(params: Mapping[str, Any], names: Iterable[str], why: str) -> None:
+    """Raise ValueError if one of `names`, options of `LIMITS_SPEC` and `VALUE_SPEC`, is given. `why` continues `would have no effect`."""
+    values = {name: params.get(name) for name in names}
+    given = [name for name, value in values.items() if value is not None and value is not False and value != VALUE_SPEC.get(name, {}).get("default")]
+    if given:
+        raise ValueError(f"{', '.join(given)} would have no effect {why}.")
+
+
+DESCRIBING = (*LIMITS_SPEC, "rotation", "rotation_grace", "on_unrecoverable", "first_generation")
+"""The options that describe a key; none of them counts when it is deleted."""
+
+
+def refuse_to_describe_deleted_keys(params: Mapping[str, Any]) -> None:
+    """Raise ValueError if the arguments describe keys that are to be deleted."""
+    refuse_without_effect(params, DESCRIBING, "with state absent; leave it out, or give another state")
 
 
 def proof_of(params: Mapping[str, Any]) -> Proof:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -304,3 +305,27 @@ def test_a_diff_names_what_changes_and_nothing_else(modules: Modules) -> None:
 def test_calls_are_counted(modules: Modules) -> None:
     result = modules.well("virtual_keys", **CLASS)
     assert result["calls"] == len(modules.served.requests) == 2 + 5
+
+
+# ---------------------------------------------------------------------------------------------- options without effect
+@pytest.mark.parametrize(
+    ("module", "arguments", "words"),
+    [
+        ("virtual_keys", {"guid": "abc", "state": "absent", "duration": "1d"}, "duration would have no effect with state absent"),
+        ("virtual_keys", {"guid": "abc", "state": "absent", "max_budget": 0, "rotation": "a"}, "max_budget, rotation would have no effect with state absent"),
+        ("virtual_keys", {"guid": "abc", "state": "absent", "blocked": True}, "blocked would have no effect with state absent"),
+        ("virtual_keys", {"guid": "abc", "state": "absent", "keep_going": True}, "keep_going would have no effect"),
+        ("virtual_keys", {"guid": "abc", "duration": "1d"}, "duration would have no effect on keys that exist; .* use extend_for or extend_until"),
+        ("virtual_keys", {"guid": "abc", "keep_going": True}, "keep_going would have no effect without keys"),
+        ("virtual_keys", {"guid": "abc", "on_unrecoverable": "keep"}, "on_unrecoverable would have no effect without keys"),
+        ("virtual_keys", {"guid": "abc", "rotation_grace": "1h"}, "rotation_grace would have no effect without rotation"),
+        ("virtual_key", {"alias": "abc", "state": "absent", "models": ["granite"]}, "models would have no effect with state absent"),
+        ("virtual_key", {"alias": "abc", "state": "blocked", "rotation": "a"}, "rotation would have no effect with state blocked"),
+        ("virtual_key", {"alias": "abc", "state": "blocked", "duration": "1d"}, "duration would have no effect with state blocked"),
+    ],
+)
+def test_an_option_without_effect_is_refused(modules: Modules, module: str, arguments: dict[str, Any], words: str) -> None:
+    for check in (True, False):
+        result = modules(module, **arguments, _check=check)
+        assert result["failed"] and result["code"] == "bad_input" and re.search(words, result["msg"]), result
+    assert not modules.served.requests
