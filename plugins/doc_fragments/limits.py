@@ -14,8 +14,10 @@ options:
   models:
     description:
       - The models that the key may call, by the names under which the gateway serves them.
-      - LiteLLM's special names V(all-proxy-models) and V(all-team-models) are accepted, too. An empty list is refused,
-        because LiteLLM takes it to mean all models.
+      - Wildcards such as V(openai/*), names of model access groups, and LiteLLM's special names V(all-proxy-models) and, for a
+        key in a team, V(all-team-models) are accepted, too. An empty list is refused, because LiteLLM takes it to mean all
+        models, and so is V(all-team-models) without a team.
+      - A model that the key's team may not use is refused, because LiteLLM would refuse every call.
     type: list
     elements: str
   duration:
@@ -146,7 +148,8 @@ options:
     default: 0
   check_models:
     description:
-      - Whether to refuse models that the gateway does not serve. LiteLLM itself accepts any name.
+      - Whether to refuse models that the gateway does not serve, or that the key's team may not use. LiteLLM itself accepts any
+        name.
     type: bool
     default: true
 """

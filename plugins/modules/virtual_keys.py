@@ -75,8 +75,8 @@ options:
       models:
         description:
           - The models that the key may call, by the names under which the gateway serves them.
-          - LiteLLM's special names V(all-proxy-models) and V(all-team-models) are accepted, too. An empty list is
-            refused, because LiteLLM takes it to mean all models.
+          - Wildcards, names of model access groups, and LiteLLM's special names V(all-proxy-models) and, for a key in a team,
+            V(all-team-models) are accepted, too. An empty list is refused, because LiteLLM takes it to mean all models.
         type: list
         elements: str
       duration:

@@ -75,14 +75,6 @@ class KeyApi:
         self.check_admin()
         return self.client.now()
 
-    def team_exists(self, team_id: str) -> bool:
-        """Return whether LiteLLM has the team. It accepts a key for an unknown team, and then refuses the key's calls."""
-        try:
-            self.client.get("/team/info", {"team_id": team_id})
-        except errors.NotFound:
-            return False
-        return True
-
     def count_keys(self, **filters: Any) -> int:
         """Return how many keys LiteLLM would list for `filters`."""
         answer = self.client.get("/key/list", {"size": 1, **filters})

@@ -15,14 +15,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
 
 from ..litellm import errors
 from ..litellm.errors import Refused
-from ..litellm.models import served_models, unserved
 from . import derive
 from .api import KeyApi
 from .key import LiveKey, WantedKey
+from .model_checks import refusals_of
 from .plan import KeyAction, KeyHistory, KeyPlan, KeyScope, KeyStep, Policy, derivable, plan_key_updates, plan_keys
 from .results import KeyOutcome, KeysIncomplete, NotProven, outcome_of_deletion, outcome_of_writes
 from .revocation import Proof, prove
@@ -171,30 +170,12 @@ class Reconciler:
         return self._histories[searches]
 
     def _refusals(self, plan: KeyPlan, check_models: bool) -> dict[str, Refused]:
-        """Return a refusal for each key that the gateway would accept although it could not be used: unknown models and teams.
+        """Return a refusal for each key that the gateway would accept although it could not be used.
 
         Raises NotAdmin if the API key may not manage keys at all.
         """
         self.api.check_admin()
-        asked = {key.alias: _asked(key) for key in plan.steps}
-        served = served_models(self.api.client) if check_models and any(each.get("models") for each in asked.values()) else None
-        teams = {each["team_id"] for each in asked.values() if each.get("team_id")}
-        absent = {team for team in teams if not self.api.team_exists(team)}
-        refused: dict[str, Refused] = {}
-        for alias, each in asked.items():
-            unknown = [] if served is None else unserved(each.get("models") or [], served)
-            if unknown:
-                refused[alias] = Refused(
-                    f"the gateway serves no model named {', '.join(unknown)}; it serves {', '.join(served or []) or 'none'}:"
-                    " choose among these, or add the model to the gateway.",
-                    "unknown_model",
-                )
-            elif each.get("team_id") in absent:
-                refused[alias] = Refused(
-                    f"the gateway has no team {each['team_id']}; create it first, or give another team_id.",
-                    "unknown_team",
-                )
-        return refused
+        return refusals_of(self.api.client, plan.steps, check_models=check_models)
 
     def _write(self, plan: KeyPlan) -> Written:
         """Make the calls of `plan`, several keys at a time, and its deletions afterwards if nothing failed. Failures are kept by alias."""
@@ -311,12 +292,6 @@ class Reconciler:
         failure = outcome.revocation.failure()
         if failure:
             raise NotProven(*failure, outcome)
-
-
-def _asked(key: KeyStep) -> dict[str, Any]:
-    """Return the settings to be written that the caller asked for. A rotated key may keep models that are no longer served."""
-    fields = key.wanted.fields if key.wanted else {}
-    return {name: value for name, value in fields.items() if any(name in call.payload for call in key.calls)}
 
 
 def _steps_without_answer(first: KeyPlan, final: KeyPlan, done: Sequence[KeyStep], started: datetime) -> list[KeyStep]:

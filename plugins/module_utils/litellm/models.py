@@ -2,23 +2,39 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The models that a gateway serves, and those asked for that it does not serve."""
+"""The models that a gateway serves, those that a team may use, and those asked for that are among neither.
+
+LiteLLM takes the names on a key as models, as wildcards such as `openai/*`, as names of model access groups, and as the words in
+`MODEL_WORDS` (`proxy/auth/auth_checks.py` and `model_checks.py` of LiteLLM 1.74.15, 1.82.6 and 1.102.4).
+"""
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Iterable, Sequence
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from . import errors
 from .client import Client
 
+ALL_TEAM_MODELS = "all-team-models"
 # Names with a special meaning to LiteLLM in a key's list of models; no model has them.
-MODEL_WORDS = ("all-proxy-models", "all-team-models", "no-default-models")
+MODEL_WORDS = ("all-proxy-models", ALL_TEAM_MODELS, "no-default-models")
+
+# Names in a team's list of models that stand for every model.
+_EVERY_MODEL = {"*", "all-proxy-models", ALL_TEAM_MODELS}
+# Without the first parameter /models leaves access groups out, without the second wildcards.
+_COMPLETE = {"include_model_access_groups": "true", "return_wildcard_routes": "true"}
 
 
-def served_models(client: Client) -> list[str]:
-    """Return the names of the models and model access groups that the gateway serves, sorted. Raises GatewayError."""
-    answer = client.get("/models", {"include_model_access_groups": "true"})
+def served_models(client: Client, **team: str) -> list[str]:
+    """Return the names of the models, wildcards and model access groups that the gateway serves, sorted. Raises GatewayError.
+
+    For a wildcard such as `openai/*` LiteLLM lists the models that it knows of that provider as well. With `team_id`, return what
+    that team may use instead, with the members of its access groups; LiteLLM may take that from its cache.
+    """
+    answer = client.get("/models", {**_COMPLETE, **team})
     try:
         return sorted({str(model["id"]) for model in answer["data"]})
     except (KeyError, TypeError):
@@ -26,7 +42,81 @@ def served_models(client: Client) -> list[str]:
 
 
 def unserved(wanted: Iterable[str], served: Sequence[str]) -> list[str]:
-    """Return the models in `wanted` that are neither served, nor covered by a served wildcard such as `openai/*`, nor in `MODEL_WORDS`."""
+    """Return the names in `wanted` that stand for nothing that is served, and are not in `MODEL_WORDS`.
+
+    A wildcard in `wanted` stands for something if it matches a served model, or overlaps a served wildcard. A name without a
+    provider, such as `gpt-4o`, is served by a wildcard for its provider if LiteLLM knows that, which then lists `openai/gpt-4o`.
+    """
     exact = {*served, *MODEL_WORDS}
     patterns = [name for name in served if "*" in name]
-    return [name for name in dict.fromkeys(wanted) if name not in exact and not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+    known = {name.partition("/")[2] for name in served if "*" not in name and any(_matches(name, pattern) for pattern in patterns)}
+
+    def is_served(name: str) -> bool:
+        if name in exact or any(_matches(name, pattern) for pattern in patterns):
+            return True
+        if "*" in name:
+            return any(_matches(model, name) for model in served) or any(_overlap(name, pattern) for pattern in patterns)
+        return name in known
+
+    return [name for name in dict.fromkeys(wanted) if not is_served(name)]
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Return whether a wildcard matches a name; as in LiteLLM, each `*` stands for any text, and nothing else is special."""
+    return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), name, re.DOTALL) is not None
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Return whether two wildcards may match the same name, judged by what is before their first `*`."""
+    starts = one.partition("*")[0], other.partition("*")[0]
+    return starts[0].startswith(starts[1]) or starts[1].startswith(starts[0])
+
+
+def named_among(wanted: Sequence[str], served: Sequence[str]) -> str:
+    """Return some of the served names in words, those like `wanted` first, for the message that refuses `wanted`."""
+    close = [name for model in wanted for name in difflib.get_close_matches(model, served, n=3)]
+    shown = list(dict.fromkeys([*close, *served]))[:8]
+    return f"{', '.join(shown) or 'none'}{f' and {len(served) - len(shown)} more' if len(served) > len(shown) else ''}"
+
+
+class Teams:
+    """The teams of a gateway, each read once."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._read: dict[str, Mapping[str, Any] | None] = {}
+        self._resolved: dict[str, list[str]] = {}
+
+    def _team(self, team_id: str) -> Mapping[str, Any] | None:
+        if team_id not in self._read:
+            try:
+                answer = self._client.get("/team/info", {"team_id": team_id})
+            except errors.NotFound:
+                answer = None
+            self._read[team_id] = answer
+        return self._read[team_id]
+
+    def exists(self, team_id: str) -> bool:
+        """Return whether LiteLLM has the team. It accepts a key for an unknown team, and then refuses the key's calls."""
+        return self._team(team_id) is not None
+
+    def lacking(self, team_id: str, wanted: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Return the names in `wanted` that a key of the team could not use because the team may not, and what the team may use.
+
+        LiteLLM checks every call of a key against the list of its team as well. An empty list, and some words in it, allow
+        everything. The team must exist. Raises GatewayError.
+        """
+        team = self._team(team_id) or {}
+        try:
+            allowed = [str(name) for name in team["team_info"]["models"] or []]
+        except (KeyError, TypeError):
+            raise errors.not_litellm(self._client.connection.base, "GET /team/info", "LiteLLM's description of a team") from None
+        if not allowed or _EVERY_MODEL & set(allowed):
+            return [], allowed
+        lacking = unserved(wanted, allowed)
+        if lacking:  # it may be in an access group, which only LiteLLM can resolve
+            if team_id not in self._resolved:
+                self._resolved[team_id] = sorted({*allowed, *served_models(self._client, team_id=team_id)})
+            allowed = self._resolved[team_id]
+            lacking = unserved(lacking, allowed)
+        return lacking, allowed

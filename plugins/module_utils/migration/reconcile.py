@@ -19,7 +19,7 @@ from ..keys.results import KeysIncomplete
 from ..keys.revocation import Proof
 from ..litellm import errors
 from ..litellm.errors import HOPELESS, Refused
-from ..litellm.models import served_models, unserved
+from ..litellm.models import Teams, named_among, served_models, unserved
 from .plan import CENT, Move, MovePlan, differences, plan_moves
 from .results import MigrationIncomplete, MigrationOutcome
 
@@ -131,11 +131,17 @@ class Migration:
             raise Refused(f"{plan.conflicts[0]}{more}.", "conflict")
         to_write = [move for move in plan.moves if move.action is not KeyAction.KEEP]
         wanted = {model for move in to_write for model in move.payload.get("models") or []}
-        unknown = unserved(sorted(wanted), served_models(self.target.client)) if wanted and self.check_models else []
-        if unknown:
-            raise Refused(f"the target serves no model named {', '.join(unknown)}; add it to the target, or set check_models to false.", "unknown_model")
+        served = served_models(self.target.client) if wanted and self.check_models else None
+        unknown = [] if served is None else unserved(sorted(wanted), served)
+        if served is not None and unknown:
+            raise Refused(
+                f"the target serves no model named {', '.join(unknown)}; it serves {named_among(unknown, served)}: add the model to the target, or set"
+                " check_models to false.",
+                "unknown_model",
+            )
         teams = sorted({str(move.payload["team_id"]) for move in to_write if move.payload.get("team_id")})
-        absent = [team for team in teams if not self.target.team_exists(team)]
+        known = Teams(self.target.client)
+        absent = [team for team in teams if not known.exists(team)]
         if absent:
             raise Refused(f"the target has no team {', '.join(absent)}; create it there first.", "unknown_team")
 

@@ -150,7 +150,7 @@ def test_model_and_litellm_answer_alike(gateway: Gateway, unique: str) -> None:
 
 
 def test_a_team_and_a_user(gateway: Gateway, unique: str) -> None:
-    model = LitellmModel(teams=(unique,), users={"sk-users-key": unique})
+    model = LitellmModel(teams={unique: ()}, users={"sk-users-key": unique})
     gateway.post("/team/new", team_id=unique)
     gateway.post("/user/new", user_id=unique, user_role="internal_user", auto_create_key=False)
     try:

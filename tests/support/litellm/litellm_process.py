@@ -11,7 +11,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ import yaml
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
 
 START_SECONDS = 120
+PROVIDERS = ("openai", "hosted_vllm")
+"""Providers that LiteLLM knows, of those in the tests' models: it leaves out a model without one."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,33 @@ class LitellmProcess:
     master_key: str
 
 
+def mock_model(name: str, *groups: str) -> dict[str, Any]:
+    """Return a model of LiteLLM's configuration that calls no provider, and is in these access groups."""
+    prefix, slash, rest = name.rpartition("/")
+    model = name if prefix in PROVIDERS else f"openai/{rest if slash else name}"
+    return {"model_name": name, "litellm_params": {"model": model, "mock_response": "Hello."}, "model_info": {"access_groups": list(groups)}}
+
+
 @contextlib.contextmanager
-def running_litellm(gateway: Gateway, folder: Path, *, database: bool, settings: Mapping[str, Any] | None = None) -> Iterator[LitellmProcess]:
-    """Run a LiteLLM with the software and the master key of `gateway`, and with its database if `database` is true."""
+def running_litellm(
+    gateway: Gateway,
+    folder: Path,
+    *,
+    database: bool,
+    settings: Mapping[str, Any] | None = None,
+    models: Sequence[Mapping[str, Any]] | None = None,
+) -> Iterator[LitellmProcess]:
+    """Run a LiteLLM with the software and the master key of `gateway`, and with its database if `database` is true.
+
+    `settings` are its `general_settings`, which may name Python files in `folder`, `models` its list of models (as in `mock_model`).
+    """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     installed = json.loads((gateway.dir / "gateway.json").read_text())
-    models = [{"model_name": name, "litellm_params": {"model": name, "mock_response": "Hello."}} for name in MOCK_MODELS]
     configuration = folder / "litellm.yaml"
-    configuration.write_text(yaml.safe_dump({"model_list": models, "general_settings": dict(settings or {})}))
+    model_list = [dict(model) for model in models or [mock_model(name) for name in MOCK_MODELS]]
+    configuration.write_text(yaml.safe_dump({"model_list": model_list, "general_settings": dict(settings or {})}))
     environment = {
         "HOME": str(folder),
         "LANG": "C.UTF-8",

@@ -60,8 +60,13 @@ class LitellmModel:
     `substring_matching` (from 1.101 on), "optional" with `substring_matching` only, "always" whatever is asked, "exact" not at
     all (up to 1.83.0). `history`: deleted keys are listed on request. `memory` is the time in seconds for which workers remember
     a deleted key: all that a call can meet, or if `workers` is above 1, one of so many, over which calls spread at random.
+<<<<<<< HEAD
     `fills` are the limits that the gateway's `default_key_generate_params` set where a call names none. `users` maps the keys
     of users who are not admins to their ids; they see and create only their own keys.
+=======
+    `models` may hold wildcards, and `groups` maps a model access group to its models; `teams` maps a team to its list of models.
+    `users` maps the keys of users who are not admins to their ids; they see and create only their own keys.
+>>>>>>> 8f94010 (Understand wildcards, access groups and team models as LiteLLM does)
     """
 
     search: str = "search"
@@ -70,7 +75,8 @@ class LitellmModel:
     workers: int = 1
     luck: random.Random = field(default_factory=lambda: random.Random(1))
     models: Sequence[str] = MODELS
-    teams: Sequence[str] = ()
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    teams: Mapping[str, Sequence[str]] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)
     fills: Mapping[str, Any] = field(default_factory=dict)
     now: datetime = START
@@ -105,10 +111,10 @@ class LitellmModel:
                     return 403, error("You are not authorized to check another user's keys")
                 return self._list({**query, "user_id": self.users[key]} if key in self.users else query)
             if (method, path) == ("GET", "/models"):
-                return 200, {"data": [{"id": name} for name in self.models]}
+                return self._models(query)
             if (method, path) == ("GET", "/team/info"):
-                known = query["team_id"] in self.teams
-                return (200, {"team_id": query["team_id"]}) if known else (404, error("Team not found"))
+                team = {"team_id": query["team_id"], "models": list(self.teams.get(query["team_id"], ()))}
+                return (200, {"team_id": query["team_id"], "team_info": team}) if query["team_id"] in self.teams else (404, error("Team not found"))
             write = {"/key/generate": self._generate, "/key/update": self._update, "/key/delete": self._delete}.get(path)
             if method == "POST" and write and body is not None:
                 self.writes += 1
@@ -134,6 +140,22 @@ class LitellmModel:
         if row.get("max_budget") is not None and row["spend"] >= row["max_budget"]:
             return 429, error("Budget has been exceeded!", "budget_exceeded")
         return None
+
+    def _models(self, query: Mapping[str, str]) -> tuple[int, Any]:
+        """Return the models of the gateway, or those that a team may use. Unlike LiteLLM, a wildcard stands for no known models."""
+        if query.get("team_id") and query["team_id"] not in self.teams:
+            return 404, error("Team not found")
+        own = self.teams.get(query.get("team_id", ""), ())
+        everything = not own or bool({"all-proxy-models", "all-team-models"} & set(own))
+        with_groups = query.get("include_model_access_groups") == "true"
+        names = [*own, *(member for name in own for member in self.groups.get(name, ()))]
+        names += [*self.models, *(self.groups if with_groups else ())] if everything else []
+        shown = [
+            name
+            for name in dict.fromkeys(names)
+            if (with_groups or name not in self.groups) and ("*" not in name or query.get("return_wildcard_routes") == "true")
+        ]
+        return 200, {"data": [{"id": name} for name in shown], "object": "list"}
 
     def _expiry(self, duration: Any) -> datetime | None:
         """Return the end of a duration that begins now. Only the first number and unit count: `1h30m` is an hour."""

@@ -16,7 +16,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.module_parts impo
 
 @pytest.fixture(params=["search", "optional", "always", "exact"])
 def modules(request: pytest.FixtureRequest) -> Iterator[Modules]:
-    with ServedModel(LitellmModel(search=request.param, teams=("blue",))) as served:
+    with ServedModel(LitellmModel(search=request.param, teams={"blue": ()})) as served:
         modules = Modules(served)
         lab = {"guid": "abc", "models": ["granite"], "package": "ai-developer"}
         modules.well("virtual_keys", **lab, duration="2h", keys=[{"user": "user1", "user_id": "Ada@lab.example"}, {"user": "user2", "team_id": "blue"}])

@@ -32,7 +32,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def modules() -> Iterator[Modules]:
-    with ServedModel(LitellmModel(teams=("blue",))) as served:
+    with ServedModel(LitellmModel(teams={"blue": ()})) as served:
         yield Modules(served)
 
 

@@ -41,7 +41,7 @@ def test_special_names_and_wildcards_count_as_models() -> None:
 
 
 def test_an_unknown_team_is_refused() -> None:
-    with ServedModel(LitellmModel(teams=("blue",))) as served:
+    with ServedModel(LitellmModel(teams={"blue": ()})) as served:
         with pytest.raises(Refused, match="no team red") as caught:
             apply(served, wanted_keys("user1", fields={"team_id": "red"}))
         assert caught.value.code == "unknown_team" and served.writes() == []
