@@ -107,7 +107,8 @@ options:
     description:
       - The secret that the values of keys are derived from, together with their aliases. The same secret always gives
         the same values, so keep it safe and do not change it. At least 16 characters.
-      - If not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and then O(api_key).
+      - If not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and then O(api_key). New values are not derived
+        from an O(api_key) of less than 16 characters, because whoever has a key could guess it.
     type: str
   on_unrecoverable:
     description:

@@ -91,7 +91,8 @@ options:
     description:
       - The secret that the values of the keys are derived from. The target needs the same secret from now on. At least
         16 characters.
-      - If not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and then O(api_key).
+      - If not set, the environment variable E(LITELLM_DERIVATION_SECRET) is used, and then O(api_key). New values are not derived
+        from an O(api_key) of less than 16 characters, because whoever has a key could guess it.
     type: str
   known_values:
     description:
@@ -244,7 +245,7 @@ def migrate(module: AnsibleModule) -> dict[str, Any]:
     migration = Migration(
         source,
         target,
-        Reconciler(source, secret_of(params), check_mode=module.check_mode),
+        Reconciler(source, secret_of(params, new_values=params["on_unrecoverable"] == "renew"), check_mode=module.check_mode),
         MigrationScope(params["guid"] or "", params["package"] or ""),
         known=known,
         renew=params["on_unrecoverable"] == "renew",

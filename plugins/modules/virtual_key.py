@@ -218,7 +218,7 @@ def manage_key(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     check_one_key(params)
     api = KeyApi(open_client(module))
-    reconciler = Reconciler(api, secret_of(params), check_mode=module.check_mode)
+    reconciler = Reconciler(api, secret_of(params, new_values=params["state"] == "present"), check_mode=module.check_mode)
     lab, policy = Lab(), policy_of(params)
     wants = {**params, "keys": [{"alias": params["alias"]}], "blocked": params["state"] == "blocked"}
     if params["state"] == "absent":

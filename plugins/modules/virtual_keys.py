@@ -376,7 +376,8 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     known = take_known_values(module)
     api = KeyApi(open_client(module))
-    reconciler = Reconciler(api, secret_of(params), check_mode=module.check_mode)
+    makes_values = params["state"] != "absent" and bool(params["keys"] is not None or params["rotation"])
+    reconciler = Reconciler(api, secret_of(params, new_values=makes_values), check_mode=module.check_mode)
     lab = Lab.from_params(params)
     policy = policy_of(params, prune=params["state"] == "exact")
     how = {

@@ -113,7 +113,7 @@ def accepts_key(answer: Any, key_value: str) -> bool | None:
 
     Only LiteLLM's own words count. A proxy in front of it answers 401 and 403 as well, and a LiteLLM that reads keys from
     another header answers 401 to every key. A key that is over its budget or its rate is known. LiteLLM up to 1.82 answers
-    400 instead of 401 for an expired key.
+    400 instead of 401 for an expired key, and 401 with the type `auth_error` to every key while its database is away.
     """
     if not is_json(answer) or not isinstance(body_of(answer), dict):
         return None
@@ -128,6 +128,6 @@ def accepts_key(answer: Any, key_value: str) -> bool | None:
         return False
     if status == 401 and kind == "auth_error" and any(words in low for words in _REFUSED_IN_WORDS):
         return False
-    if status in (400, 429) and kind in _KNOWN:
+    if (status in (400, 429) and kind in _KNOWN) or (status in (401, 403) and kind.endswith("_access_denied")):
         return True
     return True if status == 403 and any(words in low for words in _KNOWN_IN_WORDS) else None

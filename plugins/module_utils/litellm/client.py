@@ -202,9 +202,9 @@ class Client:
 
     def _inconclusive(self, answer: Any, what: str, key_value: str) -> errors.GatewayError:
         """Return the error for an answer to a call with `key_value` that tells nothing about that key."""
-        if answers.without_key(answer) or answer.status_code not in (200, 401, 403):
-            return self._error(answer, what)
         text = redact(self._without_secrets(answers.message_of(answer)).replace(key_value, "***"))[:300]
+        if answer.status_code not in (200, 401, 403) or self._error_by_message(answer, what, text):
+            return self._error(answer, what)
         seen = f"HTTP {answer.status_code} and {text or answers.media_of(answer)}"
         return errors.Inconclusive(
             f"{self.connection.base} answered {what} with {seen}, which is not LiteLLM's own answer to a key; see what stands in front of the gateway.",

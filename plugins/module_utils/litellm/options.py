@@ -75,14 +75,21 @@ def open_client(module: AnsibleModule, arguments: Mapping[str, Any] | None = Non
     return Client(connection)
 
 
-def secret_of(params: Mapping[str, Any]) -> str:
+def secret_of(params: Mapping[str, Any], *, new_values: bool = False) -> str:
     """Return the secret that values and fingerprints are derived from: `secret`, or else the API key.
 
-    Raises ValueError for a secret that is short enough to be guessed.
+    Raises ValueError for a secret that is short enough to be guessed. An API key that short is refused only for `new_values`: whoever has a key
+    made from it can guess it, alias by alias and without a call, and then knows every key. Old values must still be found and deleted.
     """
     secret = params["secret"]
     if not secret:
-        return str(params["api_key"])
+        fallback = str(params["api_key"])
+        if new_values and len(fallback) < SHORTEST_SECRET:
+            raise ValueError(
+                f"secret is not given, and api_key has {len(fallback)} characters, so that whoever has a key could guess what all keys are derived from;"
+                f" give a secret of at least {SHORTEST_SECRET} characters, or set LITELLM_DERIVATION_SECRET."
+            )
+        return fallback
     if len(secret) < SHORTEST_SECRET:
         raise ValueError(f"secret has {len(secret)} characters; give at least {SHORTEST_SECRET}, for every key's value follows from it.")
     return str(secret)

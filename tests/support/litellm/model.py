@@ -56,17 +56,17 @@ def contains(alias: str, part: str) -> bool:
 class LitellmModel:
     """A LiteLLM without HTTP.
 
-    `search` is how `/key/list` finds a part of an alias, release by release: "search" with the parameter of that name or with
-    `substring_matching` (from 1.101 on), "optional" with `substring_matching` only, "always" whatever is asked, "exact" not at
-    all (up to 1.83.0). `history`: deleted keys are listed on request. `memory` is the time in seconds for which workers remember
-    a deleted key: all that a call can meet, or if `workers` is above 1, one of so many, over which calls spread at random.
-<<<<<<< HEAD
-    `fills` are the limits that the gateway's `default_key_generate_params` set where a call names none. `users` maps the keys
-    of users who are not admins to their ids; they see and create only their own keys.
-=======
-    `models` may hold wildcards, and `groups` maps a model access group to its models; `teams` maps a team to its list of models.
-    `users` maps the keys of users who are not admins to their ids; they see and create only their own keys.
->>>>>>> 8f94010 (Understand wildcards, access groups and team models as LiteLLM does)
+        `search` is how `/key/list` finds a part of an alias, release by release: "search" with the parameter of that name or with
+        `substring_matching` (from 1.101 on), "optional" with `substring_matching` only, "always" whatever is asked, "exact" not at
+        all (up to 1.83.0). `history`: deleted keys are listed on request. `memory` is the time in seconds for which workers remember
+        a deleted key: all that a call can meet, or if `workers` is above 1, one of so many, over which calls spread at random.
+    <<<<<<< HEAD
+        `fills` are the limits that the gateway's `default_key_generate_params` set where a call names none. `users` maps the keys
+        of users who are not admins to their ids; they see and create only their own keys.
+    =======
+        `models` may hold wildcards, and `groups` maps a model access group to its models; `teams` maps a team to its list of models.
+        `users` maps the keys of users who are not admins to their ids; they see and create only their own keys.
+    >>>>>>> 8f94010 (Understand wildcards, access groups and team models as LiteLLM does)
     """
 
     search: str = "search"

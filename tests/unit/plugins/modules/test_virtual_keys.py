@@ -212,6 +212,28 @@ def test_a_proof_that_cannot_be_is_refused_before_anything_is_deleted(modules: M
     assert result["code"] == "bad_input" and words in result["msg"] and len(modules.served.model.rows) == 2
 
 
+@pytest.mark.parametrize(
+    ("module", "arguments", "code"),
+    [
+        ("virtual_keys", CLASS, "bad_input"),
+        ("virtual_keys", {"guid": "abc", "rotation": "a"}, "bad_input"),
+        ("virtual_keys", {"guid": "abc", "extend_for": "1d"}, "unauthorized"),
+        ("virtual_keys", {"guid": "abc", "blocked": True}, "unauthorized"),
+        ("virtual_keys", {"guid": "abc", "state": "absent"}, "unauthorized"),
+        ("virtual_keys", {"guid": "abc", "state": "absent", "keys": [{"user": "user1"}]}, "unauthorized"),
+        ("virtual_key", {"alias": "project-blue", "models": ["granite"]}, "bad_input"),
+        ("virtual_key", {"alias": "project-blue", "state": "blocked"}, "unauthorized"),
+        ("virtual_key", {"alias": "project-blue", "state": "absent"}, "unauthorized"),
+    ],
+    ids=str,
+)
+def test_no_values_are_derived_from_a_master_key_that_can_be_guessed(modules: Modules, module: str, arguments: dict[str, Any], code: str) -> None:
+    """What makes no values goes on and asks the gateway, which does not know this key."""
+    result = modules(module, **arguments, api_key="sk-1234", secret=None)
+    assert result["code"] == code and ("LITELLM_DERIVATION_SECRET" in result["msg"]) == (code == "bad_input"), result
+    assert (modules.served.requests == []) == (code == "bad_input")
+
+
 def test_all_keys_of_a_lab_at_once(modules: Modules) -> None:
     modules.well("virtual_keys", **CLASS)
     for change, count in (({"extend_for": "7d"}, 2), ({"blocked": True}, 2), ({"blocked": False}, 2), ({"max_budget": 3.0}, 2), ({"rotation": "a"}, 2)):

@@ -121,7 +121,12 @@ def test_extension() -> None:
 def test_secret() -> None:
     assert secret_of({"secret": None, "api_key": "sk-x"}) == "sk-x"
     assert secret_of({"secret": "", "api_key": "sk-x"}) == "sk-x"
-    assert secret_of({"secret": "0123456789abcdef", "api_key": "sk-x"}) == "0123456789abcdef"
+    for new_values in (False, True):
+        assert secret_of({"secret": "0123456789abcdef", "api_key": "sk-x"}, new_values=new_values) == "0123456789abcdef"
+        assert secret_of({"secret": None, "api_key": "sk-3456789abcdef"}, new_values=new_values) == "sk-3456789abcdef"
+    with pytest.raises(ValueError, match="^secret is not given, and api_key has 15 characters.*give a secret of at least 16 characters") as caught:
+        secret_of({"secret": None, "api_key": "sk-345678abcdef"}, new_values=True)
+    assert "345678" not in str(caught.value)
     with pytest.raises(ValueError, match="^secret has 15 characters; give at least 16") as caught:
         secret_of({"secret": "0123456789abcde", "api_key": "sk-x"})
     assert "0123" not in str(caught.value)

@@ -59,6 +59,8 @@ ACCEPTED = [
     refused(429, "budget_exceeded"),
     refused(400, "budget_exceeded"),  # LiteLLM 1.82 and before
     refused(429, "throttling_error"),
+    refused(403, "key_model_access_denied"),
+    refused(401, "key_model_access_denied"),  # LiteLLM 1.82.6
 ]
 REFUSED = [
     refused(401, "token_not_found_in_db", UNKNOWN.format(HASH)),
@@ -83,6 +85,7 @@ NEITHER = [
     refused(401, "auth_error", "Authentication Error, 'NoneType' object has no attribute 'get'"),
     refused(401, "token_not_found_in_db", UNKNOWN.format("f" * 64)),  # of another key, which a proxy sent instead
     refused(503, "no_db_connection"),
+    refused(401, "auth_error", "Authentication Error, Can't reach database server at `127.0.0.1:5432`"),  # LiteLLM 1.82.6
     refused(500, "token_not_found_in_db"),
     answer(403, "<html>Blocked</html>"),
     answer(403, {"message": "Forbidden"}),

@@ -17,6 +17,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.plugins.module_ut
     AUTH_DATABASE_AWAY,
     KEY,
     MODELS,
+    NO_DATABASE,
     OK,
     client_of,
     refusal,
@@ -174,14 +175,20 @@ def test_a_call_that_costs_money_is_not_repeated_when_its_answer_is_lost(waits: 
 
 @pytest.mark.parametrize(
     "reply",
-    [refusal(AUTH_DATABASE_AWAY, "no_db_connection", 503), Reply(status=502, text="<html>"), refusal("no", status=404)],
+    [
+        refusal(AUTH_DATABASE_AWAY, "no_db_connection", 503),
+        refusal(f"Authentication Error, {NO_DATABASE}", "auth_error", 401),
+        Reply(status=502, text="<html>"),
+        refusal("no", status=404),
+    ],
     ids=str,
 )
 def test_a_failing_gateway_does_not_prove_a_revocation(reply: Reply) -> None:
     tries = 1 if reply.status == 404 else 3
     with ScriptedGateway(*[Exchange("GET", "/models", reply=reply)] * tries) as gateway:
-        with pytest.raises(errors.GatewayError):
+        with pytest.raises(errors.GatewayError) as caught:
             client_of(gateway.url).accepts("sk-a-users-value-01")
+    assert ("database" in str(caught.value)) == isinstance(caught.value, errors.NoDatabase)
 
 
 # ---------------------------------------------------------------------------------------------------------------- clock
