@@ -73,7 +73,8 @@ options:
     type: dict
   live_ca_path:
     description:
-      - A file with the authorities to trust at O(live_url), in PEM format.
+      - A file with the authorities to trust at O(live_url), in PEM format. By default, those that the machine trusts, as
+        for the gateway.
     type: path
   live_items:
     description:

@@ -161,8 +161,12 @@ if REQUESTS_ERROR is None:
             manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
             return manager
 
+        def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+            """Leave out the file of REQUESTS_CA_BUNDLE, which requests puts into `verify`, and urllib3 would trust beside `ca_path`."""
+            return super().build_connection_pool_key_attributes(request, bool(verify) if self._tls else verify, cert)
+
         def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-            """Leave out what requests would add to the TLS settings: the authorities of certifi."""
+            """Leave out the authorities that requests would add to the TLS settings, of certifi or of REQUESTS_CA_BUNDLE."""
             if not self._tls:
                 super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
                 return

@@ -24,6 +24,7 @@ from ..common import names
 from ..common.address import is_address, without_secrets
 from ..common.printable import printable
 from ..common.private_file import Owner, replace
+from ..common.transport import ending_within, new_session, tls_context
 from ..litellm.errors import Refused
 
 # Names by which sources say that there is more than they sent, compared without case and underscores.
@@ -159,15 +160,17 @@ def _printed(source: Source) -> str:
 def _fetched(source: Source) -> str:
     import requests
 
+    url = str(source.url)
     try:
-        with requests.get(
-            str(source.url),
-            headers=dict(source.headers),
-            timeout=source.timeout,
-            verify=source.ca_path or True,
-            allow_redirects=False,
-            stream=True,
-        ) as answer:
+        tls = tls_context(ca_path=source.ca_path) if url.lower().startswith("https:") else None
+    except OSError as error:
+        raise _refusal(source, "live_labs_failed", f"its authorities cannot be read ({error.strerror or error})") from None
+    try:
+        with (
+            ending_within(source.timeout),
+            new_session(tls) as session,
+            session.get(url, headers=dict(source.headers), timeout=source.timeout, verify=session.verify, allow_redirects=False, stream=True) as answer,
+        ):
             kind = answer.headers.get("Content-Type", "").split(";")[0].strip().lower()
             if answer.status_code != 200:
                 raise _refusal(source, "live_labs_failed", f"it answers HTTP {answer.status_code} instead of 200")

@@ -15,6 +15,7 @@ import json
 import queue
 import random
 import re
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -24,15 +25,11 @@ from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from ...module_utils.common.printable import printable
+from ...module_utils.common.transport import REQUESTS_ERROR, ending_within, mount, tls_context
 from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Request, RuleUnavailable, Verdict
 
-try:
+if REQUESTS_ERROR is None:
     import requests
-    from requests.adapters import HTTPAdapter
-
-    REQUESTS_ERROR: ImportError | None = None
-except ImportError as error:
-    REQUESTS_ERROR = error
 
 LARGEST_ANSWER = 64 * 1024  # bytes
 MOST_REDIRECTS = 3
@@ -66,7 +63,7 @@ class Rule(ApprovalRule):
             "no_log": True,
             "description": "Further headers, such as ``Authorization``. Their values are kept out of every output.",
         },
-        "ca_path": {"type": "path", "description": "A file with the authorities to trust, in PEM format."},
+        "ca_path": {"type": "path", "description": "A file with the authorities to trust, in PEM format. By default, those that the machine trusts."},
         "allow_http": {"type": "bool", "default": False, "description": "Allow an ``endpoint`` without https."},
     }
     ON_ERROR = Decision.CONTINUE
@@ -83,7 +80,11 @@ class Rule(ApprovalRule):
         if options["ca_path"] is not None and not Path(options["ca_path"]).is_file():
             raise OptionError("ca_path", f"is {options['ca_path']!r}, which is no file; give a file of certificates in PEM format")
         self._headers = _checked_headers(options["headers"])
-        self._session = _session()
+        try:
+            tls = tls_context(ca_path=options["ca_path"]) if self._origin.startswith("https:") else None
+        except OSError as error:
+            raise OptionError("ca_path", f"or REQUESTS_CA_BUNDLE names no certificates in PEM format ({error.strerror or error})") from None
+        self._session = _session(tls)
         self._guard = threading.Lock()
         self._silent = 0
 
@@ -150,14 +151,16 @@ class Rule(ApprovalRule):
         url = self.options["endpoint"]
         for _hop in range(MOST_REDIRECTS + 1):
             try:
-                with self._session.post(
-                    url,
-                    data=json.dumps(question).encode(),
-                    headers={"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity", **self._headers},
-                    timeout=seconds,
-                    verify=self.options["ca_path"] or True,
-                    stream=True,
-                ) as response:
+                with (
+                    ending_within(2 * seconds),  # ends the thread; by then nobody waits for it
+                    self._session.post(
+                        url,
+                        data=json.dumps(question).encode(),
+                        headers={"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity", **self._headers},
+                        timeout=seconds,
+                        stream=True,
+                    ) as response,
+                ):
                     if response.status_code not in (307, 308):
                         return _decision(response)
                     location = response.headers.get("Location", "")
@@ -181,7 +184,7 @@ class Rule(ApprovalRule):
         return target
 
 
-def _session() -> requests.Session:
+def _session(tls: ssl.SSLContext | None) -> requests.Session:
     class Session(requests.Session):
         """Ignores redirects: even with allow_redirects=False, requests would parse them and read their whole body."""
 
@@ -193,9 +196,7 @@ def _session() -> requests.Session:
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.auth = lambda request: request
     session.headers["User-Agent"] = "rhpds.litellm_virtual_keys"
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=64)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
+    mount(session, tls, connections=64)
     return session
 
 

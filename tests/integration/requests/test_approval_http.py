@@ -114,6 +114,13 @@ def test_a_certificate_of_a_known_authority(secure: Service, authority: Authorit
     assert ask(f"{secure.url}/APPROVE", ca_path=str(authority.path)).decision == "APPROVE"
 
 
+def test_a_certificate_of_an_authority_that_the_machine_trusts(secure: Service, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
+    assert ask(f"{secure.url}/APPROVE").decision == "APPROVE"
+
+
 def test_an_unknown_authority_counts_as_no_answer(secure: Service) -> None:
     outcome = ask(f"{secure.url}/APPROVE", on_error="review")
     assert outcome.decision == "REVIEW"

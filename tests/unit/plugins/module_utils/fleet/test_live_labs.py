@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +136,24 @@ def fetched(reply: Reply, **options: Any) -> list[str]:
 def test_addresses() -> None:
     assert fetched(Reply(json=["a1", "b2"])) == ["a1", "b2"]
     assert fetched(Reply(text="a1\n", headers={"Content-Type": "text/plain"})) == ["a1"]
+
+
+def test_an_answer_that_never_ends_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError), listener.accept()[0] as connection:
+                connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")
+                while True:
+                    connection.sendall(b"a1\n")
+                    time.sleep(0.1)
+
+        threading.Thread(target=serve, daemon=True).start()
+        started = time.monotonic()
+        with pytest.raises(Refused, match="no answer"):
+            Source(url=f"http://127.0.0.1:{listener.getsockname()[1]}/", timeout=0.6).load()
+        assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize(

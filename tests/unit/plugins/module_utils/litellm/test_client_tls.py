@@ -183,9 +183,13 @@ def test_the_bundle_for_requests_is_trusted_instead_of_them(
 
 def test_ca_path_is_trusted_instead_of_all_others(tls: ssl.SSLContext, authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     other = Authority(tmp_path, "another-authority")
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
-    with ScriptedGateway(tls=tls) as gateway, pytest.raises(errors.TlsFailed):
-        client_of(gateway.url, ca_path=str(other.file)).get("/models")
+    for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        with ScriptedGateway(tls=tls) as gateway, monkeypatch.context() as patch:
+            patch.setenv(variable, str(authority.file))
+            client = client_of(gateway.url, ca_path=str(other.file))
+            for call in (lambda: client.get("/models"), lambda: client.accepts("sk-some-value-0123456")):  # noqa: B023 - called at once
+                with pytest.raises(errors.TlsFailed):
+                    call()
 
 
 def test_a_bundle_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
