@@ -38,10 +38,12 @@ unit: ## Run the unit tests
 
 # Of the integration tests' playbooks and modules: CORE=core-2.17 or CORE=core-2.21@3.13. None: what pytest itself runs on.
 CORE ?=
-INTEGRATION := LITELLM_VIRTUAL_KEYS_TEST_CORE=$(CORE) $(PYTEST) tests/integration
+# The gateway: LITELLM=1.82.6 starts that LiteLLM (tests/requirements/litellm-1.82.6.txt). None: the one that litellm_gateway pins.
+LITELLM ?=
+INTEGRATION := LITELLM_VIRTUAL_KEYS_TEST_CORE=$(CORE) LITELLM_VIRTUAL_KEYS_TEST_LITELLM=$(LITELLM) $(PYTEST) tests/integration
 
 .PHONY: integration
-integration: ## Run the tests against a real LiteLLM; CORE=core-2.17 takes another ansible-core
+integration: ## Run the tests against a real LiteLLM; CORE=core-2.17 takes another ansible-core, LITELLM=1.82.6 another LiteLLM
 	@$(INTEGRATION) $(ARGS)
 
 .PHONY: integration-cold

@@ -8,6 +8,8 @@ Fixtures:
 - ``gateway`` (whole session): a :class:`Gateway`. Other tests use it too, so a test uses names of its own for its keys. Each
   worker (see tests/conftest.py) has its own gateway, so a test may stop its database for a while.
   ``LITELLM_VIRTUAL_KEYS_TEST_GATEWAY=<litellm_gateway_dir of a running gateway>`` uses that gateway and leaves it running.
+  ``LITELLM_VIRTUAL_KEYS_TEST_LITELLM=1.82.6`` installs and starts that LiteLLM, with the packages that tests/requirements pins for
+  it, instead of the one that the role litellm_gateway pins.
 - ``other_gateway`` (whole session): a second gateway, started when a test asks for it, or the one that
   ``LITELLM_VIRTUAL_KEYS_TEST_TARGET`` names.
 """
@@ -43,7 +45,8 @@ SHARED_GATEWAY = {
     "litellm_gateway_general_settings": {"user_api_key_cache_ttl": CACHE_TTL_SECONDS},
     "litellm_gateway_postgres_settings": {"fsync": "off"},  # the data does not outlive the tests
 }
-GATEWAY_SOFTWARE = workshop.cache() / "gateway-software"
+RELEASE = os.environ.get("LITELLM_VIRTUAL_KEYS_TEST_LITELLM", "")
+GATEWAY_SOFTWARE = workshop.cache() / (f"gateway-software-{RELEASE}" if RELEASE else "gateway-software")
 
 
 @contextlib.contextmanager
@@ -127,7 +130,7 @@ class Gateway:
 
     def keys_with(self, part: str) -> list[dict[str, Any]]:
         """Return the rows of all keys whose alias contains `part`."""
-        search = {"key_alias": part, "substring_matching": "true"} if part else {}
+        search = {"search": part} if part else {}  # older releases ignore it and list all keys
         found, page = [], 1
         while True:
             answer = self.get("/key/list", return_full_object="true", size=100, page=page, **search)
@@ -206,7 +209,8 @@ class GatewayHome:
 
 def gateway_variables(directory: Path) -> dict[str, Any]:
     """Return the variables of the role litellm_gateway for a gateway that tests share."""
-    return {**SHARED_GATEWAY, "litellm_gateway_dir": str(directory), "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE)}
+    packages = {"litellm_gateway_requirements_file": str(workshop.pins(f"litellm-{RELEASE}"))} if RELEASE else {}
+    return {**SHARED_GATEWAY, **packages, "litellm_gateway_dir": str(directory), "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE)}
 
 
 def start_gateway(directory: Path, **more: Any) -> Gateway:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import urllib.request
 from pathlib import Path
@@ -65,16 +66,25 @@ class LiteLLM:
             "--host": self.directory.host,
             "--port": str(self.directory.ports["litellm"]),
             "--num_workers": str(self.directory.settings["workers"]),
-            "--timeout_worker_healthcheck": str(WORKER_SECONDS),
             "--telemetry": "False",
         }
+        not_in_all_releases = [
+            ["--timeout_worker_healthcheck", str(WORKER_SECONDS)],
+            ["--use_v2_migration_resolver"],
+            ["--enforce_prisma_migration_check"],  # better no gateway than one on half a schema
+        ]
+        known = self._options()
         return [
             str(self.directory.software / "venv" / "bin" / "python"),
             str(self.directory.software / "bin" / "serve_litellm.py"),
             *(word for option in options.items() for word in option),
-            "--use_v2_migration_resolver",
-            "--enforce_prisma_migration_check",  # better no gateway than one on half a schema
+            *(word for option in not_in_all_releases if option[0] in known for word in option),
         ]
+
+    def _options(self) -> set[str]:
+        """Return the options of the installed command `litellm`, which differ from release to release, from its source: `--help` takes seconds."""
+        source = next(self.directory.software.glob("venv/lib/python3*/site-packages/litellm/proxy/proxy_cli.py"))
+        return set(re.findall(r"""["'](--[a-z0-9_-]+)["']""", source.read_text(encoding="utf-8")))
 
     def _environment(self) -> dict[str, str]:
         directory = self.directory
