@@ -143,7 +143,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _read(self, connection: Connection) -> list[LabSummary]:
         client = Client(connection)
-        api = KeyApi(client)
+        api = KeyApi(client, self.display.warning)
         try:
             api.check_admin()  # a user's own key would show that user's labs, as if there were no others
             return summaries(api.keys(), self.get_option("user_base"))

@@ -125,7 +125,7 @@ def adopt_keys(module: AnsibleModule) -> dict[str, Any]:
     """Take over the keys of the lab whose values cannot be derived."""
     params = module.params
     known = take_known_values(module)
-    api = KeyApi(open_client(module))
+    api = KeyApi(open_client(module), module.warn)
     reconciler = Reconciler(api, secret_of(params), check_mode=module.check_mode)
     lab = Lab.from_params(params)
     unchanged = lab.change(dict.fromkeys(LIMITS_SPEC), api.now)

@@ -238,8 +238,8 @@ def migrate(module: AnsibleModule) -> dict[str, Any]:
     """Copy the keys, or delete moved keys at the source, and return the result."""
     params = module.params
     known = take_known_values(module)
-    source = KeyApi(open_client(module))
-    target = KeyApi(open_client(module, {**params, **params["target"]}))
+    source = KeyApi(open_client(module), module.warn)
+    target = KeyApi(open_client(module, {**params, **params["target"]}), module.warn)
     if source.client.connection.base == target.client.connection.base:
         raise ValueError("target.url is the address of the source; give another gateway.")
     migration = Migration(

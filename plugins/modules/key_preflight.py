@@ -185,7 +185,7 @@ def judge(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     needs, secret, lab = needs_of(params), secret_of(params), Lab.from_params(params)
     client = open_client(module)
-    readiness = judge_lab(KeyApi(client), lab, secret, needs, params["models"] or [], check_mode=module.check_mode)
+    readiness = judge_lab(KeyApi(client, module.warn), lab, secret, needs, params["models"] or [], check_mode=module.check_mode)
     result = {**readiness.to_result(), "calls": client.calls}
     if readiness.reasons:
         module.fail_json(msg=no_go(readiness.reasons), code="no_go", **result)

@@ -278,7 +278,7 @@ def reap_labs(module: AnsibleModule) -> dict[str, Any]:
     def result_of(outcome: ReapingOutcome) -> dict[str, Any]:
         return {**outcome.to_result(with_diff=module._diff), "calls": client.calls}
 
-    reconciler = Reconciler(KeyApi(client), secret, check_mode=module.check_mode)
+    reconciler = Reconciler(KeyApi(client, module.warn), secret, check_mode=module.check_mode)
     try:
         outcome = reap(reconciler, source, rules, stage, proof=proof_of(params))
     except ReapingIncomplete as error:

@@ -131,7 +131,7 @@ def write_receipt(module: AnsibleModule) -> dict[str, Any]:
     """Write the receipt, unless nothing is left to say, and return it."""
     params = module.params
     lab = Lab.from_params(params)
-    api = KeyApi(open_client(module))
+    api = KeyApi(open_client(module), module.warn)
     spent = read_spent(api, lab)
     receipt = receipt_of(lab, spent, api.client.now())
     file = Path(params["dest"]) if params["dest"] else None

@@ -221,7 +221,7 @@ def look_up_usage(module: AnsibleModule) -> dict[str, Any]:
     lab = Lab.from_params(params) if params["guid"] is not None else None
     client = open_client(module)
     try:
-        return report_usage(KeyApi(client), params, groupings, lab)
+        return report_usage(KeyApi(client, module.warn), params, groupings, lab)
     except errors.NoDatabase as error:
         raise errors.NoDatabase(
             f"usage is kept in the gateway's database, and the gateway at {client.connection.base} has none that works;"

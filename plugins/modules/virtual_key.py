@@ -201,7 +201,7 @@ from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module
 def find_rows(api: KeyApi, params: dict[str, Any]) -> list[LiveKey]:
     """Return the rows of the alias, including its former values, or the row of the key id."""
     if params["key_id"] is not None:
-        return list(api.keys(key_hash=params["key_id"]))
+        return api.keys(key_hash=params["key_id"])
     return [row for row in api.keys_like(params["alias"]) if row.served_alias == params["alias"]]
 
 
@@ -217,7 +217,7 @@ def manage_key(module: AnsibleModule) -> dict[str, Any]:
     """Bring the key to its state, and return the result for a set of keys."""
     params = module.params
     check_one_key(params)
-    api = KeyApi(open_client(module))
+    api = KeyApi(open_client(module), module.warn)
     reconciler = Reconciler(api, secret_of(params, new_values=params["state"] == "present"), check_mode=module.check_mode)
     lab, policy = Lab(), policy_of(params)
     wants = {**params, "keys": [{"alias": params["alias"]}], "blocked": params["state"] == "blocked"}

@@ -224,7 +224,7 @@ def look_up_keys(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     refuse_empty(params, ("alias", "owner", "team_id", "package", "expiring_within"))
     lab = Lab.from_params(params) if params["guid"] is not None else None
-    api = KeyApi(open_client(module))
+    api = KeyApi(open_client(module), module.warn)
     api.check_admin()
     now = api.client.now()
     matches = key_condition(params, lab, now)

@@ -375,7 +375,7 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
     """Bring the keys of the set to their state, and return them."""
     params = module.params
     known = take_known_values(module)
-    api = KeyApi(open_client(module))
+    api = KeyApi(open_client(module), module.warn)
     makes_values = params["state"] != "absent" and bool(params["keys"] is not None or params["rotation"])
     reconciler = Reconciler(api, secret_of(params, new_values=makes_values), check_mode=module.check_mode)
     lab = Lab.from_params(params)

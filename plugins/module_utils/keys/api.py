@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from ..litellm import errors
 from ..litellm.client import Client
 from .key import LiveKey
-from .listing import KeyList, NoHistory
+from .listing import DELETED, KeyList, NoHistory
 
 DELETE_SIZE = 1000  # which takes LiteLLM 4 to 10 s
 
@@ -21,13 +21,14 @@ DELETE_SIZE = 1000  # which takes LiteLLM 4 to 10 s
 class KeyApi:
     """The keys of one LiteLLM gateway."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, warn: Callable[[str], None] = lambda _warning: None) -> None:
+        """`warn` tells the user about keys that cannot be read as they should be."""
         self.client = client
-        self._list = KeyList(client)
+        self._list = KeyList(client, warn)
         self._is_admin = False
 
     def keys(self, **filters: Any) -> list[LiveKey]:
-        """Return every key that LiteLLM lists for `filters` (`key_alias`, `user_id`, `team_id`, `expires`, ...), in the order of their tokens.
+        """Return every key that meets `filters` (`key_alias`, `key_hash`, `user_id`, `team_id`, `expires`), sorted by token.
 
         Expired keys are included unless a filter says otherwise. Raises NotLitellm for a page that LiteLLM would not send.
         """
@@ -43,6 +44,13 @@ class KeyApi:
         can search neither by prefix nor for several aliases at once. GUIDs of the same length never overlap.
         """
         return self._list.containing(parts, **filters)
+
+    def deleted_keys(self, **filters: Any) -> list[LiveKey] | None:
+        """Return every deleted key that meets `filters`; None if the gateway keeps no deleted keys. Raises as `keys` does."""
+        try:
+            return self._list.read(**DELETED, **filters)
+        except NoHistory:
+            return None
 
     def deleted_keys_like(self, *parts: str, aliases: Sequence[str] = ()) -> list[LiveKey] | None:
         """Return every deleted key whose alias contains one of `parts`, with its notes; None if the gateway keeps no deleted keys.

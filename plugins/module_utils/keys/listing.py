@@ -2,12 +2,13 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Read LiteLLM's lists of keys, living and deleted, whatever its release can search for."""
+"""Read LiteLLM's lists of keys, living and deleted, whatever its release can search for and whoever changes them meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ..litellm import errors
@@ -27,10 +28,11 @@ class NoHistory(errors.GatewayError):
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a list of keys. `pages` is the number of all pages."""
+    """One page of a list of keys. `pages` and `total` count all pages and all keys; a `total` of None is not known."""
 
     rows: Sequence[LiveKey]
     pages: int
+    total: int | None
 
     @property
     def aliases(self) -> list[str]:
@@ -38,38 +40,86 @@ class Page:
 
 
 class KeyList:
-    """The lists of keys of one gateway."""
+    """The lists of keys of one gateway. `warn` tells the user about what could not be read."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, warn: Callable[[str], None]) -> None:
         self.client = client
         self.capabilities = Capabilities()
+        self._warn = warn
+        self._warned: set[str] = set()
 
     def read(self, first: Page | None = None, **filters: Any) -> list[LiveKey]:
-        """Return every key that LiteLLM lists for `filters`. `first` is the first page, if it was read before.
+        """Return every key that LiteLLM lists for `filters`, and that meets them, sorted by token.
 
-        Raises NotLitellm for a page that LiteLLM would not send, and NoHistory if deleted keys were asked for and there are none kept.
+        `first` is the first page, if it was read before. Raises NotLitellm for a page that LiteLLM would not send, and
+        NoHistory if deleted keys were asked for and there are none kept.
+
+        LiteLLM lists the newest keys first, and pages count from there: keys that are made meanwhile move others to a later
+        page, where they are seen again, and keys that are deleted move others to an earlier page, which was read before. If the
+        total shows that, the list is read again from the earlier page on. So no key is missed that is there all the time.
         """
-        page = first or self.page(1, **filters)
-        rows, number = [*page.rows], 1
-        while number < page.pages:
+        found: dict[tuple[str, datetime | None], LiveKey] = {}
+        number, reads = 1, 0
+        total: int | None = None
+        while True:
+            page = first if first and reads == 0 else self.page(number, **filters)
+            reads += 1
+            found |= {_identity(row): row for row in page.rows}
+            gone = total - page.total if total is not None and page.total is not None and number > 1 else 0
+            total = page.total
+            if gone > 0 and reads > 3 * page.pages + 10:
+                self._warn_once(
+                    f"The list of keys of {self.client.connection.base} changed all the time while it was read, so a key may be missing; run again later."
+                )
+            elif gone > 0:
+                number = max(1, number - -(-gone // PAGE_SIZE))
+                continue
+            if number >= page.pages:
+                break
             number += 1
-            page = self.page(number, **filters)
-            rows += page.rows
-        return distinct(rows)
+        now = self.client.now()
+        return sorted(
+            (row for row in found.values() if _meets(row, filters, now)), key=lambda row: (row.token, row.created_at is not None and row.created_at.timestamp())
+        )
 
     def page(self, number: int, **filters: Any) -> Page:
-        """Return one page of the keys that LiteLLM lists for `filters`. Raises as `read` does."""
-        order = {"sort_by": "token", "sort_order": "asc"}
-        answer = self.client.get("/key/list", {"return_full_object": "true", "size": PAGE_SIZE, "page": number, **order, **filters})
+        """Return one page of the keys that LiteLLM lists for `filters`, the newest key first. Raises as `read` does."""
+        answer = self.client.get("/key/list", {"return_full_object": "true", "size": PAGE_SIZE, "page": number, **filters})
         try:
-            rows, pages = answer["keys"], int(answer["total_pages"])
-            page = Page([LiveKey.from_row(row) for row in rows], pages)
+            rows, pages, total = answer["keys"], int(answer["total_pages"]), answer.get("total_count")
+            page = Page([self._readable(row) for row in rows], pages, None if total is None else int(total))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             wanted = f"LiteLLM's list of keys ({type(error).__name__}: {error})"
             raise errors.not_litellm(self.client.connection.base, "GET /key/list", wanted) from None
         if filters.get("status") == "deleted" and not all(is_deleted(row) for row in rows):
             raise NoHistory(f"the LiteLLM at {self.client.connection.base} keeps no list of deleted keys; update it to 1.81 or later.")
         return page
+
+    def _readable(self, row: Any) -> LiveKey:
+        """Return the key in a row, without settings that cannot be read; warns about these. Raises ValueError if it is not a row of a key."""
+        try:
+            return _key_of(row)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            if not isinstance(row, Mapping):
+                raise
+        kept: dict[str, Any] = {"token": row.get("token")}
+        _key_of(kept)
+        unreadable = []
+        for name, value in row.items():
+            try:
+                _key_of({**kept, name: value})
+                kept[name] = value
+            except (AttributeError, KeyError, TypeError, ValueError):
+                unreadable.append(str(name))
+        key = _key_of(kept)
+        name = key.alias or f"with the id {key.token[:12]}..."
+        self._warn_once(f"The key {name} has settings that cannot be read ({', '.join(unreadable)}) and count as not set; correct them in LiteLLM.")
+        return key
+
+    def _warn_once(self, warning: str) -> None:
+        if warning not in self._warned:
+            self._warned.add(warning)
+            self._warn(warning)
 
     def containing(self, parts: Iterable[str], **filters: Any) -> list[LiveKey]:
         """Return every key whose alias contains one of `parts`. Raises as `read` does."""
@@ -127,4 +177,28 @@ class KeyList:
 
 def distinct(rows: Iterable[LiveKey]) -> list[LiveKey]:
     """Return `rows` without repetitions. A value that was deleted, made and deleted again is two deleted keys."""
-    return list({(row.token, row.created_at): row for row in rows}.values())
+    return list({_identity(row): row for row in rows}.values())
+
+
+def _key_of(row: Mapping[str, Any]) -> LiveKey:
+    """Return the key in a row. Raises AttributeError, KeyError, TypeError or ValueError."""
+    key = LiveKey.from_row(row)
+    if not isinstance(key.alias, str):
+        raise TypeError("the alias is not a text")
+    if key.token.startswith("sk-"):
+        raise ValueError("a value stands in the place of a token")
+    return key
+
+
+def _identity(row: LiveKey) -> tuple[str, datetime | None]:
+    return row.token, row.created_at
+
+
+def _meets(row: LiveKey, filters: Mapping[str, Any], now: datetime) -> bool:
+    """Return whether a key meets the filters of `/key/list`, which a gateway may ignore. Searches for parts are the caller's."""
+    exact = {"key_hash": row.token, "user_id": row.fields["user_id"], "team_id": row.fields["team_id"]}
+    if "substring_matching" not in filters:
+        exact["key_alias"] = row.alias
+    if any(name in filters and filters[name] != value for name, value in exact.items()):
+        return False
+    return "expires" not in filters or row.expired(now) == (filters["expires"] == "expired")

@@ -101,7 +101,8 @@ def _rows(api: KeyApi, tokens: Collection[str], *, deleted: bool) -> list[LiveKe
     pages = -(-api.count_keys(**status) // PAGE_SIZE)
     if pages == 0:
         return []
+    read = api.deleted_keys if deleted else api.keys
     if pages < len(tokens):
-        return [row for row in api.keys(**status) if row.token in tokens]
-    found = api.client.all(lambda token: list(api.keys(key_hash=token, **status)), sorted(tokens))
+        return [row for row in read() or [] if row.token in tokens]
+    found = api.client.all(lambda token: read(key_hash=token) or [], sorted(tokens))
     return [row for rows in found for row in rows]

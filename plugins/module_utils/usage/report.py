@@ -46,7 +46,7 @@ def report_usage(api: KeyApi, params: Mapping[str, Any], groupings: Mapping[str,
         living = lab.rows(api)
         known = [KeyIdentity.of_row(row, deleted=True) for row in lab.deleted_rows(api, living)]
     elif percent is not None:
-        living = list(api.keys())
+        living = api.keys()
     known += [KeyIdentity.of_row(row, deleted=False) for row in living]  # last, because a deleted key may have been made again with the same value
     tokens = {key.token for key in known} if lab else None
     book = read_book(api.client, days, tokens)

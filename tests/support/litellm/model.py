@@ -14,7 +14,7 @@ import hashlib
 import random
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -56,21 +56,19 @@ def contains(alias: str, part: str) -> bool:
 class LitellmModel:
     """A LiteLLM without HTTP.
 
-        `search` is how `/key/list` finds a part of an alias, release by release: "search" with the parameter of that name or with
-        `substring_matching` (from 1.101 on), "optional" with `substring_matching` only, "always" whatever is asked, "exact" not at
-        all (up to 1.83.0). `history`: deleted keys are listed on request. `memory` is the time in seconds for which workers remember
-        a deleted key: all that a call can meet, or if `workers` is above 1, one of so many, over which calls spread at random.
-    <<<<<<< HEAD
-        `fills` are the limits that the gateway's `default_key_generate_params` set where a call names none. `users` maps the keys
-        of users who are not admins to their ids; they see and create only their own keys.
-    =======
-        `models` may hold wildcards, and `groups` maps a model access group to its models; `teams` maps a team to its list of models.
-        `users` maps the keys of users who are not admins to their ids; they see and create only their own keys.
-    >>>>>>> 8f94010 (Understand wildcards, access groups and team models as LiteLLM does)
+    `search` is how `/key/list` finds a part of an alias, release by release: "search" with the parameter of that name or with
+    `substring_matching` (from 1.101 on), "optional" with `substring_matching` only, "always" whatever is asked, "exact" not at
+    all (up to 1.83.0). `history`: deleted keys are listed on request. `ignores` are parameters of `/key/list` that it does not
+    know. `tick` is the time in milliseconds that making a key takes. `memory` is the time in seconds for which workers remember a
+    deleted key: all that a call can meet, or if `workers` is above 1, one of so many, over which calls spread at random. `fills`
+    are the limits that the gateway's `default_key_generate_params` set where a call names none. `models` may hold wildcards, and
+    `groups` maps a model access group to its models; `teams` maps a team to its list of models. `users` maps the keys of users
+    who are not admins to their ids; they see and create only their own keys.
     """
 
     search: str = "search"
     history: bool = True
+    ignores: Collection[str] = ()
     memory: float = 0.0
     workers: int = 1
     luck: random.Random = field(default_factory=lambda: random.Random(1))
@@ -224,13 +222,15 @@ class LitellmModel:
         return 200, {"deleted_keys": body["keys"]}
 
     def _list(self, query: Mapping[str, str]) -> tuple[int, Any]:
+        query = {name: value for name, value in query.items() if name not in self.ignores}
         size, page = int(query.get("size", 10)), int(query.get("page", 1))
         if not 1 <= size <= 100:
             return 422, {"detail": [{"loc": ["query", "size"], "msg": "Input should be less than or equal to 100"}]}
         if self.history and query.get("status", "deleted") != "deleted":
             return 400, error("Invalid status value. Currently only 'deleted' is supported.")
         listed = self.deleted if self.history and "status" in query else list(self.rows.values())
-        rows = sorted((row for row in listed if self._listed(row, query)), key=lambda row: row["token"])
+        order = (lambda row: row["token"]) if query.get("sort_by") == "token" else (lambda row: (-row["created_at"].timestamp(), row["token"]))
+        rows = sorted((row for row in listed if self._listed(row, query)), key=order)
         shown = [self._shown(row) for row in rows[(page - 1) * size : page * size]]
         if query.get("return_full_object") != "true":
             shown = [row["token"] for row in shown]

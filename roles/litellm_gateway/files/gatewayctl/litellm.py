@@ -78,12 +78,17 @@ class LiteLLM:
             str(self.directory.software / "venv" / "bin" / "python"),
             str(self.directory.software / "bin" / "serve_litellm.py"),
             *(word for option in options.items() for word in option),
-            *(word for option in not_in_all_releases if option[0] in known for word in option),
+            *(word for option in not_in_all_releases if known is None or option[0] in known for word in option),
         ]
 
-    def _options(self) -> set[str]:
-        """Return the options of the installed command `litellm`, which differ from release to release, from its source: `--help` takes seconds."""
-        source = next(self.directory.software.glob("venv/lib/python3*/site-packages/litellm/proxy/proxy_cli.py"))
+    def _options(self) -> set[str] | None:
+        """Return the options of the installed command `litellm`, which differ from release to release; None without its software.
+
+        They are read from its source, because `litellm --help` takes seconds.
+        """
+        source = next(self.directory.software.glob("venv/lib/python3*/site-packages/litellm/proxy/proxy_cli.py"), None)
+        if source is None:
+            return None
         return set(re.findall(r"""["'](--[a-z0-9_-]+)["']""", source.read_text(encoding="utf-8")))
 
     def _environment(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import LitellmModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.scripted import Reply
@@ -59,6 +60,29 @@ def test_by_key_id(modules: Modules) -> None:
     assert gone["key"]["alias"] == "project-blue" and gone["revocation"]["proven"] == ["project-blue"]
     assert not modules.well("virtual_key", key_id=key["key_id"], state="absent")["changed"]
     assert modules("virtual_key", key_id=key["key_id"], state="blocked")["code"] == "no_such_lab"
+
+
+def test_a_key_id_deletes_that_key_only_where_the_gateway_ignores_it(modules: Modules) -> None:
+    key = modules.well("virtual_key", **KEY)["key"]
+    for number in range(5):
+        modules.well("virtual_key", **{**KEY, "alias": f"other-{number}"})
+    modules.served.model.ignores = ["key_hash"]
+    assert not modules.well("virtual_key", key_id="0" * 64, state="absent")["changed"]
+    assert modules.well("virtual_key", key_id=key["key_id"], state="blocked")["counts"]["updated"] == 1
+    assert modules.well("virtual_key", key_id=key["key_id"], state="absent")["counts"]["deleted"] == 1
+    assert len(modules.served.model.rows) == 5
+
+
+def test_an_unreadable_key_is_named_in_a_warning(modules: Modules, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, warning: warnings.append(warning))
+    modules.well("virtual_key", **KEY)
+    (row,) = modules.served.model.rows.values()
+    row["spend"] = "much"
+    result = modules.well("virtual_key_info")
+    assert [key["alias"] for key in result["virtual_keys"]] == ["project-blue"]
+    (warning,) = warnings
+    assert "The key project-blue has settings that cannot be read (spend)" in warning
 
 
 def test_deletion_takes_former_values_and_no_namesakes(modules: Modules) -> None:

@@ -30,6 +30,29 @@ def test_secrets_travel_in_the_environment_only(gateway: Gateway, monkeypatch: p
     assert "fsync=off" in postgres.command
 
 
+@pytest.mark.parametrize(
+    ("source", "given"),
+    [
+        (None, {"--timeout_worker_healthcheck", "--use_v2_migration_resolver", "--enforce_prisma_migration_check"}),
+        ('@click.option(\n    "--enforce_prisma_migration_check",\n)', {"--enforce_prisma_migration_check"}),
+        ("@click.option('--timeout_worker_healthcheck', default=None)", {"--timeout_worker_healthcheck"}),
+        ("", set()),
+    ],
+)
+def test_litellm_gets_the_options_that_its_release_has(configure: Callable[..., Gateway], tmp_path: Path, source: str | None, given: set[str]) -> None:
+    """LiteLLM 1.82.6 refuses to start with two of them."""
+    gateway = configure(software=str(tmp_path / "software"))
+    gateway.directory.make_folders()
+    gateway.directory.choose_missing()
+    proxy = tmp_path / "software" / "venv" / "lib" / "python3.11" / "site-packages" / "litellm" / "proxy"
+    proxy.mkdir(parents=True)
+    if source is not None:
+        (proxy / "proxy_cli.py").write_text(source)
+    command = gateway.litellm.service().command
+    assert {word for word in command if "_" in word and word.startswith("--")} - {"--num_workers"} == given
+    assert [word for word in command if word == "60"] == ["60"] * ("--timeout_worker_healthcheck" in given)
+
+
 def test_given_authorities_are_trusted_besides_the_usual_ones(configure: Callable[..., Gateway], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     gateway = configure(software=str(tmp_path / "software"))
