@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,11 +29,11 @@ class NoHistory(errors.GatewayError):
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a list of keys. `pages` and `total` count all pages and all keys; a `total` of None is not known."""
+    """One page of a list of keys. `pages` and `total` count all pages and all keys."""
 
     rows: Sequence[LiveKey]
     pages: int
-    total: int | None
+    total: int
 
     @property
     def aliases(self) -> list[str]:
@@ -51,43 +52,50 @@ class KeyList:
     def read(self, first: Page | None = None, **filters: Any) -> list[LiveKey]:
         """Return every key that LiteLLM lists for `filters`, and that meets them, sorted by token.
 
-        `first` is the first page, if it was read before. Raises NotLitellm for a page that LiteLLM would not send, and
-        NoHistory if deleted keys were asked for and there are none kept.
-
-        LiteLLM lists the newest keys first, and pages count from there: keys that are made meanwhile move others to a later
-        page, where they are seen again, and keys that are deleted move others to an earlier page, which was read before. If the
-        total shows that, the list is read again from the earlier page on. So no key is missed that is there all the time.
+        `first` is the first page, if it was read before. No key is missed that is there all the time, whatever others make and
+        delete meanwhile. Raises NotLitellm for a page that LiteLLM would not send, and NoHistory if deleted keys were asked for
+        and there are none kept.
         """
-        found: dict[tuple[str, datetime | None], LiveKey] = {}
-        number, reads = 1, 0
-        total: int | None = None
-        while True:
-            page = first if first and reads == 0 else self.page(number, **filters)
-            reads += 1
-            found |= {_identity(row): row for row in page.rows}
-            gone = total - page.total if total is not None and page.total is not None and number > 1 else 0
-            total = page.total
-            if gone > 0 and reads > 3 * page.pages + 10:
-                self._warn_once(
-                    f"The list of keys of {self.client.connection.base} changed all the time while it was read, so a key may be missing; run again later."
-                )
-            elif gone > 0:
-                number = max(1, number - -(-gone // PAGE_SIZE))
-                continue
-            if number >= page.pages:
-                break
-            number += 1
+        newest = first or self.page(1, **filters)
+        pages = [newest.rows]
+        if newest.pages > 1 and filters.get("status") == "deleted":
+            pages += self._read_in_order(newest, filters)  # nothing ever leaves this list
+        elif newest.pages > 1:
+            older = self._read_from_the_newest(newest, filters)
+            pages += older
+            if not _leave_no_gap([newest.rows[::-1], *older]):
+                newest = self.page(1, **filters)
+                pages += [newest.rows, *self._read_in_order(newest, filters)]
         now = self.client.now()
-        return sorted(
-            (row for row in found.values() if _meets(row, filters, now)), key=lambda row: (row.token, row.created_at is not None and row.created_at.timestamp())
-        )
+        return sorted((row for row in distinct(itertools.chain(*pages)) if _meets(row, filters, now)), key=_identity)
+
+    def _read_from_the_newest(self, newest: Page, filters: Mapping[str, Any]) -> list[Sequence[LiveKey]]:
+        """Return all pages besides that of the newest keys, which was read before, each with the oldest key first.
+
+        Pages are counted from the oldest key on, and read from the newest to the oldest. So no key ever moves to a page that was
+        read before: those that are made meanwhile come after all others, and those that are deleted move others to pages that
+        are still to be read.
+        """
+        first = (newest.total - len(newest.rows) + 1) // PAGE_SIZE + 1  # it holds some of the newest keys, too
+        numbers = range(max(first, newest.pages - 1), 0, -1)
+        return [self.page(number, sort_by="created_at", sort_order="asc", **filters).rows for number in numbers]
+
+    def _read_in_order(self, page: Page, filters: Mapping[str, Any]) -> list[Sequence[LiveKey]]:
+        """Return all pages after `page`, the first one, in LiteLLM's order. That misses a key if others delete newer ones meanwhile."""
+        pages: list[Sequence[LiveKey]] = []
+        number = 1
+        while number < page.pages:
+            number += 1
+            page = self.page(number, **filters)
+            pages.append(page.rows)
+        return pages
 
     def page(self, number: int, **filters: Any) -> Page:
-        """Return one page of the keys that LiteLLM lists for `filters`, the newest key first. Raises as `read` does."""
+        """Return one page of the keys that LiteLLM lists for `filters`, by default the newest key first. Raises as `read` does."""
         answer = self.client.get("/key/list", {"return_full_object": "true", "size": PAGE_SIZE, "page": number, **filters})
         try:
-            rows, pages, total = answer["keys"], int(answer["total_pages"]), answer.get("total_count")
-            page = Page([self._readable(row) for row in rows], pages, None if total is None else int(total))
+            rows, pages, total = answer["keys"], int(answer["total_pages"]), int(answer.get("total_count") or 0)
+            page = Page([self._readable(row) for row in rows], pages, total)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             wanted = f"LiteLLM's list of keys ({type(error).__name__}: {error})"
             raise errors.not_litellm(self.client.connection.base, "GET /key/list", wanted) from None
@@ -175,6 +183,19 @@ class KeyList:
         return bool(part) and any(alias != part for alias in self.page(1, **{**query_for_part(part, PartSearch.KEY_ALIAS), **filters}).aliases)
 
 
+def _leave_no_gap(pages: Sequence[Sequence[LiveKey]]) -> bool:
+    """Return whether no key is older than one page and newer than the next. Each page is sorted, the oldest key first.
+
+    LiteLLM does not sort keys that were made in the same millisecond, so pages must not meet among these.
+    """
+    times = [[row.created_at for row in page if row.created_at] for page in pages]
+    if any(len(shown) < len(page) or shown != sorted(shown) for shown, page in zip(times, pages, strict=True)):
+        return False
+    times = [shown for shown in times if shown]
+    overlap = len(times) > 1 and (times[1][-1] > times[0][0] or len(times[1]) < PAGE_SIZE)
+    return overlap and all(older[-1] != newer[0] for newer, older in itertools.pairwise(times))
+
+
 def distinct(rows: Iterable[LiveKey]) -> list[LiveKey]:
     """Return `rows` without repetitions. A value that was deleted, made and deleted again is two deleted keys."""
     return list({_identity(row): row for row in rows}.values())
@@ -190,8 +211,8 @@ def _key_of(row: Mapping[str, Any]) -> LiveKey:
     return key
 
 
-def _identity(row: LiveKey) -> tuple[str, datetime | None]:
-    return row.token, row.created_at
+def _identity(row: LiveKey) -> tuple[str, str]:
+    return row.token, row.created_at.isoformat() if row.created_at else ""
 
 
 def _meets(row: LiveKey, filters: Mapping[str, Any], now: datetime) -> bool:

@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+import requests
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.api import KeyApi
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import Notes
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.client import Client, Connection
@@ -16,6 +20,11 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live i
 @pytest.fixture
 def api(live: Live) -> KeyApi:
     return KeyApi(Client(Connection(url=live.url, api_key=live.gateway.master_key)))
+
+
+def read_tokens(api: KeyApi) -> list[str]:
+    rows = api.keys()
+    return [row.token for row in rows]
 
 
 def make(live: Live, user: str, generation: int) -> str:
@@ -54,3 +63,32 @@ def test_no_deleted_keys_of_others(live: Live, api: KeyApi) -> None:
     live.gateway.post("/key/delete", keys=[make(live, "user1", 0)])
     other = live.alias("user2")
     assert api.deleted_keys_like(other, aliases=[other]) == []
+
+
+def test_no_key_is_missed_while_others_make_and_delete_keys(live: Live, api: KeyApi) -> None:
+    """Two writers make and delete keys all the time, the newest first, and each of several readings of all pages has all lasting keys."""
+    made = [live.gateway.post("/key/generate", key_alias=f"{live.name}-lasting-{number}")["token"] for number in range(320)]
+    stop = threading.Event()
+    counts = [0, 0]
+
+    def write(writer: int) -> None:
+        with requests.Session() as session:
+            session.headers["Authorization"] = f"Bearer {live.gateway.master_key}"
+            while not stop.is_set():
+                counts[writer] += 1
+                body = {"key_alias": f"{live.name}-passing-{writer}-{counts[writer]}"}
+                token = session.post(f"{live.url}/key/generate", json=body, timeout=30).json()["token"]
+                session.post(f"{live.url}/key/delete", json={"keys": [token]}, timeout=30)
+
+    with ThreadPoolExecutor(2) as pool:
+        writers = [pool.submit(write, writer) for writer in range(2)]
+        try:
+            readings = [read_tokens(api) for _time in range(12)]
+        finally:
+            stop.set()
+        for writer in writers:
+            writer.result()
+    assert min(counts) > 5
+    for number, tokens in enumerate(readings):
+        assert len(set(tokens)) == len(tokens), f"reading {number} has a key twice"
+        assert set(made) <= set(tokens), f"reading {number} misses {len(set(made) - set(tokens))} keys"

@@ -14,7 +14,7 @@ import hashlib
 import random
 import re
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -81,6 +81,8 @@ class LitellmModel:
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     deleted: list[dict[str, Any]] = field(default_factory=list)
     writes: int = 0
+    made: int = 0
+    tick: int = 1
     remembered: dict[str, datetime] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -189,9 +191,10 @@ class LitellmModel:
             "metadata": dict(body.get("metadata") or {}),
             "soft_budget": body.get("soft_budget"),
             "expires": expires,
-            "created_at": self.now,
+            "created_at": self.now + timedelta(milliseconds=self.made),
             "settings_updated_at": None,
         }
+        self.made += self.tick
         self.rows.setdefault(token, row)  # the same value again answers 200 and changes nothing
         return 200, {"key": value, "token": token, "key_alias": body.get("key_alias"), "expires": None}
 
@@ -229,13 +232,21 @@ class LitellmModel:
         if self.history and query.get("status", "deleted") != "deleted":
             return 400, error("Invalid status value. Currently only 'deleted' is supported.")
         listed = self.deleted if self.history and "status" in query else list(self.rows.values())
-        order = (lambda row: row["token"]) if query.get("sort_by") == "token" else (lambda row: (-row["created_at"].timestamp(), row["token"]))
-        rows = sorted((row for row in listed if self._listed(row, query)), key=order)
+        rows = sorted((row for row in listed if self._listed(row, query)), key=self._order(query))
         shown = [self._shown(row) for row in rows[(page - 1) * size : page * size]]
         if query.get("return_full_object") != "true":
             shown = [row["token"] for row in shown]
         pages = -(-len(rows) // size)
         return 200, {"keys": shown, "total_count": len(rows), "current_page": page, "total_pages": pages}
+
+    @staticmethod
+    def _order(query: Mapping[str, str]) -> Callable[[Mapping[str, Any]], Any]:
+        """Return the order of a list, the newest first unless the caller chooses. PostgreSQL puts keys of one moment in any order, page by page."""
+        if query.get("sort_by") == "token":
+            return lambda row: row["token"]
+        if query.get("sort_by") == "created_at":
+            return lambda row: (row["created_at"], hash((row["token"], query.get("page"))))
+        return lambda row: (-(row["created_at"] or START).timestamp(), row["token"])
 
     def _listed(self, row: Mapping[str, Any], query: Mapping[str, str]) -> bool:
         alias, wanted = row["key_alias"] or "", query.get("key_alias")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -93,15 +94,56 @@ def test_keys_that_others_make_and_delete_meanwhile(served: ServedModel, api: Ke
     assert found >= set(served.model.rows) - {token for token, row in served.model.rows.items() if row["key_alias"].startswith("new")}
 
 
-def test_a_list_that_never_stays_the_same_ends_with_a_warning(served: ServedModel, api: KeyApi, warnings: list[str]) -> None:
-    tokens = make(served, 400)
-    doomed = iter(tokens[300:])
-    on_page(served, 2, lambda: delete(served, next(doomed)), times=90)
-    on_page(served, 3, lambda: delete(served, next(doomed)), times=90)
-    read(api)
-    assert len(served.requests) < 40
-    (warning,) = warnings
-    assert "changed all the time while it was read, so a key may be missing" in warning
+def test_a_list_that_never_stays_the_same(served: ServedModel, api: KeyApi) -> None:
+    """Before each page, one key is made and others are deleted, old ones and new ones."""
+    tokens = make(served, 700)
+    doomed = iter([*tokens[600:], *tokens[:100]])
+    number = itertools.count()
+
+    def write() -> None:
+        make(served, 1, f"new-{next(number)}")
+        delete(served, *itertools.islice(doomed, 7))
+
+    for page in range(1, 8):
+        on_page(served, page, write, times=90)
+    found = {row.token for row in read(api)}
+    assert found >= set(tokens[100:600])
+    assert len(served.requests) == 7
+
+
+@pytest.mark.parametrize("count", [100, 101, 198, 199, 200, 201, 250, 299, 300, 301])
+def test_the_pages_of_an_unchanged_list_meet(served: ServedModel, api: KeyApi, count: int) -> None:
+    tokens = make(served, count)
+    assert sorted(row.token for row in read(api)) == sorted(tokens)
+    assert len(served.requests) <= -(-count // 100) + (count > 100 and count % 100 in (99, 0))
+
+
+@pytest.mark.parametrize("gone", [1, 2, 3, 50, 100])
+@pytest.mark.parametrize("count", [201, 250, 350])
+def test_new_keys_that_are_deleted_while_the_first_page_is_read(served: ServedModel, api: KeyApi, count: int, gone: int) -> None:
+    """LiteLLM counts its pages after it has read one: then there is a page less than the older keys need."""
+    tokens = make(served, count)
+    status, answer = served.model.handle("GET", "/key/list", {"size": "100", "return_full_object": "true"}, None)
+    delete(served, *tokens[-gone:])
+    left = len(served.model.rows)
+    reply = Reply(status=status, json={**answer, "total_count": left, "total_pages": -(-left // 100)})
+    served.faults = [Fault("/key/list", reply, times=1)]
+    assert {row.token for row in read(api)} >= set(served.model.rows)
+
+
+@pytest.mark.parametrize("count", [100, 101, 200, 250, 300])
+def test_keys_of_the_same_moment(served: ServedModel, api: KeyApi, count: int) -> None:
+    """Their order differs from page to page, so the list is read in the one order that is the same on all pages."""
+    served.model.tick = 0
+    tokens = [served.model.handle("POST", "/key/generate", {}, {"key": f"sk-0123456789-{number:04d}"})[1]["token"] for number in range(count)]
+    assert sorted(row.token for row in read(api)) == sorted(tokens)
+
+
+@pytest.mark.parametrize("parameters", [["sort_by"], ["sort_by", "sort_order"]])
+def test_an_order_that_the_gateway_ignores(parameters: list[str]) -> None:
+    with ServedModel(LitellmModel(ignores=parameters)) as served:
+        tokens = make(served, 350)
+        assert sorted(row.token for row in read(api_of(served.url, []))) == sorted(tokens)
 
 
 def test_an_unchanged_list_is_read_once(served: ServedModel, api: KeyApi) -> None:
@@ -110,8 +152,8 @@ def test_an_unchanged_list_is_read_once(served: ServedModel, api: KeyApi) -> Non
 
 
 def test_a_key_on_two_pages_is_one_key(warnings: list[str]) -> None:
-    rows = [{"token": f"{number:064x}", "key_alias": f"a{number}"} for number in range(3)]
-    script = [Exchange("GET", "/key/list", reply=Reply(json={"keys": keys, "total_pages": 2, "total_count": 3})) for keys in (rows[:2], rows[1:])]
+    rows = [{"token": f"{number:064x}", "key_alias": f"a{number}", "created_at": f"2026-11-29T12:00:0{9 - number}Z"} for number in range(3)]
+    script = [Exchange("GET", "/key/list", reply=Reply(json={"keys": keys, "total_pages": 2, "total_count": 3})) for keys in (rows[:2], rows[::-1])]
     with ScriptedGateway(*script) as gateway:
         assert [row.alias for row in read(api_of(gateway.url, warnings))] == ["a0", "a1", "a2"]
 
