@@ -30,13 +30,16 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
             entry = user_info.parse_entry(self._task.args)
-            own = user_info.own_plugin(AGNOSTICD_OWN, action_loader.has_plugin)
-            if own and not self._task.check_mode:  # AgnosticD's plugin writes in check mode too
-                return {**result, **self._run_own(own, variables)}
             directory = user_info.directory(variables, self._templar.template)
+            of_action = self._task.args.get("of_action")
+            # AgnosticD's plugin writes in check mode too, into its own directory if there is no output_dir, and into the files of
+            # the action that runs.
+            own = None if self._task.check_mode or directory is None or of_action else user_info.own_plugin(AGNOSTICD_OWN, action_loader.has_plugin)
+            if own:
+                return {**result, **self._run_own(own, variables)}
             written = []
             if directory:
-                action = user_info.action(variables, self._templar.template)
+                action = str(of_action or user_info.action(variables, self._templar.template))
                 written = user_info.Directory(directory, action).add(entry, check=self._task.check_mode)
         except UserInfoError as error:
             return {**result, "failed": True, "msg": str(error)}

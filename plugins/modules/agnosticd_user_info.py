@@ -17,10 +17,12 @@ description:
     mapping that keeps the data of each user under C(users). They are in the directory that the variable C(output_dir)
     names. V(ACTION) is the variable C(agnosticd_action), else C(ACTION), else V(provision).
   - Inside AgnosticD its own plugin does the work if it is installed, C(agnosticd.core.agnosticd_user_info) or, in version 1,
-    C(agnosticd_user_info) beside its playbooks. The C(module_defaults) of that plugin, such as a C(data_prefix), then apply.
+    C(agnosticd_user_info) beside its playbooks, and C(output_dir) is set. The C(module_defaults) of that plugin, such as a C(data_prefix),
+    then apply.
   - Without AgnosticD each file is replaced completely or not at all, only its owner can read it, and several tasks, forks
     and runs may write at once.
-  - If C(output_dir) is not set, as outside of AgnosticD, nothing is saved. The task returns and shows the same, so
+  - If C(output_dir) is not set, as outside of AgnosticD, nothing is saved, even if AgnosticD's own plugin is installed, which would write
+    into a directory of its choice. The task returns and shows the same, so
     playbooks written for AgnosticD run anywhere and leave no keys in the directory of a playbook.
   - The result of the task has the messages and the data, because AgnosticD's portal reads job events. Set C(no_log) on
     the task if they are secret and the portal receives the files, as it does with a completion callback. The files are
@@ -74,6 +76,27 @@ options:
       - Inside AgnosticD its own plugin is called once for each user, because it takes one at a time. Its result is returned
         only if there is a single call. If AgnosticD's portal reads the data of a user from a job event, use O(user) in a loop.
     type: dict
+    version_added: 2.0.0
+  of_action:
+    description:
+      - The action whose files are written, if it is not the one that runs, for example V(provision) to bring up to date what provisioning
+        saved.
+      - AgnosticD's own plugin cannot do this, so it is not called.
+    type: str
+    version_added: 2.0.0
+  repeats:
+    description:
+      - Messages to the owner of the lab that repeat data, with C({}) where the value stands, and for each the name of the data in it. If
+        O(data) gives another value, the message with the former one is replaced.
+      - AgnosticD's own plugin never changes a message. If it does the work, this has no effect.
+    type: dict
+    version_added: 2.0.0
+  repeats_of:
+    description:
+      - Names of data by which O(repeats) tells that messages are about these data. If one of them changes, for example the name of a key, the
+        messages are about something else and stay.
+    type: list
+    elements: str
     version_added: 2.0.0
 seealso:
   - plugin: rhpds.litellm_virtual_keys.agnosticd_user_data

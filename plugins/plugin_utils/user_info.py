@@ -41,7 +41,8 @@ LOCK_SECONDS = 60
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _ONE_LINE = 2**31 - 1
-OPTIONS = ("msg", "body", "data", "data_prefix", "user", "users")
+OPTIONS = ("msg", "body", "data", "data_prefix", "user", "users", "of_action", "repeats", "repeats_of")
+OPTIONS_OF_AGNOSTICD = ("msg", "body", "data", "data_prefix", "user")
 _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -60,6 +61,10 @@ class Entry:
     user: str | None
     users: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Data of many users; empty when `user` is given."""
+    repeats: dict[str, str] = field(default_factory=dict)
+    """Messages to everybody that repeat data, with `{}` for the value, and the name of the data in each."""
+    repeats_of: tuple[str, ...] = ()
+    """The names of data by which one can tell that messages repeat these data, not others."""
 
     @property
     def messages(self) -> list[str]:
@@ -101,7 +106,12 @@ def parse_entry(arguments: Mapping[str, Any]) -> Entry:
         msg = [_message(line, f"msg[{number}]") for number, line in enumerate(msg)]
     elif msg is not None:
         msg = _message(msg, "msg", " or a list of strings")
-    return Entry(msg, None if body is None else _message(body, "body"), data, user, by_user)
+    repeats, repeats_of = plain_value(given.get("repeats", {}), "repeats"), plain_value(given.get("repeats_of", []), "repeats_of")
+    if not isinstance(repeats, dict) or not all(isinstance(name, str) for name in repeats.values()):
+        raise UserInfoError("repeats is not a mapping of messages to names of data; give one such as {'Key: {}': 'key'}.")
+    if not isinstance(repeats_of, list):
+        raise UserInfoError(f"repeats_of is a {_kind(repeats_of)}; give a list of names of data.")
+    return Entry(msg, None if body is None else _message(body, "body"), data, user, by_user, repeats, tuple(map(str, repeats_of)))
 
 
 def _data(given: Any, name: str, prefix: str) -> dict[str, Any]:
@@ -165,10 +175,16 @@ def _kind(value: object) -> str:
 
 def for_agnosticd(arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the arguments as calls of AgnosticD's own plugin, which takes one user at a time."""
-    shared = {name: value for name, value in arguments.items() if name != "users"}
+    shared = {name: value for name, value in arguments.items() if name in OPTIONS_OF_AGNOSTICD}
     by_user = [{"user": str(user), "data": data} for user, data in (arguments.get("users") or {}).items()]
     prefix = {name: value for name, value in shared.items() if name == "data_prefix"}
-    whole = [shared] if any(shared.get(name) is not None for name in ("msg", "body", "data")) or not by_user else []
+    if isinstance(shared.get("msg"), (list, tuple)):
+        first, *others = shared["msg"] or [None]
+        whole = [{**shared, "msg": first}, *({**{name: shared[name] for name in ("user",) if name in shared}, "msg": line} for line in others)]
+    else:
+        whole = [shared]
+    if by_user and not any(call.get(name) for call in whole for name in ("msg", "body", "data")):
+        whole = []
     return whole + [{**prefix, **call} for call in by_user]
 
 
@@ -178,6 +194,7 @@ def merged(info: list[str], body: list[str], data: dict[str, Any], entry: Entry)
     new_body = [] if entry.body is None else [entry.body]
     users = data.get("users") or {}
     if entry.user is None:
+        info = _repeated(info, entry, data)
         data = {**data, **entry.data}
         if entry.users:
             data["users"] = {**users, **{name: {**(users.get(name) or {}), **values} for name, values in entry.users.items()}}
@@ -187,6 +204,25 @@ def merged(info: list[str], body: list[str], data: dict[str, Any], entry: Entry)
         if lines:
             user[name] = "\n".join(_with(_lines(user.get(name)), "\n".join(lines).split("\n")))
     return info, body, {**data, "users": {**users, entry.user: user}}
+
+
+def _repeated(info: list[str], entry: Entry, data: Mapping[str, Any]) -> list[str]:
+    """Return the messages with the new values in place of those that the data had so far."""
+    new = {**data, **entry.data}
+    if any(name in data and data[name] != new[name] for name in entry.repeats_of):
+        return info
+    outdated = {
+        form.replace("{}", str(data[name])): form.replace("{}", str(new[name]))
+        for form, name in entry.repeats.items()
+        if name in data and data[name] != new[name]
+    }
+    lines: list[str] = []
+    for line in info:
+        if line not in outdated:
+            lines.append(line)
+        elif outdated[line] not in info and outdated[line] not in lines:
+            lines.append(outdated[line])
+    return lines
 
 
 def _with(existing: list[str], block: Sequence[str]) -> list[str]:

@@ -254,10 +254,38 @@ def test_failures_say_one_sentence(tmp_path: Path, playbook: Playbooks) -> None:
     ):
         assert words in failing(playbook, book, {**VARIABLES, **variables}).output
     misspelt = play(tmp_path, "- rhpds.litellm_virtual_keys.agnosticd_user_info:\n    mgs: x\n")
-    assert "There is no option mgs; the options are msg, body, data, data_prefix, user, users." in failing(playbook, misspelt, VARIABLES).output
+    assert "There is no option mgs; the options are msg, body, data, data_prefix, user, users, of_action," in failing(playbook, misspelt, VARIABLES).output
 
 
 # ---------------------------------------------------------------------------------------------------- inside AgnosticD
+@pytest.mark.parametrize("agnosticd", [version_1, version_2])
+def test_without_output_dir_its_own_plugin_is_not_called(tmp_path: Path, playbook: Playbooks, agnosticd: Any) -> None:
+    """It would write into the directory of the playbook."""
+    environment = agnosticd(tmp_path)
+    before = set(tmp_path.iterdir())
+    run = playbook(play(tmp_path, TELL), VARIABLES, "-v", environment=environment)
+    assert recorded(tmp_path) == [] and "user.info: hello" in run.output
+    assert {path.name for path in tmp_path.iterdir()} - {path.name for path in before} <= {"play.yml"}
+
+
+@pytest.mark.parametrize("agnosticd", [version_1, version_2])
+def test_files_of_another_action_are_brought_up_to_date_without_its_own_plugin(tmp_path: Path, playbook: Playbooks, agnosticd: Any) -> None:
+    environment = agnosticd(tmp_path)
+    tasks = """
+    - rhpds.litellm_virtual_keys.agnosticd_user_info:
+        of_action: provision
+        data: {key: "{{ item }}"}
+        msg: ["Hello {{ item }}"]
+        repeats: {"Hello {}": key}
+      loop: [a, b]
+    """
+    out = tmp_path / "out"
+    playbook(play(tmp_path, tasks), {"output_dir": str(out), "ACTION": "rotate"}, environment=environment)
+    assert recorded(tmp_path) == []
+    assert yaml.safe_load((out / "provision-user-data.yaml").read_text()) == {"key": "b"}
+    assert yaml.safe_load((out / "provision-user-info.yaml").read_text()) == ["Hello b"]
+
+
 @pytest.mark.parametrize("agnosticd", [version_1, version_2])
 def test_inside_agnosticd_its_own_plugin_does_it(tmp_path: Path, playbook: Playbooks, agnosticd: Any) -> None:
     environment = agnosticd(tmp_path)
@@ -297,7 +325,11 @@ def test_its_module_defaults_hold(tmp_path: Path, playbook: Playbooks, agnosticd
         - rhpds.litellm_virtual_keys.agnosticd_user_info:
             data: {a: 3}
     """.replace("NAME", name)
-    playbook(play(tmp_path, tasks, module_defaults={name: {"data_prefix": "{{ component }}_"}}), {"component": "hub"}, environment=environment)
+    playbook(
+        play(tmp_path, tasks, module_defaults={name: {"data_prefix": "{{ component }}_"}}),
+        {"component": "hub", "output_dir": str(tmp_path)},
+        environment=environment,
+    )
     assert recorded(tmp_path) == [
         {"data": {"a": 1}, "data_prefix": "hub_"},
         {"data": {"a": 2}, "data_prefix": "other_"},
@@ -309,7 +341,7 @@ def test_its_failure_shows_no_message(tmp_path: Path, playbook: Playbooks) -> No
     """AgnosticD's plugin returns the message that it could not save together with the error."""
     environment = version_2(tmp_path)
     tasks = "- rhpds.litellm_virtual_keys.agnosticd_user_info:\n    msg: fail\n    data: {key: '{{ secret }}'}\n"
-    run = playbook(play(tmp_path, tasks), VARIABLES, environment=environment, check=False)
+    run = playbook(play(tmp_path, tasks), {**VARIABLES, "output_dir": str(tmp_path)}, environment=environment, check=False)
     assert run.count("failed") == 1
     assert "agnosticd.core.agnosticd_user_info failed: no room" in run.output and SECRET not in run.output
 

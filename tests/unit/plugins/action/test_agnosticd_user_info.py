@@ -70,6 +70,15 @@ def test_without_output_dir_nothing_is_saved(tmp_path: Path, monkeypatch: pytest
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_files_of_another_action_can_be_brought_up_to_date(tmp_path: Path) -> None:
+    variables = {"output_dir": str(tmp_path), "ACTION": "rotate"}
+    run({"msg": "Key: old", "data": {"key": "old"}, "of_action": "provision"}, variables)
+    result = run({"data": {"key": "new"}, "repeats": {"Key: {}": "key"}, "of_action": "provision"}, variables)
+    assert sorted(path.rpartition("/")[2] for path in result["written"]) == ["provision-user-data.yaml", "provision-user-info.yaml"]
+    assert (tmp_path / "provision-user-info.yaml").read_text() == "---\n- 'Key: new'\n"
+    assert not list(tmp_path.glob("rotate-*"))
+
+
 def test_messages_are_shown_and_data_is_not() -> None:
     assert run({"msg": "a"}, {})["_ansible_verbose_always"]
     assert not run({"msg": "a", "data": {"b": 1}}, {})["_ansible_verbose_always"]

@@ -54,7 +54,7 @@ def add(directory: Path, action: str = "provision", *, check: bool = False, **ar
         ({"user": "user1"}, "There is nothing to tell"),
         ({"msg": None, "data": None}, "There is nothing to tell"),
         ({"msg": "a", "body": "b"}, "msg and body are both given"),
-        ({"msg": "a", "mgs": "b"}, "There is no option mgs; the options are msg, body, data, data_prefix, user, users."),
+        ({"msg": "a", "mgs": "b"}, "There is no option mgs; the options are msg, body, data, data_prefix, user, users, of_action,"),
         ({"msg": {"a": 1}}, "msg is a dict; give a string or a list of strings."),
         ({"msg": ["a", ["b"]]}, "msg[1] is a list; give a string."),
         ({"msg": ["a", None]}, "msg[1] is a NoneType; give a string."),
@@ -79,6 +79,9 @@ def add(directory: Path, action: str = "provision", *, check: bool = False, **ar
         ({"users": {"u": {"a": {1, 2}}}}, "users.u.a is a set"),
         ({"users": {" ": {}}}, "users has an empty name"),
         ({"users": {True: {}}}, "users has a name that is a bool"),
+        ({"data": {"a": 1}, "repeats": ["A: {}"]}, "repeats is not a mapping of messages to names of data"),
+        ({"data": {"a": 1}, "repeats": {"A: {}": 1}}, "repeats is not a mapping of messages to names of data"),
+        ({"data": {"a": 1}, "repeats_of": "a"}, "repeats_of is a str; give a list of names of data."),
     ],
 )
 def test_refuses_in_one_sentence(arguments: dict[str, Any], words: str) -> None:
@@ -117,6 +120,33 @@ def test_many_users_in_one_call_equal_one_call_for_each() -> None:
     assert for_agnosticd({"users": {"u": {"k": 1}}}) == [{"user": "u", "data": {"k": 1}}]
     for without in ({"msg": "a", "user": "u"}, {"data": {}}, {"body": "b", "data_prefix": "p_"}):
         assert for_agnosticd(without) == [without]
+
+    assert for_agnosticd({"msg": ["a", "b"], "data": {"c": 1}, "repeats": {"A: {}": "c"}}) == [{"msg": "a", "data": {"c": 1}}, {"msg": "b"}]
+    assert for_agnosticd({"msg": ["a", "b"], "user": "u"}) == [{"msg": "a", "user": "u"}, {"msg": "b", "user": "u"}]
+
+
+REPEATS = {"repeats": {"Key: {}": "key", "{} keys": "count"}, "repeats_of": ["alias"]}
+SAVED: tuple[list[str], list[str], dict[str, Any]] = (["Hello", "Key: old", "3 keys", "Bye"], [], {"key": "old", "count": 3, "alias": "a"})
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"key": "new"}, ["Hello", "Key: new", "3 keys", "Bye"]),
+        ({"key": "new", "alias": "a", "count": 4}, ["Hello", "Key: new", "4 keys", "Bye"]),
+        ({"key": "old"}, ["Hello", "Key: old", "3 keys", "Bye"]),
+        ({"key": "new", "alias": "b"}, ["Hello", "Key: old", "3 keys", "Bye"]),
+        ({"other": 1}, ["Hello", "Key: old", "3 keys", "Bye"]),
+    ],
+)
+def test_messages_that_repeat_data_follow_it_unless_they_are_about_something_else(data: dict[str, Any], expected: list[str]) -> None:
+    assert merged(*SAVED, parse_entry({"data": data, **REPEATS}))[0] == expected
+
+
+def test_a_message_that_is_there_already_is_not_doubled_by_following() -> None:
+    info, body, data = SAVED
+    assert merged([*info, "Key: new"], body, data, parse_entry({"data": {"key": "new"}, **REPEATS}))[0] == ["Hello", "3 keys", "Bye", "Key: new"]
+    assert merged(["Key: old", "Key: old"], body, data, parse_entry({"data": {"key": "new"}, **REPEATS}))[0] == ["Key: new"]
 
 
 class Text(str):
