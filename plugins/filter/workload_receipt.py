@@ -49,13 +49,13 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..plugin_utils import workload
+from ..plugin_utils.workload.publication import receipt_messages
 
 
 def workload_receipt(result: Mapping[str, Any], guid: object, check_mode: bool = False) -> list[str]:
     if not isinstance(result, Mapping):
         raise AnsibleFilterError("workload_receipt: the input is not a result; give what the module spend_receipt returned.")
-    return workload.receipt_messages(result, guid, check_mode=check_mode)
+    return receipt_messages(result, guid, check_mode=check_mode)
 
 
 class FilterModule:

@@ -15,15 +15,10 @@ from ansible.module_utils.basic import env_fallback, missing_required_lib
 from ..common.transport import REQUESTS_ERROR
 from . import errors
 from .client import USUAL_KEY_HEADER, Client, Connection
+from .environment import API_KEY_ENVIRONMENT, KEY_HEADER_ENVIRONMENT, SECRET_ENVIRONMENT, SHORTEST_SECRET, URL_ENVIRONMENT
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-
-# Environment variables, in the order in which they are tried.
-URL_ENVIRONMENT = ("LITELLM_BASE_URL",)
-API_KEY_ENVIRONMENT = ("LITELLM_MASTER_KEY", "LITELLM_API_KEY")
-SECRET_ENVIRONMENT = ("LITELLM_DERIVATION_SECRET",)
-KEY_HEADER_ENVIRONMENT = ("LITELLM_KEY_HEADER_NAME",)
 
 GATEWAY_SPEC: dict[str, dict[str, Any]] = {
     "url": {"type": "str", "required": True, "fallback": (env_fallback, list(URL_ENVIRONMENT))},
@@ -48,8 +43,6 @@ GATEWAY_SPEC: dict[str, dict[str, Any]] = {
 SECRET_SPEC: dict[str, dict[str, Any]] = {
     "secret": {"type": "str", "no_log": True, "fallback": (env_fallback, list(SECRET_ENVIRONMENT))},
 }
-
-SHORTEST_SECRET = 16
 
 
 def connection_of(arguments: Mapping[str, Any]) -> Connection:

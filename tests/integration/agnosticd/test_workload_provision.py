@@ -50,7 +50,7 @@ def test_the_default_package_is_ai_developer_and_the_requester_owns_the_key(lab)
     assert lab.row["user_id"] == "ann@example.com"
     assert lab.row["metadata"] | {"litellm_virtual_keys": None} == {
         "guid": lab.guid,
-        "created_by": "agnosticd",
+        "created_by": "babylon",
         "environment": "prod",
         "owner": "ann@example.com",
         "catalog_item": "rag-lab",
@@ -120,12 +120,14 @@ def test_former_users_are_removed_only_on_request(lab):
     assert sorted(lab.rows) == [f"virtkey-{lab.guid}-user1", f"virtkey-{lab.guid}-user2"]
 
 
-def test_each_tenant_has_an_alias_and_user_data_of_its_own(lab):
-    loud = dict.fromkeys(QUIET, True)
+def test_each_tenant_has_an_alias_and_on_request_user_data_of_its_own(lab):
+    loud = {**dict.fromkeys(QUIET, True), f"{P}user_info_tenants": True}
     for tenant in ("anna", "ann"):
         lab.act("provision", ocp4_workload_tenant_keycloak_username=tenant, num_users=5, output_dir=str(lab.folder), **loud)
     assert sorted(lab.rows) == [f"virtkey-{lab.guid}-ann", f"virtkey-{lab.guid}-anna"]
-    users = lab.user_data()["users"]
+    data = lab.user_data()
+    users = data["users"]
+    assert data["litellm_virtual_key"] == users["ann"]["litellm_virtual_key"], "the lab's data are those of the last tenant"
     assert users["ann"]["litellm_virtual_key"] != users["anna"]["litellm_virtual_key"]
     lab.act("extend", ocp4_workload_tenant_keycloak_username="ann", output_dir=str(lab.folder), **loud, **{f"{P}extend_for": "60d"})
     assert "valid until" in lab.user_data("extend")["users"]["ann"]["msg"]

@@ -40,17 +40,17 @@ BAD_INPUT = [
     ({f"{P}duration": "1h30m"}, ["duration is '1h30m'"]),
     ({f"{P}duration": "99999d"}, ["duration is '99999d'"]),
     ({"agnosticd_user_info": {"runtime": "x"}}, ["agnosticd_user_info.runtime is 'x'"]),
-    ({"num_users": 0}, ["user_count is '0'"]),
-    ({"num_users": -3}, ["user_count is '-3'"]),
-    ({"num_users": "many"}, ["user_count is 'many'"]),
-    ({"num_users": 1001}, ["user_count is '1001'", "user_count_max"]),
-    ({"litellm_url": "litellm.example.com"}, ["url is 'litellm.example.com'"]),
+    ({"num_users": 0, f"{P}multi_user": True}, ["num_users is '0'"]),
+    ({"num_users": -3}, ["num_users is '-3'"]),
+    ({"num_users": "many"}, ["num_users is 'many'"]),
+    ({"num_users": 1001}, ["num_users is '1001'", "user_count_max"]),
+    ({"litellm_url": "litellm.example.com"}, ["litellm_url is 'litellm.example.com'"]),
     ({"litellm_url": ""}, ["litellm_url is not set"]),
     ({"litellm_master_key": ""}, ["litellm_master_key is not set"]),
     ({"litellm_master_key": "sk-wrong-wrong-wrong"}, ["does not know the API key"]),
-    ({f"{P}secret": "short"}, ["secret has 5 characters"]),
+    ({f"{P}secret": "short"}, ["secret has 5 characters", f"{P}secret"]),
     ({"ACTION": "destory"}, ["ACTION is 'destory'", "provision"]),
-    ({"ACTION": None, "agnosticd_action": ""}, ["ACTION is '(not set)'"]),
+    ({"ACTION": ""}, ["ACTION is ''"]),
     ({f"{P}display_key": False}, [f"{P}display_key is set", "no effect"]),
     ({f"{P}write_bastion_profile": True}, [f"{P}write_bastion_profile is set", "ocp4_workload_litellm_bastion_profile"]),
     ({f"{P}bastion_group": "bastions"}, [f"{P}bastion_group is set"]),
@@ -58,7 +58,7 @@ BAD_INPUT = [
 
 
 BAD_GATEWAYS = {
-    "an HTML page": (Harm("answer", status=200, body=b"<html>Please sign in</html>"), ["an HTML page instead of JSON", "check that url"]),
+    "an HTML page": (Harm("answer", status=200, body=b"<html>Please sign in</html>"), ["an HTML page instead of JSON", "check that litellm_url"]),
     "an answer that is cut": (Harm("cut"), ["no answer from", "check the address"]),
     "an error of its own": (Harm("answer", status=500, body={"error": {"message": "Internal Server Error."}}), ["500", "Internal Server Error."]),
     "too many requests": (

@@ -29,6 +29,7 @@ def test_user_info_of_one_key(lab):
         f"LiteLLM Virtual Key: {facts['litellm_virtual_key']}",
         f"Available Models: {GRANITE}, {MISTRAL}",
         "Key Duration: 30d",
+        f"Key Expires: {facts['litellm_key_expires']}",
         f"Key virtkey-{lab.guid} is yours",
     ]
     assert lab.user_data() == {
@@ -40,6 +41,7 @@ def test_user_info_of_one_key(lab):
         "litellm_available_models": [GRANITE, MISTRAL],
         "litellm_available_models_list": f"{GRANITE}, {MISTRAL}",
         "litellm_key_duration": "30d",
+        "litellm_key_expires": f"{lab.row['expires'][:19]}Z",
         "litellm_subscription_package": "ai-developer",
     }
 
@@ -68,7 +70,7 @@ def test_user_info_for_readers_of_job_events_holds_each_user_in_an_event_of_thei
     assert not KEY.search(lab.run.output)
     lab.act("provision", "-v", num_users=2, output_dir=str(lab.folder), **loud, **{f"{P}user_info_no_log": False})
     assert lab.user_data() == hidden
-    events = [line for line in lab.run.output.splitlines() if "=> (item=virtkey-" in line]
+    events = [line for line in lab.run.output.splitlines() if "=> (item=user" in line]
     for number, event in zip((1, 2), events, strict=True):
         assert f'"user": "user{number}"' in event
         assert set(KEY.findall(event)) == {facts["_litellm_user_data"][f"litellm_user{number}_virtual_key"]}
@@ -80,8 +82,9 @@ def test_rotate_and_extend_publish_messages_and_data_of_the_keys_only(lab):
     lab.act("rotate", **loud)
     assert yaml.safe_load((lab.folder / "rotate-user-info.yaml").read_text()) == ["New values for 2 virtual keys"]
     data = lab.user_data("rotate")
-    assert data.keys() == {"litellm_user_count", "users"}
-    assert all(own.keys() == {"litellm_virtual_key", "litellm_key_alias", "litellm_key_id", "litellm_user_email"} for own in data["users"].values())
+    assert data.keys() == {"litellm_key_expires", "litellm_user_count", "users"}
+    parts = {"litellm_virtual_key", "litellm_key_alias", "litellm_key_id", "litellm_key_expires", "litellm_user_email"}
+    assert all(own.keys() == parts for own in data["users"].values())
     lab.act("extend", agnosticd_user_info={"runtime": 90}, **loud)
     (message,) = yaml.safe_load((lab.folder / "extend-user-info.yaml").read_text())
     ends = min(row["expires"] for row in lab.rows.values())
@@ -104,7 +107,7 @@ def test_facts_without_the_key(lab):
 def test_fault_16_the_docling_endpoint_is_the_same_everywhere(lab, playbook):
     loud = dict.fromkeys(QUIET, True)
     lab.act("provision", num_users=2, output_dir=str(lab.folder), **loud, **{f"{P}include_docling": True, f"{P}docling_model": LLAMA})
-    endpoint = f"{lab.gateway.url}/v1/convert/source"
+    endpoint = f"{lab.gateway.url}/docling/v1/convert/source"
     data = lab.user_data()
     assert f"Docling Endpoint: {endpoint}" in yaml.safe_load((lab.folder / "provision-user-info.yaml").read_text())
     assert data["litellm_docling_endpoint"] == data["users"]["user2"]["litellm_docling_endpoint"] == endpoint

@@ -63,10 +63,12 @@ class Rows:
         environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined)
         environment.filters["regex_escape"] = regex_escape
         statement = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-            guid=lab.guid,
-            ocp4_workload_litellm_virtual_keys_user_base=lab.user_base,
-            __ocp4_workload_litellm_virtual_keys_alias=lab.alias,
-            __ocp4_workload_litellm_virtual_keys_lab_alias="" if lab.is_canonical else lab.alias,
+            __ocp4_workload_litellm_virtual_keys_settings={
+                "guid": lab.guid,
+                "alias": lab.alias,
+                "lab_alias": "" if lab.is_canonical else lab.alias,
+                "user_base": lab.user_base,
+            }
         )
         with psycopg.connect(self.gateway.database_url) as connection:
             found = connection.execute(statement).fetchone()

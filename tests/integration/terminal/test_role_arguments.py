@@ -24,7 +24,11 @@ SECRETS = {name: f"hush-{name}-0123456789" for name in ("LITELLM_DERIVATION_SECR
         ("key_requests", "main", {"key_requests_store": "xx"}),
         ("key_requests", "main", {"key_requests_delivery_methods": ["mail", "env_file"]}),
         ("key_requests", "notices", {"key_requests_store": "xx"}),
-        ("ocp4_workload_litellm_virtual_keys", "main", {"guid": "abc12", "ocp4_workload_litellm_virtual_keys_delete_method": "xx"}),
+        (
+            "ocp4_workload_litellm_virtual_keys",
+            "main",
+            {"ACTION": "destroy", "guid": "abc12", "litellm_url": "http://127.0.0.1:9", "ocp4_workload_litellm_virtual_keys_delete_method": "xx"},
+        ),
     ],
 )
 def test_a_refused_argument_prints_no_secret(playbook: Playbooks, tmp_path: Path, role: str, tasks: str, wrong: dict[str, Any]) -> None:

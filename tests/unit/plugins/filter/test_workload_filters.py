@@ -12,28 +12,25 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.filter import workload_keys, workload_receipt, workload_terms, workload_user_info
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.filter import workload_failure, workload_plan, workload_publication, workload_receipt
 
-PACKAGES = {"small": {"models": ["a"], "duration": "7d"}}
 KEY = {"alias": "virtkey-abc", "user": "", "user_id": "ann@example.com", "key_id": "id", "value": "sk-hush", "action": "created", "expires": None}
+SETTINGS = {
+    "action": "rotate",
+    "endpoint": "https://x.org",
+    "alias": "virtkey-abc",
+    "tenant": "",
+    "values_in_facts": True,
+    "all_keys": False,
+    "tenants": False,
+    "hidden": True,
+}
 
 CALLS: list[tuple[Any, Any, dict[str, Any]]] = [
-    (workload_terms, PACKAGES, {"package": "small", "models": ["b"], "duration": "1d", "max_budget": 1.5, "runtime": "2", "docling": {}}),
-    (
-        workload_keys,
-        "2",
-        {
-            "user_base": "user",
-            "email_domain": "x.org",
-            "user_id": "ann@example.com",
-            "multi_user": None,
-            "tenant": "",
-            "lab_multi_user": False,
-            "num_users": "2",
-        },
-    ),
-    (workload_user_info, [KEY], {"endpoint": "https://x.org", "terms": {}, "values_in_facts": True, "all_keys": False}),
+    (workload_publication, [KEY], {"settings": SETTINGS, "more": [], "former": {}}),
+    (workload_plan, {"virtual_keys": [KEY]}, {"check_mode": True, "diff": True}),
     (workload_receipt, {"receipt": {"total": {"cost": 0}}, "dest": ""}, {"guid": "abc", "check_mode": False}),
+    (workload_failure, {"msg": "No."}, {}),
 ]
 
 
@@ -53,11 +50,13 @@ def test_the_options_are_those_of_the_documentation(module: Any, given: Any, opt
 @pytest.mark.parametrize(
     ("module", "given", "options", "words"),
     [
-        (workload_terms, ["hush"], {"package": "small"}, "the input is not a mapping of packages"),
-        (workload_user_info, "sk-hush", {}, "the input is not a list of keys"),
-        (workload_user_info, {"value": "sk-hush"}, {}, "the input is not a list of keys"),
-        (workload_user_info, ["sk-hush"], {}, "the input is not a list of keys"),
+        (workload_publication, "sk-hush", {"settings": SETTINGS}, "the input is not a list of keys"),
+        (workload_publication, {"value": "sk-hush"}, {"settings": SETTINGS}, "the input is not a list of keys"),
+        (workload_publication, ["sk-hush"], {"settings": SETTINGS}, "the input is not a list of keys"),
+        (workload_publication, [KEY], {"settings": SETTINGS, "more": {"a": "hush"}}, "ocp4_workload_litellm_virtual_keys_user_info_messages is a mapping"),
+        (workload_plan, "hush", {}, "the input is not a result"),
         (workload_receipt, "hush", {"guid": "abc"}, "the input is not a result"),
+        (workload_failure, "hush", {}, "the input is not a result"),
     ],
 )
 def test_an_error_shows_nothing_of_the_input(module: Any, given: Any, options: dict[str, Any], words: str) -> None:

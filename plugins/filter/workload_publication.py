@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-name: workload_user_info
+name: workload_publication
 short_description: Facts, user data and messages about a lab's keys
 version_added: 2.0.0
 author:
@@ -21,28 +21,23 @@ options:
     type: list
     elements: dict
     required: true
-  endpoint:
-    description: The address of the gateway, without C(/v1).
-    type: str
-  terms:
-    description:
-      - The terms that the keys were made with, as P(rhpds.litellm_virtual_keys.workload_terms#filter) returns them. When not given,
-        user data hold nothing but the keys, and there are no messages.
+  settings:
+    description: The settings, as M(rhpds.litellm_virtual_keys.workload_settings) returns them.
     type: dict
-  values_in_facts:
-    description: Whether the facts hold the values of the keys.
-    type: bool
-    default: true
-  all_keys:
-    description: Whether the data that all users share hold the keys of all users.
-    type: bool
-    default: false
+    required: true
+  more:
+    description: More messages, after those about the keys.
+    type: raw
+  former:
+    description:
+      - The facts C(litellm_virtual_key) and C(_litellm_user_data) as they were. Values among them that still belong to the keys stay.
+    type: dict
 """
 
 EXAMPLES = r"""
 - name: Show when the first key of the lab ends
   ansible.builtin.debug:
-    msg: "{{ (lab.virtual_keys | rhpds.litellm_virtual_keys.workload_user_info).earliest_end }}"
+    msg: "{{ (lab.virtual_keys | rhpds.litellm_virtual_keys.workload_publication(settings=checked)).earliest_end }}"
 """
 
 RETURN = r"""
@@ -61,15 +56,19 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..plugin_utils import workload
+from ..plugin_utils.workload import publication, values
 
 
-def workload_user_info(virtual_keys: Sequence[Mapping[str, Any]], **settings: Any) -> dict[str, Any]:
+def workload_publication(virtual_keys: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], more: Any = None, former: Any = None) -> dict[str, Any]:
     if isinstance(virtual_keys, (str, Mapping)) or not all(isinstance(key, Mapping) for key in virtual_keys):
-        raise AnsibleFilterError("workload_user_info: the input is not a list of keys; give what the module virtual_keys returns as virtual_keys.")
-    return workload.user_info(virtual_keys, **settings)
+        raise AnsibleFilterError("workload_publication: the input is not a list of keys; give what the module virtual_keys returns as virtual_keys.")
+    try:
+        messages = values.messages(more, "ocp4_workload_litellm_virtual_keys_user_info_messages")
+    except ValueError as error:
+        raise AnsibleFilterError(str(error)) from None
+    return publication.publication(virtual_keys, settings, more=messages, former=former)
 
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"workload_user_info": workload_user_info}
+        return {"workload_publication": workload_publication}
