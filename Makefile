@@ -38,9 +38,11 @@ unit: ## Run the unit tests
 
 # Of the integration tests' playbooks and modules: CORE=core-2.17 or CORE=core-2.21@3.13. None: what pytest itself runs on.
 CORE ?=
-# The gateway: LITELLM=1.82.6 starts that LiteLLM (tests/requirements/litellm-1.82.6.txt). None: the one that litellm_gateway pins.
+# The gateway: LITELLM=1.82.6 runs the tests of keys and labs on that LiteLLM (tests/requirements/litellm-1.82.6.txt). None: all tests, on
+# the release that litellm_gateway pins.
 LITELLM ?=
-INTEGRATION := LITELLM_VIRTUAL_KEYS_TEST_CORE=$(CORE) LITELLM_VIRTUAL_KEYS_TEST_LITELLM=$(LITELLM) $(PYTEST) tests/integration
+SUBJECTS := $(if $(LITELLM),tests/integration/keys tests/integration/agnosticd,tests/integration)
+INTEGRATION := LITELLM_VIRTUAL_KEYS_TEST_CORE=$(CORE) LITELLM_VIRTUAL_KEYS_TEST_LITELLM=$(LITELLM) $(PYTEST) $(SUBJECTS)
 
 .PHONY: integration
 integration: ## Run the tests against a real LiteLLM; CORE=core-2.17 takes another ansible-core, LITELLM=1.82.6 another LiteLLM
