@@ -17,6 +17,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.agnosticd.
     about,
     ends_in,
 )
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MODEL_REFUSED
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_a_package_gives_models_and_lifetime(lab, package, models, days):
     assert facts["litellm_api_base_url"] == f"{lab.gateway.url}/v1"
     assert facts["litellm_key_id"] == lab.row["token"]
     assert lab.gateway.chat(facts["litellm_virtual_key"], models[0]).status_code == 200
-    assert lab.gateway.chat(facts["litellm_virtual_key"], LLAMA).status_code == (200 if LLAMA in models else 403)
+    assert lab.gateway.chat(facts["litellm_virtual_key"], LLAMA).status_code == (200 if LLAMA in models else MODEL_REFUSED)
 
 
 def test_the_default_package_is_ai_developer_and_the_requester_owns_the_key(lab):

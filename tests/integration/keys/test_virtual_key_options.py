@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MODEL_REFUSED, RELEASE, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import GRANITE, LLAMA, MISTRAL, Live
 
 TEAM = "team-of-the-option-tests"
@@ -56,6 +56,8 @@ OPTIONS = [
     Option("team_id", [TEAM, ""], [TEAM, None], column("team_id")),
     Option("package", ["ai-beginner", "ai-developer"], ["ai-beginner", "ai-developer"], lambda row: row["metadata"]["litellm_virtual_keys"].get("package")),
 ]
+if RELEASE:  # LiteLLM 1.82.6 lists no soft budget, and does not take the period of a budget away
+    OPTIONS = [option for option in OPTIONS if option.name not in ("soft_budget", "budget_duration")]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -161,7 +163,7 @@ def test_the_value_calls_the_models_of_the_key_and_no_others(live: Live) -> None
     (key,) = live.lab("user1")["virtual_keys"]
     assert live.gateway.chat(key["value"], GRANITE).status_code == 200
     refused = live.gateway.chat(key["value"], MISTRAL)
-    assert refused.status_code == 403 and "key_model_access_denied" in refused.text
+    assert refused.status_code == MODEL_REFUSED and "key_model_access_denied" in refused.text
 
 
 def test_blocked(live: Live) -> None:

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, ON_THE_PINNED_RELEASE, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import token
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY, LitellmModel
+
+pytestmark = ON_THE_PINNED_RELEASE
 
 Ask = Callable[..., tuple[int, Any]]
 SHOWN = ("token", "key_alias", "models", "max_budget", "rpm_limit", "user_id", "team_id", "blocked", "metadata", "spend")

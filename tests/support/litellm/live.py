@@ -59,8 +59,9 @@ class Live:
     def works(self, value: str) -> bool:
         """Return whether the gateway accepts the value now, even if its budget is spent. Asks over a new connection."""
         answer = requests.get(f"{self.gateway.url}/models", headers={"Authorization": f"Bearer {value}"}, timeout=30)
-        assert answer.status_code in (200, 401, 429), answer.text
-        return answer.status_code != 401
+        refused = answer.status_code == 401 or (answer.status_code == 400 and "expired_key" in answer.text)  # 400: LiteLLM 1.82.6
+        assert refused or answer.status_code in (200, 429), answer.text
+        return not refused
 
     def clean(self) -> None:
         tokens = [row["token"] for row in self.gateway.keys_with(self.name)]
