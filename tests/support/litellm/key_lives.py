@@ -104,6 +104,7 @@ class KeyLives(RuleBasedStateMachine):
         self.labels = 0
         self.legacies = 0
         self.dead: list[Sequence[str]] = []
+        self.tried = 0  # how many of the dead values have been tried since their death
         self.bystanders: list[dict[str, dict[str, Any]]] = []
 
     @initialize()
@@ -111,7 +112,7 @@ class KeyLives(RuleBasedStateMachine):
         for world in self.worlds:
             world.admin("/key/generate", key=f"sk-bystander-one-{self.name}", key_alias=f"{self.name}-bot", metadata={"guid": self.name})
             world.admin("/key/generate", key=f"sk-bystander-two-{self.name}", key_alias=f"virtkey-{self.name}x-user1", metadata={"guid": f"{self.name}x"})
-        self.bystanders = [self._bystanders(world) for world in self.worlds]
+        self.bystanders = [self._bystanders(world.rows(self.name)) for world in self.worlds]
 
     # -------------------------------------------------------------------------------------------------- operations
     lab_numbers = st.integers(0, 1)
@@ -237,28 +238,36 @@ class KeyLives(RuleBasedStateMachine):
                     if abs(world.now() - former.until[number]) > SLACK:
                         alive = world.now() < former.until[number] and not former.blocked
                         assert world.works(former.values[number]) == alive, f"{world.name}: {former}"
-            alive_again = [values[number][:8] for values in self.dead if world.works(values[number])]
-            assert not alive_again, f"{world.name}: {len(alive_again)} revoked values work"
+        self._all_are_dead(self.dead[self.tried :])
+        self.tried = len(self.dead)
 
     @invariant()
     def exactly_the_expected_rows_are_there(self) -> None:
-        for world in self.worlds:
+        for number, world in enumerate(self.worlds):
+            rows = world.rows(self.name)
             for state in self.labs:
-                rows = [row for row in world.rows(f"virtkey-{state.guid}-user") if ".retired-" not in row["key_alias"]]
-                assert sorted(row["key_alias"] for row in rows) == sorted(state.keys), world.name
-
-    @invariant()
-    def others_keys_are_untouched(self) -> None:
-        for world, before in zip(self.worlds, self.bystanders, strict=False):
-            assert self._bystanders(world) == before, world.name
+                aliases = [row["key_alias"] for row in rows if row["key_alias"].startswith(f"virtkey-{state.guid}-user")]
+                assert sorted(alias for alias in aliases if ".retired-" not in alias) == sorted(state.keys), world.name
+                for row in rows:
+                    package = state.keys[row["key_alias"]].package if row["key_alias"] in state.keys else ""
+                    if package:
+                        assert _limits(row) == _limits(self._with_models(world, PACKAGES[package])), f"{world.name}: {row['key_alias']} {package}"
+            if self.bystanders:
+                assert self._bystanders(rows) == self.bystanders[number], f"{world.name}: somebody else's key was touched"
 
     def teardown(self) -> None:
+        self._all_are_dead(self.dead)
         for world in self.worlds:
             tokens = [row["token"] for row in world.rows(self.name)]
             if tokens:
                 world.admin("/key/delete", keys=tokens)
 
     # ---------------------------------------------------------------------------------------------------- helpers
+    def _all_are_dead(self, dead: Sequence[Sequence[str]]) -> None:
+        for number, world in enumerate(self.worlds):
+            alive_again = [values[number] for values in dead if world.works(values[number])]
+            assert not alive_again, f"{world.name}: {len(alive_again)} revoked values work"
+
     def _do(self, module: str, arguments: dict[str, Any], fails: str = "") -> list[dict[str, Any]]:
         """Do it in check mode, for real, and again, in every world, and return the results. `fails` is the error code to expect."""
         note(f"{module} {arguments}{f' fails: {fails}' if fails else ''}")
@@ -276,7 +285,7 @@ class KeyLives(RuleBasedStateMachine):
                     assert not each.get("failed"), f"{world.name}: {each.get('msg')}"
                 assert _summary(predicted) == _summary(result), world.name
                 assert not again["changed"] and _summary(again)["counts"]["created"] == 0, f"{world.name}: the second time: {_summary(again)}"
-                assert {key["alias"]: key.get("value") for key in again_keys(again)} == {key["alias"]: key.get("value") for key in again_keys(result)}
+                assert {key["alias"]: key.get("value") for key in keys_of(again)} == {key["alias"]: key.get("value") for key in keys_of(result)}
             results.append(result)
         summaries = [_summary(result) for result in results]
         assert all(summary == summaries[0] for summary in summaries), f"{[world.name for world in self.worlds]} disagree: {summaries}"
@@ -288,7 +297,7 @@ class KeyLives(RuleBasedStateMachine):
 
     @staticmethod
     def _value(result: dict[str, Any], alias: str) -> str:
-        (found,) = [key.get("value", "") for key in again_keys(result) if key["alias"] == alias]
+        (found,) = [key.get("value", "") for key in keys_of(result) if key["alias"] == alias]
         return str(found)
 
     def _take(self, state: LabState, alias: str, values: Sequence[str], blocked: bool = False, package: str = "") -> None:
@@ -314,15 +323,19 @@ class KeyLives(RuleBasedStateMachine):
     def _is_over(self, former: Retired) -> bool:
         return all(world.now() > until for world, until in zip(self.worlds, former.until, strict=True))
 
-    def _bystanders(self, world: World) -> dict[str, dict[str, Any]]:
+    def _bystanders(self, rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         aliases = (f"{self.name}-bot", f"virtkey-{self.name}x-user1")
         moving = ("last_active", "updated_at")
-        return {
-            row["key_alias"]: {name: value for name, value in row.items() if name not in moving} for row in world.rows(self.name) if row["key_alias"] in aliases
-        }
+        return {row["key_alias"]: {name: value for name, value in row.items() if name not in moving} for row in rows if row["key_alias"] in aliases}
 
 
-def again_keys(result: dict[str, Any]) -> list[dict[str, Any]]:
+def _limits(terms: dict[str, Any]) -> dict[str, Any]:
+    """Return the limits of a package or of a row, in one form."""
+    numbers = {name: None if terms[name] == -1 else terms[name] for name in ("max_budget", "rpm_limit")}
+    return {**numbers, "models": sorted(terms["models"])}
+
+
+def keys_of(result: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the keys of a result that live; `virtual_key` returns one."""
     keys = result["virtual_keys"] if "virtual_keys" in result else [result["key"]]
     return [key for key in keys if key and key["action"] != "deleted" and not key["retired_from"]]
