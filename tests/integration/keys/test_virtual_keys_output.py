@@ -36,7 +36,7 @@ def tasks_of(live: Live) -> list[dict[str, object]]:
         {"ansible.builtin.debug": {"var": "shown"}},
         {"ansible.builtin.assert": {"that": ["hidden.virtual_keys | map(attribute='value') | select('match', 'sk-') | length == 2"]}},
         {f"{COLLECTION}.virtual_keys": {"guid": live.name, "state": "absent", "secret": "{{ secret }}"}},
-        {f"{COLLECTION}.virtual_key": {**one, "state": "absent"}},
+        {f"{COLLECTION}.virtual_key": {"alias": one["alias"], "secret": one["secret"], "state": "absent"}},
     ]
 
 

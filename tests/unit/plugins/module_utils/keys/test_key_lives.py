@@ -1,32 +1,47 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The life of keys on the model of LiteLLM, many times; tests/integration/keys/test_key_lives.py compares the model with the real one."""
+"""The life of keys on the model of LiteLLM: every operation after every other, each three times, and at random.
+
+tests/integration/keys/test_key_lives.py compares the model with the real LiteLLM.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator
 
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.key_lives import KeyLives
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.key_lives import OPERATIONS, KeyLives, World, live_through
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.key_worlds import ModelWorld
 from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
 
 
-class LivesOnTheModel(KeyLives):
-    """Each life has a model of its own."""
+@pytest.fixture
+def life() -> Iterator[type[KeyLives]]:
+    """A class of lives on one model."""
+    world = ModelWorld()
 
-    world: ClassVar[ModelWorld]
+    class LifeOnTheModel(KeyLives):
+        @staticmethod
+        def make_worlds() -> list[World]:
+            return [world]
 
-    @classmethod
-    def make_worlds(cls) -> list[ModelWorld]:  # type: ignore[override]
-        return [cls.world]
+    yield LifeOnTheModel
+    world.close()
 
 
-class TestKeyLives(LivesOnTheModel.TestCase):  # type: ignore[name-defined,misc]
-    settings = settings(max_examples=15, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("first", OPERATIONS)
+def test_every_operation_after_every_other(life: type[KeyLives], first: str) -> None:
+    for second in OPERATIONS:
+        live_through(life(), [first, second, first])
 
-    def setUp(self) -> None:
-        LivesOnTheModel.world = ModelWorld()
 
-    def tearDown(self) -> None:
-        LivesOnTheModel.world.close()
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_three_times(life: type[KeyLives], name: str) -> None:
+    live_through(life(), [name] * 3)
+
+
+def test_random_lives(life: type[KeyLives]) -> None:
+    many = settings(max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck))
+    run_state_machine_as_test(life, settings=many)
