@@ -159,6 +159,13 @@ def test_keys_that_were_left_out_fail_and_the_others_are_minted():
     ]
 
 
+def test_a_key_that_was_revoked_since_it_was_minted_is_not_made_again():
+    new, minted = request(1), request(2, progress={"minted_at": AT, "key_alias": "request-two"})
+    assert [each["create"] for each in steps.request_keys([new, minted], {}, "30d")] == [True, False]
+    result = {"virtual_keys": [{"alias": new["key_alias"], "action": "created", "expires": AT}], "absent": ["request-two"]}
+    assert steps.request_changes([new, minted], minted=result)[1:] == [{"request_id": "id-2", "action": "ended"}]
+
+
 def test_keys_of_requests_that_were_taken_back_are_deleted_and_not_delivered():
     one, two = request(1), request(2)
     result = {"virtual_keys": [{"alias": each["key_alias"], "value": f"sk-{each['request_id']}"} for each in (one, two)]}
