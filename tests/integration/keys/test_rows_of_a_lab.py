@@ -21,7 +21,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import token
 
-TEMPLATE = Path(__file__).parents[3] / "roles" / "ocp4_workload_litellm_virtual_keys" / "templates" / "delete_keys.sql.j2"
+TEMPLATES = Path(__file__).parents[3] / "roles" / "ocp4_workload_litellm_virtual_keys" / "templates"
 
 
 class Rows:
@@ -58,20 +58,16 @@ class Rows:
         self.make(f"{lab}-b-user1", Notes(lab=f"{lab}-b", guid=f"{guid}-b"))
         self.make(f"{lab}x", guid=f"{guid}x")
 
+    def statement(self, name: str, lab: Lab) -> str:
+        environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, undefined=jinja2.StrictUndefined)
+        environment.filters["regex_escape"] = regex_escape
+        settings = {"guid": lab.guid, "alias": lab.alias, "lab_alias": "" if lab.is_canonical else lab.alias, "user_base": lab.user_base}
+        return environment.get_template(name).render(__ocp4_workload_litellm_virtual_keys_settings=settings)
+
     def deleted_by_sql(self, lab: Lab) -> set[tuple[str, int]]:
         """Return alias and generation of each row that the statement deletes, and take the deletion back."""
-        environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined)
-        environment.filters["regex_escape"] = regex_escape
-        statement = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-            __ocp4_workload_litellm_virtual_keys_settings={
-                "guid": lab.guid,
-                "alias": lab.alias,
-                "lab_alias": "" if lab.is_canonical else lab.alias,
-                "user_base": lab.user_base,
-            }
-        )
         with psycopg.connect(self.gateway.database_url) as connection:
-            found = connection.execute(statement).fetchone()
+            found = connection.execute(self.statement("delete_keys.sql.j2", lab)).fetchone()
             connection.rollback()
         assert found is not None
         return {(row["alias"], row["generation"]) for row in found[0]}
@@ -95,3 +91,15 @@ def test_modules_and_sql_agree(rows: Rows, gateway: Gateway, lab_alias: str, use
     by_modules = {(row.served_alias, row.generation) for row in lab.rows(api)}
     assert by_modules == rows.deleted_by_sql(lab)
     assert len(by_modules) == count, sorted(by_modules)
+
+
+def test_keys_that_sql_deletes_are_remembered(rows: Rows, gateway: Gateway) -> None:
+    lab = Lab.from_params({"guid": rows.guid})
+    api = KeyApi(Client(Connection(url=gateway.url, api_key=gateway.master_key)))
+    living = lab.rows(api)
+    with psycopg.connect(gateway.database_url) as connection:
+        connection.execute(rows.statement("keep_deleted_keys.sql.j2", lab))
+        connection.execute(rows.statement("delete_keys.sql.j2", lab))
+    assert not lab.rows(api)
+    remembered = {(row.token, row.served_alias, row.generation) for row in lab.deleted_rows(api, living)}
+    assert remembered == {(row.token, row.served_alias, row.generation) for row in living}
