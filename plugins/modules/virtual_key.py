@@ -30,7 +30,8 @@ attributes:
   diff_mode:
     support: full
   idempotent:
-    support: full
+    support: partial
+    details: With O(extend_for), which counts from now, a run that is more than a minute later moves the end on. O(extend_until) does not.
 options:
   alias:
     description:

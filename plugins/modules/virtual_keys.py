@@ -32,7 +32,8 @@ attributes:
   diff_mode:
     support: full
   idempotent:
-    support: full
+    support: partial
+    details: With O(extend_for), which counts from now, a run that is more than a minute later moves the end on. O(extend_until) does not.
 options:
   guid:
     description:
@@ -210,7 +211,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Create the keys of twenty users of a lab, and delete those of former users
+- name: Create the keys of three users of a lab, and delete those of former users
   rhpds.litellm_virtual_keys.virtual_keys:
     url: https://litellm.example.com
     api_key: "{{ litellm_master_key }}"
@@ -218,7 +219,7 @@ EXAMPLES = r"""
     models: [granite-3-2-8b-instruct]
     duration: 30d
     max_budget: 5
-    keys: "{{ range(1, 21) | map('regex_replace', '^', 'user') | map('community.general.dict_kv', 'user') }}"
+    keys: [{user: ada}, {user: bob}, {user: eve}]
     state: exact
   register: lab
   no_log: true # the result holds the values of the keys only because of this
