@@ -1,0 +1,145 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Several labs, tenants, gateways and hosts in one play: nothing of one is left for the next."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.agnosticd.workload_lab import KEY, QUIET, ROLE, P, WorkloadLab
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.recording_proxy import RecordingProxy
+
+LOUD = dict.fromkeys(QUIET, True)
+PROFILE = "rhpds.litellm_virtual_keys.ocp4_workload_litellm_bastion_profile"
+FACTS = "{{ dict(names | zip(names | map('extract', vars))) | to_json }}"
+
+
+def include(action: str, role: str = ROLE, loop: list[Any] | None = None, **variables: Any) -> dict[str, Any]:
+    task = {"ansible.builtin.include_role": {"name": role}, "vars": {"ACTION": action, **variables}}
+    return {**task, "loop": loop} if loop else task
+
+
+def save_facts(file: Path, pattern: str = "^_?litellm_(?!url|master)") -> dict[str, Any]:
+    names = f"{{{{ query('ansible.builtin.varnames', '{pattern}') }}}}"
+    return {"ansible.builtin.copy": {"content": FACTS, "dest": str(file), "mode": "0600"}, "vars": {"names": names}, "no_log": True}
+
+
+def run(lab: WorkloadLab, tasks: list[dict[str, Any]], *arguments: str, hosts: str = "localhost", play: dict[str, Any] | None = None, **variables: Any) -> Any:
+    book = lab.folder / "several.yml"
+    book.write_text(yaml.safe_dump([{"hosts": hosts, "gather_facts": False, "tasks": tasks, **(play or {})}]))
+    return lab.playbook(book, {**lab.gateway.variables, **variables}, *arguments)
+
+
+def test_labs_in_a_loop_over_item(lab: WorkloadLab) -> None:
+    """A caller's `item` stands in variables that the role reads in loops of its own."""
+    labs = [f"{lab.guid}-a", f"{lab.guid}-b"]
+    done = run(lab, [include("provision", guid="{{ item }}", output_dir=f"{lab.folder}/{{{{ item }}}}", loop=labs)], **LOUD)
+    assert sorted(path.name for path in lab.folder.iterdir() if path.is_dir() and path.name.startswith(lab.guid)) == labs
+    assert "WARNING" not in done.output and "already in use" not in done.output
+    for guid in labs:
+        data = yaml.safe_load((lab.folder / guid / "provision-user-data.yaml").read_text())
+        assert data["litellm_key_alias"] == f"virtkey-{guid}" and "users" not in data
+    run(lab, [include("rotate", guid="{{ item }}", output_dir=f"{lab.folder}/{{{{ item }}}}", loop=labs)], **LOUD)
+    run(lab, [include("destroy", guid="{{ item }}", loop=labs)])
+    assert not lab.rows
+
+
+def test_tenants_in_a_loop_over_item(lab: WorkloadLab) -> None:
+    tenants = ["anna", "bert"]
+    task = include("provision", ocp4_workload_tenant_keycloak_username="{{ item }}", guid=lab.guid, loop=tenants)
+    run(lab, [task], output_dir=str(lab.folder), **LOUD, **{f"{P}user_info_tenants": True})
+    assert sorted(lab.rows) == [f"virtkey-{lab.guid}-{tenant}" for tenant in tenants]
+    users = lab.user_data()["users"]
+    assert {name: own["litellm_key_alias"] for name, own in users.items()} == {tenant: f"virtkey-{lab.guid}-{tenant}" for tenant in tenants}
+
+
+def test_profiles_in_a_loop_over_item(lab: WorkloadLab) -> None:
+    group, users = "ocp4_workload_litellm_bastion_profile_", ["user1", "user2"]
+    own = {f"{group}user": "{{ item }}", f"{group}account": "{{ item }}", f"{group}path": f"{lab.folder}/{{{{ item }}}}.sh"}
+    tasks = [include("provision", guid=lab.guid, num_users=2), include("provision", PROFILE, loop=users, **own, **{f"{group}become": False})]
+    done = run(lab, [*tasks, save_facts(lab.folder / "facts.json")])
+    facts = json.loads((lab.folder / "facts.json").read_text())
+    for user in users:
+        assert facts["_litellm_user_data"][f"litellm_{user}_virtual_key"] in (lab.folder / f"{user}.sh").read_text()
+    assert "already in use" not in done.output
+
+
+@pytest.mark.parametrize("action", ["provision", "destroy", "extend", "stop"])
+def test_no_fact_of_a_former_lab_is_left(lab: WorkloadLab, action: str) -> None:
+    first, second = lab.guid, f"{lab.guid}-b"
+    run(lab, [include("provision", guid=second)])
+    tasks = [include("provision", guid=first, num_users=2), include("destroy", guid=f"{first}-gone"), include(action, guid=second)]
+    run(lab, [*tasks, save_facts(lab.folder / "facts.json"), save_facts(lab.folder / "all.json", "^__ocp4_workload_litellm_virtual_keys")])
+    facts = json.loads((lab.folder / "facts.json").read_text())
+    assert facts["litellm_key_alias"] == f"virtkey-{second}"
+    assert facts["_litellm_user_data"] == {}
+    assert (facts["litellm_key_deleted"], facts["litellm_key_was_missing"]) == (action == "destroy", False)
+    assert f"virtkey-{first}-user" not in json.dumps(facts) and f"virtkey-{first}-user" not in (lab.folder / "all.json").read_text()
+    assert bool(facts["litellm_virtual_key"]) == (action != "destroy")
+
+
+@pytest.mark.parametrize("action", ["provision", "rotate", "extend", "adopt"])
+def test_without_values_in_facts_no_result_holds_one(lab: WorkloadLab, action: str) -> None:
+    tasks = [include("provision", guid=lab.guid, num_users=2), include(action, guid=lab.guid, num_users=2)]
+    run(lab, [*tasks, save_facts(lab.folder / "all.json", ".*litellm(?!_master).*")], **{f"{P}store_key_in_facts": False})
+    left = (lab.folder / "all.json").read_text()
+    assert "litellm_key_alias" in left and "__ocp4_workload_litellm_virtual_keys_settings" in left
+    assert not KEY.search(left)
+
+
+def test_two_gateways_in_one_play(lab: WorkloadLab) -> None:
+    """The second one is a proxy in front of the first, so the address differs and the keys do not."""
+    with RecordingProxy(lab.gateway.url) as proxy:
+        tasks = [include("provision", guid=lab.guid), include("provision", guid=f"{lab.guid}-b", litellm_url=proxy.url)]
+        first, second = lab.folder / "first.json", lab.folder / "second.json"
+        run(lab, [tasks[0], save_facts(first), tasks[1], save_facts(second)], output_dir=str(lab.folder), **LOUD)
+        facts = [json.loads(file.read_text()) for file in (first, second)]
+        assert [found["litellm_api_endpoint"] for found in facts] == [lab.gateway.url, proxy.url]
+    lines = yaml.safe_load((lab.folder / "provision-user-info.yaml").read_text())
+    for found in facts:
+        assert f"LiteLLM Virtual Key: {found['litellm_virtual_key']}" in lines, "each gateway's messages stay"
+
+
+def test_several_hosts_rotate_a_lab_once(lab: WorkloadLab) -> None:
+    """Without a label, every run rotates; several bastions are one run."""
+    inventory = lab.folder / "hosts"
+    inventory.write_text("one\ntwo\nthree\n")
+    tasks = [include("provision", guid=lab.guid), include("rotate", guid=lab.guid), save_facts(lab.folder / "facts-{{ inventory_hostname }}.json")]
+    tasks[-1] = {**tasks[-1], "delegate_to": "localhost"}
+    done = run(lab, tasks, "--inventory", str(inventory), "--forks", "1", hosts="all")
+    values = {json.loads((lab.folder / f"facts-{host}.json").read_text())["litellm_virtual_key"] for host in ("one", "two", "three")}
+    assert len(values) == 1 and done.count("failed") == 0
+    assert lab.row["metadata"]["litellm_virtual_keys"]["generation"] == 1
+    assert lab.gateway.chat(values.pop()).status_code == 200
+
+
+@pytest.mark.parametrize("where", ["inventory", "play", "option"])
+def test_become_from_anywhere_does_not_reach_the_controller(lab: WorkloadLab, where: str) -> None:
+    """Privileges would change who runs the modules; there may be no sudo at all where Ansible runs."""
+    (lab.folder / "group_vars").mkdir()
+    settings = {"ansible_become_exe": "/no/such/sudo", **({"ansible_become": True} if where == "inventory" else {})}
+    (lab.folder / "group_vars" / "all.yml").write_text(yaml.safe_dump(settings))
+    inventory = lab.folder / "hosts"
+    inventory.write_text("bastion ansible_connection=local\n")
+    arguments = ["--become"] if where == "option" else []
+    play = {"become": True} if where == "play" else {}
+    tasks = [include(action, guid=lab.guid) for action in ("provision", "extend", "rotate", "stop", "start", "destroy")]
+    done = run(lab, tasks, "--inventory", str(inventory), *arguments, hosts="bastion", play=play, output_dir=str(lab.folder), **LOUD)
+    assert done.count("failed") == 0 and not lab.rows
+
+
+@pytest.mark.parametrize("role", ["virtual_keys", "bastion_profile"])
+def test_parameters_that_agnosticd_passes_to_every_role_are_accepted(lab: WorkloadLab, role: str) -> None:
+    """The config namespace includes a role by the workload's whole entry, such as {name: ..., no_k8s_api: true}."""
+    name = f"rhpds.litellm_virtual_keys.ocp4_workload_litellm_{role}"
+    profile = {"ocp4_workload_litellm_bastion_profile_path": str(lab.folder / "profile.sh"), "ocp4_workload_litellm_bastion_profile_become": False}
+    values = {f"ocp4_workload_litellm_bastion_profile_{part}": part for part in ("url", "key", "models")}
+    task = {"ansible.builtin.include_role": {"name": "{{ workload }}"}, "loop": [{"name": name, "no_k8s_api": True}], "loop_control": {"loop_var": "workload"}}
+    done = run(lab, [{**task, "vars": {"ACTION": "provision"}}], play={"roles": [{"role": name, "my_own": 1}]}, guid=lab.guid, **profile, **values)
+    assert done.count("failed") == 0
