@@ -302,7 +302,7 @@ counts:
   type: dict
 revocation:
   description: What is known about the values of the deleted keys. Lists hold aliases, and each alias is in one list.
-  returned: when keys were deleted or O(deleted_elsewhere) names any, and not in check mode
+  returned: when keys were deleted, now or by an earlier run within a day, or O(deleted_elsewhere) names any, and not in check mode
   type: dict
   contains:
     proof:
@@ -393,6 +393,7 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
             lambda: lab.to_delete(api, params["keys"]),
             proof=proof_of(params),
             deleted_elsewhere=[(key["alias"], key["generation"]) for key in params["deleted_elsewhere"] or []],
+            find_deleted=lambda: lab.deleted_rows(api, ()) if params["keys"] is None else [],
         )
     elif params["keys"] is not None:
         wanted = lab.wanted(params, api.now)

@@ -164,6 +164,7 @@ class LiveKey:
     expires: datetime | None
     spend: float
     created_at: datetime | None = None
+    deleted_at: datetime | None = None
     unmanaged_settings: tuple[str, ...] = ()
     untouched: bool = False
 
@@ -189,6 +190,7 @@ class LiveKey:
             expires=durations.parse_time(row["expires"], "expires") if row.get("expires") else None,
             spend=float(row.get("spend") or 0.0),
             created_at=durations.parse_time(row["created_at"], "created_at") if row.get("created_at") else None,
+            deleted_at=durations.parse_time(row["deleted_at"], "deleted_at") if row.get("deleted_at") else None,
             unmanaged_settings=tuple(unmanaged),
             untouched=_untouched(row),
         )

@@ -24,10 +24,11 @@ from .key import LiveKey, WantedKey
 from .model_checks import refusals_of
 from .plan import KeyAction, KeyHistory, KeyPlan, KeyScope, KeyStep, Policy, derivable, plan_key_updates, plan_keys
 from .results import KeyOutcome, KeysIncomplete, NotProven, outcome_of_deletion, outcome_of_writes
-from .revocation import Proof, prove
+from .revocation import Proof, ProofKind, prove
 
 ROUNDS = 3
 QUICK_PROOF = Proof()
+DAY = timedelta(days=1)
 
 IGNORED = errors.ServerFailed("the gateway took the call and did not act on it; see its log, then run again.")
 
@@ -242,14 +243,29 @@ class Reconciler:
         return outcome
 
     # --------------------------------------------------------------------------------------------------- deletion
-    def delete(self, find: Callable[[], Iterable[LiveKey]], *, proof: Proof = QUICK_PROOF, deleted_elsewhere: Sequence[tuple[str, int]] = ()) -> KeyOutcome:
+    def delete(
+        self,
+        find: Callable[[], Iterable[LiveKey]],
+        *,
+        proof: Proof = QUICK_PROOF,
+        deleted_elsewhere: Sequence[tuple[str, int]] = (),
+        find_deleted: Callable[[], Iterable[LiveKey]] = tuple,
+    ) -> KeyOutcome:
         """Delete what `find` finds until it finds nothing, then prove as `proof` says that the values are refused. Raises NotProven.
 
         `deleted_elsewhere` names values, by alias and generation, that were deleted directly in LiteLLM's database: they are proven, too.
+        If there is nothing to delete, so are the keys of `find_deleted` that were deleted within a day: perhaps by a run whose proof failed, and
+        which is run again.
         """
         rows = list(find())
         self.api.check_admin()  # an API key that sees only its own keys would find too few keys, or none
-        if self.check_mode or not (rows or deleted_elsewhere):
+        if self.check_mode:
+            return outcome_of_deletion(rows, ())
+        if not rows and proof.kind is not ProofKind.NONE:
+            since = self.api.client.now() - DAY
+            recent = [row for row in find_deleted() if row.deleted_at and row.deleted_at > since and derivable(row, self.value_of)]
+            deleted_elsewhere = list(dict.fromkeys([*deleted_elsewhere, *((row.served_alias, row.generation) for row in recent)]))
+        if not (rows or deleted_elsewhere):
             return outcome_of_deletion(rows, ())
         left: Sequence[LiveKey] = rows
         try:
@@ -266,6 +282,7 @@ class Reconciler:
             if len(left) >= len(rows):
                 raise
         outcome = outcome_of_deletion(rows, left)
+        self._prove(outcome, proof, deleted_elsewhere)
         if left:
             names = ", ".join(sorted(row.alias for row in left)[:5])
             raise KeysIncomplete(
@@ -274,7 +291,6 @@ class Reconciler:
                 " with ocp4_workload_litellm_virtual_keys_force_db_delete.",
                 outcome,
             )
-        self._prove(outcome, proof, deleted_elsewhere)
         return outcome
 
     def _prove(self, outcome: KeyOutcome, proof: Proof, deleted_elsewhere: Sequence[tuple[str, int]] = ()) -> None:

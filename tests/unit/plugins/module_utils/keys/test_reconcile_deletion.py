@@ -101,6 +101,37 @@ def test_all_generations_that_were_deleted_elsewhere_are_tried(served: ServedMod
     assert outcome.revocation is not None and outcome.to_result()["revocation"]["proven"] == ["virtkey-abc-user1"]
 
 
+def test_a_run_after_a_proof_that_failed_proves_what_the_first_one_deleted() -> None:
+    with ServedModel(LitellmModel(memory=300)) as served:
+        apply(served, wanted_keys("user1", "user2"))
+        for _run in range(2):
+            with pytest.raises(NotProven) as caught:
+                destroy(served)
+            assert caught.value.code == "still_accepted" and len(caught.value.outcome.to_result()["revocation"]["still_accepted"]) == 2
+        assert not caught.value.outcome.changed
+        served.model.pass_time(200)
+        again = destroy(served)
+        assert not again.changed and again.revocation is not None and len(again.revocation.proven) == 2
+        served.requests.clear()
+        served.model.pass_time(86_400)
+        assert destroy(served).revocation is None and not served.asked("/models")
+
+
+def test_what_was_deleted_before_the_rest_failed_is_proven(served: ServedModel) -> None:
+    apply(served, wanted_keys("user1"))
+    stubborn = "sk-made-by-hand-012345"
+
+    def comes_back(_request: Request) -> bool:
+        served.model.handle("POST", "/key/generate", {}, {"key": stubborn, "key_alias": "virtkey-abc-user2"})
+        return False
+
+    served.faults = [Fault("/key/list", LOST, when=comes_back)]
+    with pytest.raises(KeysIncomplete, match="still lists 1 of 2 keys") as caught:
+        destroy(served)
+    assert caught.value.code == "incomplete" and caught.value.outcome.revocation is not None
+    assert caught.value.outcome.revocation.proven == ["virtkey-abc-user1"]
+
+
 # ------------------------------------------------------------------------------------------------------------- deletion
 def test_only_a_complete_list_proves_that_nothing_is_left_to_delete(served: ServedModel) -> None:
     outcome = destroy(served)
