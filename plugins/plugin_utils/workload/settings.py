@@ -18,6 +18,7 @@ from typing import Any
 
 from ...module_utils.common import durations, names
 from ...module_utils.common.address import gateway_address
+from ...module_utils.keys.revocation import CACHE_SECONDS, Proof, ProofKind
 from ...module_utils.litellm.environment import API_KEY_ENVIRONMENT, SECRET_ENVIRONMENT, SHORTEST_SECRET, URL_ENVIRONMENT
 from . import terms, values
 from .names import ACTIONS, ROLE, SOURCES, without_effect
@@ -75,6 +76,8 @@ def settings_of(read: Callable[[str], Any], set_names: Collection[str], environm
     lab, more = _lab(variables, by_id=by_id, strict=provisions)
     settings |= lab
     settings |= _user_info(variables)
+    if provisions or action == "rotate" or ACTIONS[action] == ACTIONS["destroy"]:
+        settings["proof"] = _proof(variables)
     if provisions:
         settings |= _provisioning(variables, settings)
     elif ACTIONS[action] == ACTIONS["destroy"]:
@@ -126,6 +129,7 @@ def _gateway(variables: Variables) -> dict[str, Any]:
             "timeout": _number(variables, "api_timeout", 0.1, 3600, "seconds", 30.0),
             "validate_certs": variables.flag("verify_ssl", True),
             "ca_path": _readable_file(variables.text("ca_path"), variables.name_of("ca_path")),
+            "key_header_name": variables.text("key_header_name"),
             "retries": _whole(variables, "retry_count", 0, 20, 3),
             "retry_delay": _number(variables, "retry_delay", 0, 60, "seconds", 5.0),
         },
@@ -261,6 +265,19 @@ def _destroying(variables: Variables, *, by_id: bool) -> dict[str, Any]:
         "receipt_file": os.path.abspath(os.path.expanduser(receipt_file)) if receipt_file else "",
         "force_db_delete": variables.flag("force_db_delete"),
     }
+
+
+def _proof(variables: Variables) -> dict[str, Any]:
+    """Return how the revocation of deleted values is proven. `timeout` is None unless it is set."""
+    kind = variables.choice("proof", *ProofKind)
+    cache_time = _number(variables, "proof_cache_time", 0, 86_400, "seconds", CACHE_SECONDS)
+    timeout = values.number(variables.own("proof_timeout"), variables.name_of("proof_timeout"), 1, 172_800, "seconds")
+    workers = _whole(variables, "proof_workers", 1, 1000, 1)
+    try:
+        Proof(ProofKind(kind), cache_time, workers, timeout)
+    except ValueError as error:
+        raise ValueError(str(error).replace("proof_timeout", variables.name_of("proof_timeout"), 1)) from None
+    return {"kind": kind, "cache_time": cache_time, "workers": workers, "timeout": timeout}
 
 
 def _extending(variables: Variables) -> dict[str, Any]:

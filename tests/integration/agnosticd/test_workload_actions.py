@@ -91,10 +91,22 @@ def test_fault_01_destroy_deletes_every_key_of_the_guid_and_reports_it(lab):
     lab.act("provision", num_users=12)
     facts = lab.catalog_item("remove")
     assert (facts["litellm_key_deleted"], facts["litellm_key_was_missing"]) == (True, False)
+    assert len(facts["litellm_revocation"]["proven"]) == 13 and facts["litellm_revocation"]["proof"] == "quick"
+    assert re.search(r"Revocation: 13 proven in [0-9.]+ s \(quick\)\.", lab.run.output)
     assert not lab.rows
     assert lab.gateway.chat(key).status_code == 401
     facts = lab.catalog_item("destroy")
+    assert len(facts["litellm_revocation"]["proven"]) == 13, "a run that is made again proves it again"
     assert (facts["litellm_key_deleted"], facts["litellm_key_was_missing"]) == (False, True)
+
+
+def test_destroying_with_another_secret_says_that_only_the_list_shows_it(lab):
+    lab.act("provision", num_users=2)
+    facts = lab.catalog_item("destroy", litellm_derivation_secret="not the secret of this lab")
+    assert len(facts["litellm_revocation"]["listed_only"]) == 2 and facts["litellm_revocation"]["proven"] == []
+    output = " ".join(lab.run.output.split())
+    assert "Revocation: 2 only by the gateway's list." in output and "2 values, that of" in output and "cannot be derived" in output
+    assert not lab.rows
 
 
 def test_fault_02_a_gateway_that_is_down_is_an_error(lab):

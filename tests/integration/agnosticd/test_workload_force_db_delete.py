@@ -13,6 +13,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.agnosticd.
     P,
 )
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.pod_exec import PodExec
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy, Harm
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import GATEWAY_SOFTWARE
 
 
@@ -95,6 +96,19 @@ def test_force_db_delete_in_the_pod_of_the_database(lab, undeletable, tmp_path):
         run = lab.playbook("destroy", {"guid": lab.guid, **lab.gateway.variables, **variables}, environment=k8s, check=False)
     assert run.returncode != 0
     assert len(lab.rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [(200, {"data": []}, "still accepts the value of"), (401, {"message": "Unauthorized"}, "could not be asked whether it refuses the value of")],
+)
+def test_force_db_delete_does_not_turn_a_proof_that_fails_into_success(lab, status, body, words):
+    lab.act("provision")
+    with FaultyProxy(lab.gateway.url, Harm("answer", "GET /models", status=status, body=body, times=1000)) as proxy:
+        variables = {f"{P}force_db_delete": True, f"{P}database_url": lab.gateway.database_url, "litellm_proof_cache_time": 0}
+        run = lab.act("destroy", check=False, litellm_url=proxy.url, **variables)
+    assert run.returncode != 0 and words in run.output
+    assert not lab.rows
 
 
 def test_force_db_delete_does_not_help_against_a_wrong_master_key(lab):

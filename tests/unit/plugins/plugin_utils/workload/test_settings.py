@@ -246,9 +246,45 @@ def test_a_gateway_that_cannot_be_reached_so_is_refused_by_the_variable_that_was
 
 def test_the_connection_has_numbers_and_truth_values(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("")
-    given = {"litellm_timeout": "5", "litellm_validate_certs": "no", "litellm_retries": "0", f"{P}retry_delay": 1, f"{P}ca_path": str(tmp_path / "ca.pem")}
-    assert settings()["connection"] == {"timeout": 30.0, "validate_certs": True, "ca_path": "", "retries": 3, "retry_delay": 5.0}
-    assert settings(**given)["connection"] == {"timeout": 5.0, "validate_certs": False, "ca_path": str(tmp_path / "ca.pem"), "retries": 0, "retry_delay": 1.0}
+    given = {
+        "litellm_timeout": "5",
+        "litellm_validate_certs": "no",
+        "litellm_retries": "0",
+        "litellm_key_header_name": "X-Key",
+        f"{P}retry_delay": 1,
+        f"{P}ca_path": str(tmp_path / "ca.pem"),
+    }
+    assert settings()["connection"] == {"timeout": 30.0, "validate_certs": True, "ca_path": "", "key_header_name": "", "retries": 3, "retry_delay": 5.0}
+    assert settings(**given)["connection"] == {
+        "timeout": 5.0,
+        "validate_certs": False,
+        "ca_path": str(tmp_path / "ca.pem"),
+        "key_header_name": "X-Key",
+        "retries": 0,
+        "retry_delay": 1.0,
+    }
+
+
+def test_the_proof_is_read_where_keys_are_deleted() -> None:
+    for action in ("provision", "rotate", "destroy"):
+        assert settings(ACTION=action)["proof"] == {"kind": "quick", "cache_time": 60.0, "workers": 1, "timeout": None}
+    assert "proof" not in settings(ACTION="extend", litellm_proof="nonsense")
+    given = {"litellm_proof": "certain", "litellm_proof_cache_time": "0", f"{P}proof_workers": "4", "litellm_proof_timeout": "90"}
+    assert settings(ACTION="destroy", **given)["proof"] == {"kind": "certain", "cache_time": 0.0, "workers": 4, "timeout": 90.0}
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"litellm_proof": "surely"}, "litellm_proof is 'surely'"),
+        ({f"{P}proof_cache_time": "a minute"}, f"{P}proof_cache_time is 'a minute'; give a number of seconds from 0 to 86400."),
+        ({"litellm_proof_workers": 0}, "litellm_proof_workers is '0'; give a whole number from 1 to 1000"),
+        ({"litellm_proof": "certain", "litellm_proof_timeout": 60}, "litellm_proof_timeout is 60; give a number of seconds above 65"),
+    ],
+    ids=str,
+)
+def test_a_proof_that_cannot_be_is_refused(variables: dict[str, Any], words: str) -> None:
+    assert words in refusal(ACTION="destroy", **variables)
 
 
 # ------------------------------------------------------------------------------------------------------------ others
