@@ -35,6 +35,8 @@ OPENSHIFT_WORKLOADS = """
   become: false
   any_errors_fatal: true
   tasks:
+    - ansible.builtin.assert:
+        that: clusters.default.api_url is defined and clusters.default.api_token is defined
     - ansible.builtin.set_fact:
         _workloads: "{{ (remove_workloads if ACTION == 'destroy' else workloads) | map(attribute='name') | select('match', 'rhpds[.]') | list }}"
     - ansible.builtin.include_role:
@@ -134,8 +136,16 @@ class AgnosticD:
             (self.folder / "main.yml").write_text(play)
             play = self.folder / "main.yml"
         # The content of the files that the catalog item includes. Authors keep them in a vault.
-        secrets = {**self.gateway.variables, f"{P}secret": "a derivation secret from a vault"}
-        orders = {"guid": self.guid, "ACTION": action, "output_dir": str(self.output), "uuid": self.guid, "email": "ann@example.com"}
+        secrets = {**self.gateway.variables, "litellm_derivation_secret": "a derivation secret from a vault"}
+        orders = {
+            "openshift_api_url": "https://api.invalid:6443",
+            "openshift_api_key": "x",
+            "guid": self.guid,
+            "ACTION": action,
+            "output_dir": str(self.output),
+            "uuid": self.guid,
+            "email": "ann@example.com",
+        }
         return self.playbook(play, {**item, **secrets, **orders, **more}, check=check)
 
     @property
@@ -245,6 +255,8 @@ def test_the_catalog_items_hold_what_agnosticv_asks_for(stages: tuple[str, ...])
     assert f"{OURS}ocp4_workload_litellm_virtual_keys" in names
     assert item[f"{P}models"] and item[f"{P}duration"], "AgnosticV's validator refuses a lab without it"
     assert "rhpds.litellm_virtual_keys" in json.dumps(item["requirements_content"])
+    actions = (yaml.safe_load(text)["__meta__"].get("deployer") or {}).get("actions") or {}
+    assert "ansible/lifecycle.yml" not in [action["entry_point"] for action in actions.values()], "AgnosticD has a playbook of this name"
     for include in ("secrets/litemaas-master_api.yaml", "parameters/litellm_metadata.yaml"):
         assert text.count(f"#include /includes/{include}\n") == 1
-    assert not {"litellm_master_key", f"{P}secret"} & item.keys(), "secrets belong in a vault"
+    assert not {"litellm_master_key", "litellm_derivation_secret", f"{P}secret"} & item.keys(), "secrets belong in a vault"

@@ -33,7 +33,8 @@ def save_facts(file: Path, pattern: str = "^_?litellm_(?!url|master)") -> dict[s
 def run(lab: WorkloadLab, tasks: list[dict[str, Any]], *arguments: str, hosts: str = "localhost", play: dict[str, Any] | None = None, **variables: Any) -> Any:
     book = lab.folder / "several.yml"
     book.write_text(yaml.safe_dump([{"hosts": hosts, "gather_facts": False, "tasks": tasks, **(play or {})}]))
-    return lab.playbook(book, {**lab.gateway.variables, **variables}, *arguments)
+    given = {name: value for name, value in {**lab.gateway.variables, **variables}.items() if value is not None}
+    return lab.playbook(book, given, *arguments)
 
 
 def test_labs_in_a_loop_over_item(lab: WorkloadLab) -> None:
@@ -96,9 +97,10 @@ def test_without_values_in_facts_no_result_holds_one(lab: WorkloadLab, action: s
 def test_two_gateways_in_one_play(lab: WorkloadLab) -> None:
     """The second one is a proxy in front of the first, so the address differs and the keys do not."""
     with RecordingProxy(lab.gateway.url) as proxy:
-        tasks = [include("provision", guid=lab.guid), include("provision", guid=f"{lab.guid}-b", litellm_url=proxy.url)]
-        first, second = lab.folder / "first.json", lab.folder / "second.json"
-        run(lab, [tasks[0], save_facts(first), tasks[1], save_facts(second)], output_dir=str(lab.folder), **LOUD)
+        urls, first, second = (lab.gateway.url, proxy.url), lab.folder / "first.json", lab.folder / "second.json"
+        tasks = [include("provision", guid=guid, litellm_url=url) for guid, url in zip((lab.guid, f"{lab.guid}-b"), urls, strict=True)]
+        own = {"litellm_url": None, "output_dir": str(lab.folder), **LOUD}
+        run(lab, [tasks[0], save_facts(first), tasks[1], save_facts(second)], **own)
         facts = [json.loads(file.read_text()) for file in (first, second)]
         assert [found["litellm_api_endpoint"] for found in facts] == [lab.gateway.url, proxy.url]
     lines = yaml.safe_load((lab.folder / "provision-user-info.yaml").read_text())

@@ -41,7 +41,7 @@ def show(lab: WorkloadLab, action: str, *arguments: str, **variables: Any) -> An
 
 def test_check_mode_sets_the_facts_and_shows_the_plan(lab: WorkloadLab) -> None:
     done = show(lab, "provision", "--check", num_users=2)
-    assert f"46 characters, virtkey-{lab.guid}-user1" in done.output and f"Models: {GRANITE}, {MISTRAL} until in 30d" in done.output
+    assert f"46 characters, virtkey-{lab.guid}-user1" in done.output and f"Models: {GRANITE}, {MISTRAL} until 20" in done.output
     assert [f"virtkey-{lab.guid}-user{number}: would be created" in done.output for number in (1, 2)] == [True, True]
     assert "models:" not in done.output and not KEY.search(done.output) and not lab.rows
     show(lab, "provision", num_users=2)
