@@ -42,7 +42,7 @@ class Variables:
         for source in SOURCES.get(name, ()):
             value = self.read(source)
             if value is not None:
-                return source if value == own else f"{ROLE}_{name}"
+                return source if str(value) == str(own) else f"{ROLE}_{name}"  # a template may make a text of a number
         return f"{ROLE}_{name}"
 
     def text(self, name: str) -> str:

@@ -95,3 +95,20 @@ def test_facts_messages_and_user_data_of_many_users(lab: WorkloadLab, all_keys: 
         assert [name for name in names["own"] + names["own_of_many"] if not own.get(name)] == []
     on_request = names["shared_on_request"]["names"] + of_users
     assert [name for name in on_request if bool(data.get(name)) is not all_keys] == []
+
+
+def test_a_guid_stays_as_it_was_written_with_jinja2_native(playbook: Playbooks, tmp_path: Path) -> None:
+    """Up to release 2.18 of ansible-core, that setting makes numbers of texts, wherever a text passes through a template."""
+    guids = ["12e45", "0123", "1_000", "yes", "null", "0x12"]
+    checks = {"rhpds.litellm_virtual_keys.workload_settings": {}, "vars": {**BESIDE, "guid": "{{ lab_guid }}"}, "register": "found"}
+    same = "found.guid == lab_guid and found.alias == 'virtkey-' ~ lab_guid"
+    passed_on = {"ansible.builtin.command": {"argv": ["echo", "{{ found.guid | string }}"]}, "register": "echo", "changed_when": False}
+    files = [str(ROLE / "defaults" / "main.yml"), str(ROLE / "vars" / "main.yml")]
+    tasks = tmp_path / "tasks.yml"
+    tasks.write_text(
+        yaml.safe_dump([checks, {"ansible.builtin.assert": {"that": same}}, passed_on, {"ansible.builtin.assert": {"that": "echo.stdout == lab_guid"}}])
+    )
+    include = {"ansible.builtin.include_tasks": str(tasks), "loop": guids, "loop_control": {"loop_var": "lab_guid"}}
+    play = tmp_path / "play.yml"
+    play.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "vars_files": files, "tasks": [include]}]))
+    playbook(play, environment={"ANSIBLE_JINJA2_NATIVE": "1"})
