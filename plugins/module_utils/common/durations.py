@@ -51,13 +51,30 @@ def spell(total: int) -> str:
     return f"{total}s"
 
 
+EARLIEST_YEAR, LATEST_YEAR = 1970, 9900
+
+
 def parse_time(text: str, name: str = "time") -> datetime:
-    """Return the time in ISO 8601 text; without an offset it is UTC. Raises ValueError that begins with `name`."""
+    """Return the time in ISO 8601 text; without an offset it is UTC. Raises ValueError that begins with `name`.
+
+    Years before 1970 and after 9900 are refused, because sums and offsets beyond them overflow.
+    """
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{name} is {text!r}, which is not an ISO 8601 time such as 2026-12-31T18:00:00Z.") from None
+    if not EARLIEST_YEAR <= time.year <= LATEST_YEAR:
+        raise ValueError(f"{name} is {text!r}, which is not a time of the years {EARLIEST_YEAR} to {LATEST_YEAR}.")
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def is_time(text: str) -> bool:
+    """Return whether `parse_time` can read the text."""
+    try:
+        parse_time(text)
+    except ValueError:
+        return False
+    return True
 
 
 def iso(time: datetime) -> str:

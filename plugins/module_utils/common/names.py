@@ -78,6 +78,16 @@ def retired_alias(alias: str, token: str) -> str:
     return alias + _retired_suffix(token)
 
 
+def is_retired_alias(alias: str, served: str) -> bool:
+    """Return whether `alias` is one that a rotation gives to a former value of the alias `served`."""
+    return bool(served) and alias.startswith(f"{served}.retired-")
+
+
+def contradicts_guid(alias: str, guid: str) -> bool:
+    """Return whether an alias was made for a GUID, and not for this one."""
+    return alias.startswith(ALIAS_PREFIX) and guid not in alias
+
+
 def without_retired_suffix(alias: str, token: str) -> str:
     """Return `alias` as it was before a rotation retired the key with this token."""
     return alias.removesuffix(_retired_suffix(token))

@@ -36,6 +36,13 @@ FIELDS = (
 _UNORDERED = {"models", "allowed_routes"}
 _TEXTS = ("lab", "guid", "user", "package", "rotation", "retired_from", "retired_until", "ends", "adopted")
 
+_TIMES = ("retired_until", "ends")
+NEVER_ENDS = "never"
+"""What `Notes.ends` says of a key that had no end."""
+# The numbers and texts that LiteLLM's own rules may set on a new key.
+_FILLED_NUMBERS = ("max_budget", "soft_budget", "rpm_limit", "tpm_limit", "max_parallel_requests")
+_FILLED_TEXTS = ("budget_duration", "team_id", "user_id")
+
 # Settings that LiteLLM lets an admin make on a key beyond `FIELDS`; this collection never makes them.
 _UNMANAGED = (
     "access_group_ids",
@@ -89,17 +96,24 @@ class Notes:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Notes | None:
-        """Return the notes in `metadata`; None if there are none, or if this release cannot read them."""
+        """Return the notes in `metadata`; None if there are none, or if this release cannot read them.
+
+        Whoever may change the key at the gateway may have written them, so what cannot be a note is left out: a time that is not
+        a time, and a limit that is not a number or that would hand the key to another team or user.
+        """
         notes = metadata.get(NOTES_NAME)
         if not isinstance(notes, Mapping) or notes.get("format") != NOTES_FORMAT:
             return None
         text = {name: str(notes.get(name) or "") for name in _TEXTS}
+        for name in _TIMES:
+            if not durations.is_time(text[name]) and not (name == "ends" and text[name] == NEVER_ENDS):
+                text[name] = ""
         generation = notes.get("generation", 0)
         asked, filled = notes.get("asked"), notes.get("filled")
         return cls(
             generation=generation if isinstance(generation, int) and not isinstance(generation, bool) and generation > 0 else 0,
             asked=tuple(map(str, asked)) if isinstance(asked, list) else None,
-            filled=filled if isinstance(filled, Mapping) else {},
+            filled={name: value for name, value in filled.items() if _may_be_filled(name, value)} if isinstance(filled, Mapping) else {},
             **text,
         )
 
@@ -175,6 +189,9 @@ class LiveKey:
         if not isinstance(token, str) or not token:
             raise ValueError("an object in LiteLLM's list of keys has no token.")
         metadata = row.get("metadata") or {}
+        notes = Notes.from_metadata(metadata)
+        if notes and notes.guid and alias and names.contradicts_guid(alias, notes.guid):
+            notes = replace(notes, lab="", guid="")  # its alias was made for another GUID; somebody changed the notes
         values = {name: row.get(name) for name in FIELDS}
         tier = row.get("litellm_budget_table") or {}
         values["soft_budget"] = tier.get("soft_budget")
@@ -186,7 +203,7 @@ class LiveKey:
             token=token,
             fields={name: normal(name, value) for name, value in values.items()},
             metadata=metadata,
-            notes=Notes.from_metadata(metadata),
+            notes=notes,
             expires=durations.parse_time(row["expires"], "expires") if row.get("expires") else None,
             spend=float(row.get("spend") or 0.0),
             created_at=durations.parse_time(row["created_at"], "created_at") if row.get("created_at") else None,
@@ -201,7 +218,7 @@ class LiveKey:
 
         Its own alias counts as well as its notes: a run that began before the rotation may have overwritten the notes since.
         """
-        if self.notes and self.notes.retired_from:
+        if self.notes and names.is_retired_alias(self.alias, self.notes.retired_from):
             return self.notes.retired_from
         return names.without_retired_suffix(self.alias, self.token)
 
@@ -244,6 +261,12 @@ class LiveKey:
 
     def expired(self, now: datetime) -> bool:
         return self.expires is not None and self.expires <= now
+
+
+def _may_be_filled(name: str, value: Any) -> bool:
+    if name in _FILLED_NUMBERS:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return name in _FILLED_TEXTS and isinstance(value, str)
 
 
 def _untouched(row: Mapping[str, Any]) -> bool:

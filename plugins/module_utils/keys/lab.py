@@ -17,6 +17,7 @@ from ..litellm.errors import GatewayError
 from . import limits
 from .api import KeyApi
 from .key import LiveKey, WantedKey
+from .orphan import ORPHAN, OrphanMark
 from .plan import KeyScope, grace_has_ended
 
 
@@ -178,14 +179,18 @@ class Lab:
         general = self._with_state(limits.wanted_key("", params, clock), params)
 
         def change(row: LiveKey) -> WantedKey:
-            if not row.in_service:
+            if not row.in_service and not params.get("rotation"):
                 # A value in its grace period is blocked and unblocked with the others; one past it stays as it is.
                 revived = params.get("blocked") is False and grace_has_ended(row, clock())
                 return self._with_state(WantedKey(row.served_alias), {} if revived else params)
+            want = general
+            mark = OrphanMark.of(row)
+            if params.get("blocked") and mark:  # stopped on purpose: it stays blocked even if the reaper finds its lab alive
+                want = replace(want, metadata={**want.metadata, ORPHAN: replace(mark, stopped=True).to_metadata()})
             if row.notes:
-                return replace(general, alias=row.served_alias, lab=row.notes.lab, guid=row.notes.guid, user=row.notes.user)
+                return replace(want, alias=row.served_alias, lab=row.notes.lab, guid=row.notes.guid, user=row.notes.user)
             user = names.user_of_legacy_alias(row.alias, self.alias, self.user_base) or ""
-            return replace(general, alias=row.served_alias, lab=self.alias, guid=self.guid, user=user)
+            return replace(want, alias=row.served_alias, lab=self.alias, guid=self.guid, user=user)
 
         return change
 

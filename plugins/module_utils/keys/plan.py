@@ -19,7 +19,7 @@ from typing import Any
 from ..common import durations, names
 from ..litellm.notes import NOTES_NAME
 from . import derive
-from .key import FIELDS, LiveKey, Notes, WantedKey, is_set, normal
+from .key import FIELDS, NEVER_ENDS, LiveKey, Notes, WantedKey, is_set, normal
 from .orphan import ORPHAN, OrphanMark
 
 # Two clocks and whole seconds meet here: an expiry this close to the wanted one counts as the wanted one.
@@ -92,10 +92,10 @@ class KeyHistory:
             if row.notes:
                 self._next[row.served_alias] = max(row.generation + 1, self._next.get(row.served_alias, 0))
 
-    def next_generation(self, alias: str, least: int, value_of: ValueOf) -> int:
-        """Return the lowest generation from `least` on whose value was never deleted under `alias`, nor any later one."""
+    def next_generation(self, alias: str, least: int, value_of: ValueOf, living: Collection[str] = ()) -> int:
+        """Return the lowest generation from `least` on whose value is not among the `living` tokens, and was never deleted, nor any later one."""
         generation = max(least, self._next.get(alias, 0))
-        while derive.token(value_of(alias, generation)) in self._tokens:  # the notes on it were lost, or never written
+        while derive.token(value_of(alias, generation)) in {*self._tokens, *living}:  # the notes on it were lost, or never written
             generation += 1
         return generation
 
@@ -193,7 +193,8 @@ def plan_keys(
         steps.append(step)
         warnings += _warnings(step)
         if holders:
-            to_delete += [row for row in former if grace_has_ended(row, now)]
+            at_once = step.action is KeyAction.ROTATE and not policy.grace  # whoever rotates without grace wants all former values gone
+            to_delete += [row for row in former if at_once or grace_has_ended(row, now)]
         if duplicates and policy.prune:
             to_delete += duplicates
         elif duplicates:
@@ -249,7 +250,7 @@ def state_of(row: LiveKey) -> dict[str, Any]:
 def _original_end(row: LiveKey) -> datetime | None:
     """Return when a key ends, or would have ended if it had not been retired; None means never."""
     if row.notes and row.notes.ends:
-        return None if row.notes.ends == "never" else durations.parse_time(row.notes.ends)
+        return None if row.notes.ends == NEVER_ENDS else durations.parse_time(row.notes.ends)
     return row.expires
 
 
@@ -274,8 +275,10 @@ class Minting:
 
     def next_generation(self, alias: str, rows: Iterable[LiveKey]) -> int:
         """Return the generation of a new value of `alias`, later than those of `rows` and of deleted keys."""
-        least = max((row.generation + 1 for row in rows), default=self.policy.first_generation)
-        return self.history.next_generation(alias, least, self.value_of)
+        living = list(rows)
+        least = max((row.generation + 1 for row in living), default=self.policy.first_generation)
+        # The notes on a living row may have been lost, or lowered: its value is never the next one.
+        return self.history.next_generation(alias, least, self.value_of, {row.token for row in living})
 
 
 def _plan_key(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], minting: Minting) -> tuple[KeyStep, list[LiveKey]]:
@@ -383,7 +386,8 @@ def _filled_in(want: WantedKey, row: LiveKey) -> dict[str, Any]:
     filled = dict(row.notes.filled) if row.notes else {}
     if row.notes and row.notes.asked is not None and row.untouched:
         filled |= {name: row.fields[name] for name in off if is_set(row.fields.get(name)) and name not in row.notes.asked}
-    return {name: filled[name] for name in off if name in filled}
+    owners = ("team_id", "user_id")  # kept where they are, and never given again: a note must not hand a key to somebody else
+    return {name: filled[name] for name in off if name in filled and (name not in owners or row.fields.get(name) == filled[name])}
 
 
 def _warnings(step: KeyStep) -> list[str]:
@@ -419,7 +423,7 @@ def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: i
             holder.notes or Notes(lab=want.lab, guid=want.guid),
             retired_from=want.alias,
             retired_until=durations.iso(ends),
-            ends=durations.iso(holder.expires) if holder.expires else "never",
+            ends=durations.iso(holder.expires) if holder.expires else NEVER_ENDS,
         )
         payload: dict[str, Any] = {
             "key": holder.token,

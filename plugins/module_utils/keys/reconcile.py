@@ -108,6 +108,7 @@ class Reconciler:
             touched |= written.touched
             taken = {alias for alias, error in written.failures.items() if isinstance(error, errors.AliasTaken)}
             must_exist |= taken | {key.alias for key in written.done if key.action is not KeyAction.DELETE}
+            self._histories.clear()  # what this round deleted must not be minted in the next one
             try:
                 plan = self._plan(wanted, scope, policy, must_exist)
             except errors.GatewayError as error:

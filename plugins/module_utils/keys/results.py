@@ -100,9 +100,9 @@ class NotProven(KeysIncomplete):
 
 def outcome_of_writes(plan: KeyPlan, done: Sequence[KeyStep], final: KeyPlan | None = None, *, touched: bool = False) -> KeyOutcome:
     """Return the outcome of writing: one step for each alias in the order of `plan`, with the rows of the `final` plan if it is known."""
-    best: dict[tuple[str, bool], KeyStep] = {}
+    best: dict[tuple[str, str], KeyStep] = {}
     for step in done:
-        name = (step.alias, step.action is KeyAction.DELETE)
+        name = (step.alias, step.live.token if step.action is KeyAction.DELETE and step.live else "")  # many rows may hold one alias
         if name not in best or best[name].action is KeyAction.KEEP:
             best[name] = step
     order = {step.alias: number for number, step in enumerate(plan.steps) if step.action is not KeyAction.DELETE}

@@ -219,7 +219,8 @@ def _move(row: LiveKey, found: tuple[str, bool], at_target: Mapping[str, LiveKey
         return Move(row, KeyAction.CREATE, value, payload=payload, expires=True, renewed=renewed)
 
     old = _note_about(live, row, origin)
-    more = row.spend - float(old.get("spend") or 0.0)
+    noted = old.get("spend")
+    more = row.spend - (float(noted) if isinstance(noted, int | float) else 0.0)
     spent = {"spend": live.spend + more} if more > CENT else {}
     if old.get("seen") == note["seen"]:
         superseded = live.alias != row.alias

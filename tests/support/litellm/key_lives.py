@@ -154,6 +154,9 @@ class KeyLives(RuleBasedStateMachine):
             return
         seconds = {"0s": 0, "15s": 15, "1h": 3600}[grace]
         self._sweep(state, state.keys)
+        if not seconds:
+            self.dead += [former.values for former in state.retired]
+            state.retired = []
         for alias, key in state.keys.items():
             former = Retired(alias, state.values[alias], [moment + timedelta(seconds=seconds) for moment in begun], key.blocked)
             if seconds:

@@ -229,7 +229,7 @@ def test_a_domain_is_written_in_ascii() -> None:
         (notice(kind="greeting"), "kind is 'greeting'"),
         (notice(language="fr"), "language is 'fr'"),
         (notice(expires="tomorrow"), "expires is 'tomorrow'"),
-        (notice(expires="0001-01-01T00:00:00+10:00"), "which is no time"),
+        (notice(expires="0001-01-01T00:00:00+10:00"), "which is not a time of the years 1970 to 9900"),
         (notice(value="sk-a\r\nBcc: eve@example.com"), "a line break"),
         (notice(url="javascript:alert(1)"), "not the address of a gateway"),
         (notice("custom"), "no template"),

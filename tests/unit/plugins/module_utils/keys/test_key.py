@@ -35,8 +35,8 @@ RECORDS = st.builds(
     generation=st.integers(0, 99),
     rotation=st.text(max_size=9),
     retired_from=st.text(max_size=9),
-    retired_until=st.text(max_size=9),
-    ends=st.text(max_size=9),
+    retired_until=st.sampled_from(["", "2026-11-21T13:00:00Z"]),
+    ends=st.sampled_from(["", "never", "2026-11-21T13:00:00Z"]),
 )
 
 

@@ -13,6 +13,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.api import KeyApi
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey, Notes, WantedKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.lab import Lab, NoSuchLab, searches_for
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.orphan import ORPHAN, OrphanMark
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import errors
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.client import Client, Connection
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.notes import NOTES_NAME
@@ -267,3 +268,32 @@ def test_a_lab_alias_without_the_guid_is_found_if_it_is_named(served: ServedMode
     make(served, "team-x-user1", Notes(lab="team-x", guid="abc"))
     named = Lab.from_params({"guid": "abc", "lab_alias": "team-x"})
     assert [row.alias for row in named.rows(gateway_of(served))] == ["team-x-user1"]
+
+
+# ------------------------------------------------------------------------------------------------ notes that lie
+def test_a_key_does_not_escape_from_its_lab_by_its_notes(served: ServedModel) -> None:
+    make(served, "virtkey-abc-user1", Notes(lab="virtkey-zzz", guid="zzz"))
+    make(served, "virtkey-abc-user2", Notes(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc-user9", retired_until="2030-01-01T00:00:00Z"))
+    rows = LAB.rows(gateway_of(served))
+    assert sorted((row.served_alias, row.in_service) for row in rows) == [("virtkey-abc-user1", True), ("virtkey-abc-user2", True)]
+
+
+@pytest.mark.parametrize("time", ["garbage", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_that_is_none_is_left_out(time: str) -> None:
+    notes = Notes.from_metadata({NOTES_NAME: {**NOTED.to_metadata(), "retired_until": time, "ends": time}})
+    assert notes == NOTED
+    mark = key("virtkey-abc", NOTED, **{ORPHAN: {"since": time}})
+    assert OrphanMark.of(mark) is None
+
+
+def test_a_lab_that_is_stopped_stays_stopped_when_the_reaper_finds_it_alive() -> None:
+    change = LAB.change({"blocked": True}, lambda: START)
+    row = key("virtkey-abc", NOTED, **{ORPHAN: {"since": "2026-11-01T00:00:00Z"}})
+    assert change(row).metadata == {ORPHAN: {"since": "2026-11-01T00:00:00Z", "stopped": True}}
+
+
+def test_a_rotation_that_was_cut_off_is_finished_by_the_next_rotation(served: ServedModel) -> None:
+    make(served, "virtkey-abc-user1.retired-0123", Notes(lab="virtkey-abc", guid="abc", user="user1", retired_from="virtkey-abc-user1"))
+    change = LAB.change({"rotation": "a"}, lambda: START)
+    (want,) = [change(row) for row in LAB.members(gateway_of(served))]
+    assert (want.alias, want.rotation, want.user) == ("virtkey-abc-user1", "a", "user1")

@@ -155,3 +155,35 @@ def test_blocking_a_foreign_key_does_not_make_it_ours() -> None:
     carry_out(model, plan)
     after = row_of(model, ALIAS)
     assert after.fields["blocked"] and NOTES_NAME not in after.metadata and after.metadata == {"team": "other"}
+
+
+# -------------------------------------------------------------------------------------------- what others did to a key
+@pytest.mark.parametrize("noted", [{}, {"generation": 0}, {"generation": "9"}])
+def test_a_key_whose_notes_were_lost_can_be_rotated(noted: dict[str, Any]) -> None:
+    model = LitellmModel()
+    for label in ("a", "b", "c"):
+        converge(model, [wanted_key(rotation=label)])
+    row = row_of(model, ALIAS)
+    metadata = {NOTES_NAME: {"format": 1, "lab": ALIAS, "guid": "abc", **noted}} if noted else {}
+    model.handle("POST", "/key/update", {}, {"key": row.token, "metadata": metadata})
+    converge(model, [wanted_key(rotation="d")], Policy(on_unrecoverable=OnUnrecoverable.ROTATE))
+    assert generations(model) == [3] and not model.works(value_of(ALIAS, 2))
+
+
+def test_a_rotation_without_grace_ends_all_former_values() -> None:
+    model = LitellmModel()
+    converge(model, [wanted_key()])
+    for label, grace in (("a", 3600), ("b", 7200), ("c", 0)):
+        converge(model, [wanted_key(rotation=label)], Policy(grace=grace))
+    assert [model.works(value_of(ALIAS, generation)) for generation in range(4)] == [False, False, False, True]
+
+
+def test_notes_never_hand_a_key_to_another_team_or_user() -> None:
+    model = LitellmModel()
+    converge(model, [wanted_key()])
+    row = row_of(model, ALIAS)
+    notes = {**row.metadata[NOTES_NAME], "filled": {"team_id": "admins", "user_id": "boss", "max_budget": 9, "models": ["all-proxy-models"], "rpm_limit": "x"}}
+    model.handle("POST", "/key/update", {}, {"key": row.token, "metadata": {NOTES_NAME: notes}})
+    converge(model, [wanted_key(fields={"team_id": None, "user_id": None, "max_budget": None, "rpm_limit": None})])
+    after = row_of(model, ALIAS).fields
+    assert (after["team_id"], after["user_id"], after["rpm_limit"], after["models"]) == (None, None, None, [])
