@@ -13,7 +13,7 @@ import requests
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.client import Client, Connection
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.models import Teams, served_models, unserved
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MODEL_REFUSED, ON_THE_PINNED_RELEASE, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.litellm_process import LitellmProcess, mock_model, running_litellm
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import Live
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY, LitellmModel
@@ -152,7 +152,7 @@ def test_models_that_the_team_has_not_are_refused(live: Ruled, team: list[str], 
     live.refused("model_not_in_team", team_id, models[-1], team[0], models=models, team_id=team_id)
     (key,) = live.well("virtual_keys", guid=live.name, keys=[{}], models=models, team_id=team_id, duration="1d", check_models=False)["virtual_keys"]
     answer = live.call(key["value"], models[-1])
-    assert answer.status_code == 403 and "team_model_access_denied" in answer.text, "which is what the refusal spares the user"
+    assert answer.status_code == MODEL_REFUSED and "team_model_access_denied" in answer.text, "which is what the refusal spares the user"
 
 
 def test_all_team_models_without_a_team_mean_every_model_to_litellm(live: Ruled) -> None:
@@ -205,6 +205,7 @@ def test_a_lab_lives_and_is_proven_dead_with_the_header(live: Ruled) -> None:
 
 
 # ------------------------------------------------------------------------------------------- the model in the unit tests
+@ON_THE_PINNED_RELEASE
 def test_the_model_of_the_unit_tests_understands_models_alike(live: Ruled, client: Client) -> None:
     """The same questions to the real LiteLLM and to the model. Only LiteLLM knows which models a provider has, so these are left out."""
     teams = {"none": [], "one": ["granite"], "group": ["nightly", "mistral"], "wild": ["openai/*"], "all": ["all-proxy-models"]}
