@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway, start_gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, ON_THE_PINNED_RELEASE, Gateway, start_gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import Live
 
 OFF = {"max_budget": -1, "rpm_limit": -1, "tpm_limit": -1, "max_parallel_requests": -1, "budget_duration": "never", "team_id": ""}
@@ -39,6 +39,7 @@ def limits(live: Live) -> dict[str, Any]:
     return {name: row[name] for name in FILLED}
 
 
+@ON_THE_PINNED_RELEASE  # 1.82.6 fills in other values
 def test_what_the_gateway_fills_in_survives_every_operation(ruled: Live) -> None:
     made = ruled.lab(**OFF)
     assert limits(ruled) == FILLED
@@ -66,6 +67,7 @@ def test_an_endless_key_that_the_gateway_ends_is_named(ruled: Live, capsys: pyte
     assert "was to have no end, and the gateway ends it on" in " ".join(shown.split())
 
 
+@ON_THE_PINNED_RELEASE  # 1.82.6 lists no budget_id
 def test_a_key_with_a_budget_tier_is_not_rotated_into_one_without(live: Live) -> None:
     budget = live.gateway.post("/budget/new", budget_id=f"tier-{live.name}", max_budget=3)["budget_id"]
     try:

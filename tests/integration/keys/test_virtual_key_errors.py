@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy, Harm
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import ON_THE_PINNED_RELEASE, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.litellm_process import LitellmProcess, running_litellm
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import GRANITE, Live
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.recording_proxy import Gateway as RecordedGateway
@@ -225,6 +225,7 @@ def test_a_deleted_key_is_refused_by_every_replica_before_the_module_ends(live: 
     assert asked(replica, value) == 200, "without the proof it would have been missed"
 
 
+@ON_THE_PINNED_RELEASE  # a replica of 1.82.6 accepted a deleted key for over 13 s with a cache time of 5 s
 def test_a_certain_proof_waits_until_every_replica_has_forgotten(live: Live, balanced: tuple[str, str]) -> None:
     url, replica = balanced
     value = live.lab("user1")["virtual_keys"][0]["value"]

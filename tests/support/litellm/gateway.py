@@ -212,8 +212,13 @@ class GatewayHome:
 
 def gateway_variables(directory: Path) -> dict[str, Any]:
     """Return the variables of the role litellm_gateway for a gateway that tests share."""
+    return {**SHARED_GATEWAY, **software_variables(), "litellm_gateway_dir": str(directory)}
+
+
+def software_variables() -> dict[str, str]:
+    """Return the variables of the role litellm_gateway that say which software to install, and where."""
     packages = {"litellm_gateway_requirements_file": str(workshop.pins(f"litellm-{RELEASE}"))} if RELEASE else {}
-    return {**SHARED_GATEWAY, **packages, "litellm_gateway_dir": str(directory), "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE)}
+    return {**packages, "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE)}
 
 
 def start_gateway(directory: Path, **more: Any) -> Gateway:

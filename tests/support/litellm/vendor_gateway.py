@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import CACHE_TTL_SECONDS, GATEWAY_SOFTWARE, MOCK_MODELS, Gateway, gatewayctl
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import CACHE_TTL_SECONDS, MOCK_MODELS, Gateway, gatewayctl, software_variables
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.vendors import Vendors
 
 GUIDE = Path(__file__).parents[3] / "docs" / "docsite" / "rst" / "providers.rst"
@@ -101,7 +101,7 @@ def vendor_gateway(gateway_home: Path, request: pytest.FixtureRequest) -> Iterat
         **yaml.safe_load(text),
         **{f"vault_{name}_key": vendor.key for name, vendor in vendors.all.items()},
         "litellm_gateway_dir": str(directory),
-        "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE),
+        **software_variables(),
         "litellm_gateway_mock_models": MOCK_MODELS,
         "litellm_gateway_postgres_settings": {"fsync": "off"},
     }
