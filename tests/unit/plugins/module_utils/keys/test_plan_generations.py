@@ -139,8 +139,7 @@ def test_a_rotation_that_was_cut_off_is_finished_by_a_rotation_only() -> None:
 def test_a_rotation_that_would_lose_a_setting_is_refused(setting: str) -> None:
     model = LitellmModel()
     converge(model, [wanted_key()])
-    (row,) = model.rows.values()
-    row[setting] = {"a": "b"}
+    next(iter(model.rows.values()))[setting] = {"a": "b"}
     step = plan_for(model, [wanted_key(rotation="a")]).steps[0]
     assert (step.action, step.calls) == (KeyAction.NOT_CARRIED, ())
     assert setting in step.reason and "take these settings off the key" in step.reason

@@ -99,7 +99,7 @@ NONSENSE: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("given", NONSENSE, ids=repr)
+@pytest.mark.parametrize("given", NONSENSE, ids=map(str, range(len(NONSENSE))))
 def test_any_value_is_read_or_refused_in_one_sentence_that_names_the_variable(reader: str, given: Any) -> None:
     message = ""
     try:
