@@ -72,7 +72,7 @@ class Notes:
     `lab` is the lab's alias, `guid` and `user` say whom the key is for, `generation` is how often it was rotated,
     `rotation` the label of the last rotation, `retired_from` the alias that this value served before a rotation,
     `retired_until` the end of its grace period (ISO 8601), `ends` the expiry that the key had before it was retired (a
-    time or `never`), `adopted` the sha256 of a value that somebody else chose and that stays until a rotation. `asked`
+    time or `never`), `adopted` the mark of a value that somebody else chose and that stays until a rotation. `asked`
     names the limits, and `duration`, that the key was made with; None if that was not noted. `filled` holds limits that
     nobody asked for: the gateway set them when it made the key, and they stay as long as nobody asks for others.
     """
@@ -253,11 +253,6 @@ class LiveKey:
         if own and lab:
             return "" if own == lab else self.guid or own
         return self.guid if guid and self.guid != guid else ""
-
-    @property
-    def adopted(self) -> bool:
-        """Whether somebody else chose its value, so that it cannot be derived until the key is rotated."""
-        return self.notes is not None and self.notes.adopted == self.token
 
     def expired(self, now: datetime) -> bool:
         return self.expires is not None and self.expires <= now

@@ -217,7 +217,7 @@ def plan_key_deletion(rows: Iterable[LiveKey]) -> KeyPlan:
 def plan_key_updates(rows: Iterable[LiveKey], change: Callable[[LiveKey], WantedKey], *, value_of: ValueOf, now: datetime) -> KeyPlan:
     """Return the plan that applies `change` to each of `rows`, without needing to know their values."""
     policy = Policy(renew_expired=False, take_over=False)
-    return KeyPlan([_reconcile(change(row), row, now, policy, recoverable=derivable(row, value_of)) for row in rows])
+    return KeyPlan([_reconcile(change(row), row, now, policy, value_of, recoverable=derivable(row, value_of)) for row in rows])
 
 
 def derivable(row: LiveKey, value_of: ValueOf) -> bool:
@@ -236,6 +236,16 @@ def living_generations(rows: Iterable[LiveKey], aliases: Iterable[str], value_of
         if alias not in found:
             raise ValueError(f"the gateway has no key {alias} whose value can be derived from this secret; provision it, or give the secret it was made with.")
     return {alias: found[alias].generation for alias in aliases}
+
+
+def is_adopted(row: LiveKey, value_of: ValueOf) -> bool:
+    """Return whether somebody with the secret has taken the key over with the value that it has, which stays until a rotation."""
+    return row.notes is not None and row.notes.adopted == _adoption_mark(row, value_of)
+
+
+def _adoption_mark(row: LiveKey, value_of: ValueOf) -> str:
+    """Return the mark of an adopted value. Only who has the secret can make it, so nobody passes off a value of his own as adopted."""
+    return derive.token(value_of(f"adopted\0{row.served_alias}\0{row.token}", 0))
 
 
 def state_of(row: LiveKey) -> dict[str, Any]:
@@ -304,7 +314,7 @@ def _plan_key(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], mi
     duplicates = [other for other in holders if other is not row]
     if want.rotation and (row.notes is None or row.notes.rotation != want.rotation):
         return _rotate(want, row, holders, generation, minting), []
-    if not ours and policy.on_unrecoverable is OnUnrecoverable.FAIL and not row.adopted:
+    if not ours and policy.on_unrecoverable is OnUnrecoverable.FAIL and not is_adopted(row, minting.value_of):
         reason = (
             f"the value of the key {want.alias} cannot be derived: it was made with another secret, or by another tool;"
             " give the secret it was made with, take the key over with the module key_adoption (ACTION adopt of the workload role),"
@@ -313,7 +323,7 @@ def _plan_key(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], mi
         return KeyStep(want.alias, KeyAction.UNRECOVERABLE, before=state_of(row), wanted=want, live=row, reason=reason), []
     if not ours and policy.on_unrecoverable is OnUnrecoverable.ROTATE:
         return _rotate(want, row, holders, generation, minting), []
-    return _reconcile(want, row, minting.now, policy, recoverable=bool(ours)), duplicates
+    return _reconcile(want, row, minting.now, policy, minting.value_of, recoverable=bool(ours)), duplicates
 
 
 def _revived(want: WantedKey, row: LiveKey) -> WantedKey:
@@ -439,7 +449,7 @@ def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: i
     return replace(minted, action=KeyAction.ROTATE, before=state_of(row), calls=[*calls, *minted.calls], live=row, retired=retired)
 
 
-def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, *, recoverable: bool) -> KeyStep:
+def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, value_of: ValueOf, *, recoverable: bool) -> KeyStep:
     """Return the step that changes what differs, and leaves alone what nobody asked for."""
     payload: dict[str, Any] = {}
     after = dict(row.fields)
@@ -451,7 +461,7 @@ def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, *, 
 
     notes: Notes | None = _noted(row.notes or Notes(), want)
     if want.adopt and notes:
-        notes = replace(notes, adopted=row.token)
+        notes = replace(notes, adopted=_adoption_mark(row, value_of))
     elif row.notes is None and not policy.take_over:
         notes = None
     if notes and filled:

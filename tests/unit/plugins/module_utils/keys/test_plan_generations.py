@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import WantedKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import (
     KeyAction,
@@ -186,3 +187,18 @@ def test_notes_never_hand_a_key_to_another_team_or_user() -> None:
     converge(model, [wanted_key(fields={"team_id": None, "user_id": None, "max_budget": None, "rpm_limit": None})])
     after = row_of(model, ALIAS).fields
     assert (after["team_id"], after["user_id"], after["rpm_limit"], after["models"]) == (None, None, None, [])
+
+
+def test_nobody_without_the_secret_passes_off_a_value_as_adopted() -> None:
+    model = LitellmModel()
+    value = create_by_hand(model, ALIAS)
+    adopted = plan_key_updates([row_of(model, ALIAS)], lambda _row: WantedKey(ALIAS, adopt=True), value_of=value_of, now=model.now)
+    carry_out(model, adopted)
+    converge(model, [wanted_key()])
+    assert model.works(value), "it is kept"
+    mark = row_of(model, ALIAS).metadata[NOTES_NAME]["adopted"]
+    for forged in (derive.token("sk-the-value-of-another-person"), mark):
+        delete_all(model)
+        value = create_by_hand(model, ALIAS, "sk-the-value-of-another-person", metadata={NOTES_NAME: {"format": 1, "adopted": forged}})
+        plan = plan_for(model, [wanted_key()])
+        assert plan.steps[0].action is KeyAction.UNRECOVERABLE, forged
