@@ -95,7 +95,7 @@ class KeyHistory:
     def next_generation(self, alias: str, least: int, value_of: ValueOf, living: Collection[str] = ()) -> int:
         """Return the lowest generation from `least` on whose value is not among the `living` tokens, and was never deleted, nor any later one."""
         generation = max(least, self._next.get(alias, 0))
-        while derive.token(value_of(alias, generation)) in {*self._tokens, *living}:  # the notes on it were lost, or never written
+        while (token := derive.token(value_of(alias, generation))) in self._tokens or token in living:  # its notes were lost, or never written
             generation += 1
         return generation
 
@@ -302,18 +302,17 @@ def _plan_key(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], mi
 
     if not holders and not (want.create or (former and want.rotation)):
         return KeyStep(want.alias, KeyAction.ABSENT, wanted=want, reason=f"the gateway has no key {want.alias}"), []
-    generation = minting.next_generation(want.alias, [*holders, *former])
     if not holders:
         # A rotation was cut off between its two calls: the next value takes over from the retired one.
         base = max(former, key=lambda row: row.generation, default=None)
-        return _create(want, generation, base, minting), []
+        return _create(want, minting.next_generation(want.alias, former), base, minting), []
 
     ours = [row for row in holders if derivable(row, minting.value_of)]
     row = max(ours or holders, key=lambda row: row.generation)
     want = _revived(want, row)
     duplicates = [other for other in holders if other is not row]
     if want.rotation and (row.notes is None or row.notes.rotation != want.rotation):
-        return _rotate(want, row, holders, generation, minting), []
+        return _rotate(want, row, holders, former, minting), []
     if not ours and policy.on_unrecoverable is OnUnrecoverable.FAIL and not is_adopted(row, minting.value_of):
         reason = (
             f"the value of the key {want.alias} cannot be derived: it was made with another secret, or by another tool;"
@@ -322,7 +321,7 @@ def _plan_key(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], mi
         )
         return KeyStep(want.alias, KeyAction.UNRECOVERABLE, before=state_of(row), wanted=want, live=row, reason=reason), []
     if not ours and policy.on_unrecoverable is OnUnrecoverable.ROTATE:
-        return _rotate(want, row, holders, generation, minting), []
+        return _rotate(want, row, holders, former, minting), []
     return _reconcile(want, row, minting.now, policy, minting.value_of, recoverable=bool(ours)), duplicates
 
 
@@ -412,7 +411,7 @@ def _warnings(step: KeyStep) -> list[str]:
     return [f"the key {row.alias} was to have no end, and the gateway ends it on {end}; see {rules}."]
 
 
-def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: int, minting: Minting) -> KeyStep:
+def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], former: list[LiveKey], minting: Minting) -> KeyStep:
     """Return the step that moves the values of all `holders` off the alias, for the grace period, and mints the next value under it.
 
     The former value works until the new one exists, wherever the run is cut off: only a later plan deletes it, once it
@@ -445,7 +444,7 @@ def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], generation: i
         expires = ends if "duration" in payload else holder.expires
         retired.append(replace(holder, alias=payload["key_alias"], metadata=payload["metadata"], notes=notes, expires=expires))
         calls.append(Call("/key/update", payload))
-    minted = _create(want, generation, row, minting)
+    minted = _create(want, minting.next_generation(want.alias, [*holders, *former]), row, minting)
     return replace(minted, action=KeyAction.ROTATE, before=state_of(row), calls=[*calls, *minted.calls], live=row, retired=retired)
 
 

@@ -48,7 +48,7 @@ class Reconciler:
     def __init__(self, api: KeyApi, secret: str, *, check_mode: bool = False) -> None:
         self.api = api
         self.check_mode = check_mode
-        self._histories: dict[tuple[str, ...], KeyHistory] = {}
+        self._history: KeyHistory | None = None
         self._warnings: list[str] = []
 
         @cache
@@ -74,7 +74,7 @@ class Reconciler:
         model, a team or the right to manage keys is missing. Raises KeysIncomplete when writes failed, and NotProven. With `keep_going`,
         keys that cannot be made are left out instead, and the others are made. Deletions are proven as `proof` says.
         """
-        self._histories.clear()
+        self._history = None
         plan = self._plan(wanted, scope, policy)
         refused = {key.alias: Refused(key.reason, key.action.value) for key in plan.blockers}
         if plan.changed and (keep_going or not refused):
@@ -108,7 +108,7 @@ class Reconciler:
             touched |= written.touched
             taken = {alias for alias, error in written.failures.items() if isinstance(error, errors.AliasTaken)}
             must_exist |= taken | {key.alias for key in written.done if key.action is not KeyAction.DELETE}
-            self._histories.clear()  # what this round deleted must not be minted in the next one
+            self._history = None  # what this round deleted must not be minted in the next one
             try:
                 plan = self._plan(wanted, scope, policy, must_exist)
             except errors.GatewayError as error:
@@ -146,30 +146,30 @@ class Reconciler:
         if not {row.alias for row in found.values()}.issuperset(must_exist):
             found = {row.token: row for row in self.api.keys()}  # noqa: SIM118 - a gateway is not a dict
         rows = [row for row in found.values() if scope.concerns(row)]
-        plan = self._plan_for(rows, wanted, scope, policy, self._histories.get(tuple(scope.searches)))
-        return self._plan_for(rows, wanted, scope, policy, self._history(scope)) if plan.mints else plan
+        plan = self._plan_for(rows, wanted, scope, policy)
+        if not plan.mints or self._history is not None:
+            return plan
+        self._history = self._read_history(scope)  # only a new value needs it
+        return self._plan_for(rows, wanted, scope, policy)
 
-    def _plan_for(self, rows: Sequence[LiveKey], wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, history: KeyHistory | None = None) -> KeyPlan:
+    def _plan_for(self, rows: Sequence[LiveKey], wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy) -> KeyPlan:
         now = self.api.client.now()
-        return plan_keys(wanted, rows, value_of=self.value_of, now=now, policy=policy, is_member=scope.is_member, history=history)
+        return plan_keys(wanted, rows, value_of=self.value_of, now=now, policy=policy, is_member=scope.is_member, history=self._history)
 
     def _predict(self, plan: KeyPlan, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy) -> list[KeyStep]:
         """Return the steps that a real run would do: those of `plan`, and the deletions that only a later round can do."""
         later = self._plan_for(plan.rows_afterwards, wanted, scope, policy)
         return [*plan.steps, *(step for step in later.steps if step.action is KeyAction.DELETE)]
 
-    def _history(self, scope: KeyScope) -> KeyHistory:
-        """Return the generations that were deleted, read once for a task: only a new value needs them."""
-        searches = tuple(scope.searches)
-        if searches not in self._histories:
-            deleted = self.api.deleted_keys_like(*searches, aliases=sorted(scope.aliases))
-            if deleted is None:
-                self._warnings.append(
-                    "this release of LiteLLM keeps no list of deleted keys, so a key that is made again under the alias of a deleted"
-                    " one has the same value; give first_generation if the alias was used before."
-                )
-            self._histories[searches] = KeyHistory(deleted or [])
-        return self._histories[searches]
+    def _read_history(self, scope: KeyScope) -> KeyHistory:
+        """Return the generations that were deleted; none, with a warning, for a gateway that keeps no list of deleted keys."""
+        deleted = self.api.deleted_keys_like(*scope.searches, aliases=sorted(scope.aliases))
+        if deleted is None:
+            self._warnings.append(
+                "this release of LiteLLM keeps no list of deleted keys, so a key that is made again under the alias of a deleted"
+                " one has the same value; give first_generation if the alias was used before."
+            )
+        return KeyHistory(deleted or [])
 
     def _refusals(self, plan: KeyPlan, check_models: bool) -> dict[str, Refused]:
         """Return a refusal for each key that the gateway would accept although it could not be used.
