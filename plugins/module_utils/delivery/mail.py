@@ -278,10 +278,7 @@ def _time(notice: Notice) -> str:
 
 
 def _utc(text: str) -> datetime:
-    try:
-        return durations.parse_time(text, "expires").astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"expires is {printable(text, 60)!r}, which is no time that a calendar has.") from None
+    return durations.parse_time(text, "expires").astimezone(UTC)
 
 
 def _facts(notice: Notice, *names: str) -> Facts | None:

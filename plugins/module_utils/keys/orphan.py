@@ -32,7 +32,7 @@ class OrphanMark:
             return None
         try:
             return cls(iso(parse_time(str(note.get("since")))), bool(note.get("stopped")))
-        except (ValueError, OverflowError):
+        except ValueError:
             return None
 
     def lifted(self) -> dict[str, Any]:
