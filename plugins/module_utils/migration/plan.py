@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -109,7 +109,8 @@ def plan_moves(
     """
     at_target = {row.token: row for row in target}
     rows = sorted(source, key=lambda row: row.alias)
-    newer = {row.alias: row for row in at_target.values() if _came_from(row, rows, origin) and row.generation and derivable(row, value_of)}
+    made = {_made(row) for row in rows if row.created_at}
+    newer = {row.alias: row for row in at_target.values() if _came_from(row, made, origin) and row.generation and derivable(row, value_of)}
     moves: list[Move] = []
     left_out: list[LeftOut] = []
     for row in rows:
@@ -195,10 +196,10 @@ def _note_about(live: LiveKey, row: LiveKey, origin: str) -> Mapping[str, Any]:
     return note if note and (known == _made(row) if known else note.get("from") == origin) else {}
 
 
-def _came_from(live: LiveKey, rows: Sequence[LiveKey], origin: str) -> bool:
-    """Return whether a key at the target was once made from a key at the source, which may have been rotated since."""
+def _came_from(live: LiveKey, made: Collection[str], origin: str) -> bool:
+    """Return whether a key at the target was once made from a key at the source, of which `made` are the times at which they were made."""
     note = _note_on(live)
-    return bool(note) and (note.get("from") == origin or any(note.get("made") == _made(row) for row in rows if row.created_at))
+    return bool(note) and (note.get("from") == origin or str(note.get("made")) in made)
 
 
 def _seen(row: LiveKey) -> str:
