@@ -387,7 +387,7 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
         "proof": proof_of(params),
     }
     if params["state"] == "absent":
-        refuse_to_describe_deleted_keys({**params, "blocked": None})
+        refuse_to_describe_deleted_keys(params)
         refuse_without_effect(params, ("blocked", "keep_going"), "with state absent; leave it out")
         outcome = reconciler.delete(
             lambda: lab.to_delete(api, params["keys"]),

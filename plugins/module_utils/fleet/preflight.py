@@ -15,9 +15,9 @@ from typing import Any
 
 from ..catalogue.entry import LiveEntry
 from ..common import durations
+from ..common.names import MODEL_WORDS
 from ..keys.key import LiveKey
 from ..litellm.client import Answer
-from ..litellm.models import MODEL_WORDS
 
 RATES = ("rpm", "tpm")
 _RATE_NAMES = {"rpm": "requests", "tpm": "tokens"}

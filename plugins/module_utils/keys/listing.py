@@ -135,7 +135,7 @@ class KeyList:
         rows = self._search_all(wanted, filters)
         if rows is None:
             rows = self.read(**filters)
-        return [row for row in distinct(rows) if any(part in row.alias for part in wanted)]
+        return _holding(wanted, rows)
 
     def deleted_containing(self, parts: Iterable[str], aliases: Sequence[str] = ()) -> list[LiveKey]:
         """Return every deleted key whose alias contains one of `parts`, of which `aliases` are all that matter. Raises as `read` does.
@@ -146,9 +146,9 @@ class KeyList:
         wanted = list(dict.fromkeys(parts))
         rows = self._search_all(wanted, DELETED)
         if rows is not None:
-            return [row for row in distinct(rows) if any(part in row.alias for part in wanted)]
+            return _holding(wanted, rows)
         if not aliases:
-            return [row for row in self.read(**DELETED) if any(part in row.alias for part in wanted)]
+            return _holding(wanted, self.read(**DELETED))
         found = self.client.all(lambda alias: self.read(key_alias=alias, **DELETED), list(dict.fromkeys(aliases)))
         return distinct(row for rows in found for row in rows if row.alias in aliases)
 
@@ -199,6 +199,11 @@ def _leave_no_gap(pages: Sequence[Sequence[LiveKey]]) -> bool:
 def distinct(rows: Iterable[LiveKey]) -> list[LiveKey]:
     """Return `rows` without repetitions. A value that was deleted, made and deleted again is two deleted keys."""
     return list({_identity(row): row for row in rows}.values())
+
+
+def _holding(parts: Sequence[str], rows: Iterable[LiveKey]) -> list[LiveKey]:
+    """Return those of `rows` whose alias contains one of `parts`, without repetitions."""
+    return [row for row in distinct(rows) if any(part in row.alias for part in parts)]
 
 
 def _key_of(row: Mapping[str, Any]) -> LiveKey:

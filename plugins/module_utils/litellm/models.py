@@ -15,13 +15,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..common.names import MODEL_WORDS
 from . import errors
 from .client import Client
 
 ALL_TEAM_MODELS = "all-team-models"
-# Names with a special meaning to LiteLLM in a key's list of models; no model has them.
-MODEL_WORDS = ("all-proxy-models", ALL_TEAM_MODELS, "no-default-models")
-
 # Names in a team's list of models that stand for every model.
 _EVERY_MODEL = {"*", "all-proxy-models", ALL_TEAM_MODELS}
 # Without the first parameter /models leaves access groups out, without the second wildcards.
