@@ -180,12 +180,12 @@ def for_agnosticd(arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
     prefix = {name: value for name, value in shared.items() if name == "data_prefix"}
     if isinstance(shared.get("msg"), (list, tuple)):
         first, *others = shared["msg"] or [None]
-        whole = [{**shared, "msg": first}, *({**{name: shared[name] for name in ("user",) if name in shared}, "msg": line} for line in others)]
+        calls = [{**shared, "msg": first}, *({**{name: shared[name] for name in ("user",) if name in shared}, "msg": line} for line in others)]
     else:
-        whole = [shared]
-    if by_user and not any(call.get(name) for call in whole for name in ("msg", "body", "data")):
-        whole = []
-    return whole + [{**prefix, **call} for call in by_user]
+        calls = [shared]
+    if by_user and not any(call.get(name) for call in calls for name in ("msg", "body", "data")):
+        calls = []
+    return calls + [{**prefix, **call} for call in by_user]
 
 
 # --------------------------------------------------------------------------------------------------------------- merging
@@ -334,9 +334,9 @@ def _replace(path: Path, text: str) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------- AgnosticD's own
-def own_plugin(names: Sequence[str], is_there: Callable[[str], bool]) -> str | None:
+def own_plugin(names: Sequence[str], is_installed: Callable[[str], bool]) -> str | None:
     """Return the first of these plugins that is installed. Looking in a collection that is not installed would print a warning."""
-    return next((name for name in names if _is_installed(name.rpartition(".")[0]) and is_there(name)), None)
+    return next((name for name in names if _is_installed(name.rpartition(".")[0]) and is_installed(name)), None)
 
 
 def _is_installed(collection: str) -> bool:

@@ -35,7 +35,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.bench import Ben
 from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.charts import draw
 from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.meters import ForeignWork
 from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import Chart, Result, bar_table
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway, GatewayHome, start_gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway, GatewayFolder, start_gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.recording_proxy import RecordingProxy
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Table
 from ansible_collections.rhpds.litellm_virtual_keys.tests.tools import workshop
@@ -66,19 +66,19 @@ def main() -> None:
     options = parsed(found)
     started = time.monotonic()
     print("Starting a real LiteLLM with a real PostgreSQL (15 s; minutes the first time) ...", file=sys.stderr, flush=True)
-    with GatewayHome() as home:
-        gateway = start_gateway(home / "gateway")
+    with GatewayFolder() as folder:
+        gateway = start_gateway(folder / "gateway")
         with RecordingProxy(gateway.url) as proxy:
             about = surroundings(gateway, proxy)
             foreign = ForeignWork(list(gateway.connection["pids"].values()))
-            bench = Bench(gateway, proxy, home, options)
+            bench = Bench(gateway, proxy, folder, options)
             results = {name: found[name].run(bench) for name in options.case or names}
             about |= {FOREIGN: round(foreign.cores(), 2), "minutes": round((time.monotonic() - started) / 60, 1)}
 
     tables = [about_table(about), *(table for result in results.values() for table in result.tables)]
     bars = [checked for result in results.values() for checked in result.bars]
-    told = "\n\n".join(str(table) for table in [*tables, *([bar_table(bars)] if bars else [])])
-    print("\n" + told)
+    figures = "\n\n".join(str(table) for table in [*tables, *([bar_table(bars)] if bars else [])])
+    print("\n" + figures)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     kept = {"about": about, "cases": {name: result.to_json() for name, result in results.items()}}
     options.json.write_text(json.dumps(kept, indent=2) + "\n")
@@ -90,7 +90,7 @@ def main() -> None:
         draw(chart, folder / f"{chart.file}.svg")
     print(f"The curves: {folder}")
     if options.page:
-        renew(options.page, told, charts)
+        renew(options.page, figures, charts)
 
 
 def parsed(found: dict[str, Case]) -> argparse.Namespace:
@@ -113,13 +113,13 @@ def parsed(found: dict[str, Case]) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def renew(page: Path, told: str, charts: Sequence[Chart]) -> None:
+def renew(page: Path, figures: str, charts: Sequence[Chart]) -> None:
     """Replace everything on the page after the mark by the figures."""
     before, mark, _old = page.read_text().partition(PAGE_MARK)
     if not mark:
         raise SystemExit(f"{page} has no line {PAGE_MARK!r}, after which the figures would go; it was left as it is.")
     images = "".join(f".. image:: {IMAGES}/{chart.file}.svg\n   :alt: {chart.title}\n\n" for chart in charts)
-    page.write_text(f"{before}{mark}\n\n{images}.. code-block:: text\n\n{textwrap.indent(told, '   ')}\n")
+    page.write_text(f"{before}{mark}\n\n{images}.. code-block:: text\n\n{textwrap.indent(figures, '   ')}\n")
 
 
 def surroundings(gateway: Gateway, proxy: RecordingProxy) -> dict[str, str | int | float]:

@@ -21,17 +21,17 @@ THREADS = 8
 
 
 def main() -> None:
-    told = json.load(sys.stdin)
+    job = json.load(sys.stdin)
     with requests.Session() as session:
         session.trust_env = False
         session.mount("http://", HTTPAdapter(pool_connections=1, pool_maxsize=THREADS))
-        session.headers.update({"Authorization": f"Bearer {told['key']}", "Content-Type": "application/json"})
+        session.headers.update({"Authorization": f"Bearer {job['key']}", "Content-Type": "application/json"})
 
         def call(path: str, body: str) -> None:
-            session.post(told["url"] + path, data=body.encode(), timeout=60).raise_for_status()
+            session.post(job["url"] + path, data=body.encode(), timeout=60).raise_for_status()
 
         with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(lambda made: call(*made), told["calls"]))
+            list(pool.map(lambda made: call(*made), job["calls"]))
 
 
 if __name__ == "__main__":

@@ -166,9 +166,9 @@ class Bench:
         As with a module, the start of Python and the imports count, and the calls go through the proxy.
         """
         calls = [(exchange.path, exchange.body.decode()) for exchange in exchanges]
-        told = json.dumps({"url": self.proxy.url, "key": self.gateway.master_key, "calls": calls})
+        job = json.dumps({"url": self.proxy.url, "key": self.gateway.master_key, "calls": calls})
         started = time.perf_counter()
-        subprocess.run([sys.executable, str(BARE)], input=told, text=True, check=True)
+        subprocess.run([sys.executable, str(BARE)], input=job, text=True, check=True)
         seconds = time.perf_counter() - started
         self.proxy.take()
         return seconds

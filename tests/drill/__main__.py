@@ -25,7 +25,7 @@ from pathlib import Path
 from ansible_collections.rhpds.litellm_virtual_keys.tests.drill import drills
 from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.yard import Outcome, Yard
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import GatewayHome, start_gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import GatewayFolder, start_gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Table
 from ansible_collections.rhpds.litellm_virtual_keys.tests.tools import workshop
 
@@ -38,10 +38,10 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=workshop.cache() / "drill" / f"{now}.json", help="where to keep the outcomes (%(default)s)")
     options = parser.parse_args()
     print("Starting a real LiteLLM with a real PostgreSQL (15 s; minutes the first time) ...", file=sys.stderr, flush=True)
-    with GatewayHome() as home:
-        gateway = start_gateway(home / "drill")
+    with GatewayFolder() as folder:
+        gateway = start_gateway(folder / "drill")
         with FaultyProxy(gateway.url) as proxy:
-            yard = Yard(gateway, proxy, home)
+            yard = Yard(gateway, proxy, folder)
             for name in options.only or names:
                 importlib.import_module(f"{drills.__name__}.{name}").run(yard)
     options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -57,8 +57,8 @@ def summary(outcomes: list[Outcome]) -> str:
     rows = [[family, job, number, number - lost[family, job], lost[family, job]] for (family, job), number in done.items()]
     rows.append(["all", "", len(outcomes), len(outcomes) - lost.total(), lost.total()])
     table = Table("Drills", ["fault", "job", "drills", "survived", "lost"], rows)
-    told = [f"LOST {outcome.family}: {outcome.job}, {outcome.fault}: {outcome.lost}" for outcome in outcomes if outcome.lost]
-    return "\n\n".join([str(table), *told])
+    losses = [f"LOST {outcome.family}: {outcome.job}, {outcome.fault}: {outcome.lost}" for outcome in outcomes if outcome.lost]
+    return "\n\n".join([str(table), *losses])
 
 
 if __name__ == "__main__":

@@ -153,9 +153,9 @@ class Lab:
         if self.job.name != "provision":
             return
         file = self.folder / "provision-user-data.yaml"
-        told = yaml.safe_load(file.read_text()) if file.exists() else {}
+        saved = yaml.safe_load(file.read_text()) if file.exists() else {}
         for user in USERS:
-            if (told.get("users") or {}).get(user, {}).get("litellm_virtual_key") != self.value(user, self.job.generation):
+            if (saved.get("users") or {}).get(user, {}).get("litellm_virtual_key") != self.value(user, self.job.generation):
                 raise Lost(f"{file.name} does not hold the key of {user}")
 
     def clean(self) -> None:

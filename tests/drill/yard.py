@@ -33,15 +33,15 @@ class Outcome:
 class Yard:
     """The gateway, a proxy before it, folders, and the record of the drills."""
 
-    def __init__(self, gateway: Gateway, proxy: FaultyProxy, home: Path) -> None:
-        self.gateway, self.proxy, self.home = gateway, proxy, home
+    def __init__(self, gateway: Gateway, proxy: FaultyProxy, directory: Path) -> None:
+        self.gateway, self.proxy, self.directory = gateway, proxy, directory
         self.outcomes: list[Outcome] = []
 
     @contextlib.contextmanager
     def drill(self, family: str, job: Job, fault: str) -> Iterator[Lab]:
         """Run one drill on a lab of its own. It is lost if the block raises Lost or exceeds its time."""
         name = f"drill{len(self.outcomes)}x"  # no name begins another one
-        folder = self.home / name
+        folder = self.directory / name
         folder.mkdir(mode=0o700)
         started, lost = time.monotonic(), ""
         lab = Lab(self.gateway, job, name, folder)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import desk
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import playbook
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.fixtures import kube, namespace, pytest_collection_finish
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import gateway, gateway_home, other_gateway, unique
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import gateway, gateway_folder, other_gateway, unique
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.litellm_process import without_database
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import live
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.vendor_gateway import vendor_gateway
@@ -20,7 +20,7 @@ __all__ = [
     "browser",
     "desk",
     "gateway",
-    "gateway_home",
+    "gateway_folder",
     "kube",
     "live",
     "namespace",

@@ -28,7 +28,7 @@ from typing import Any
 from ansible_collections.rhpds.litellm_virtual_keys.tests.leak.hunt import Leak, Place, Secrets, Watch, leaks_in_files
 from ansible_collections.rhpds.litellm_virtual_keys.tests.leak.story import LEFT_OUT, Run, shared, story
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT, COLLECTION
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway, GatewayHome, gateway_variables, start_gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway, GatewayFolder, gateway_variables, start_gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Server, new_server
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Table
 from ansible_collections.rhpds.litellm_virtual_keys.tests.tools.workshop import PYTHONS, environment, interpreter
@@ -87,21 +87,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make leak-check", description="Hunt for secrets in what the collection prints, runs and leaves behind.")
     parser.add_argument("--core", action="append", choices=sorted(PYTHONS), help="only this ansible-core; may be given again")
     options = parser.parse_args()
-    told = {run.playbook for run in story("", dict.fromkeys(WRONG, ""))}
-    without = set(playbooks()) - told
+    covered = {run.playbook for run in story("", dict.fromkeys(WRONG, ""))}
+    without = set(playbooks()) - covered
     if without != set(LEFT_OUT):
         print(f"these playbooks have no run in the story, and no reason: {', '.join(sorted(without ^ set(LEFT_OUT)))}", file=sys.stderr)
         return 1
     print("Starting a real LiteLLM with a real PostgreSQL (15 s; minutes the first time) ...", file=sys.stderr, flush=True)
     rows: list[list[Any]] = []
-    with GatewayHome() as home, tempfile.TemporaryDirectory() as mail:
+    with GatewayFolder() as folder, tempfile.TemporaryDirectory() as mail:
         password = random.token_urlsafe(24)
         server = new_server(Path(mail), users={SMTP_USER: password})
         server.start()
         try:
             provider_key = f"sk-proj-{random.token_urlsafe(24)}"
             variables = {"litellm_gateway_environment": {"OPENAI_API_KEY": provider_key}}
-            gateway = start_gateway(home / "leak", **variables)
+            gateway = start_gateway(folder / "leak", **variables)
             world = World(gateway, server, {"SMTP password": password, "provider's key": provider_key}, {**gateway_variables(gateway.dir), **variables})
             for core in options.core or PYTHONS:
                 if interpreter(PYTHONS[core]):

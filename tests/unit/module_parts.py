@@ -28,7 +28,7 @@ class Modules:
         given = {option: value for option, value in {**connection, **arguments}.items() if value is not None}
         return run_module(name, given, **task)
 
-    def well(self, name: str, **arguments: Any) -> dict[str, Any]:
+    def run_ok(self, name: str, **arguments: Any) -> dict[str, Any]:
         result = self(name, **arguments)
         assert not result.get("failed"), result["msg"]
         return result

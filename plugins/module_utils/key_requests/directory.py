@@ -40,8 +40,8 @@ _THIS_FILE_ONLY = frozenset((errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAME
 
 def default_directory() -> str:
     """Return the directory used when none is given, below `$XDG_STATE_HOME` or `~/.local/state`."""
-    home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return str(Path(home) / "rhpds-litellm-virtual-keys" / "requests")
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return str(Path(state) / "rhpds-litellm-virtual-keys" / "requests")
 
 
 class DirectoryStore(Store):

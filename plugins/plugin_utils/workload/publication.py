@@ -125,9 +125,9 @@ def duration_of(key: Key, wanted: str) -> str:
     if wanted != _NEVER and abs(span - timedelta(seconds=durations.seconds(wanted))) < _CLOSE:
         return wanted
     for unit in (timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)):
-        whole = round(span / unit)
-        if whole and abs(span - whole * unit) < _CLOSE:
-            return durations.spell(round((whole * unit).total_seconds()))
+        count = round(span / unit)
+        if count and abs(span - count * unit) < _CLOSE:
+            return durations.spell(round((count * unit).total_seconds()))
     return durations.spell(max(round(span.total_seconds()), 1))
 
 

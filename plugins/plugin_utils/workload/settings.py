@@ -130,7 +130,7 @@ def _gateway(variables: Variables) -> dict[str, Any]:
             "validate_certs": variables.flag("verify_ssl", True),
             "ca_path": _readable_file(variables.text("ca_path"), variables.name_of("ca_path")),
             "key_header_name": variables.text("key_header_name"),
-            "retries": _whole(variables, "retry_count", 0, 20, 3),
+            "retries": _whole_number(variables, "retry_count", 0, 20, 3),
             "retry_delay": _number(variables, "retry_delay", 0, 60, "seconds", 5.0),
         },
     }
@@ -141,19 +141,19 @@ def _number(variables: Variables, name: str, least: float, most: float, unit: st
     return default if found is None else found
 
 
-def _whole(variables: Variables, name: str, least: int, most: int, default: int) -> int:
-    found = values.whole(variables.own(name), variables.name_of(name), least, most)
+def _whole_number(variables: Variables, name: str, least: int, most: int, default: int) -> int:
+    found = values.whole_number(variables.own(name), variables.name_of(name), least, most)
     return default if found is None else found
 
 
 def _readable_file(path: str, name: str) -> str:
-    """Return the whole path of a file, relative to the current directory. Empty if not given."""
+    """Return the absolute path of a file, relative to the current directory. Empty if not given."""
     if not path:
         return ""
-    whole = os.path.abspath(os.path.expanduser(path))
-    if not os.access(whole, os.R_OK):
+    absolute = os.path.abspath(os.path.expanduser(path))
+    if not os.access(absolute, os.R_OK):
         raise ValueError(f"{name} is {path}, which cannot be read; give a readable file.")
-    return whole
+    return absolute
 
 
 # ---------------------------------------------------------------------------------------------------------------- lab
@@ -204,11 +204,11 @@ def _check_output_dir(output_dir: str, settings: Mapping[str, Any]) -> None:
     if not output_dir or not (settings["messages"] or settings["data"]):
         return
     place = Path(output_dir).expanduser().absolute()
-    there = next(folder for folder in (place, *place.parents) if os.path.lexists(folder))
-    if not there.is_dir():
-        raise ValueError(f"output_dir is {output_dir}, but {there} is not a directory; name a directory that can be written.")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise ValueError(f"output_dir is {output_dir}, but nothing can be written in {there}; name a directory that can be written.")
+    existing = next(folder for folder in (place, *place.parents) if os.path.lexists(folder))
+    if not existing.is_dir():
+        raise ValueError(f"output_dir is {output_dir}, but {existing} is not a directory; name a directory that can be written.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ValueError(f"output_dir is {output_dir}, but nothing can be written in {existing}; name a directory that can be written.")
 
 
 # ------------------------------------------------------------------------------------------------------------ actions
@@ -243,8 +243,8 @@ def _wanted(variables: Variables, user_base: str, tenant: str) -> list[dict[str,
     )
     if not many:
         return [{"user_id": variables.text("user_id_format")}]
-    most = values.whole(variables.own("user_count_max"), f"{ROLE}_user_count_max", 1, _MOST_USERS) or 1000
-    count = values.whole(variables.own("user_count"), count_name, 0, _MOST_USERS)
+    most = values.whole_number(variables.own("user_count_max"), f"{ROLE}_user_count_max", 1, _MOST_USERS) or 1000
+    count = values.whole_number(variables.own("user_count"), count_name, 0, _MOST_USERS)
     if not count or count > most:
         raise ValueError(
             f"{count_name} is {values.as_typed(variables.own('user_count'))}, and each of many users is to get a key; give a whole number from 1 to {most}"
@@ -272,7 +272,7 @@ def _proof(variables: Variables) -> dict[str, Any]:
     kind = variables.choice("proof", *ProofKind)
     cache_time = _number(variables, "proof_cache_time", 0, 86_400, "seconds", CACHE_SECONDS)
     timeout = values.number(variables.own("proof_timeout"), variables.name_of("proof_timeout"), 1, 172_800, "seconds")
-    workers = _whole(variables, "proof_workers", 1, 1000, 1)
+    workers = _whole_number(variables, "proof_workers", 1, 1000, 1)
     try:
         Proof(ProofKind(kind), cache_time, workers, timeout)
     except ValueError as error:

@@ -85,7 +85,7 @@ def _setting(name: str, value: Any, source: str) -> Any:
         return values.number(value, source, -1, _HIGHEST_BUDGET, "USD")
     if name == "team_id":
         return values.text(value, source).strip()
-    return values.whole(value, source, -1, _HIGHEST_COUNT)
+    return values.whole_number(value, source, -1, _HIGHEST_COUNT)
 
 
 def runtime_duration(user_info: Any) -> str:
@@ -112,7 +112,7 @@ def has_many_users(multi_user: Any, tenant: str, lab_multi_user: Any, num_users:
         return own
     if tenant:
         return False
-    return values.flag(lab_multi_user, names["lab_multi_user"], False) or (values.whole(num_users, names["num_users"], 0, 10**6) or 0) > 1
+    return values.flag(lab_multi_user, names["lab_multi_user"], False) or (values.whole_number(num_users, names["num_users"], 0, 10**6) or 0) > 1
 
 
 def keys_of_users(user_base: str, count: int, email_domain: str) -> list[dict[str, str]]:

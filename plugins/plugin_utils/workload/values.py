@@ -71,7 +71,7 @@ def flag(value: Any, name: str, default: bool) -> bool:
     raise ValueError(f"{name} is {as_typed(value)}; give true or false.")
 
 
-def whole(value: Any, name: str, least: int, most: int) -> int | None:
+def whole_number(value: Any, name: str, least: int, most: int) -> int | None:
     """Return a whole number from `least` to `most`; None if not given."""
     if not is_given(value):
         return None

@@ -44,8 +44,8 @@ def run(bench: Bench) -> Result:
         problems += wrong(bench, guid, users, Path(lab["output_dir"]))
         bench.play("destroy", lab)
         bench.say(f"  killed {side} call {call}, and run again: {'; '.join(problems) or 'well'}")
-    told = f"{cuts} cut points, {len(problems)} problems" + (f": {'; '.join(problems[:3])}" if problems else "")
-    goal = Bar(f"kill -9 of provisioning {users} users at every call, then again", "one working key per alias", told, cuts > 0 and not problems)
+    figures = f"{cuts} cut points, {len(problems)} problems" + (f": {'; '.join(problems[:3])}" if problems else "")
+    goal = Bar(f"kill -9 of provisioning {users} users at every call, then again", "one working key per alias", figures, cuts > 0 and not problems)
     return Result([Table("kill -9, then the same run again", ["users", "cut points", "problems"], [[users, cuts, len(problems)]])], [goal])
 
 

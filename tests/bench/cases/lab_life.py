@@ -223,8 +223,8 @@ def worst(jobs: list[Job], name: str, what: str, limit: str, measure: Callable[[
     if mine:
         job = max(mine, key=lambda job: measure(job)[0] - measure(job)[1])
         figure, allowed = measure(job)
-        told = f"{figure} of {allowed} (N = {job.users}, beside {job.others:,} keys)"
-        yield Bar(what, limit, told, figure <= allowed)
+        figures = f"{figure} of {allowed} (N = {job.users}, beside {job.others:,} keys)"
+        yield Bar(what, limit, figures, figure <= allowed)
 
 
 def steady(jobs: list[Job]) -> Iterable[Bar]:

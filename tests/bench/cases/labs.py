@@ -50,16 +50,16 @@ def measured(bench: Bench, config: str) -> list[Cell]:
     """Return wall and CPU seconds, the peak memory in MB, and the numbers of HTTP exchanges and hosts."""
     source = bench.directory / "bench.labs.yml"
     source.write_text(config)
-    told = bench.directory / "inventory.json"
+    inventory = bench.directory / "inventory.json"
     bench.proxy.take()
     environment = {**os.environ, "LITELLM_BASE_URL": bench.proxy.url, "LITELLM_MASTER_KEY": bench.gateway.master_key}
     environment |= {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"}
-    command = [str(Path(sys.executable).with_name("ansible-inventory")), "-i", str(source), "--list", "--output", str(told)]
+    command = [str(Path(sys.executable).with_name("ansible-inventory")), "-i", str(source), "--list", "--output", str(inventory)]
     with PeakMemory() as memory:
         started, used = time.perf_counter(), cpu_seconds()
         subprocess.run(command, env=environment, check=True, capture_output=True)
         wall, cpu = time.perf_counter() - started, cpu_seconds() - used
-    hosts = json.loads(told.read_text())["_meta"]["hostvars"]
+    hosts = json.loads(inventory.read_text())["_meta"]["hostvars"]
     if len(hosts) != LABS:
         raise RuntimeError(f"the inventory has {len(hosts)} hosts instead of {LABS}")
     return [wall, cpu, memory.megabytes, len(bench.proxy.take()), len(hosts)]

@@ -122,9 +122,9 @@ def run(bench: Bench) -> Result:
         for name, measured in jobs(bench, folder).items():
             rows.append([name, stock.name, logs, sums, measured.wall, measured.module, measured.megabytes, measured.calls])
             if name == "report":
-                told = f"{measured.wall:.1f} s, {measured.megabytes:.0f} MB"
+                figures = f"{measured.wall:.1f} s, {measured.megabytes:.0f} MB"
                 good = measured.wall < SECONDS and measured.megabytes < MEGABYTES
-                bars.append(Bar(f"report over {logs:,} rows of spend, {stock.name}", f"{SECONDS:.0f} s and {MEGABYTES:.0f} MB", told, good))
+                bars.append(Bar(f"report over {logs:,} rows of spend, {stock.name}", f"{SECONDS:.0f} s and {MEGABYTES:.0f} MB", figures, good))
     empty(bench.gateway.database_url)
     bench.play("destroy", pattern)
     columns = ["playbook", "stock", "rows of spend", "daily sums", "wall s", "module s", "MB", "calls"]

@@ -94,8 +94,8 @@ def _namespace(cluster: Any) -> Queue:
 
     namespace = cluster.namespace()
     kubeconfig = str(cluster.account(namespace, ["get", "list", "create", "patch"]).kubeconfig)
-    told = {"key_requests_store": "kubernetes", "key_requests_namespace": namespace, "key_requests_kubeconfig": kubeconfig}
-    return Queue(told, KubernetesStore(Access(kubeconfig=kubeconfig, namespace=namespace)))
+    store = {"key_requests_store": "kubernetes", "key_requests_namespace": namespace, "key_requests_kubeconfig": kubeconfig}
+    return Queue(store, KubernetesStore(Access(kubeconfig=kubeconfig, namespace=namespace)))
 
 
 # --------------------------------------------------------------------------------------------------------- measuring

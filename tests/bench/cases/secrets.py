@@ -49,6 +49,6 @@ def run(bench: Bench) -> Result:
     shown = sum(int(row[2]) for row in rows)
     exposed = sum(value.encode() in seen for value in values for seen in arguments.seen)
     rows.append(["arguments of processes", len(arguments.seen), exposed])
-    told = f"{shown} in output, {exposed} in arguments, of {len(values)} secrets"
-    goal = Bar("secrets in output at -vvv and in process arguments", "0", told, shown == exposed == 0)
+    figures = f"{shown} in output, {exposed} in arguments, of {len(values)} secrets"
+    goal = Bar("secrets in output at -vvv and in process arguments", "0", figures, shown == exposed == 0)
     return Result([Table("Secrets at -vvv --diff", ["where", "lines", "secrets"], rows)], [goal])

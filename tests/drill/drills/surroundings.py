@@ -42,4 +42,4 @@ def on_a_full_disk(lab: Lab) -> None:
     namespace = ["unshare", "--user", "--map-root-user", "--mount"]
     status = lab.end(lab.start(wrapper=[*namespace, "sh", "-c", FULL, str(lab.folder)]))
     if status == 0 or "No space left on device" not in lab.output:
-        raise Lost(f"a full disk was not told:\n{lab.output[-2000:]}")
+        raise Lost(f"nothing was reported of a full disk:\n{lab.output[-2000:]}")

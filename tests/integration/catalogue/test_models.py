@@ -44,13 +44,13 @@ def params(live: Live) -> Entry:
     return dict(row["litellm_params"])
 
 
-def four_times(live: Live, module: str, **arguments: Any) -> Entry:
+def change_once(live: Live, module: str, **arguments: Any) -> Entry:
     """Run in check mode, for real, and both again without a change; check mode must agree. Return the first real result."""
-    predicted = live.well(module, _check=True, _diff=True, **arguments)
+    predicted = live.run_ok(module, _check=True, _diff=True, **arguments)
     before = rows(live)
-    done = live.well(module, _diff=True, **arguments)
+    done = live.run_ok(module, _diff=True, **arguments)
     assert predictable(predicted) == predictable(done)
-    again = live.well(module, _check=True, **arguments), live.well(module, **arguments)
+    again = live.run_ok(module, _check=True, **arguments), live.run_ok(module, **arguments)
     assert predicted["changed"] and done["changed"], done
     assert (predicted["diff"], predicted["counts"]) == (done["diff"], done["counts"])
     assert [each["changed"] for each in again] == [False, False], again
@@ -86,11 +86,11 @@ def test_every_parameter_is_set_and_changed(catalogue: Live) -> None:
     """Change all at once to save time; the diff and LiteLLM's model must show each of them."""
     for turn in (1, 2):
         model = {option[0]: option[turn] for option in OPTIONS}
-        done = four_times(catalogue, "model", name=catalogue.name, **model)
+        done = change_once(catalogue, "model", name=catalogue.name, **model)
         plain = {param: value for option, value in model.items() for param, value in as_params(option, value).items()}
         assert {name: params(catalogue)[name] for name in plain} == plain
         assert done["diff"]["after"][f"model {catalogue.name}"] == plain
-    assert not catalogue.well("model", name=catalogue.name)["changed"], "parameters that are not given stay as they are"
+    assert not catalogue.run_ok("model", name=catalogue.name)["changed"], "parameters that are not given stay as they are"
 
 
 def as_params(option: str, value: Any) -> Entry:
@@ -100,7 +100,7 @@ def as_params(option: str, value: Any) -> Entry:
 
 def test_groups_mode_pause_and_notes(catalogue: Live) -> None:
     model = {"name": catalogue.name, "upstream": "openai/x", "mode": "chat", "access_groups": ["small", "all"], "model_info": {"owner": "ann"}, "blocked": True}
-    four_times(catalogue, "model", **model)
+    change_once(catalogue, "model", **model)
     (row,) = rows(catalogue)
     assert {name: row["model_info"][name] for name in ("mode", "access_groups", "owner", "blocked", "db_model")} == {
         "mode": "chat",
@@ -109,39 +109,39 @@ def test_groups_mode_pause_and_notes(catalogue: Live) -> None:
         "blocked": True,
         "db_model": True,
     }
-    assert not catalogue.well("model", **{**model, "access_groups": ["all", "small"]})["changed"], "groups have no order"
-    four_times(catalogue, "model", **{**model, "mode": "completion", "access_groups": [], "model_info": {"owner": "bob"}, "blocked": False})
+    assert not catalogue.run_ok("model", **{**model, "access_groups": ["all", "small"]})["changed"], "groups have no order"
+    change_once(catalogue, "model", **{**model, "mode": "completion", "access_groups": [], "model_info": {"owner": "bob"}, "blocked": False})
     (row,) = rows(catalogue)
     assert (row["model_info"]["mode"], row["model_info"]["access_groups"], row["model_info"]["owner"]) == ("completion", [], "bob")
-    four_times(catalogue, "model", name=catalogue.name, state="absent", input_cost_per_token=-1)  # only the name counts
+    change_once(catalogue, "model", name=catalogue.name, state="absent", input_cost_per_token=-1)  # only the name counts
     assert rows(catalogue) == []
 
 
 def test_a_price_is_removed_in_place_and_another_option_by_recreation(catalogue: Live) -> None:
     model = {"name": catalogue.name, "upstream": "openai/gpt-4o-mini", "rpm": 5, "input_cost_per_token": 0.5, "provider_key": KEY, "access_groups": ["g"]}
-    made = catalogue.well("model", **model)["models"][0]
-    done = four_times(catalogue, "model", name=catalogue.name, unset=["input_cost_per_token"])
+    made = catalogue.run_ok("model", **model)["models"][0]
+    done = change_once(catalogue, "model", name=catalogue.name, unset=["input_cost_per_token"])
     assert done["counts"]["updated"] == 1 and "input_cost_per_token" not in params(catalogue)
 
     refused = catalogue("model", name=catalogue.name, unset=["rpm"])
     assert refused["code"] == "secret_needed" and "api_key" in refused["msg"] and params(catalogue)["rpm"] == 5
-    done = four_times(catalogue, "model", name=catalogue.name, unset=["rpm"], provider_key=KEY)
+    done = change_once(catalogue, "model", name=catalogue.name, unset=["rpm"], provider_key=KEY)
     assert done["counts"]["replaced"] == 1 and done["models"][0]["id"] == made["id"]
     assert "rpm" not in params(catalogue) and rows(catalogue)[0]["model_info"]["access_groups"] == ["g"]
 
 
 def test_a_change_by_hand_is_reverted_in_a_model(catalogue: Live) -> None:
     model = {"name": catalogue.name, "upstream": "openai/x", "rpm": 5, "tpm": 7}
-    made = catalogue.well("model", **model)["models"][0]["id"]
+    made = catalogue.run_ok("model", **model)["models"][0]["id"]
     answer = catalogue.gateway.request("PATCH", f"/model/{made}/update", json={"litellm_params": {"rpm": 50}})
     assert answer.ok, answer.text
-    done = four_times(catalogue, "model", **model)
+    done = change_once(catalogue, "model", **model)
     assert done["diff"] == {"before": {f"model {catalogue.name}": {"rpm": 50}}, "after": {f"model {catalogue.name}": {"rpm": 5}}}
     assert params(catalogue)["rpm"] == 5
 
 
 def test_a_model_answers_with_its_credential_and_price(catalogue: Live) -> None:
-    catalogue.well(
+    catalogue.run_ok(
         "models",
         credentials=[{"name": catalogue.name, "provider": "openai", "provider_key": KEY}],
         models=[
@@ -164,13 +164,13 @@ def test_a_model_answers_with_its_credential_and_price(catalogue: Live) -> None:
 
 def test_deployments_of_one_name(catalogue: Live) -> None:
     pair = [{"name": catalogue.name, "deployment": side, "upstream": "openai/x", "api_base": f"https://{side}.example.com"} for side in ("east", "west")]
-    done = four_times(catalogue, "models", models=pair)
+    done = change_once(catalogue, "models", models=pair)
     assert done["counts"]["created"] == 2 and {row["litellm_params"]["api_base"] for row in rows(catalogue)} == {
         "https://east.example.com",
         "https://west.example.com",
     }
-    four_times(catalogue, "model", **{**pair[0], "api_base": "https://north.example.com"})
-    four_times(catalogue, "model", name=catalogue.name, deployment="west", state="absent")
+    change_once(catalogue, "model", **{**pair[0], "api_base": "https://north.example.com"})
+    change_once(catalogue, "model", name=catalogue.name, deployment="west", state="absent")
     (row,) = rows(catalogue)
     assert row["litellm_params"]["api_base"] == "https://north.example.com"
     assert catalogue("models", models=[pair[0], pair[0]])["code"] == "bad_input"
@@ -178,15 +178,15 @@ def test_deployments_of_one_name(catalogue: Live) -> None:
 
 def test_an_unmanaged_model_is_taken_over_or_reported_as_a_clash(catalogue: Live, gateway: Gateway) -> None:
     foreign = gateway.post("/model/new", model_name=catalogue.name, litellm_params={"model": "openai/x"})["model_id"]
-    done = four_times(catalogue, "model", name=catalogue.name, rpm=3)
+    done = change_once(catalogue, "model", name=catalogue.name, rpm=3)
     assert done["models"][0]["id"] == foreign and done["counts"]["updated"] == 1
 
     second = gateway.post("/model/new", model_name=catalogue.name, litellm_params={"model": "openai/y"})["model_id"]
     clash = catalogue("model", name=catalogue.name, rpm=4)
     assert clash["code"] == "name_clash" and second in clash["msg"] and "nothing was changed" in clash["msg"]
-    assert catalogue.well("model", name=catalogue.name, rpm=4, shares_name=True)["changed"]
-    done = four_times(catalogue, "models", set_name=catalogue.name, models=[{"name": f"{catalogue.name}-own", "upstream": "openai/x"}])
-    done = catalogue.well("models", set_name="default", state="present", models=[{"name": catalogue.name, "shares_name": True}])
+    assert catalogue.run_ok("model", name=catalogue.name, rpm=4, shares_name=True)["changed"]
+    done = change_once(catalogue, "models", set_name=catalogue.name, models=[{"name": f"{catalogue.name}-own", "upstream": "openai/x"}])
+    done = catalogue.run_ok("models", set_name="default", state="present", models=[{"name": catalogue.name, "shares_name": True}])
     assert not done["changed"] and len(rows(catalogue)) == 3
 
 
@@ -205,13 +205,13 @@ def credential(live: Live) -> Entry:
 
 def test_credential_is_set_rotated_and_removed(catalogue: Live) -> None:
     mine = {"name": catalogue.name, "provider": "openai", "provider_key": KEY, "api_base": "https://one.example.com/v1"}
-    four_times(catalogue, "credential", **mine)
+    change_once(catalogue, "credential", **mine)
     assert credential(catalogue)["credential_values"] == {"api_key": "pr****01", "api_base": "https://one.example.com/v1"}
-    rotated = four_times(catalogue, "credential", **{**mine, "provider_key": NEXT_KEY})
+    rotated = change_once(catalogue, "credential", **{**mine, "provider_key": NEXT_KEY})
     assert rotated["diff"]["after"] == {f"credential {catalogue.name}": {"api_key": "******** (new)"}}
     assert credential(catalogue)["credential_values"]["api_key"] == "pr****02"
-    four_times(catalogue, "credential", **{**mine, "provider_key": NEXT_KEY, "api_base": "https://two.example.com/v1", "provider": "azure"})
-    four_times(catalogue, "credential", name=catalogue.name, secret_values={"region_name": "eu", "token": "abc"})
+    change_once(catalogue, "credential", **{**mine, "provider_key": NEXT_KEY, "api_base": "https://two.example.com/v1", "provider": "azure"})
+    change_once(catalogue, "credential", name=catalogue.name, secret_values={"region_name": "eu", "token": "abc"})
     assert credential(catalogue)["credential_values"] == {
         "api_key": "pr****02",
         "api_base": "https://two.example.com/v1",
@@ -219,36 +219,36 @@ def test_credential_is_set_rotated_and_removed(catalogue: Live) -> None:
         "token": "*****",
     }
     assert catalogue("credential", name=catalogue.name, unset=["region_name"])["code"] == "secret_needed"
-    four_times(catalogue, "credential", name=catalogue.name, unset=["region_name"], provider_key=NEXT_KEY, secret_values={"token": "abc"})
+    change_once(catalogue, "credential", name=catalogue.name, unset=["region_name"], provider_key=NEXT_KEY, secret_values={"token": "abc"})
     assert "region_name" not in credential(catalogue)["credential_values"]
-    four_times(catalogue, "credential", name=catalogue.name, state="absent")
+    change_once(catalogue, "credential", name=catalogue.name, state="absent")
 
 
 def test_a_rotation_that_keeps_first_and_last_letters_is_seen(catalogue: Live) -> None:
-    catalogue.well("credential", name=catalogue.name, provider_key="ab-first-cd")
-    assert four_times(catalogue, "credential", name=catalogue.name, provider_key="ab-other-cd")["changed"]
+    catalogue.run_ok("credential", name=catalogue.name, provider_key="ab-first-cd")
+    assert change_once(catalogue, "credential", name=catalogue.name, provider_key="ab-other-cd")["changed"]
 
 
 def test_a_credential_changed_by_hand_is_restored(catalogue: Live) -> None:
     mine = {"name": catalogue.name, "provider_key": KEY}
-    catalogue.well("credential", **mine)
+    catalogue.run_ok("credential", **mine)
     body = {"credential_name": catalogue.name, "credential_values": {"api_key": "changed-by-hand"}, "credential_info": {}}
     assert catalogue.gateway.request("PATCH", f"/credentials/{catalogue.name}", json=body).ok
-    four_times(catalogue, "credential", **mine)
+    change_once(catalogue, "credential", **mine)
     assert credential(catalogue)["credential_values"]["api_key"] == "pr****01"
 
 
 def test_a_credential_in_use_is_not_removed_and_an_unknown_one_is_refused(catalogue: Live) -> None:
     refused = catalogue("model", name=catalogue.name, upstream="openai/x", credential=f"{catalogue.name}-none")
     assert refused["code"] == "unknown_credential" and rows(catalogue) == []
-    catalogue.well(
+    catalogue.run_ok(
         "models",
         credentials=[{"name": catalogue.name, "provider_key": KEY}],
         models=[{"name": catalogue.name, "upstream": "openai/x", "credential": catalogue.name}],
     )
     refused = catalogue("credential", name=catalogue.name, state="absent")
     assert refused["code"] == "in_use" and catalogue.name in refused["msg"]
-    done = catalogue.well("models", credentials=[{"name": catalogue.name}], models=[{"name": catalogue.name}], state="absent")
+    done = catalogue.run_ok("models", credentials=[{"name": catalogue.name}], models=[{"name": catalogue.name}], state="absent")
     assert done["counts"]["deleted"] == 2
 
 
@@ -262,9 +262,9 @@ def test_exact_removes_the_rest_of_the_set_only(catalogue: Live) -> None:
             "models": [{"name": f"{catalogue.name}-{name}", "upstream": "openai/x", "credential": f"{catalogue.name}-{name}"} for name in names],
         }
 
-    catalogue.well("model", name=f"{catalogue.name}-elsewhere", upstream="openai/x")
-    four_times(catalogue, "models", **wanted("a", "b", "c"))
-    done = four_times(catalogue, "models", **wanted("a"))
+    catalogue.run_ok("model", name=f"{catalogue.name}-elsewhere", upstream="openai/x")
+    change_once(catalogue, "models", **wanted("a", "b", "c"))
+    done = change_once(catalogue, "models", **wanted("a"))
     assert done["counts"] == {"created": 0, "updated": 0, "replaced": 0, "unchanged": 2, "deleted": 4}
     assert {row["model_name"] for row in rows(catalogue)} == {f"{catalogue.name}-a", f"{catalogue.name}-elsewhere"}
     taken = catalogue("model", name=f"{catalogue.name}-a", set_name="another", rpm=1)
@@ -272,7 +272,7 @@ def test_exact_removes_the_rest_of_the_set_only(catalogue: Live) -> None:
     for module in ("model", "credential"):
         spared = catalogue(module, name=f"{catalogue.name}-a", state="absent")
         assert spared["code"] == "other_set" and catalogue.name in spared["msg"]
-    done = four_times(catalogue, "models", set_name=catalogue.name, state="absent")
+    done = change_once(catalogue, "models", set_name=catalogue.name, state="absent")
     assert done["counts"]["deleted"] == 2 and len(rows(catalogue)) == 1
 
 
@@ -282,16 +282,16 @@ def test_calls(catalogue: Live) -> None:
         "credentials": [{"name": f"{catalogue.name}-{number}", "provider_key": f"{KEY}-{number}"} for number in range(3)],
         "models": [{"name": f"{catalogue.name}-{number}", "upstream": "openai/x", "rpm": 5} for number in range(6)],
     }
-    assert catalogue.well("models", **wanted)["calls"] == 2 + 1 + 9 + 2
-    assert catalogue.well("models", **wanted)["calls"] == 2
+    assert catalogue.run_ok("models", **wanted)["calls"] == 2 + 1 + 9 + 2
+    assert catalogue.run_ok("models", **wanted)["calls"] == 2
     wanted["models"][0]["rpm"] = 6
     wanted["credentials"][0]["provider_key"] = NEXT_KEY
-    assert catalogue.well("models", **wanted)["calls"] == 2 + 2 + 2
+    assert catalogue.run_ok("models", **wanted)["calls"] == 2 + 2 + 2
 
 
 # -------------------------------------------------------------------------------------------------------- information
 def test_information_masks_every_secret(catalogue: Live) -> None:
-    catalogue.well(
+    catalogue.run_ok(
         "models",
         set_name=catalogue.name,
         credentials=[{"name": catalogue.name, "provider": "openai", "provider_key": KEY, "secret_values": {"plain_looking": "hidden-value-1"}}],
@@ -306,16 +306,16 @@ def test_information_masks_every_secret(catalogue: Live) -> None:
             }
         ],
     )
-    (model,) = catalogue.well("model_info", name=catalogue.name)["models"]
+    (model,) = catalogue.run_ok("model_info", name=catalogue.name)["models"]
     assert (model["upstream"], model["params"]["rpm"], model["secrets"], model["managed"]) == ("openai/x", 5, ["api_key", "extra_headers"], True)
-    (found,) = catalogue.well("credential_info", name=catalogue.name)["credentials"]
+    (found,) = catalogue.run_ok("credential_info", name=catalogue.name)["credentials"]
     assert (found["provider"], found["params"]) == ("openai", {"api_key": "pr****01", "plain_looking": "********"})
     output = json.dumps([model, found])
     assert not any(secret in output for secret in (KEY, NEXT_KEY, "hidden-value"))
     for condition in ({"provider": "openai"}, {"access_group": "g"}, {"set_name": catalogue.name}):
-        assert catalogue.name in {row["name"] for row in catalogue.well("model_info", **condition)["models"]}
-    assert catalogue.well("model_info", set_name=catalogue.name, provider="azure")["models"] == []
-    assert catalogue.well("credential_info", set_name=catalogue.name, provider="azure")["credentials"] == []
+        assert catalogue.name in {row["name"] for row in catalogue.run_ok("model_info", **condition)["models"]}
+    assert catalogue.run_ok("model_info", set_name=catalogue.name, provider="azure")["models"] == []
+    assert catalogue.run_ok("credential_info", set_name=catalogue.name, provider="azure")["credentials"] == []
 
 
 def test_no_secret_in_what_ansible_prints(catalogue: Live, playbook: Playbooks, tmp_path: Any) -> None:
@@ -369,7 +369,7 @@ def test_bad_input_is_refused_before_anything_is_changed(catalogue: Live, module
     refused = catalogue(module, name=catalogue.name, **arguments)
     assert refused["failed"] and refused["code"] == code, refused
     assert words in refused["msg"] and "4711" not in refused["msg"]
-    assert rows(catalogue) == [] and catalogue.well("credential_info", name=catalogue.name)["credentials"] == []
+    assert rows(catalogue) == [] and catalogue.run_ok("credential_info", name=catalogue.name)["credentials"] == []
 
 
 def test_a_virtual_key_changes_nothing(catalogue: Live) -> None:

@@ -22,13 +22,13 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live i
 def test_the_labs_of_a_gateway(live: Live, gateway: Gateway, tmp_path: Path) -> None:
     guids = {name: f"{live.name}{name}" for name in ("class", "soon", "spent", "stopped", "dead")}
     made = {"models": [GRANITE], "duration": "30d", "package": f"package-{live.name}", "metadata": {"owner": f"ada@{live.name}.example"}}
-    live.well("virtual_keys", guid=guids["class"], keys=[{"user": "user1"}, {"user": "user2"}], **made)
+    live.run_ok("virtual_keys", guid=guids["class"], keys=[{"user": "user1"}, {"user": "user2"}], **made)
     for name in ("soon", "spent", "stopped", "dead"):
-        live.well("virtual_keys", guid=guids[name], keys=[{}], **{**made, "duration": "5h" if name == "soon" else "30d"})
+        live.run_ok("virtual_keys", guid=guids[name], keys=[{}], **{**made, "duration": "5h" if name == "soon" else "30d"})
     tokens = {row["key_alias"]: row["token"] for row in live.rows.values()}
     gateway.post("/key/update", key=tokens[f"virtkey-{guids['spent']}"], max_budget=2, spend=3)
     gateway.post("/key/update", key=tokens[f"virtkey-{guids['stopped']}"], blocked=True)
-    live.well("virtual_keys", guid=guids["dead"], keys=[{}], metadata={ORPHAN: {"since": "2026-01-01T00:00:00Z"}})
+    live.run_ok("virtual_keys", guid=guids["dead"], keys=[{}], metadata={ORPHAN: {"since": "2026-01-01T00:00:00Z"}})
     gateway.post("/key/generate", key_alias=f"virtkey-{live.name}old-user1", models=[GRANITE])
 
     source = tmp_path / "real.labs.yml"
@@ -56,7 +56,7 @@ def test_the_labs_of_a_gateway(live: Live, gateway: Gateway, tmp_path: Path) -> 
 def test_fleet_work_by_host_pattern(live: Live, gateway: Gateway, playbook: Playbooks, tmp_path: Path) -> None:
     """Extend all labs of a package that end soon, as the guide shows."""
     for name, duration in (("a", "5h"), ("b", "30d")):
-        live.well("virtual_keys", guid=live.name + name, keys=[{"user": "user1"}], models=[GRANITE], duration=duration)
+        live.run_ok("virtual_keys", guid=live.name + name, keys=[{"user": "user1"}], models=[GRANITE], duration=duration)
     (tmp_path / "labs.yml").write_text("plugin: rhpds.litellm_virtual_keys.labs\n")
     play = tmp_path / "extend.yml"
     play.write_text(

@@ -22,22 +22,22 @@ def codes(result: dict[str, Any]) -> list[tuple[str, str, str]]:
 def test_go(live: Live) -> None:
     values = [key["value"] for key in live.lab("user1", "user2", models=[GRANITE, MISTRAL], rpm_limit=60)["virtual_keys"]]
     asked = {"guid": live.name, "num_keys": 2, "capacity": {GRANITE: {"rpm": 120}, "*": {"rpm": 120}}}
-    result = live.well("key_preflight", **asked)
+    result = live.run_ok("key_preflight", **asked)
     assert result["go"] and result["reasons"] == result["doubts"] == [] and not result["changed"]
     assert {name: (counts["tried"], counts["well"]) for name, counts in result["models"].items()} == {GRANITE: (2, 2), MISTRAL: (2, 2)}
     assert not any(value in json.dumps(result) for value in values)
-    checked = live.well("key_preflight", _check=True, **asked)
+    checked = live.run_ok("key_preflight", _check=True, **asked)
     assert checked["go"] and checked["models"] == {}
     assert checked["doubts"] == ["no model was called, because this is check mode."]
 
 
 def test_no_go_names_every_reason(live: Live) -> None:
     live.lab("fine", "stopped", "narrow", duration="3h", rpm_limit=50)
-    live.well("virtual_keys", guid=live.name, keys=[{"user": "short", "duration": "1h"}, {"user": "poor", "max_budget": 0}], models=[GRANITE], duration="3h")
-    live.well("virtual_keys", guid=live.name, keys=[{"user": "stopped"}], blocked=True)
-    live.well("virtual_keys", guid=live.name, keys=[{"user": "narrow", "models": [LLAMA]}])
+    live.run_ok("virtual_keys", guid=live.name, keys=[{"user": "short", "duration": "1h"}, {"user": "poor", "max_budget": 0}], models=[GRANITE], duration="3h")
+    live.run_ok("virtual_keys", guid=live.name, keys=[{"user": "stopped"}], blocked=True)
+    live.run_ok("virtual_keys", guid=live.name, keys=[{"user": "narrow", "models": [LLAMA]}])
     live.gateway.post("/key/generate", key_alias=live.alias("user9"), models=[GRANITE], key=f"sk-by-hand-{live.name}")
-    ends = live.well("virtual_key_info", guid=live.name, alias=live.alias("fine"))["virtual_keys"][0]["expires"]
+    ends = live.run_ok("virtual_key_info", guid=live.name, alias=live.alias("fine"))["virtual_keys"][0]["expires"]
     result = live("key_preflight", guid=live.name, models=[GRANITE], num_keys=7, class_ends=ends, capacity={GRANITE: {"rpm": 100}})
     assert result["failed"] and result["code"] == "no_go" and result["go"] is False
     assert codes(result) == [

@@ -33,8 +33,8 @@ class Fleet:
 
     def __init__(self, live: Live) -> None:
         self.live, self.class_, self.single = live, f"{live.name}c", f"{live.name}s"
-        live.well("virtual_keys", guid=self.class_, keys=[{"user": f"user{number}"} for number in range(1, 9)], models=[GRANITE])
-        live.well("virtual_keys", guid=self.single, keys=[{}], models=[GRANITE], metadata={"owner": "ada@lab.example"})
+        live.run_ok("virtual_keys", guid=self.class_, keys=[{"user": f"user{number}"} for number in range(1, 9)], models=[GRANITE])
+        live.run_ok("virtual_keys", guid=self.single, keys=[{}], models=[GRANITE], metadata={"owner": "ada@lab.example"})
         with psycopg.connect(live.gateway.database_url, autocommit=True) as database:
             database.execute(
                 "UPDATE \"LiteLLM_VerificationToken\" SET created_at = now() - interval '2 days' WHERE position(%s in key_alias) > 0", (live.name,)
@@ -49,7 +49,7 @@ class Fleet:
         return {"live_labs": self.living(*living), "max_share": 100, **more}
 
     def reap(self, *living: str, **more: Any) -> dict[str, Any]:
-        return self.live.well("key_reaper", **self.arguments(*living, **more))
+        return self.live.run_ok("key_reaper", **self.arguments(*living, **more))
 
     def mine(self, result: dict[str, Any]) -> dict[str, dict[str, int]]:
         return {lab["guid"]: lab["keys"] for lab in result["labs"] if self.live.name in lab["guid"]}
@@ -89,7 +89,7 @@ def test_report_block_wait_and_delete(fleet: Fleet) -> None:
 
 def test_a_lab_that_came_back(fleet: Fleet) -> None:
     live, before = fleet.live, fleet.live.rows
-    live.well("virtual_keys", guid=fleet.class_, keys=[{"user": "user1"}], blocked=True)
+    live.run_ok("virtual_keys", guid=fleet.class_, keys=[{"user": "user1"}], blocked=True)
     assert fleet.reap(stage="block")["blocked"] == 9
     assert all(ORPHAN in row["metadata"] for row in live.rows.values())
     result = fleet.reap(fleet.class_, fleet.single, stage="block")
@@ -100,19 +100,19 @@ def test_a_lab_that_came_back(fleet: Fleet) -> None:
 
 def test_a_lab_that_is_provisioned_again_works_at_once(fleet: Fleet) -> None:
     live = fleet.live
-    live.well("virtual_key", alias=f"virtkey-{fleet.class_}-user1", state="blocked")
+    live.run_ok("virtual_key", alias=f"virtkey-{fleet.class_}-user1", state="blocked")
     fleet.reap(stage="block")
     again = {"guid": fleet.class_, "keys": [{"user": f"user{number}"} for number in range(1, 9)], "models": [GRANITE]}
-    assert live.well("virtual_keys", **again)["changed"]
+    assert live.run_ok("virtual_keys", **again)["changed"]
     assert fleet.blocked == {f"virtkey-{fleet.class_}-user1", f"virtkey-{fleet.single}"}, "an admin had stopped the first"
     assert not any(ORPHAN in row["metadata"] for alias, row in live.rows.items() if fleet.class_ in alias)
-    assert not live.well("virtual_keys", **again)["changed"]
+    assert not live.run_ok("virtual_keys", **again)["changed"]
 
 
 def test_keys_that_are_never_changed(fleet: Fleet) -> None:
     live = fleet.live
-    live.well("virtual_keys", guid=f"{live.name}t", lab_alias=f"team-{live.name}t", keys=[{"user": "user1"}], models=[GRANITE])
-    live.well("virtual_keys", guid=f"{live.name}y", keys=[{}], models=[GRANITE])
+    live.run_ok("virtual_keys", guid=f"{live.name}t", lab_alias=f"team-{live.name}t", keys=[{"user": "user1"}], models=[GRANITE])
+    live.run_ok("virtual_keys", guid=f"{live.name}y", keys=[{}], models=[GRANITE])
     live.gateway.post("/key/generate", key_alias=f"virtkey-{live.name}-by-hand")
     result = fleet.reap(fleet.class_, fleet.single, stage="delete", grace="0s")
     assert fleet.mine(result) == {f"{live.name}y": {"young": 1}, f"{live.name}-by-hand": {"unmanaged": 1}}
@@ -150,9 +150,9 @@ def test_an_implausible_list_stops_it(live: Live, reply: Reply, code: str) -> No
 def test_a_list_that_shrank_stops_it(fleet: Fleet, tmp_path: Path) -> None:
     memory, living = tmp_path / "last.json", fleet.living(fleet.class_, fleet.single, *(f"more{number}" for number in range(10)))
     settings = {"live_memory": str(memory), "max_share": 100, "stage": "block"}
-    fleet.live.well("key_reaper", live_labs=living, _check=True, **settings)
+    fleet.live.run_ok("key_reaper", live_labs=living, _check=True, **settings)
     assert not memory.exists()
-    fleet.live.well("key_reaper", live_labs=living, **settings)
+    fleet.live.run_ok("key_reaper", live_labs=living, **settings)
     half = living[: len(living) // 2]
     assert fleet.live("key_reaper", live_labs=half, **settings)["code"] == "live_labs_shrunk"
     assert json.loads(memory.read_text()) == {"count": len(living)} and not fleet.blocked
@@ -202,7 +202,7 @@ def test_one_deletes_while_another_knows_that_the_lab_is_back(fleet: Fleet) -> N
         proxy.harms = [Harm("call", "GET /key/list", query="page=1&", skip=1, times=2, work=come_back)]
         arguments = fleet.arguments(stage="delete", grace="0s")
         fleet.live.url = proxy.url
-        result = fleet.live.well("key_reaper", **arguments)
+        result = fleet.live.run_ok("key_reaper", **arguments)
     assert result["counts"]["delete"] == 9, "the state when the fleet was read"
     assert result["deleted"] == 1
     assert len(fleet.live.rows) == 8 and not fleet.blocked, "the class lives"

@@ -23,7 +23,7 @@ import pytest
 import yaml
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.other_user import PYTHON_NAME, OtherUser, python_of_everybody
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import COLLECTION, PlaybookRun, Playbooks
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import GATEWAY_SOFTWARE, MOCK_MODELS, Gateway, GatewayHome, gatewayctl
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import GATEWAY_SOFTWARE, MOCK_MODELS, Gateway, GatewayFolder, gatewayctl
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.tls import TlsProvider
 
 ROLE = Path(__file__).parents[3] / "roles" / "litellm_gateway"
@@ -49,9 +49,9 @@ def assert_hidden(secrets: list[str], text: str) -> None:
 
 
 @pytest.fixture
-def own(gateway_home: Path, unique: str) -> Iterator[dict[str, Any]]:
+def own(gateway_folder: Path, unique: str) -> Iterator[dict[str, Any]]:
     """Return the variables of a gateway for this test alone, and stop it afterwards."""
-    directory = gateway_home / unique
+    directory = gateway_folder / unique
     yield {
         "litellm_gateway_dir": str(directory),
         "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE),
@@ -91,12 +91,12 @@ def test_a_damaged_control_program_is_repaired(playbook: Playbooks, tmp_path: Pa
 
     assert run().changed > 0
     program = (directory / "gatewayctl").resolve()
-    whole = {path.name: path.read_bytes() for path in program.iterdir()}
+    before = {path.name: path.read_bytes() for path in program.iterdir()}
     (program / "commands.py").write_text("import nothing\n")
     (program / "locks.py").unlink()
     assert run("--check").changed == 1
     assert run().changed == 1
-    assert {path.name: path.read_bytes() for path in program.iterdir()} == whole
+    assert {path.name: path.read_bytes() for path in program.iterdir()} == before
     assert run().changed == 0
 
 
@@ -394,8 +394,8 @@ def test_a_start_that_fails_shows_why(own: dict[str, Any], playbook: Playbooks) 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="for root only: others run PostgreSQL as themselves")
-def test_an_unreachable_folder_is_reported_to_root(own: dict[str, Any], playbook: Playbooks, gateway_home: Path, unique: str) -> None:
-    closed = gateway_home / f"closed-{unique}"
+def test_an_unreachable_folder_is_reported_to_root(own: dict[str, Any], playbook: Playbooks, gateway_folder: Path, unique: str) -> None:
+    closed = gateway_folder / f"closed-{unique}"
     closed.mkdir(mode=0o700)
     run = playbook("gateway", {**own, "litellm_gateway_dir": str(closed / "gateway")}, check=False)
     assert re.search(rf"PostgreSQL runs as the user \w+, who cannot enter {closed}: set litellm_gateway_dir", run.output)
@@ -403,19 +403,19 @@ def test_an_unreachable_folder_is_reported_to_root(own: dict[str, Any], playbook
 
 # -------------------------------------------------------------------------------------------------------- a normal user
 @pytest.mark.skipif(os.geteuid() != 0, reason="the tests run as a normal user already")
-def test_a_normal_user_runs_it(gateway_home: Path, unique: str) -> None:
+def test_a_normal_user_runs_it(gateway_folder: Path, unique: str) -> None:
     """The user also installs the software, which takes half a minute."""
     python = python_of_everybody()
     if python is None:
         pytest.skip(f"there is no {PYTHON_NAME} that another user could run")
-    home = gateway_home / f"user-{unique}"
+    folder = gateway_folder / f"user-{unique}"
     root, collection = ROLE.parents[1], Path("ansible_collections", *COLLECTION.split("."))
-    nobody = OtherUser("nobody", home, python, {collection / part: root / part for part in ("roles/litellm_gateway", "playbooks", "plugins")})
+    nobody = OtherUser("nobody", folder, python, {collection / part: root / part for part in ("roles/litellm_gateway", "playbooks", "plugins")})
 
     def run(*arguments: str) -> str:
         return nobody.playbook(f"{COLLECTION}.gateway", *arguments)
 
-    directory = home / ".local" / "share" / "litellm-gateway"  # the default
+    directory = folder / ".local" / "share" / "litellm-gateway"  # the default
     try:
         run()
         gateway = Gateway(directory)
@@ -432,19 +432,19 @@ def test_a_normal_user_runs_it(gateway_home: Path, unique: str) -> None:
         nobody.close()
 
 
-def test_a_session_cleans_up_after_a_killed_session(gateway_home: Path, playbook: Playbooks, unique: str) -> None:
+def test_a_session_cleans_up_after_a_killed_session(gateway_folder: Path, playbook: Playbooks, unique: str) -> None:
     """The next session stops and deletes whatever a killed session left, so that no shared gateway outlives its tests."""
     sleeper = subprocess.Popen([sys.executable, "-c", "pass"])
     sleeper.wait()
-    prefix = f"killed-{GatewayHome.PREFIX}{unique}-"  # not the prefix of other sessions, which would clean up first
-    left_over = gateway_home.parent / f"{prefix}{sleeper.pid}-{unique}"
+    prefix = f"killed-{GatewayFolder.PREFIX}{unique}-"  # not the prefix of other sessions, which would clean up first
+    left_over = gateway_folder.parent / f"{prefix}{sleeper.pid}-{unique}"
     left_over.mkdir(mode=0o711)
     directory = left_over / "gateway"
     variables = {"litellm_gateway_dir": str(directory), "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE), "litellm_gateway_start_timeout": 1}
     playbook("gateway", variables, check=False)  # PostgreSQL runs; LiteLLM is not ready within its second
     pid = gatewayctl(directory, "status")["pids"]["postgres"]
     assert is_alive(pid)
-    with GatewayHome(prefix):
+    with GatewayFolder(prefix):
         assert not left_over.exists()
         deadline = time.monotonic() + 5
         while is_alive(pid) and time.monotonic() < deadline:

@@ -38,10 +38,10 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can install
 class Machine:
     """A place for one gateway, with the stand-in for systemctl. It is below /var/lib because the role refuses /tmp."""
 
-    def __init__(self, home: Path, python: str, installed: Path) -> None:
+    def __init__(self, folder: Path, python: str, installed: Path) -> None:
         self.python = python
-        self.directory, self.software = home / "gateway", home / "software"
-        self.units, self.state, self.bin = home / "units", home / "state", home / "bin"
+        self.directory, self.software = folder / "gateway", folder / "software"
+        self.units, self.state, self.bin = folder / "units", folder / "state", folder / "bin"
         for folder in (self.units, self.state, self.bin):
             folder.mkdir()
         self.state.chmod(0o711)
@@ -92,9 +92,9 @@ def machine(gateway: Gateway) -> Iterator[Machine]:
     python = shutil.which(version, path="/usr/local/bin:/usr/bin")
     if python is None:
         pytest.skip(f"there is no {version} that another user could run")
-    with tempfile.TemporaryDirectory(prefix="litellm-gateway-test-", dir="/var/lib") as home:
-        Path(home).chmod(0o755)
-        machine = Machine(Path(home), python, gateway.software)
+    with tempfile.TemporaryDirectory(prefix="litellm-gateway-test-", dir="/var/lib") as folder:
+        Path(folder).chmod(0o755)
+        machine = Machine(Path(folder), python, gateway.software)
         try:
             yield machine
         finally:
@@ -218,8 +218,8 @@ def started_units(run: PlaybookRun) -> list[str]:
 @pytest.fixture
 def empty_machine() -> Iterator[Machine]:
     """Return a place without software, which is enough for check mode."""
-    with tempfile.TemporaryDirectory(prefix="litellm-gateway-test-", dir="/var/lib") as home:
-        machine = Machine(Path(home), sys.executable, Path(home, "missing"))
+    with tempfile.TemporaryDirectory(prefix="litellm-gateway-test-", dir="/var/lib") as folder:
+        machine = Machine(Path(folder), sys.executable, Path(folder, "missing"))
         machine.directory.mkdir()
         yield machine
 

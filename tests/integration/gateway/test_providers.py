@@ -74,15 +74,15 @@ each_sdk = pytest.mark.parametrize("sdk", SDKS, ids=lambda sdk: sdk.vendor)
 class Program:
     """A running program of a person who has an env file."""
 
-    def __init__(self, python: Path, sdk: Sdk, env_file: Path, home: Path) -> None:
+    def __init__(self, python: Path, sdk: Sdk, env_file: Path, folder: Path) -> None:
         self.output = ""
         script = '. "$1"; exec "$2" "$3"'
         # A shell that is set up for Google's cloud has this; the env file must override it.
-        before = {"HOME": str(home), "PATH": "/usr/bin:/bin", "GOOGLE_GENAI_USE_VERTEXAI": "true", "DO_NOT_TRACK": "1"}
+        before = {"HOME": str(folder), "PATH": "/usr/bin:/bin", "GOOGLE_GENAI_USE_VERTEXAI": "true", "DO_NOT_TRACK": "1"}
         command = ["sh", "-c", script, "sh", str(env_file), str(python), str(PROGRAMS / f"{sdk.program}.py")]
-        self.errors = home / f"{sdk.program}-{env_file.stem}.log"
+        self.errors = folder / f"{sdk.program}-{env_file.stem}.log"
         with self.errors.open("w") as errors:
-            self.process = subprocess.Popen(command, env=before, cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
+            self.process = subprocess.Popen(command, env=before, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
 
     def __call__(self, how: str, model: str) -> dict[str, Any]:
         assert self.process.stdin and self.process.stdout
@@ -167,7 +167,7 @@ def test_a_program_written_for_a_vendor_calls_it_through_the_gateway(
 def test_what_is_outside_the_package_is_refused(vendor_gateway: VendorGateway, people: Class, programs: dict[tuple[str, int], Program], sdk: Sdk) -> None:
     before = len(vendor_gateway.vendors.calls)
     if sdk.vendor == "vectara":  # Vectara has no models; the package allows the route itself
-        people.live.well("virtual_keys", guid=people.live.name, keys=[{"user": "user1"}], allowed_routes=["openai_routes"])
+        people.live.run_ok("virtual_keys", guid=people.live.name, keys=[{"user": "user1"}], allowed_routes=["openai_routes"])
     answer = programs[sdk.program, 0]("ask", "command-r-plus")
     assert answer["status"] == 403, answer
     assert len(vendor_gateway.vendors.calls) == before
@@ -177,7 +177,7 @@ def test_what_is_outside_the_package_is_refused(vendor_gateway: VendorGateway, p
 def test_a_revoked_key_stops_working_and_the_key_of_the_next_person_does_not(
     vendor_gateway: VendorGateway, people: Class, programs: dict[tuple[str, int], Program], sdk: Sdk
 ) -> None:
-    people.live.well("virtual_keys", guid=people.live.name, keys=[{"user": "user1"}], state="absent")
+    people.live.run_ok("virtual_keys", guid=people.live.name, keys=[{"user": "user1"}], state="absent")
     refused = programs[sdk.program, 0]("ask", sdk.model)
     assert refused["status"] == 401, refused
     assert programs[sdk.program, 1]("ask", sdk.model) == {"text": vendor_gateway.vendors.says(sdk.vendor)}

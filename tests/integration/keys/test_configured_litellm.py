@@ -115,7 +115,7 @@ def test_wildcards_and_access_groups_are_listed(live: Ruled) -> None:
     ids=str,
 )
 def test_what_litellm_serves_is_accepted(live: Ruled, models: list[str], called: str) -> None:
-    (key,) = live.well("virtual_keys", guid=live.name, keys=[{}], models=models, duration="1d")["virtual_keys"]
+    (key,) = live.run_ok("virtual_keys", guid=live.name, keys=[{}], models=models, duration="1d")["virtual_keys"]
     assert live.call(key["value"], called).ok
 
 
@@ -142,7 +142,7 @@ def test_what_litellm_does_not_serve_is_refused(live: Ruled, model: str) -> None
 )
 def test_models_that_the_team_has_are_accepted(live: Ruled, team: list[str], models: list[str], called: str) -> None:
     team_id = live.team("a", *team)
-    (key,) = live.well("virtual_keys", guid=live.name, keys=[{}], models=models, team_id=team_id, duration="1d")["virtual_keys"]
+    (key,) = live.run_ok("virtual_keys", guid=live.name, keys=[{}], models=models, team_id=team_id, duration="1d")["virtual_keys"]
     assert live.call(key["value"], called).ok
 
 
@@ -150,19 +150,19 @@ def test_models_that_the_team_has_are_accepted(live: Ruled, team: list[str], mod
 def test_models_that_the_team_has_not_are_refused(live: Ruled, team: list[str], models: list[str]) -> None:
     team_id = live.team("a", *team)
     live.refused("model_not_in_team", team_id, models[-1], team[0], models=models, team_id=team_id)
-    (key,) = live.well("virtual_keys", guid=live.name, keys=[{}], models=models, team_id=team_id, duration="1d", check_models=False)["virtual_keys"]
+    (key,) = live.run_ok("virtual_keys", guid=live.name, keys=[{}], models=models, team_id=team_id, duration="1d", check_models=False)["virtual_keys"]
     answer = live.call(key["value"], models[-1])
     assert answer.status_code == MODEL_REFUSED and "team_model_access_denied" in answer.text, "which is what the refusal spares the user"
 
 
 def test_all_team_models_without_a_team_mean_every_model_to_litellm(live: Ruled) -> None:
     live.refused("no_team", "all-team-models", "every model", models=["all-team-models"])
-    (key,) = live.well("virtual_keys", guid=live.name, keys=[{}], models=["all-team-models"], duration="1d", check_models=False)["virtual_keys"]
+    (key,) = live.run_ok("virtual_keys", guid=live.name, keys=[{}], models=["all-team-models"], duration="1d", check_models=False)["virtual_keys"]
     assert live.call(key["value"], "mistral").ok
 
 
 def test_a_team_that_lacks_the_models_of_an_existing_key_is_refused(live: Ruled) -> None:
-    live.well("virtual_keys", guid=live.name, keys=[{}], models=["mistral"], duration="1d")
+    live.run_ok("virtual_keys", guid=live.name, keys=[{}], models=["mistral"], duration="1d")
     team_id = live.team("a", "granite")
     for arguments in ({"keys": [{}]}, {}):
         result = live("virtual_keys", guid=live.name, team_id=team_id, **arguments)
@@ -178,14 +178,14 @@ def test_the_words_of_the_admins_own_rule_come_first(live: Ruled) -> None:
 
 
 def test_a_user_who_is_not_in_the_team_is_named(live: Ruled) -> None:
-    live.well("virtual_keys", guid=live.name, keys=[{"user_id": f"{live.name}-ada"}], models=["granite"], duration="1d")
+    live.run_ok("virtual_keys", guid=live.name, keys=[{"user_id": f"{live.name}-ada"}], models=["granite"], duration="1d")
     before = live.rows[live.alias()]
     team_id = live.team("a", "granite")
     result = live("virtual_keys", guid=live.name, keys=[{}], team_id=team_id)
     assert result["code"] == "forbidden" and not result["changed"], result
     assert f"User={live.name}-ada is not a member of the team={team_id}" in result["msg"] and "add the user to the team, or rotate the key" in result["msg"]
     assert "master key" not in result["msg"] and live.rows[live.alias()] == before
-    rotated = live.well("virtual_keys", guid=live.name, keys=[{"user_id": f"{live.name}-ada"}], team_id=team_id, rotation="a")
+    rotated = live.run_ok("virtual_keys", guid=live.name, keys=[{"user_id": f"{live.name}-ada"}], team_id=team_id, rotation="a")
     assert rotated["counts"]["rotated"] == 1 and live.rows[live.alias()]["team_id"] == team_id
     assert live.call(rotated["virtual_keys"][0]["value"], "granite").ok
 
@@ -197,9 +197,9 @@ def test_without_the_header_nothing_is_taken_for_a_refusal_of_the_key(live: Rule
 
 
 def test_a_lab_lives_and_is_proven_dead_with_the_header(live: Ruled) -> None:
-    made = live.well("virtual_keys", guid=live.name, keys=[{"user": "user1"}, {"user": "user2"}], models=["granite"], duration="1d")
+    made = live.run_ok("virtual_keys", guid=live.name, keys=[{"user": "user1"}, {"user": "user2"}], models=["granite"], duration="1d")
     assert all(live.call(key["value"], "granite").ok for key in made["virtual_keys"])
-    gone = live.well("virtual_keys", guid=live.name, state="absent")
+    gone = live.run_ok("virtual_keys", guid=live.name, state="absent")
     assert gone["revocation"]["proven"] == [live.alias("user1"), live.alias("user2")]
     assert [live.call(key["value"], "granite").status_code for key in made["virtual_keys"]] == [401, 401]
 

@@ -18,13 +18,13 @@ FILLED = {"max_budget": 10.0, "rpm_limit": 100, "budget_duration": "30d"}
 
 
 @pytest.fixture(scope="module")
-def ruled_gateway(gateway_home: Path, gateway: Gateway) -> Gateway:
+def ruled_gateway(gateway_folder: Path, gateway: Gateway) -> Gateway:
     """A gateway with defaults and upper bounds. `gateway` has installed the software that it shares."""
     settings = {
         "default_key_generate_params": {"rpm_limit": 100},
         "upperbound_key_generate_params": {"max_budget": 10, "duration": "7d", "budget_duration": "30d"},
     }
-    return start_gateway(gateway_home / "ruled", litellm_gateway_litellm_settings=settings)
+    return start_gateway(gateway_folder / "ruled", litellm_gateway_litellm_settings=settings)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_what_the_gateway_fills_in_survives_every_operation(ruled: Live) -> None
     assert limits(ruled) == FILLED
     assert made["virtual_keys"][0]["max_budget"] == 10.0, "users are told what the key really has"
     for operation in ({"rotation": "a"}, {"blocked": True}, {"blocked": False}, {"extend_for": "6d"}, {"rotation": "b"}):
-        ruled.well("virtual_keys", guid=ruled.name, **operation)
+        ruled.run_ok("virtual_keys", guid=ruled.name, **operation)
         assert limits(ruled) == FILLED, operation
         assert not ruled.lab(**OFF)["changed"], operation
     ruled.lab(**{**OFF, "max_budget": 5})

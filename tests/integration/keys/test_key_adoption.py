@@ -46,41 +46,41 @@ def test_adopted_keys_are_managed_from_then_on_and_rotated_only_on_request(live:
     before = live.rows
     stopped = live("virtual_keys", guid=live.name, keys=[{"user": "user1"}], models=[GRANITE])
     assert stopped["code"] == "unrecoverable" and "ACTION adopt" in stopped["msg"], "as before the adoption"
-    predicted = live.well("key_adoption", guid=live.name, _check=True)
+    predicted = live.run_ok("key_adoption", guid=live.name, _check=True)
     assert predicted["counts"]["updated"] == 2 and live.rows == before
 
-    adopted = live.well("key_adoption", guid=live.name, known_values=user_data(live, {"user1": made["user1"]}))
+    adopted = live.run_ok("key_adoption", guid=live.name, known_values=user_data(live, {"user1": made["user1"]}))
     assert adopted["counts"]["updated"] == 2
     assert {key["user"]: key.get("value") for key in adopted["virtual_keys"]} == {"user1": made["user1"], "user2": None}
     assert not any(key["recoverable"] for key in adopted["virtual_keys"])
     assert {alias: without_notes(row) for alias, row in live.rows.items()} == {alias: without_notes(row) for alias, row in before.items()}
     assert all(row["metadata"]["litellm_virtual_keys"]["guid"] == live.name for row in live.rows.values())
-    assert not live.well("key_adoption", guid=live.name)["changed"], "a second run changes nothing"
+    assert not live.run_ok("key_adoption", guid=live.name)["changed"], "a second run changes nothing"
 
     keys = [{"user": user} for user in ("user1", "user2", "user3")]
-    again = live.well("virtual_keys", guid=live.name, keys=keys, models=[GRANITE, MISTRAL], duration="1d")
+    again = live.run_ok("virtual_keys", guid=live.name, keys=keys, models=[GRANITE, MISTRAL], duration="1d")
     assert (again["counts"]["created"], again["counts"]["updated"], again["counts"]["rotated"]) == (1, 2, 0)
     assert [live.works(value) for value in made.values()] == [True, True] and live.rows[live.alias("user2")]["models"] == [GRANITE, MISTRAL]
-    assert not live.well("virtual_keys", guid=live.name, keys=keys, models=[GRANITE, MISTRAL], duration="1d")["changed"]
-    live.well("virtual_keys", guid=live.name, blocked=True)
+    assert not live.run_ok("virtual_keys", guid=live.name, keys=keys, models=[GRANITE, MISTRAL], duration="1d")["changed"]
+    live.run_ok("virtual_keys", guid=live.name, blocked=True)
     assert not live.works(made["user1"])
-    live.well("virtual_keys", guid=live.name, blocked=False)
+    live.run_ok("virtual_keys", guid=live.name, blocked=False)
 
-    rotated = live.well("virtual_keys", guid=live.name, rotation="now")
+    rotated = live.run_ok("virtual_keys", guid=live.name, rotation="now")
     assert rotated["counts"]["rotated"] == 3 and all(key["recoverable"] and live.works(key["value"]) for key in rotated["virtual_keys"] if "value" in key)
     assert [live.works(value) for value in made.values()] == [False, False]
     assert not any("adopted" in row["metadata"]["litellm_virtual_keys"] for row in live.rows.values())
-    assert live.well("virtual_keys", guid=live.name, keys=keys, models=[GRANITE], duration="1d")["counts"]["rotated"] == 0
+    assert live.run_ok("virtual_keys", guid=live.name, keys=keys, models=[GRANITE], duration="1d")["counts"]["rotated"] == 0
 
 
 def test_a_value_counts_only_for_its_own_key_and_is_returned_only_to_tasks_that_hide_it(live: Live) -> None:
     made = as_1_3_2(live)
     secret = {"data": {"api_key": base64.b64encode(made[""].encode()).decode(), "url": base64.b64encode(b"https://x").decode()}}
-    found = live.well("key_adoption", guid=live.name, known_values=secret)["virtual_keys"][0]
+    found = live.run_ok("key_adoption", guid=live.name, known_values=secret)["virtual_keys"][0]
     assert found["value"] == made[""] and token(made[""]) == found["key_id"]
-    other = live.well("key_adoption", guid=live.name, known_values={"litellm_virtual_key": "sk-somebody-elses-value"})
+    other = live.run_ok("key_adoption", guid=live.name, known_values={"litellm_virtual_key": "sk-somebody-elses-value"})
     assert "value" not in other["virtual_keys"][0]
-    seen = live.well("key_adoption", guid=live.name, known_values=yaml.safe_dump(user_data(live, made)), _no_log=False)
+    seen = live.run_ok("key_adoption", guid=live.name, known_values=yaml.safe_dump(user_data(live, made)), _no_log=False)
     assert made[""] not in str(seen) and "r3dh4t1!" not in str(seen)
     assert seen["virtual_keys"][0]["alias"] == live.alias(), "text next to a value is not masked"
 
@@ -91,7 +91,7 @@ def test_a_lab_without_keys_cannot_be_adopted_and_other_labs_stay_as_they_are(li
     before = other.rows
     assert live("key_adoption", guid=live.name)["code"] == "no_such_lab"
     as_1_3_2(live, "user1")
-    live.well("key_adoption", guid=live.name)
+    live.run_ok("key_adoption", guid=live.name)
     assert other.rows == before
 
 

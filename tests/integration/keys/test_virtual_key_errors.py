@@ -77,7 +77,7 @@ def test_a_key_of_a_user_who_is_not_an_admin(live: Live, job: Run, gateway: Gate
     """LiteLLM answers 200 to such a key and lists only the user's own keys."""
     user = {"user_id": live.name} if sees == "one key of two" else {}
     keys = [{"user": "user1", **user}, {"user": "user2"}]
-    live.well("virtual_keys", guid=live.name, keys=keys, models=[GRANITE])
+    live.run_ok("virtual_keys", guid=live.name, keys=keys, models=[GRANITE])
     gateway.post("/user/new", user_id=live.name, user_role="internal_user", auto_create_key=False)
     try:
         key = gateway.post("/key/generate", user_id=live.name, key_alias=f"of-the-user-{live.name}")["key"]
@@ -216,12 +216,12 @@ def test_a_deleted_key_is_refused_by_every_replica_before_the_module_ends(live: 
     url, replica = balanced
     value = live.lab("user1")["virtual_keys"][0]["value"]
     assert asked(replica, value) == 200
-    result = live.well("virtual_keys", guid=live.name, state="absent", url=url)
+    result = live.run_ok("virtual_keys", guid=live.name, state="absent", url=url)
     assert asked(replica, value) == 401
     assert result["revocation"]["proven"] == [live.alias("user1")] and result["revocation"]["seconds"] > 3
     value = live.lab("user1")["virtual_keys"][0]["value"]
     assert asked(replica, value) == 200
-    live.well("virtual_keys", guid=live.name, state="absent", url=url, proof="none")
+    live.run_ok("virtual_keys", guid=live.name, state="absent", url=url, proof="none")
     assert asked(replica, value) == 200, "without the proof it would have been missed"
 
 
@@ -235,7 +235,7 @@ def test_a_certain_proof_waits_until_every_replica_has_forgotten(live: Live, bal
     assert asked(replica, value) == 200
     value = live.lab("user1")["virtual_keys"][0]["value"]
     assert asked(replica, value) == 200
-    certain = live.well("virtual_keys", guid=live.name, state="absent", url=url, proof="certain", proof_cache_time=8)["revocation"]
+    certain = live.run_ok("virtual_keys", guid=live.name, state="absent", url=url, proof="certain", proof_cache_time=8)["revocation"]
     assert certain["proof"] == "certain" and certain["proven"] == [live.alias("user1")] and 13 <= certain["seconds"] < 20
     assert asked(replica, value) == 401
 

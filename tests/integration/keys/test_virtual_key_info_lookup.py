@@ -21,7 +21,7 @@ def lab(live: Live, gateway: Gateway) -> Live:
     owner = f"Ada@{live.name}.example"
     keys = [{"user": "user1", "user_id": owner}, {"user": "user2", "team_id": f"team-{live.name}"}, {"user": "user3", "duration": "1s"}]
     live.lab(package=f"package-{live.name}", keys=keys, duration="2h")
-    live.well("virtual_key", alias=live.alias("endless"), models=[GRANITE], metadata={"owner": owner.upper()})
+    live.run_ok("virtual_key", alias=live.alias("endless"), models=[GRANITE], metadata={"owner": owner.upper()})
     Live(gateway, f"{live.name}x").lab("user1")
     time.sleep(1.2)
     return live
@@ -29,7 +29,7 @@ def lab(live: Live, gateway: Gateway) -> Live:
 
 def found(live: Live, **conditions: Any) -> list[str]:
     """Return the users whose keys match."""
-    result = live.well("virtual_key_info", **conditions)
+    result = live.run_ok("virtual_key_info", **conditions)
     assert not result["changed"]
     assert "sk-" not in json.dumps(result["virtual_keys"])
     aliases = [key["alias"] for key in result["virtual_keys"] if live.name in key["alias"]]
@@ -53,9 +53,9 @@ def test_conditions(lab: Live) -> None:
 
 
 def test_the_fields_of_a_key(lab: Live, gateway: Gateway) -> None:
-    lab.well("virtual_key", alias=lab.alias("user1"), max_budget=5, rpm_limit=7)
+    lab.run_ok("virtual_key", alias=lab.alias("user1"), max_budget=5, rpm_limit=7)
     row = lab.rows[lab.alias("user1")]
-    (key,) = lab.well("virtual_key_info", alias=lab.alias("user1"))["virtual_keys"]
+    (key,) = lab.run_ok("virtual_key_info", alias=lab.alias("user1"))["virtual_keys"]
     assert (key["key_id"], key["guid"], key["user"], key["managed"], key["expired"]) == (row["token"], lab.name, "user1", True, False)
     assert (key["models"], key["max_budget"], key["rpm_limit"], key["blocked"]) == ([GRANITE], 5.0, 7, False)
     assert "litellm_virtual_keys" not in key["metadata"]
@@ -64,7 +64,7 @@ def test_the_fields_of_a_key(lab: Live, gateway: Gateway) -> None:
 def test_spending_is_returned(lab: Live, gateway: Gateway) -> None:
     gateway.post("/key/update", key=lab.rows[lab.alias("user1")]["token"], spend=1.25)
     gateway.post("/key/update", key=lab.rows[lab.alias("user2")]["token"], spend=0.5)
-    result = lab.well("virtual_key_info", guid=lab.name)
+    result = lab.run_ok("virtual_key_info", guid=lab.name)
     assert result["spend"] == 1.75
     assert [key["spend"] for key in result["virtual_keys"]] == [1.25, 0.5, 0.0]
 
@@ -72,5 +72,5 @@ def test_spending_is_returned(lab: Live, gateway: Gateway) -> None:
 def test_it_only_reads(lab: Live) -> None:
     before = lab.rows
     for conditions in ({}, {"guid": lab.name}, {"expired": True}):
-        lab.well("virtual_key_info", **conditions)
+        lab.run_ok("virtual_key_info", **conditions)
     assert lab.rows == before

@@ -72,15 +72,15 @@ def manage(request: pytest.FixtureRequest, live: Live) -> Callable[..., dict[str
     """One key, managed in each possible way."""
 
     def by_name(**options: Any) -> dict[str, Any]:
-        return live.well("virtual_key", alias=live.alias(), **options)
+        return live.run_ok("virtual_key", alias=live.alias(), **options)
 
     def of_all(**options: Any) -> dict[str, Any]:
         keys: dict[str, Any] = {} if options.get("state") == "absent" else {"keys": [{}]}
-        return live.well("virtual_keys", guid=live.name, **keys, **options)
+        return live.run_ok("virtual_keys", guid=live.name, **keys, **options)
 
     def of_one(**options: Any) -> dict[str, Any]:
         task = {name: options.pop(name) for name in list(options) if name.startswith("_") or name == "state"}
-        return live.well("virtual_keys", guid=live.name, keys=[{**options}], **task)
+        return live.run_ok("virtual_keys", guid=live.name, keys=[{**options}], **task)
 
     return {"virtual_key": by_name, "virtual_keys of all": of_all, "virtual_keys of one": of_one}[request.param]
 
@@ -151,12 +151,12 @@ def test_the_error_names_the_feature_that_needs_an_enterprise_licence(live: Live
 def test_each_user_may_differ(live: Live) -> None:
     keys = [{"user": "user1"}, {"user": "user2", "models": [MISTRAL], "max_budget": 2, "metadata": {"room": "2"}, "duration": "2d"}]
     arguments = {"guid": live.name, "keys": keys, "models": [GRANITE, LLAMA], "max_budget": 1, "duration": "1d", "metadata": {"owner": "o", "room": "1"}}
-    live.well("virtual_keys", **arguments)
+    live.run_ok("virtual_keys", **arguments)
     one, two = live.rows[live.alias("user1")], live.rows[live.alias("user2")]
     assert (one["models"], one["max_budget"], one["metadata"]["room"]) == ([GRANITE, LLAMA], 1.0, "1")
     assert (two["models"], two["max_budget"], two["metadata"]["room"], two["metadata"]["owner"]) == ([MISTRAL], 2.0, "2", "o")
     assert datetime.fromisoformat(two["expires"]) - datetime.fromisoformat(one["expires"]) > timedelta(hours=23)
-    assert not live.well("virtual_keys", **arguments)["changed"]
+    assert not live.run_ok("virtual_keys", **arguments)["changed"]
 
 
 def test_the_value_calls_the_models_of_the_key_and_no_others(live: Live) -> None:
@@ -173,8 +173,8 @@ def test_blocked(live: Live) -> None:
         ({"guid": live.name, "blocked": False}, True),
         ({"guid": live.name, "keys": [{"user": "user1"}, {"user": "user2"}], "blocked": True}, False),
     ):
-        assert live.well("virtual_keys", **arguments, _check=True)["changed"]
-        assert live.well("virtual_keys", **arguments)["counts"]["updated"] == 2
-        assert not live.well("virtual_keys", **arguments)["changed"]
+        assert live.run_ok("virtual_keys", **arguments, _check=True)["changed"]
+        assert live.run_ok("virtual_keys", **arguments)["counts"]["updated"] == 2
+        assert not live.run_ok("virtual_keys", **arguments)["changed"]
         assert [live.works(value) for value in values] == [works, works]
     assert not live.lab("user1", "user2")["changed"], "without the option `blocked`, the state stays"

@@ -66,14 +66,14 @@ def test_a_hundred_users_again(live: Live, proxy: RecordingProxy, state: str) ->
 def test_destroy(live: Live, proxy: RecordingProxy, count: int) -> None:
     live.lab(*users(count))
     proxy.take()
-    live.well("virtual_keys", guid=live.name, state="absent")
+    live.run_ok("virtual_keys", guid=live.name, state="absent")
     calls = counted(proxy)
     assert calls["/key/delete"] == 1 and calls["/models"] == count * PROBES
     assert calls.total() <= 3 + calls["page"] + calls["/models"] and calls["page"] <= 3
 
 
 def test_destroy_nothing(live: Live, proxy: RecordingProxy) -> None:
-    live.well("virtual_keys", guid=live.name, state="absent")
+    live.run_ok("virtual_keys", guid=live.name, state="absent")
     assert counted(proxy).total() <= 4
 
 
@@ -81,7 +81,7 @@ def test_extend_and_block_all(live: Live, proxy: RecordingProxy) -> None:
     live.lab(*users(5))
     for change in ({"extend_for": "9d"}, {"blocked": True}):
         proxy.take()
-        live.well("virtual_keys", guid=live.name, **change)
+        live.run_ok("virtual_keys", guid=live.name, **change)
         calls = counted(proxy)
         assert calls["/key/update"] == 5 and calls.total() <= 5 + 1 + calls["page"]
 
@@ -89,7 +89,7 @@ def test_extend_and_block_all(live: Live, proxy: RecordingProxy) -> None:
 def test_rotate_all(live: Live, proxy: RecordingProxy) -> None:
     live.lab(*users(5))
     proxy.take()
-    live.well("virtual_keys", guid=live.name, rotation="a")
+    live.run_ok("virtual_keys", guid=live.name, rotation="a")
     calls = counted(proxy)
     assert (calls["/key/update"], calls["/key/generate"], calls["/key/delete"]) == (5, 5, 1)
     assert calls["/models"] == 5 * PROBES and calls["page"] <= 5

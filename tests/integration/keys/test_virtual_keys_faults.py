@@ -72,7 +72,7 @@ def test_a_fault_that_passes(live: Live, proxy: FaultyProxy, harm: str, path: st
     proxy.harms = []
     settled(live, *USERS, old=values(created))
     harmed()
-    assert live.well("virtual_keys", guid=live.name, state="absent", timeout=2)["counts"]["deleted"] == 3
+    assert live.run_ok("virtual_keys", guid=live.name, state="absent", timeout=2)["counts"]["deleted"] == 3
     assert not live.rows
 
 
@@ -174,7 +174,7 @@ def test_killed_while_it_removes_users(live: Live, kill: Killer, at: int, answer
 def test_killed_while_it_destroys(live: Live, kill: Killer, to: str, at: int, answered: bool) -> None:
     old = values(live.lab(*USERS))
     assert kill({"state": "absent"}, at=at, answered=answered, to=to)
-    live.well("virtual_keys", guid=live.name, state="absent")
+    live.run_ok("virtual_keys", guid=live.name, state="absent")
     assert not live.rows and not any(live.works(value) for value in old)
 
 

@@ -38,9 +38,9 @@ def test_present_exact_absent(live: Live) -> None:
     back = values(live.lab("user1", "user2"))
     assert back["user1"] == made["user1"] and back["user2"] != made["user2"], "a user who comes back gets another value"
     assert live.works(back["user2"]) and not live.works(made["user2"])
-    gone = live.well("virtual_keys", guid=live.name, state="absent")
+    gone = live.run_ok("virtual_keys", guid=live.name, state="absent")
     assert gone["counts"]["deleted"] == 2 and not live.rows
-    assert not live.well("virtual_keys", guid=live.name, state="absent")["changed"]
+    assert not live.run_ok("virtual_keys", guid=live.name, state="absent")["changed"]
 
 
 def test_a_lab_that_is_named_like_a_user_of_another_lab(live: Live, gateway: Gateway) -> None:
@@ -51,11 +51,11 @@ def test_a_lab_that_is_named_like_a_user_of_another_lab(live: Live, gateway: Gat
     assert conflict["code"] == "conflict" and not conflict["changed"] and f"{live.name}-user1" in conflict["msg"]
     live.lab("user2", "user3")
     live.lab("user2", state="exact")
-    live.well("virtual_keys", guid=live.name, keys=[{"user": "user1"}], state="absent")
-    live.well("virtual_keys", guid=live.name, state="absent")
+    live.run_ok("virtual_keys", guid=live.name, keys=[{"user": "user1"}], state="absent")
+    live.run_ok("virtual_keys", guid=live.name, state="absent")
     assert live.rows == {live.alias("user1"): before} and live.works(value)
     live.lab("user2")
-    assert other.well("virtual_keys", guid=other.name, state="absent")["counts"]["deleted"] == 1
+    assert other.run_ok("virtual_keys", guid=other.name, state="absent")["counts"]["deleted"] == 1
     assert list(live.rows) == [live.alias("user2")]
 
 
@@ -65,7 +65,7 @@ def test_more_users_than_a_page_of_the_list_holds(live: Live) -> None:
     assert list(made) == users and len(set(made.values())) == 104
     again = live.lab(*users)
     assert not again["changed"] and values(again) == made and again["calls"] == 2
-    assert live.well("virtual_keys", guid=live.name, state="absent")["counts"]["deleted"] == 104
+    assert live.run_ok("virtual_keys", guid=live.name, state="absent")["counts"]["deleted"] == 104
     assert not live.rows
 
 
@@ -102,8 +102,8 @@ def test_rotation_with_grace(live: Live) -> None:
 
 def test_rotation_of_the_whole_lab_keeps_what_each_key_has(live: Live) -> None:
     live.lab("user1", max_budget=0)
-    live.well("virtual_keys", guid=live.name, keys=[{"user": "user2", "models": [MISTRAL], "rpm_limit": 7}])
-    live.well("virtual_keys", guid=live.name, rotation="a")
+    live.run_ok("virtual_keys", guid=live.name, keys=[{"user": "user2", "models": [MISTRAL], "rpm_limit": 7}])
+    live.run_ok("virtual_keys", guid=live.name, rotation="a")
     one, two = live.rows[live.alias("user1")], live.rows[live.alias("user2")]
     assert (one["models"], one["max_budget"], one["rpm_limit"]) == ([GRANITE], 0.0, None)
     assert (two["models"], two["max_budget"], two["rpm_limit"]) == ([MISTRAL], None, 7)
@@ -113,7 +113,7 @@ def test_rotation_of_the_whole_lab_keeps_what_each_key_has(live: Live) -> None:
 def test_rotation_does_not_revive_a_key_that_has_ended(live: Live) -> None:
     live.lab("user1", duration="1s")
     time.sleep(1.2)
-    rotated = live.well("virtual_keys", guid=live.name, rotation="a")
+    rotated = live.run_ok("virtual_keys", guid=live.name, rotation="a")
     time.sleep(1.2)
     assert not live.works(rotated["virtual_keys"][0]["value"])
     assert live.lab("user1")["counts"]["updated"] == 1, "a new lifetime revives it"
@@ -124,21 +124,21 @@ def test_rotation_does_not_revive_a_key_that_has_ended(live: Live) -> None:
 def test_extension_of_all_moves_forward_and_never_back(live: Live) -> None:
     live.lab("user1", duration="1h")
     live.lab("user2", duration="9d")
-    live.well("virtual_keys", guid=live.name, keys=[{"user": "user3"}], models=[GRANITE], duration="never")
+    live.run_ok("virtual_keys", guid=live.name, keys=[{"user": "user3"}], models=[GRANITE], duration="never")
     before = {alias: row["expires"] for alias, row in live.rows.items()}
     for check in (True, False):
-        assert live.well("virtual_keys", guid=live.name, extend_for="7d", _check=check)["counts"]["updated"] == 1
+        assert live.run_ok("virtual_keys", guid=live.name, extend_for="7d", _check=check)["counts"]["updated"] == 1
     after = {alias: row["expires"] for alias, row in live.rows.items()}
     assert abs(datetime.fromisoformat(after[live.alias("user1")]) - datetime.now(UTC) - timedelta(days=7)) < timedelta(seconds=60)
     assert {alias: end for alias, end in after.items() if not alias.endswith("user1")} == {
         alias: end for alias, end in before.items() if not alias.endswith("user1")
     }
-    assert not live.well("virtual_keys", guid=live.name, extend_for="7d")["changed"]
+    assert not live.run_ok("virtual_keys", guid=live.name, extend_for="7d")["changed"]
 
 
 def test_extension_needs_no_value(live: Live) -> None:
     value = made_by_hand(live, "user1", duration="1h")
-    extended = live.well("virtual_keys", guid=live.name, extend_for="7d")
+    extended = live.run_ok("virtual_keys", guid=live.name, extend_for="7d")
     assert extended["counts"]["updated"] == 1 and extended["virtual_keys"][0]["recoverable"] is False
     assert live.works(value) and live.rows[live.alias("user1")]["token"] == token(value)
 
@@ -154,10 +154,10 @@ def test_another_secret(live: Live) -> None:
     }
     refused = live("virtual_keys", **arguments)
     assert refused["code"] == "unrecoverable" and not refused["changed"] and len(live.rows) == 2
-    kept = live.well("virtual_keys", **arguments, on_unrecoverable="keep")
+    kept = live.run_ok("virtual_keys", **arguments, on_unrecoverable="keep")
     assert [key["recoverable"] for key in kept["virtual_keys"]] == [False, False, True] and list(values(kept)) == ["user3"]
     assert all(live.works(value) for value in old.values())
-    rotated = live.well("virtual_keys", **arguments, on_unrecoverable="rotate")
+    rotated = live.run_ok("virtual_keys", **arguments, on_unrecoverable="rotate")
     assert rotated["counts"]["rotated"] == 2
     assert not any(live.works(value) for value in old.values()) and all(live.works(value) for value in values(rotated).values())
     assert live("virtual_keys", **{**arguments, "secret": SECRET, "keys": [{"user": "user1"}]})["code"] == "unrecoverable"
@@ -173,7 +173,7 @@ def test_keys_of_release_132_are_taken_over(live: Live, grace: str) -> None:
     row = live.rows[live.alias("user1")]
     assert row["max_budget"] == 2.0 and row["metadata"]["created_by"] == "rhpds"
     assert datetime.fromisoformat(row["expires"]) - datetime.now(UTC) > timedelta(days=4)
-    gone = live.well("virtual_keys", guid=live.name, state="absent")
+    gone = live.run_ok("virtual_keys", guid=live.name, state="absent")
     assert not live.rows and len(gone["revocation"]["proven"]) == 2
     assert not any(live.works(value) for value in old.values())
 
@@ -181,7 +181,7 @@ def test_keys_of_release_132_are_taken_over(live: Live, grace: str) -> None:
 def test_keys_of_release_132_are_destroyed_without_being_taken_over(live: Live) -> None:
     old = [made_by_hand(live, user) for user in ("user1", "user2", "user11")]
     bystander = made_by_hand(live, "admin")
-    gone = live.well("virtual_keys", guid=live.name, state="absent")
+    gone = live.run_ok("virtual_keys", guid=live.name, state="absent")
     assert len(gone["revocation"]["listed_only"]) == 3
     assert not any(live.works(value) for value in old) and live.works(bystander)
 

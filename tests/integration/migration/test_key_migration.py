@@ -33,7 +33,7 @@ class Move:
         target = arguments.pop("target", {"url": self.target.url, "api_key": self.target.gateway.master_key})
         return self.source("key_migration", target=target, **scope, **arguments)
 
-    def well(self, **arguments: Any) -> dict[str, Any]:
+    def run_ok(self, **arguments: Any) -> dict[str, Any]:
         result = self(**arguments)
         assert not result.get("failed"), result["msg"]
         return result
@@ -67,15 +67,15 @@ def test_a_lab_moves_with_its_values_limits_ends_and_spending_and_is_retired_on_
     limits = {"max_budget": 5.0, "soft_budget": 4.0, "budget_duration": "30d", "rpm_limit": 60, "tpm_limit": 7000, "max_parallel_requests": 3}
     made = source.lab("user1", "user2", user_id="ann@example.com", metadata={"course": "AI 101"}, duration="3d", package="workshop", **limits)
     source.lab("user3", duration="never", allowed_routes=["llm_api_routes"])
-    source.well("virtual_keys", guid=move.guid, keys=[{"user": "user2"}], models=[GRANITE], blocked=True)
+    source.run_ok("virtual_keys", guid=move.guid, keys=[{"user": "user2"}], models=[GRANITE], blocked=True)
     source.gateway.post("/key/update", key=made["virtual_keys"][0]["key_id"], spend=1.5)
     before = source.rows
 
-    predicted = move.well(_check=True, _diff=True)
+    predicted = move.run_ok(_check=True, _diff=True)
     assert predicted["changed"] and predicted["counts"]["created"] == 3 and not target.rows
     assert predicted["diff"]["after"][source.alias("user1")]["spend"] == 1.5
 
-    moved = move.well()
+    moved = move.run_ok()
     assert moved["counts"] == {"created": 3, "updated": 0, "unchanged": 0, "left_out": 0, "retired": 0}
     assert all(key["verified"] and not key["differs"] for key in moved["virtual_keys"])
     assert source.rows == before, "the source is unchanged"
@@ -89,28 +89,28 @@ def test_a_lab_moves_with_its_values_limits_ends_and_spending_and_is_retired_on_
     value = values(moved)
     assert [target.works(value[source.alias(user)]) for user in ("user1", "user2", "user3")] == [True, False, True], "user2 is blocked at the target too"
 
-    assert move.well()["counts"]["unchanged"] == 3 and not move.well()["changed"]
+    assert move.run_ok()["counts"]["unchanged"] == 3 and not move.run_ok()["changed"]
     again = target.lab("user1", "user2", metadata={"course": "AI 101"})
     assert again["counts"]["created"] == again["counts"]["rotated"] == 0, "the lab continues at the target with the same secret"
 
-    retired = move.well(retire_source=True)
+    retired = move.run_ok(retire_source=True)
     assert retired["changed"] and retired["counts"]["retired"] == 3 and not source.rows
     assert len(retired["revocation"]["proven"]) == 3
     assert not source.works(value[source.alias("user1")]) and target.works(value[source.alias("user1")])
-    assert not move.well(retire_source=True)["changed"], "repeating it changes nothing"
+    assert not move.run_ok(retire_source=True)["changed"], "repeating it changes nothing"
     assert move()["code"] == "nothing_to_migrate"
 
 
 def test_a_further_run_repeats_changes_at_the_source_and_keeps_changes_at_the_target(move: Move) -> None:
     source, target = move.source, move.target
     first = source.lab("user1", "user2", "user3")["virtual_keys"][0]
-    move.well()
+    move.run_ok()
     alias = source.alias("user1")
     source.gateway.post("/key/update", key=first["key_id"], spend=2.0)
     target.gateway.post("/key/update", key=first["key_id"], spend=0.5)
-    target.well("virtual_keys", guid=move.guid, keys=[{"user": "user1"}, {"user": "user2"}], models=[GRANITE, MISTRAL], extend_for="9d")
-    source.well("virtual_keys", guid=move.guid, keys=[{"user": "user3"}], models=[MISTRAL], extend_for="5d")
-    result = move.well()
+    target.run_ok("virtual_keys", guid=move.guid, keys=[{"user": "user1"}, {"user": "user2"}], models=[GRANITE, MISTRAL], extend_for="9d")
+    source.run_ok("virtual_keys", guid=move.guid, keys=[{"user": "user3"}], models=[MISTRAL], extend_for="5d")
+    result = move.run_ok()
     assert {key["alias"].rpartition("-")[2]: key["action"] for key in result["virtual_keys"]} == {"user1": "updated", "user2": "unchanged", "user3": "updated"}
     rows = target.rows
     assert rows[alias]["spend"] == 2.5, "the spending at both gateways"
@@ -118,18 +118,18 @@ def test_a_further_run_repeats_changes_at_the_source_and_keeps_changes_at_the_ta
     assert "models" in next(key["differs"] for key in result["virtual_keys"] if key["alias"] == source.alias("user2"))
     assert rows[source.alias("user3")]["models"] == [MISTRAL]
     assert abs(end(rows[source.alias("user3")]) - end(source.rows[source.alias("user3")])) < timedelta(seconds=5)
-    assert not move.well()["changed"]
+    assert not move.run_ok()["changed"]
 
-    target.well("virtual_keys", guid=move.guid, rotation="at the target")
-    assert not move.well()["changed"], "a key that was rotated at the target is not brought back"
-    assert move.well(retire_source=True)["counts"]["retired"] == 3
+    target.run_ok("virtual_keys", guid=move.guid, rotation="at the target")
+    assert not move.run_ok()["changed"], "a key that was rotated at the target is not brought back"
+    assert move.run_ok(retire_source=True)["counts"]["retired"] == 3
 
 
 def test_rotated_keys_move_with_their_former_values(move: Move) -> None:
     old = values(move.source.lab())[move.source.alias()]
-    move.well()
+    move.run_ok()
     new = values(move.source.lab(rotation="one", rotation_grace="1h"))[move.source.alias()]
-    result = move.well()
+    result = move.run_ok()
     assert result["counts"]["created"] == result["counts"]["updated"] == 1
     assert move.target.works(old) and move.target.works(new) and len(move.target.rows) == 2
     assert values(move.target.lab())[move.source.alias()] == new
@@ -139,19 +139,19 @@ def test_random_values_stay_unless_they_are_given_or_renewed(move: Move) -> None
     source, target = move.source, move.target
     known, unknown = move.random_key("user1"), move.random_key("user2")
     user_data = f"users:\n  user1: {{litellm_virtual_key: {known}, password: hunter2}}\n"
-    left = move.well()
+    left = move.run_ok()
     assert {each["code"] for each in left["left_out"]} == {"unrecoverable"} and not target.rows and not left["changed"]
-    given = move.well(known_values=user_data)
+    given = move.run_ok(known_values=user_data)
     assert values(given) == {source.alias("user1"): known} and target.works(known)
-    assert not move.well(known_values=user_data)["changed"]
-    renewed = move.well(known_values=user_data, on_unrecoverable="renew")
+    assert not move.run_ok(known_values=user_data)["changed"]
+    renewed = move.run_ok(known_values=user_data, on_unrecoverable="renew")
     new = values(renewed)[source.alias("user2")]
     assert target.works(new) and not target.works(unknown) and source.works(unknown)
     assert [key["renewed"] for key in renewed["virtual_keys"]] == [False, True]
-    assert not move.well(known_values=user_data, on_unrecoverable="renew")["changed"]
-    quiet = move.well(known_values=user_data, on_unrecoverable="renew", _no_log=False)
+    assert not move.run_ok(known_values=user_data, on_unrecoverable="renew")["changed"]
+    quiet = move.run_ok(known_values=user_data, on_unrecoverable="renew", _no_log=False)
     assert not {known, unknown, new, "hunter2"} & set(str(quiet).replace("'", '"').split('"')) and known not in str(quiet)
-    assert move.well(known_values=user_data, retire_source=True)["retired"] == [source.alias("user1")]
+    assert move.run_ok(known_values=user_data, retire_source=True)["retired"] == [source.alias("user1")]
     assert source.works(unknown), "keys that have not moved are not deleted"
 
 
@@ -160,7 +160,7 @@ def test_keys_that_have_expired_or_that_the_collection_cannot_carry_are_named(mo
     rows = move.source.rows
     move.source.gateway.post("/key/update", key=rows[move.source.alias("user2")]["token"], aliases={"gpt": GRANITE})
     move.source.gateway.post("/key/update", key=rows[move.source.alias("user3")]["token"], duration="0s")
-    result = move.well()
+    result = move.run_ok()
     assert [(each["alias"].rpartition("-")[2], each["code"]) for each in result["left_out"]] == [("user2", "not_carried"), ("user3", "expired")]
     assert list(move.target.rows) == [move.source.alias("user1")]
 
@@ -168,7 +168,7 @@ def test_keys_that_have_expired_or_that_the_collection_cannot_carry_are_named(mo
 def test_a_package_moves_alone(move: Move) -> None:
     for user, package in (("user1", f"{move.guid}-p"), ("user2", "other")):
         move.source.lab(user, package=package)
-    assert list(values(move.well(package=f"{move.guid}-p"))) == [move.source.alias("user1")]
+    assert list(values(move.run_ok(package=f"{move.guid}-p"))) == [move.source.alias("user1")]
     assert list(move.target.rows) == [move.source.alias("user1")]
 
 
@@ -214,7 +214,7 @@ def test_a_run_that_was_cut_off_is_finished_by_the_next_and_retires_nothing_befo
     assert cut["code"] == "incomplete" and cut["changed"] and "run again" in cut["msg"]
     assert 2 < len(target.rows) < 8 and source.rows == before
     assert move(retire_source=True)["code"] == "not_migrated" and source.rows == before
-    rest = move.well()
+    rest = move.run_ok()
     assert rest["counts"]["created"] + rest["counts"]["unchanged"] == 8 and rest["counts"]["unchanged"] > 0
     assert all(target.works(value) for value in values(rest).values())
 

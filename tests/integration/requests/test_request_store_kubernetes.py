@@ -62,7 +62,7 @@ def approve(record: Record) -> Record:
     return transitions.decide(record, APPROVED, by="admin", at=LATER)
 
 
-def whole_life(store: KubernetesStore) -> Record:
+def run_full_life(store: KubernetesStore) -> Record:
     """Do everything to a request that the modules do."""
     record = submitted(store)
     assert store.get(record.id) == record
@@ -82,7 +82,7 @@ def whole_life(store: KubernetesStore) -> Record:
 
 # ----------------------------------------------------------------------------------------------------------- rights
 def test_five_verbs_on_secrets_in_one_namespace_are_enough(store: KubernetesStore) -> None:
-    assert whole_life(store).progress.status == "finished"
+    assert run_full_life(store).progress.status == "finished"
 
 
 @pytest.mark.parametrize("lacking", VERBS)
@@ -90,7 +90,7 @@ def test_a_missing_right_is_named(kube: Cluster, namespace: str, lacking: str) -
     account = kube.account(namespace, [verb for verb in VERBS if verb != lacking])
     store = KubernetesStore(Access(kubeconfig=str(account.kubeconfig)))
     with pytest.raises(Forbidden, match=f"may not {lacking} secrets in the namespace {namespace}; give its Role the verb {lacking}"):
-        whole_life(store)
+        run_full_life(store)
 
 
 def test_another_namespace_is_out_of_reach(kube: Cluster, account: Account) -> None:
@@ -268,13 +268,13 @@ def test_listings_come_in_pages(store: KubernetesStore, monkeypatch: pytest.Monk
 def test_a_listing_with_an_expired_continue_token_starts_again(kube: Cluster, store: KubernetesStore, monkeypatch: pytest.MonkeyPatch) -> None:
     everyone = {submitted(store, number).id for number in range(7)}
     monkeypatch.setattr(kubernetes_secrets, "PAGE", 3)
-    whole_call, statuses = store._call, []
+    original_call, statuses = store._call, []
 
     def call(verb: str, *arguments: Any, **options: Any) -> Any:
         if options.get("_continue"):
             options["_continue"] = kube.expired_continue(options["_continue"])
         try:
-            return whole_call(verb, *arguments, **options)
+            return original_call(verb, *arguments, **options)
         except kubernetes_secrets._Expired:
             statuses.append(410)
             raise
@@ -286,11 +286,11 @@ def test_a_listing_with_an_expired_continue_token_starts_again(kube: Cluster, st
 
 def counted(store: KubernetesStore, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
-    whole_call = store._call
+    original_call = store._call
 
     def call(verb: str, *arguments: Any, **options: Any) -> Any:
         calls.append(verb)
-        return whole_call(verb, *arguments, **options)
+        return original_call(verb, *arguments, **options)
 
     monkeypatch.setattr(store, "_call", call)
     return calls

@@ -39,7 +39,7 @@ class Spent:
     model: str
 
     def usage(self, **arguments: Any) -> dict[str, Any]:
-        return self.live.well("usage_info", **{"guid": self.live.name, "since": "2d", **arguments})
+        return self.live.run_ok("usage_info", **{"guid": self.live.name, "since": "2d", **arguments})
 
     @property
     def files(self) -> dict[str, Any]:
@@ -64,8 +64,8 @@ def spent(gateway: Gateway) -> Iterator[Spent]:
                 assert gateway.chat(key["value"], model).ok
         assert gateway.chat(keys[1]["value"], UNKNOWN).status_code in (400, 403, 404)
         written(gateway, {key["key_id"]: times for key, times in calls})
-        live.well("virtual_keys", guid=live.name, keys=[{"user": "user1"}], max_budget=round(4 * COST, 6))
-        live.well("virtual_keys", guid=live.name, keys=[{"user": "user2"}], state="absent")
+        live.run_ok("virtual_keys", guid=live.name, keys=[{"user": "user1"}], max_budget=round(4 * COST, 6))
+        live.run_ok("virtual_keys", guid=live.name, keys=[{"user": "user2"}], state="absent")
         with psycopg.connect(gateway.database_url, autocommit=True) as database:
             database.execute('DELETE FROM "LiteLLM_VerificationToken" WHERE token = %s', [keys[2]["key_id"]])
         yield Spent(live, solo, model)
@@ -113,7 +113,7 @@ def test_the_usage_of_each_key_even_if_it_is_deleted(spent: Spent) -> None:
 
 
 def test_a_key_that_was_deleted_in_the_database_still_belongs_to_its_lab(spent: Spent) -> None:
-    found = spent.live.well("usage_info", since="2d", by=["lab", "key"])
+    found = spent.live.run_ok("usage_info", since="2d", by=["lab", "key"])
     labs = {row["lab"]: row for row in found["usage"]["lab"]}
     assert labs[f"virtkey-{spent.live.name}"]["cost"] == pytest.approx(7 * COST)
     assert labs[f"virtkey-{spent.solo.name}"]["cost"] == pytest.approx(3 * COST)
@@ -122,7 +122,7 @@ def test_a_key_that_was_deleted_in_the_database_still_belongs_to_its_lab(spent: 
 
 
 def test_conditions(spent: Spent) -> None:
-    everybody = spent.live.well("usage_info", since="2d", owner="ANN@example.com", by=["lab"], model=spent.model)
+    everybody = spent.live.run_ok("usage_info", since="2d", owner="ANN@example.com", by=["lab"], model=spent.model)
     assert [(row["lab"], row["requests"]) for row in everybody["usage"]["lab"]] == [(f"virtkey-{spent.solo.name}", 3)]
     alias = f"virtkey-{spent.live.name}-user2"
     assert spent.usage(alias=alias, by=["model"], model=UNKNOWN)["total"]["requests_failed"] == 1
@@ -135,7 +135,7 @@ def test_keys_near_their_budget(spent: Spent) -> None:
     (near,) = spent.usage(near_budget=80)["near_budget"]
     assert (near["user"], near["percent"], near["max_budget"]) == ("user1", 100.0, pytest.approx(4 * COST))
     assert spent.usage(near_budget=101)["near_budget"] == []
-    plain, near_too = (spent.live.well("usage_info", since="2d", by=["key"], **more) for more in ({}, {"near_budget": 80}))
+    plain, near_too = (spent.live.run_ok("usage_info", since="2d", by=["key"], **more) for more in ({}, {"near_budget": 80}))
     assert near_too["usage"] == plain["usage"] and near_too["calls"] <= plain["calls"], "the living keys are read once"
 
 
@@ -245,13 +245,13 @@ def test_the_receipt_of_a_lab_with_one_key_is_made_first_and_names_its_models(sp
 
 def test_the_receipt_of_a_lab_with_many_keys_has_their_spend_in_two_calls(spent: Spent, tmp_path: Path) -> None:
     file = tmp_path / "receipt.json"
-    left = spent.live.well("spend_receipt", guid=spent.live.name, dest=str(file))
+    left = spent.live.run_ok("spend_receipt", guid=spent.live.name, dest=str(file))
     assert left["calls"] == 2 and left["dest"] == str(file) and file.stat().st_mode & 0o777 == 0o600
     assert json.loads(file.read_text()) == left["receipt"]
     keys = {key["user"]: (key["spend"], key["deleted"], key["package"]) for key in left["receipt"]["keys"]}
     assert keys == {"user1": (pytest.approx(4 * COST), False, "lab-dev"), "user2": (pytest.approx(2 * COST), True, "lab-dev")}
     assert left["receipt"]["total"] == {"cost": pytest.approx(6 * COST)} and left["receipt"]["models"] is None
-    checked = spent.live.well("spend_receipt", guid=spent.live.name, dest=str(tmp_path / "other.json"), _check=True)
+    checked = spent.live.run_ok("spend_receipt", guid=spent.live.name, dest=str(tmp_path / "other.json"), _check=True)
     assert checked["changed"] and not (tmp_path / "other.json").exists()
 
 

@@ -32,13 +32,13 @@ def python_of_everybody() -> str | None:
 class OtherUser:
     """A user with a home that holds a copy of Ansible."""
 
-    def __init__(self, name: str, home: Path, python: str, sources: Mapping[Path, Path]) -> None:
-        """Fill `home`, a folder that does not exist yet. `sources` are folders to copy, by their path in it."""
-        self.user, self.home, self._python = pwd.getpwnam(name), home, python
-        _copy_ansible(home / "ansible")
+    def __init__(self, name: str, folder: Path, python: str, sources: Mapping[Path, Path]) -> None:
+        """Fill `folder`, a folder that does not exist yet. `sources` are folders to copy, by their path in it."""
+        self.user, self.folder, self._python = pwd.getpwnam(name), folder, python
+        _copy_ansible(folder / "ansible")
         for target, source in {Path("warm"): runner.HERE, **sources}.items():
-            shutil.copytree(source, home / target)
-        for path in (home, *home.rglob("*")):
+            shutil.copytree(source, folder / target)
+        for path in (folder, *folder.rglob("*")):
             os.chown(path, self.user.pw_uid, self.user.pw_gid)
         passed_on = ("PIP_", "SSL_", "NODE_", "npm_")
         self.environment = {
@@ -46,12 +46,12 @@ class OtherUser:
             **ANSIBLE_ENVIRONMENT,
             "PATH": PATH,
             "LANG": "C.UTF-8",
-            "HOME": str(home),
-            "ANSIBLE_REMOTE_TEMP": str(home / "tmp"),  # instead of the home in the user database
-            "PYTHONPATH": str(home / "ansible"),
-            "ANSIBLE_COLLECTIONS_PATH": str(home),
+            "HOME": str(folder),
+            "ANSIBLE_REMOTE_TEMP": str(folder / "tmp"),  # instead of the home in the user database
+            "PYTHONPATH": str(folder / "ansible"),
+            "ANSIBLE_COLLECTIONS_PATH": str(folder),
         }
-        self._warm = None if installation.COLD else runner.Warm(self.environment, runner.Owner(self.user, python, home / "warm"))
+        self._warm = None if installation.COLD else runner.Warm(self.environment, runner.Owner(self.user, python, folder / "warm"))
 
     def playbook(self, *arguments: str, timeout: float = 900) -> str:
         """Run `ansible-playbook ARGUMENTS` and return its output. `timeout` is in seconds."""
@@ -59,7 +59,7 @@ class OtherUser:
             done = self._run_cold(arguments, timeout)
         else:
             environment = {**self.environment, **self._warm.handing_over(self.environment)}
-            forked = self._warm.run(["ansible-playbook", *arguments], environment, self.home, timeout)
+            forked = self._warm.run(["ansible-playbook", *arguments], environment, self.folder, timeout)
             assert forked is not None
             done = forked
         assert done.returncode == 0, done.stdout
@@ -69,7 +69,7 @@ class OtherUser:
         return subprocess.run(
             [self._python, "-m", "ansible", "playbook", *arguments],
             env=self.environment,
-            cwd=self.home,
+            cwd=self.folder,
             user=self.user.pw_uid,
             group=self.user.pw_gid,
             extra_groups=[],

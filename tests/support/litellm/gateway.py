@@ -176,7 +176,7 @@ def gatewayctl(directory: Path, command: str, *arguments: str) -> dict[str, Any]
     return answer
 
 
-class GatewayHome:
+class GatewayFolder:
     """A folder for gateways. In the end they are stopped and deleted, also those that a killed session left.
 
     It is not below pytest's tmp_path because PostgreSQL, which never runs as root, must be able to enter it.
@@ -197,11 +197,11 @@ class GatewayHome:
         self.path.chmod(0o711)
 
     @staticmethod
-    def remove(home: Path) -> None:
-        for gateway in home.glob("*/gateway.json"):
+    def remove(folder: Path) -> None:
+        for gateway in folder.glob("*/gateway.json"):
             if (gateway.parent / "gatewayctl").exists():  # a killed session may have left anything half made
                 gatewayctl(gateway.parent, "stop")
-        shutil.rmtree(home)
+        shutil.rmtree(folder)
 
     def __enter__(self) -> Path:
         return self.path
@@ -222,16 +222,16 @@ def software_variables() -> dict[str, str]:
 
 
 def start_gateway(directory: Path, **more: Any) -> Gateway:
-    """Start a gateway for the tests, in a folder below a GatewayHome. `more` are further variables of the role."""
+    """Start a gateway for the tests, in a folder below a GatewayFolder. `more` are further variables of the role."""
     Playbooks(directory.parent)("gateway", {**gateway_variables(directory), **more})
     return Gateway(directory)
 
 
 @pytest.fixture(scope="session")
-def gateway_home() -> Iterator[Path]:
+def gateway_folder() -> Iterator[Path]:
     """A folder for gateways; those that run in it are stopped at the end of the session."""
-    with GatewayHome() as home:
-        yield home
+    with GatewayFolder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -241,13 +241,13 @@ def gateway(request: pytest.FixtureRequest) -> Iterator[Gateway]:
     if borrowed:
         yield Gateway(Path(borrowed))
         return
-    home: Path = request.getfixturevalue("gateway_home")
+    folder: Path = request.getfixturevalue("gateway_folder")
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
         print("\nStarting a real LiteLLM with a real PostgreSQL (15 s; minutes the first time) ...", file=sys.stderr, flush=True)
     # The first worker installs the software, and the others find it.
     with contextlib.nullcontext() if list(GATEWAY_SOFTWARE.glob("litellm-*")) else locked("gateway-software"):
-        shared = start_gateway(home / "shared")
+        shared = start_gateway(folder / "shared")
     yield shared
 
 
@@ -255,7 +255,7 @@ def gateway(request: pytest.FixtureRequest) -> Iterator[Gateway]:
 def other_gateway(request: pytest.FixtureRequest) -> Gateway:
     """A second LiteLLM with a database of its own, for migrations from one to the other. Its start takes 15 seconds."""
     borrowed = os.environ.get("LITELLM_VIRTUAL_KEYS_TEST_TARGET")
-    return Gateway(Path(borrowed)) if borrowed else start_gateway(request.getfixturevalue("gateway_home") / "other")
+    return Gateway(Path(borrowed)) if borrowed else start_gateway(request.getfixturevalue("gateway_folder") / "other")
 
 
 @pytest.fixture

@@ -209,9 +209,9 @@ class KeyLives(RuleBasedStateMachine):
         state = self.labs[lab]
         arguments = {"keys": [{"alias": state.alias(user), "metadata": {"note": text}}], "create": False, "on_unrecoverable": "keep"}
         results = self._do("virtual_keys", arguments)
-        there = state.alias(user) in state.keys
-        assert all(result.get("absent", []) == ([] if there else [state.alias(user)]) for result in results)
-        self._sweep(state, [state.alias(user)] if there else [])
+        exists = state.alias(user) in state.keys
+        assert all(result.get("absent", []) == ([] if exists else [state.alias(user)]) for result in results)
+        self._sweep(state, [state.alias(user)] if exists else [])
 
     @rule(lab=lab_numbers, user=st.sampled_from(USERS))
     def release_1_3_2_makes_a_key(self, lab: int, user: str) -> None:

@@ -36,7 +36,7 @@ class Live:
         secret = {} if module.endswith("_info") or module == "spend_receipt" else {"secret": SECRET}
         return call_module(module, {**self.connection(**secret), **arguments}, **task)
 
-    def well(self, module: str, **arguments: Any) -> dict[str, Any]:
+    def run_ok(self, module: str, **arguments: Any) -> dict[str, Any]:
         result = self(module, **arguments)
         assert not result.get("failed"), result["msg"]
         return result
@@ -44,7 +44,7 @@ class Live:
     def lab(self, *users: str, **arguments: Any) -> dict[str, Any]:
         """Create the lab's keys for these users; by default they may use one model for a day."""
         keys = [{"user": user} for user in users] or [{}]
-        return self.well("virtual_keys", **{"guid": self.name, "keys": keys, "models": [GRANITE], "duration": "1d", **arguments})
+        return self.run_ok("virtual_keys", **{"guid": self.name, "keys": keys, "models": [GRANITE], "duration": "1d", **arguments})
 
     def alias(self, user: str = "") -> str:
         return f"virtkey-{self.name}-{user}" if user else f"virtkey-{self.name}"

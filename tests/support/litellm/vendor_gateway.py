@@ -82,7 +82,7 @@ def joined(one: Any, other: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def vendor_gateway(gateway_home: Path, request: pytest.FixtureRequest) -> Iterator[VendorGateway]:
+def vendor_gateway(gateway_folder: Path, request: pytest.FixtureRequest) -> Iterator[VendorGateway]:
     """A gateway for the tests of a file that need vendors, prices or delays; its start takes half a minute.
 
     It resets budgets all the time, so it ends with these tests.
@@ -93,10 +93,10 @@ def vendor_gateway(gateway_home: Path, request: pytest.FixtureRequest) -> Iterat
     for address, vendor in ADDRESSES.items():
         assert address in text, f"the guide does not name {address}"
         text = text.replace(address, vendors.url(vendor))
-    account = gateway_home / "vertex-ai.json"
+    account = gateway_folder / "vertex-ai.json"
     account.write_text(vendors.service_account(), encoding="utf-8")
     text = text.replace(SERVICE_ACCOUNT, str(account))
-    directory = gateway_home / f"vendors-{request.path.stem}"
+    directory = gateway_folder / f"vendors-{request.path.stem}"
     variables = {
         **yaml.safe_load(text),
         **{f"vault_{name}_key": vendor.key for name, vendor in vendors.all.items()},
@@ -109,7 +109,7 @@ def vendor_gateway(gateway_home: Path, request: pytest.FixtureRequest) -> Iterat
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
         print("\nStarting a LiteLLM with stand-ins for vendors behind it (30 s) ...", file=sys.stderr, flush=True)
-    Playbooks(gateway_home)("gateway", variables)
+    Playbooks(gateway_folder)("gateway", variables)
     yield VendorGateway(Gateway(directory), vendors, guide)
     gatewayctl(directory, "stop")
     vendors.close()

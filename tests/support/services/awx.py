@@ -149,17 +149,17 @@ class Awx:
                 raise Refused({name: ["This field may not be null."]})
             if name in REFERENCES and value is not None and value not in self.objects[REFERENCES[name]]:
                 raise Refused({name: [f'Invalid pk "{value}" - object does not exist.']})
-        whole = {**(present or {}), **body}
+        merged = {**(present or {}), **body}
         if collection == "credentials":
-            kind = self.objects["credential_types"][whole["credential_type"]]
+            kind = self.objects["credential_types"][merged["credential_type"]]
             known = {each["id"] for each in kind["inputs"]["fields"]}
-            if unknown := set(whole.get("inputs", {})) - known:
+            if unknown := set(merged.get("inputs", {})) - known:
                 raise Refused({"inputs": [f"Additional properties are not allowed ({', '.join(sorted(unknown))})"]})
         if collection == "job_templates":
-            project = self.objects["projects"][whole["project"]]
-            if whole["playbook"] not in project["playbook_files"]:
+            project = self.objects["projects"][merged["project"]]
+            if merged["playbook"] not in project["playbook_files"]:
                 raise Refused({"playbook": ["Playbook not found for project."]})
-        if collection == "schedules" and not any(whole["unified_job_template"] in self.objects[name] for name in UNIFIED):
+        if collection == "schedules" and not any(merged["unified_job_template"] in self.objects[name] for name in UNIFIED):
             raise Refused({"unified_job_template": ["object does not exist."]})
 
     def create(self, collection: str, body: dict[str, Any]) -> dict[str, Any]:

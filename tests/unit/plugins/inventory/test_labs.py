@@ -29,9 +29,11 @@ def served() -> Iterator[ServedModel]:
         modules = Modules(served)
         for number in range(1, 13):  # two pages
             keys = [{"user": f"user{user}"} for user in range(1, 11)]
-            modules.well("virtual_keys", guid=f"class{number}", keys=keys, models=["granite"], package="workshop", metadata={"owner": f"t{number}@uni.example"})
-        modules.well("virtual_keys", guid="single", keys=[{}], models=["granite"], metadata={"owner": INJECTION}, max_budget=2)
-        modules.well("virtual_key", alias="team-key", models=["granite"])
+            modules.run_ok(
+                "virtual_keys", guid=f"class{number}", keys=keys, models=["granite"], package="workshop", metadata={"owner": f"t{number}@uni.example"}
+            )
+        modules.run_ok("virtual_keys", guid="single", keys=[{}], models=["granite"], metadata={"owner": INJECTION}, max_budget=2)
+        modules.run_ok("virtual_key", alias="team-key", models=["granite"])
         yield served
 
 

@@ -40,7 +40,7 @@ class Pair:
         assert self()["counts"]["created"] == 2
 
     def lab(self, modules: Modules, **arguments: Any) -> None:
-        modules.well("virtual_keys", guid="abc", keys=[{"user": "user1"}, {"user": "user2"}], models=["granite"], **arguments)
+        modules.run_ok("virtual_keys", guid="abc", keys=[{"user": "user1"}, {"user": "user2"}], models=["granite"], **arguments)
 
     def __call__(self, **arguments: Any) -> dict[str, Any]:
         return self.source("key_migration", target={"url": self.target.served.url, "api_key": MASTER_KEY}, guid="abc", **arguments)

@@ -24,9 +24,9 @@ def test_a_failure_reports_what_was_done_before(path: str, reply: Reply) -> None
     with ServedModel(LitellmModel()) as served:
         modules = Modules(served)
         for guid in ("old", "new1", "new2"):
-            modules.well("virtual_keys", guid=guid, keys=[{}], models=["granite"])
+            modules.run_ok("virtual_keys", guid=guid, keys=[{}], models=["granite"])
         rules = {"min_age": "0s", "grace": "0s", "max_share": 100, "parallel_calls": 1}
-        modules.well("key_reaper", live_labs=["new1", "new2"], stage="block", **rules)
+        modules.run_ok("key_reaper", live_labs=["new1", "new2"], stage="block", **rules)
         served.faults = [Fault(path, reply, skip=1 if path == "/key/update" else 0)]
         result = modules("key_reaper", live_labs=["another"], stage="delete", **rules)
     assert result["failed"] and result["changed"] and result["deleted"] == 0, result

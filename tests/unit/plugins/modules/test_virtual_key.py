@@ -34,64 +34,64 @@ def test_create_modify_block_unblock_rotate_delete(modules: Modules) -> None:
         ({"alias": "project-blue", "state": "absent"}, "deleted"),
     ]
     for arguments, action in steps:
-        predicted = modules.well("virtual_key", **arguments, _check=True)
-        real = modules.well("virtual_key", **arguments)
+        predicted = modules.run_ok("virtual_key", **arguments, _check=True)
+        real = modules.run_ok("virtual_key", **arguments)
         assert (predicted["key"]["action"], real["key"]["action"]) == (action, action)
         assert predicted["changed"] and real["changed"]
-        again = modules.well("virtual_key", **arguments)
+        again = modules.run_ok("virtual_key", **arguments)
         assert not again["changed"], arguments
         assert again["key"].get("action", "none") == ("unchanged" if action != "deleted" else "none")
     assert not modules.served.model.rows
 
 
 def test_a_blocked_key_does_not_work_and_keeps_its_value(modules: Modules) -> None:
-    value = modules.well("virtual_key", **KEY)["key"]["value"]
+    value = modules.run_ok("virtual_key", **KEY)["key"]["value"]
     assert value == derive.value(SECRET, "project-blue", 0) and modules.served.model.works(value)
-    blocked = modules.well("virtual_key", alias="project-blue", state="blocked")
+    blocked = modules.run_ok("virtual_key", alias="project-blue", state="blocked")
     assert blocked["key"]["blocked"] and not modules.served.model.works(value)
-    assert modules.well("virtual_key", **KEY)["key"]["value"] == value
+    assert modules.run_ok("virtual_key", **KEY)["key"]["value"] == value
     assert modules.served.model.works(value)
 
 
 def test_by_key_id(modules: Modules) -> None:
-    key = modules.well("virtual_key", **KEY)["key"]
-    assert modules.well("virtual_key", key_id=key["key_id"], state="blocked")["key"]["blocked"]
-    gone = modules.well("virtual_key", key_id=key["key_id"], state="absent")
+    key = modules.run_ok("virtual_key", **KEY)["key"]
+    assert modules.run_ok("virtual_key", key_id=key["key_id"], state="blocked")["key"]["blocked"]
+    gone = modules.run_ok("virtual_key", key_id=key["key_id"], state="absent")
     assert gone["key"]["alias"] == "project-blue" and gone["revocation"]["proven"] == ["project-blue"]
-    assert not modules.well("virtual_key", key_id=key["key_id"], state="absent")["changed"]
+    assert not modules.run_ok("virtual_key", key_id=key["key_id"], state="absent")["changed"]
     assert modules("virtual_key", key_id=key["key_id"], state="blocked")["code"] == "no_such_lab"
 
 
 def test_a_key_id_deletes_that_key_only_where_the_gateway_ignores_it(modules: Modules) -> None:
-    key = modules.well("virtual_key", **KEY)["key"]
+    key = modules.run_ok("virtual_key", **KEY)["key"]
     for number in range(5):
-        modules.well("virtual_key", **{**KEY, "alias": f"other-{number}"})
+        modules.run_ok("virtual_key", **{**KEY, "alias": f"other-{number}"})
     modules.served.model.ignores = ["key_hash"]
-    assert not modules.well("virtual_key", key_id="0" * 64, state="absent")["changed"]
-    assert modules.well("virtual_key", key_id=key["key_id"], state="blocked")["counts"]["updated"] == 1
-    assert modules.well("virtual_key", key_id=key["key_id"], state="absent")["counts"]["deleted"] == 1
+    assert not modules.run_ok("virtual_key", key_id="0" * 64, state="absent")["changed"]
+    assert modules.run_ok("virtual_key", key_id=key["key_id"], state="blocked")["counts"]["updated"] == 1
+    assert modules.run_ok("virtual_key", key_id=key["key_id"], state="absent")["counts"]["deleted"] == 1
     assert len(modules.served.model.rows) == 5
 
 
 def test_an_unreadable_key_is_named_in_a_warning(modules: Modules, monkeypatch: pytest.MonkeyPatch) -> None:
     warnings: list[str] = []
     monkeypatch.setattr(AnsibleModule, "warn", lambda _module, warning: warnings.append(warning))
-    modules.well("virtual_key", **KEY)
+    modules.run_ok("virtual_key", **KEY)
     (row,) = modules.served.model.rows.values()
     row["spend"] = "much"
-    result = modules.well("virtual_key_info")
+    result = modules.run_ok("virtual_key_info")
     assert [key["alias"] for key in result["virtual_keys"]] == ["project-blue"]
     (warning,) = warnings
     assert "The key project-blue has settings that cannot be read (spend)" in warning
 
 
 def test_deletion_takes_former_values_and_no_namesakes(modules: Modules) -> None:
-    modules.well("virtual_key", **KEY)
-    modules.well("virtual_key", **KEY, rotation="a", rotation_grace="1h")
-    modules.well("virtual_key", **{**KEY, "alias": "project-blue-2"})
-    modules.well("virtual_key", **{**KEY, "alias": "a-project-blue"})
+    modules.run_ok("virtual_key", **KEY)
+    modules.run_ok("virtual_key", **KEY, rotation="a", rotation_grace="1h")
+    modules.run_ok("virtual_key", **{**KEY, "alias": "project-blue-2"})
+    modules.run_ok("virtual_key", **{**KEY, "alias": "a-project-blue"})
     assert len(modules.served.model.rows) == 4
-    assert modules.well("virtual_key", alias="project-blue", state="absent")["counts"]["deleted"] == 2
+    assert modules.run_ok("virtual_key", alias="project-blue", state="absent")["counts"]["deleted"] == 2
     assert sorted(row["key_alias"] for row in modules.served.model.rows.values()) == ["a-project-blue", "project-blue-2"]
 
 
@@ -114,15 +114,15 @@ def test_exactly_one_name_is_needed(modules: Modules) -> None:
 
 
 def test_a_key_of_a_lab_stays_the_labs(modules: Modules) -> None:
-    modules.well("virtual_keys", guid="abc", keys=[{"user": "user1"}], models=["granite"])
-    modules.well("virtual_key", alias="virtkey-abc-user1", max_budget=3)
+    modules.run_ok("virtual_keys", guid="abc", keys=[{"user": "user1"}], models=["granite"])
+    modules.run_ok("virtual_key", alias="virtkey-abc-user1", max_budget=3)
     (row,) = modules.served.model.rows.values()
     assert row["metadata"]["litellm_virtual_keys"]["lab"] == "virtkey-abc"
-    assert modules.well("virtual_keys", guid="abc", state="absent")["counts"]["deleted"] == 1
+    assert modules.run_ok("virtual_keys", guid="abc", state="absent")["counts"]["deleted"] == 1
 
 
 def test_a_partial_failure_reports_what_was_done_to_the_key(modules: Modules) -> None:
-    made = modules.well("virtual_key", **KEY)["key"]
+    made = modules.run_ok("virtual_key", **KEY)["key"]
     modules.served.requests.clear()
     modules.served.faults = [Fault("/key/list", Reply(reset=True), when=lambda _request: bool(modules.served.asked("/key/update")))]
     result = modules("virtual_key", **KEY, max_budget=5)
@@ -134,8 +134,8 @@ def test_a_partial_failure_reports_what_was_done_to_the_key(modules: Modules) ->
 def test_a_key_made_by_hand(modules: Modules) -> None:
     modules.served.model.handle("POST", "/key/generate", {}, {"key": "sk-made-by-hand-01234", "key_alias": "project-blue"})
     assert modules("virtual_key", **KEY)["code"] == "unrecoverable"
-    kept = modules.well("virtual_key", **KEY, on_unrecoverable="keep")
+    kept = modules.run_ok("virtual_key", **KEY, on_unrecoverable="keep")
     assert kept["key"]["recoverable"] is False and "value" not in kept["key"]
-    rotated = modules.well("virtual_key", **KEY, on_unrecoverable="rotate")
+    rotated = modules.run_ok("virtual_key", **KEY, on_unrecoverable="rotate")
     assert rotated["key"]["action"] == "rotated" and modules.served.model.works(rotated["key"]["value"])
     assert not modules.served.model.works("sk-made-by-hand-01234")

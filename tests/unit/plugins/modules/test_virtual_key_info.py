@@ -19,9 +19,9 @@ def modules(request: pytest.FixtureRequest) -> Iterator[Modules]:
     with ServedModel(LitellmModel(search=request.param, teams={"blue": ()})) as served:
         modules = Modules(served)
         lab = {"guid": "abc", "models": ["granite"], "package": "ai-developer"}
-        modules.well("virtual_keys", **lab, duration="2h", keys=[{"user": "user1", "user_id": "Ada@lab.example"}, {"user": "user2", "team_id": "blue"}])
-        modules.well("virtual_keys", guid="abcd", keys=[{}], models=["granite"], duration="10d", metadata={"owner": "ada@lab.example"})
-        modules.well("virtual_key", alias="endless", models=["granite"])
+        modules.run_ok("virtual_keys", **lab, duration="2h", keys=[{"user": "user1", "user_id": "Ada@lab.example"}, {"user": "user2", "team_id": "blue"}])
+        modules.run_ok("virtual_keys", guid="abcd", keys=[{}], models=["granite"], duration="10d", metadata={"owner": "ada@lab.example"})
+        modules.run_ok("virtual_key", alias="endless", models=["granite"])
         served.model.handle("POST", "/key/generate", {}, {"key": "sk-nobodys-very-own-01", "key_alias": None, "duration": "1h"})
         for row in served.model.rows.values():
             row["spend"] = 0.5
@@ -29,7 +29,7 @@ def modules(request: pytest.FixtureRequest) -> Iterator[Modules]:
 
 
 def aliases(modules: Modules, **conditions: Any) -> list[str]:
-    result = modules.well("virtual_key_info", **conditions)
+    result = modules.run_ok("virtual_key_info", **conditions)
     assert result["spend"] == 0.5 * len(result["virtual_keys"])
     return [key["alias"] for key in result["virtual_keys"]]
 
@@ -65,7 +65,7 @@ def test_ends(modules: Modules) -> None:
 
 
 def test_values_are_never_in_a_result(modules: Modules) -> None:
-    result = modules.well("virtual_key_info", _no_log=True)
+    result = modules.run_ok("virtual_key_info", _no_log=True)
     assert "value" not in json.dumps(result["virtual_keys"]) and "sk-" not in json.dumps(result["virtual_keys"])
     assert not result["changed"]
 

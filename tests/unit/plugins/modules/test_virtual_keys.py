@@ -42,15 +42,15 @@ def values(result: dict[str, Any]) -> list[str]:
 
 # ------------------------------------------------------------------------------------------------------------- secrets
 def test_values_are_returned_only_to_tasks_that_hide_them(modules: Modules) -> None:
-    hidden = modules.well("virtual_keys", **CLASS, _no_log=True)
+    hidden = modules.run_ok("virtual_keys", **CLASS, _no_log=True)
     assert len(values(hidden)) == 2 and all(modules.served.model.works(value) for value in values(hidden))
-    shown = modules.well("virtual_keys", **CLASS, _no_log=False)
+    shown = modules.run_ok("virtual_keys", **CLASS, _no_log=False)
     assert values(shown) == []
     assert not any(value in json.dumps(shown) for value in values(hidden))
 
 
 def test_the_same_values_again_and_from_anywhere(modules: Modules) -> None:
-    first, second = modules.well("virtual_keys", **CLASS), modules.well("virtual_keys", **CLASS)
+    first, second = modules.run_ok("virtual_keys", **CLASS), modules.run_ok("virtual_keys", **CLASS)
     assert (first["changed"], second["changed"]) == (True, False)
     assert values(first) == values(second)
 
@@ -82,14 +82,14 @@ def test_the_environment_fills_what_is_not_given(modules: Modules, monkeypatch: 
     monkeypatch.setenv("LITELLM_DERIVATION_SECRET", SECRET)
     from_environment = run_module("virtual_keys", CLASS)
     assert from_environment["changed"], from_environment
-    assert values(modules.well("virtual_keys", **CLASS)) == values(from_environment)
+    assert values(modules.run_ok("virtual_keys", **CLASS)) == values(from_environment)
     monkeypatch.delenv("LITELLM_MASTER_KEY")
     assert run_module("virtual_keys", CLASS)["code"] == "unauthorized"
 
 
 def test_the_secret_falls_back_to_the_master_key(modules: Modules) -> None:
     one = run_module("virtual_keys", {**CLASS, "url": modules.served.url, "master_key": MASTER_KEY})
-    assert values(one) == values(modules.well("virtual_keys", **CLASS, secret=MASTER_KEY))
+    assert values(one) == values(modules.run_ok("virtual_keys", **CLASS, secret=MASTER_KEY))
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
@@ -162,28 +162,28 @@ def test_an_unreadable_file_is_named(modules: Modules, tmp_path: Path) -> None:
 
 # --------------------------------------------------------------------------------------------------------------- states
 def test_present_exact_absent(modules: Modules) -> None:
-    assert modules.well("virtual_keys", **CLASS)["counts"]["created"] == 2
+    assert modules.run_ok("virtual_keys", **CLASS)["counts"]["created"] == 2
     one = {**CLASS, "keys": [{"user": "user1"}]}
-    assert modules.well("virtual_keys", **one)["changed"] is False
-    exact = modules.well("virtual_keys", **one, state="exact")
+    assert modules.run_ok("virtual_keys", **one)["changed"] is False
+    exact = modules.run_ok("virtual_keys", **one, state="exact")
     assert exact["counts"] == {"created": 0, "updated": 0, "rotated": 0, "unchanged": 1, "deleted": 1}
     assert exact["revocation"]["proven"] == ["virtkey-abc-user2"]
-    gone = modules.well("virtual_keys", guid="abc", state="absent")
+    gone = modules.run_ok("virtual_keys", guid="abc", state="absent")
     assert gone["counts"]["deleted"] == 1 and gone["revocation"]["proven"] == ["virtkey-abc-user1"]
-    assert modules.well("virtual_keys", guid="abc", state="absent")["changed"] is False
+    assert modules.run_ok("virtual_keys", guid="abc", state="absent")["changed"] is False
 
 
 def test_absent_takes_the_named_keys_only(modules: Modules) -> None:
-    modules.well("virtual_keys", **CLASS)
-    result = modules.well("virtual_keys", guid="abc", state="absent", keys=[{"user": "user2"}, {"user": "user3"}])
+    modules.run_ok("virtual_keys", **CLASS)
+    result = modules.run_ok("virtual_keys", guid="abc", state="absent", keys=[{"user": "user2"}, {"user": "user3"}])
     assert [key["alias"] for key in result["virtual_keys"]] == ["virtkey-abc-user2"]
     assert len(modules.served.model.rows) == 1
 
 
 def test_proof_may_also_be_left_out_of_exact(modules: Modules) -> None:
-    modules.well("virtual_keys", **CLASS)
+    modules.run_ok("virtual_keys", **CLASS)
     modules.served.requests.clear()
-    result = modules.well("virtual_keys", **{**CLASS, "keys": [{"user": "user1"}]}, state="exact", proof="none")
+    result = modules.run_ok("virtual_keys", **{**CLASS, "keys": [{"user": "user1"}]}, state="exact", proof="none")
     assert result["revocation"]["listed_only"] == ["virtkey-abc-user2"] and modules.served.asked("/models") == []
 
 
@@ -191,7 +191,7 @@ def test_proof_may_also_be_left_out_of_exact(modules: Modules) -> None:
     ("reply", "code"), [(Reply(json={"data": []}), "still_accepted"), (Reply(status=401, text="<html>"), "unproven")], ids=["accepted", "HTML"]
 )
 def test_a_deletion_without_its_proof_fails_with_a_code_of_its_own(modules: Modules, reply: Reply, code: str) -> None:
-    modules.well("virtual_keys", **CLASS)
+    modules.run_ok("virtual_keys", **CLASS)
     modules.served.faults = [Fault("/models", reply)]
     result = modules("virtual_keys", guid="abc", state="absent", proof_cache_time=0, proof_timeout=30)
     assert result["failed"] and result["changed"] and result["code"] == code and result["counts"]["deleted"] == 2
@@ -207,7 +207,7 @@ def test_a_deletion_without_its_proof_fails_with_a_code_of_its_own(modules: Modu
     ],
 )
 def test_a_proof_that_cannot_be_is_refused_before_anything_is_deleted(modules: Modules, arguments: dict[str, Any], words: str) -> None:
-    modules.well("virtual_keys", **CLASS)
+    modules.run_ok("virtual_keys", **CLASS)
     result = modules("virtual_keys", guid="abc", state="absent", **arguments)
     assert result["code"] == "bad_input" and words in result["msg"] and len(modules.served.model.rows) == 2
 
@@ -235,24 +235,24 @@ def test_no_values_are_derived_from_a_master_key_that_can_be_guessed(modules: Mo
 
 
 def test_all_keys_of_a_lab_at_once(modules: Modules) -> None:
-    modules.well("virtual_keys", **CLASS)
+    modules.run_ok("virtual_keys", **CLASS)
     for change, count in (({"extend_for": "7d"}, 2), ({"blocked": True}, 2), ({"blocked": False}, 2), ({"max_budget": 3.0}, 2), ({"rotation": "a"}, 2)):
         for check in (True, False):
-            result = modules.well("virtual_keys", guid="abc", **change, _check=check)
+            result = modules.run_ok("virtual_keys", guid="abc", **change, _check=check)
             assert result["changed"], (change, check)
         assert sum(result["counts"][name] for name in ("updated", "rotated")) == count
-        assert modules.well("virtual_keys", guid="abc", **change)["changed"] is False
+        assert modules.run_ok("virtual_keys", guid="abc", **change)["changed"] is False
     assert modules("virtual_keys", guid="nobody", extend_for="7d")["code"] == "no_such_lab"
 
 
 def test_the_check_of_models_can_be_switched_off(modules: Modules) -> None:
-    modules.well("virtual_keys", **CLASS)
+    modules.run_ok("virtual_keys", **CLASS)
     later = {"guid": "abc", "models": ["gpt-9"]}
     assert modules("virtual_keys", **later)["code"] == "unknown_model"
-    assert modules.well("virtual_keys", **later, check_models=False)["counts"]["updated"] == 2
+    assert modules.run_ok("virtual_keys", **later, check_models=False)["counts"]["updated"] == 2
     one = {"alias": "virtkey-abc-user1", "models": ["gpt-10"], "state": "blocked"}
     assert modules("virtual_key", **one)["code"] == "unknown_model"
-    assert modules.well("virtual_key", **one, check_models=False)["key"]["models"] == ["gpt-10"]
+    assert modules.run_ok("virtual_key", **one, check_models=False)["key"]["models"] == ["gpt-10"]
 
 
 @pytest.mark.parametrize(
@@ -267,9 +267,9 @@ def test_the_check_of_models_can_be_switched_off(modules: Modules) -> None:
 )
 def test_check_mode_reports_for_each_key_what_the_real_run_does(modules: Modules, step: dict[str, Any]) -> None:
     if step is not CLASS:
-        modules.well("virtual_keys", **CLASS)
+        modules.run_ok("virtual_keys", **CLASS)
         modules.served.model.pass_time(3600)
-    predicted, real = (modules.well("virtual_keys", **step, _check=check)["virtual_keys"] for check in (True, False))
+    predicted, real = (modules.run_ok("virtual_keys", **step, _check=check)["virtual_keys"] for check in (True, False))
     moments = ("expires", "created_at")
     assert [{**key, **dict.fromkeys(moments)} for key in predicted] == [{**key, **dict.fromkeys(moments)} for key in real]
     for one, other in zip(predicted, real, strict=True):
@@ -285,7 +285,7 @@ def test_a_partial_failure_is_reported_key_by_key(modules: Modules) -> None:
     assert [(key["alias"], key["action"]) for key in result["virtual_keys"]] == [("virtkey-abc-user1", "created")]
     assert "virtkey-abc-user2" in result["msg"] and "run again" in result["msg"]
     modules.served.faults = []
-    assert modules.well("virtual_keys", **CLASS)["counts"]["created"] == 1
+    assert modules.run_ok("virtual_keys", **CLASS)["counts"]["created"] == 1
 
 
 def test_errors_carry_code_and_status(modules: Modules) -> None:
@@ -308,24 +308,24 @@ def test_errors_carry_code_and_status(modules: Modules) -> None:
 def test_check_and_diff_agree_with_the_real_run(modules: Modules) -> None:
     wanted = {**CLASS, "max_budget": 5.0}
     for step in (wanted, {**wanted, "models": ["mistral"]}, {**wanted, "keys": [{"user": "user1"}], "state": "exact"}, {"guid": "abc", "state": "absent"}):
-        predicted = modules.well("virtual_keys", **step, _check=True, _diff=True)
+        predicted = modules.run_ok("virtual_keys", **step, _check=True, _diff=True)
         calls = len(modules.served.writes())
-        real = modules.well("virtual_keys", **step, _diff=True)
+        real = modules.run_ok("virtual_keys", **step, _diff=True)
         assert len(modules.served.writes()) > calls
         assert (predicted["changed"], predicted["counts"], predicted["diff"]) == (real["changed"], real["counts"], real["diff"])
-        again = modules.well("virtual_keys", **step, _diff=True)
+        again = modules.run_ok("virtual_keys", **step, _diff=True)
         assert again["changed"] is False and again["diff"] == {"before": {}, "after": {}}
 
 
 def test_a_diff_names_what_changes_and_nothing_else(modules: Modules) -> None:
-    modules.well("virtual_keys", **CLASS)
-    diff = modules.well("virtual_keys", **{**CLASS, "keys": [{"user": "user1", "max_budget": 5}, {"user": "user2"}]}, _diff=True)["diff"]
+    modules.run_ok("virtual_keys", **CLASS)
+    diff = modules.run_ok("virtual_keys", **{**CLASS, "keys": [{"user": "user1", "max_budget": 5}, {"user": "user2"}]}, _diff=True)["diff"]
     assert set(diff["before"]) == set(diff["after"]) == {"virtkey-abc-user1"}
     assert "max_budget" not in diff["before"]["virtkey-abc-user1"] and diff["after"]["virtkey-abc-user1"]["max_budget"] == 5.0
 
 
 def test_calls_are_counted(modules: Modules) -> None:
-    result = modules.well("virtual_keys", **CLASS)
+    result = modules.run_ok("virtual_keys", **CLASS)
     assert result["calls"] == len(modules.served.requests) == 2 + 5
 
 

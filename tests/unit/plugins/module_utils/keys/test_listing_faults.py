@@ -72,10 +72,10 @@ def delete(served: ServedModel, *tokens: str) -> None:
 def test_keys_that_others_delete_meanwhile_hide_no_other_key(served: ServedModel, api: KeyApi, warnings: list[str], page: int, gone: int) -> None:
     """Pages are counted from the newest key: each deletion before them moves a key to a page that was read before."""
     tokens = make(served, 350)
-    doomed = tokens[-gone:]
-    on_page(served, page, lambda: delete(served, *doomed))
+    deleted = tokens[-gone:]
+    on_page(served, page, lambda: delete(served, *deleted))
     found = {row.token for row in read(api)}
-    assert found >= set(tokens) - set(doomed)
+    assert found >= set(tokens) - set(deleted)
     assert warnings == []
 
 
@@ -97,12 +97,12 @@ def test_keys_that_others_make_and_delete_meanwhile(served: ServedModel, api: Ke
 def test_a_list_that_never_stays_the_same(served: ServedModel, api: KeyApi) -> None:
     """Before each page, one key is made and others are deleted, old ones and new ones."""
     tokens = make(served, 700)
-    doomed = iter([*tokens[600:], *tokens[:100]])
+    to_delete = iter([*tokens[600:], *tokens[:100]])
     number = itertools.count()
 
     def write() -> None:
         make(served, 1, f"new-{next(number)}")
-        delete(served, *itertools.islice(doomed, 7))
+        delete(served, *itertools.islice(to_delete, 7))
 
     for page in range(1, 8):
         on_page(served, page, write, times=90)

@@ -15,7 +15,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.workloa
 READERS: dict[str, Callable[[Any], Any]] = {
     "text": lambda value: values.text(value, "it"),
     "flag": lambda value: values.flag(value, "it", True),
-    "whole": lambda value: values.whole(value, "it", 0, 100),
+    "whole": lambda value: values.whole_number(value, "it", 0, 100),
     "number": lambda value: values.number(value, "it", -1, 100, "USD"),
     "duration": lambda value: values.duration(value, "it", never=True),
     "texts": lambda value: values.text_list(value, "it"),
