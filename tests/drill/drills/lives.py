@@ -9,6 +9,7 @@ import sys
 import time
 
 from ansible_collections.rhpds.litellm_virtual_keys.tests.drill.yard import Outcome, Yard
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import start_gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.key_lives import KeyLives, World
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.key_worlds import RealWorld
 from hypothesis import HealthCheck, Phase, settings
@@ -28,11 +29,12 @@ SETTINGS = settings(
 
 def run(yard: Yard) -> None:
     ended: list[float] = []
+    world = RealWorld(yard.gateway, start_gateway(yard.directory / "other"))
 
     class Lives(KeyLives):
         @staticmethod
         def make_worlds() -> list[World]:
-            return [RealWorld(yard.gateway)]
+            return [world]
 
         def __init__(self) -> None:
             super().__init__()

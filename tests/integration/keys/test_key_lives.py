@@ -21,11 +21,11 @@ SHORT = settings(
 )
 
 
-def test_litellm_and_its_model_live_alike(gateway: Gateway) -> None:
+def test_litellm_and_its_model_live_alike(gateway: Gateway, other_gateway: Gateway) -> None:
     class Lives(KeyLives):
         @staticmethod
         def make_worlds() -> list[World]:
-            return [RealWorld(gateway), ModelWorld()]
+            return [RealWorld(gateway, other_gateway), ModelWorld()]
 
         def teardown(self) -> None:
             super().teardown()

@@ -1,19 +1,19 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The life of keys as a state machine: any operation after any other, on one gateway or on several at once.
+"""The life of keys as a state machine: any operation after any other, in one world or in several at once.
 
-`KeyLives` drives the modules as playbooks do. Before every operation check mode predicts it; after it, the same operation
-again changes nothing, exactly the expected rows are there, every value that was ever handed out works or is refused as
-expected, and other people's keys are as they were. With several worlds, say a real LiteLLM and the model of it, all do the
-same and must agree.
+`KeyLives` drives the modules as playbooks do, on two gateways between which labs move. Before every operation check mode
+predicts it; after it, the same operation again changes nothing, exactly the expected rows are there, every value that was ever
+handed out works or is refused as expected at both gateways, and other people's keys are as they were. With several worlds, say
+real LiteLLMs and models of them, all do the same and must agree.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -29,17 +29,15 @@ PACKAGES: dict[str, dict[str, Any]] = {
     "large": {"package": "large", "models": ["mistral", "granite"], "max_budget": -1, "rpm_limit": 60, "duration": "30d"},
 }
 USERS = ("user1", "user2", "user3")
+SITES = (0, 1)
 SLACK = timedelta(seconds=2)
 """How close to the end of a grace period nothing is expected of a value."""
 
 
-class World(Protocol):
-    """A gateway on which lives are lived."""
+class Site(Protocol):
+    """One of the two gateways of a world."""
 
-    name: str
     connection: dict[str, Any]
-    models: dict[str, str]
-    """The name of each model of `PACKAGES` at this gateway."""
 
     def admin(self, path: str, **body: Any) -> None:
         """Make a call as the gateway's admin does by hand."""
@@ -50,11 +48,20 @@ class World(Protocol):
     def works(self, value: str) -> bool:
         """Return whether the gateway accepts the value."""
 
+
+class World(Protocol):
+    """Two gateways on which lives are lived."""
+
+    name: str
+    sites: Sequence[Site]
+    models: dict[str, str]
+    """The name of each model of `PACKAGES` at both gateways."""
+
     def wait(self, seconds: float) -> None:
         """Let time pass."""
 
     def now(self) -> datetime:
-        """Return the gateway's time."""
+        """Return the time at both gateways."""
 
 
 @dataclass
@@ -66,6 +73,11 @@ class Key:
     adopted: bool = False
     package: str = ""
 
+    @property
+    def random(self) -> bool:
+        """Whether the value is not derived."""
+        return self.legacy or self.adopted
+
 
 @dataclass
 class Retired:
@@ -75,13 +87,15 @@ class Retired:
     values: Sequence[str]
     until: Sequence[datetime]
     blocked: bool = False
+    random: bool = False
 
 
 @dataclass
 class LabState:
-    """A lab, and the values of its keys in each world, by alias."""
+    """A lab at the site with this number, and the values of its keys in each world, by alias."""
 
     guid: str
+    site: int
     keys: dict[str, Key] = field(default_factory=dict)
     values: dict[str, Sequence[str]] = field(default_factory=dict)
     retired: list[Retired] = field(default_factory=list)
@@ -99,20 +113,22 @@ class KeyLives(RuleBasedStateMachine):
         super().__init__()
         self.worlds = type(self).make_worlds()
         name = f"l{uuid.uuid4().hex[:8]}"
-        self.labs = [LabState(name), LabState(f"{name}-b")]
+        self.labs = [[LabState(guid, site) for site in SITES] for guid in (name, f"{name}-b")]
+        self.living_at = [0, 0]  # the site at which each lab lives
         self.name = name
+        self.begun: list[datetime] = []  # when the last operation began, in each world
         self.labels = 0
         self.legacies = 0
-        self.dead: list[Sequence[str]] = []
-        self.tried = 0  # how many of the dead values have been tried since their death
-        self.bystanders: list[dict[str, dict[str, Any]]] = []
+        self.dead: list[list[Sequence[str]]] = [[] for _site in SITES]
+        self.tried = [0 for _site in SITES]  # how many of the dead values have been tried since their death
+        self.bystanders: list[list[dict[str, dict[str, Any]]]] = []
 
     @initialize()
     def others_have_keys(self) -> None:
-        for world in self.worlds:
-            world.admin("/key/generate", key=f"sk-bystander-one-{self.name}", key_alias=f"{self.name}-bot", metadata={"guid": self.name})
-            world.admin("/key/generate", key=f"sk-bystander-two-{self.name}", key_alias=f"virtkey-{self.name}x-user1", metadata={"guid": f"{self.name}x"})
-        self.bystanders = [self._bystanders(world.rows(self.name)) for world in self.worlds]
+        for site in (site for world in self.worlds for site in world.sites):
+            site.admin("/key/generate", key=f"sk-bystander-one-{self.name}", key_alias=f"{self.name}-bot", metadata={"guid": self.name})
+            site.admin("/key/generate", key=f"sk-bystander-two-{self.name}", key_alias=f"virtkey-{self.name}x-user1", metadata={"guid": f"{self.name}x"})
+        self.bystanders = [[self._bystanders(site.rows(self.name)) for site in world.sites] for world in self.worlds]
         self.provision(0, {"user1", "user2"}, "small", False)  # an empty lab has nothing to do most operations on
 
     # -------------------------------------------------------------------------------------------------- operations
@@ -120,7 +136,7 @@ class KeyLives(RuleBasedStateMachine):
 
     @rule(lab=lab_numbers, users=st.sets(st.sampled_from(USERS), min_size=1), package=st.sampled_from(sorted(PACKAGES)), exact=st.booleans())
     def provision(self, lab: int, users: set[str], package: str, exact: bool) -> None:
-        state = self.labs[lab]
+        state = self._state(lab)
         aliases = {state.alias(user): user for user in sorted(users)}
         refused = any(alias in state.keys and state.keys[alias].legacy for alias in aliases)
         arguments = {
@@ -129,7 +145,7 @@ class KeyLives(RuleBasedStateMachine):
             "state": "exact" if exact else "present",
             **PACKAGES[package],
         }
-        results = self._do("virtual_keys", arguments, fails="unrecoverable" if refused else "")
+        results = self._do(state, "virtual_keys", arguments, fails="unrecoverable" if refused else "")
         if refused:
             return
         if exact:
@@ -146,29 +162,28 @@ class KeyLives(RuleBasedStateMachine):
     @rule(lab=lab_numbers, grace=st.sampled_from(["0s", "0s", "1h", "15s"]))
     def rotate(self, lab: int, grace: str) -> None:
         self.labels += 1
-        state = self.labs[lab]
+        state = self._state(lab)
         arguments = {"guid": state.guid, "rotation": f"label{self.labels}", "rotation_grace": grace}
-        begun = [world.now() for world in self.worlds]
-        results = self._do("virtual_keys", arguments, fails="" if state.keys else "no_such_lab")
+        results = self._do(state, "virtual_keys", arguments, fails="" if state.keys else "no_such_lab")
         if not state.keys:
             return
         seconds = {"0s": 0, "15s": 15, "1h": 3600}[grace]
         self._sweep(state, state.keys)
         if not seconds:
-            self.dead += [former.values for former in state.retired]
+            self.dead[state.site] += [former.values for former in state.retired]
             state.retired = []
         for alias, key in state.keys.items():
-            former = Retired(alias, state.values[alias], [moment + timedelta(seconds=seconds) for moment in begun], key.blocked)
+            former = Retired(alias, state.values[alias], [moment + timedelta(seconds=seconds) for moment in self.begun], key.blocked, key.random)
             if seconds:
                 state.retired.append(former)
             else:
-                self.dead.append(former.values)
+                self.dead[state.site].append(former.values)
             self._take(state, alias, [self._value(result, alias) for result in results], key.blocked, key.package)
 
     @rule(lab=lab_numbers, blocked=st.booleans())
     def stop_or_start(self, lab: int, blocked: bool) -> None:
-        state = self.labs[lab]
-        self._do("virtual_keys", {"guid": state.guid, "blocked": blocked}, fails="" if state.keys else "no_such_lab")
+        state = self._state(lab)
+        self._do(state, "virtual_keys", {"guid": state.guid, "blocked": blocked}, fails="" if state.keys else "no_such_lab")
         for key in state.keys.values():
             key.blocked = blocked
         for former in state.retired:
@@ -176,8 +191,8 @@ class KeyLives(RuleBasedStateMachine):
 
     @rule(lab=lab_numbers, days=st.sampled_from([2, 40]))
     def extend(self, lab: int, days: int) -> None:
-        state = self.labs[lab]
-        results = self._do("virtual_keys", {"guid": state.guid, "extend_for": f"{days}d"}, fails="" if state.keys else "no_such_lab")
+        state = self._state(lab)
+        results = self._do(state, "virtual_keys", {"guid": state.guid, "extend_for": f"{days}d"}, fails="" if state.keys else "no_such_lab")
         if not state.keys:
             return
         for world, result in zip(self.worlds, results, strict=True):
@@ -186,43 +201,76 @@ class KeyLives(RuleBasedStateMachine):
 
     @rule(lab=lab_numbers)
     def adopt(self, lab: int) -> None:
-        state = self.labs[lab]
-        self._do("key_adoption", {"guid": state.guid}, fails="" if state.keys else "no_such_lab")
+        state = self._state(lab)
+        self._do(state, "key_adoption", {"guid": state.guid}, fails="" if state.keys else "no_such_lab")
         for key in state.keys.values():
             key.adopted, key.legacy = key.adopted or key.legacy, False
 
     @rule(lab=lab_numbers)
     def destroy(self, lab: int) -> None:
-        state = self.labs[lab]
-        self._do("virtual_keys", {"guid": state.guid, "state": "absent"})
+        state = self._state(lab)
+        self._do(state, "virtual_keys", {"guid": state.guid, "state": "absent"})
         self._bury(state, {*state.keys, *(former.alias for former in state.retired)})
 
     @rule(lab=lab_numbers, user=st.sampled_from(USERS))
     def revoke_one(self, lab: int, user: str) -> None:
-        state = self.labs[lab]
-        self._do("virtual_key", {"alias": state.alias(user), "state": "absent"})
+        state = self._state(lab)
+        self._do(state, "virtual_key", {"alias": state.alias(user), "state": "absent"})
         self._bury(state, [state.alias(user)])
 
     @rule(lab=lab_numbers, user=st.sampled_from(USERS), text=st.sampled_from(["x", "y"]))
     def annotate(self, lab: int, user: str, text: str) -> None:
         """Note something on a key, if it is there."""
-        state = self.labs[lab]
+        state = self._state(lab)
         arguments = {"keys": [{"alias": state.alias(user), "metadata": {"note": text}}], "create": False, "on_unrecoverable": "keep"}
-        results = self._do("virtual_keys", arguments)
+        results = self._do(state, "virtual_keys", arguments)
         exists = state.alias(user) in state.keys
         assert all(result.get("absent", []) == ([] if exists else [state.alias(user)]) for result in results)
         self._sweep(state, [state.alias(user)] if exists else [])
 
+    @rule(lab=lab_numbers, known=st.booleans(), retire=st.booleans())
+    def migrate(self, lab: int, known: bool, retire: bool) -> None:
+        """Move the lab to the other gateway, once. `known`: random values are given. `retire`: it is deleted where it was."""
+        source = self._state(lab)
+        if source.site:
+            return
+        target = self.labs[lab][1]
+        arguments: dict[str, Any] = {"guid": source.guid}
+        if known:
+            arguments["known_values"] = [*source.values.values(), *(former.values for former in source.retired)]
+        results = self._do(source, "key_migration", arguments, fails="" if source.keys else "nothing_to_migrate")
+        if not source.keys:
+            return
+        keys = {alias: key for alias, key in source.keys.items() if known or not key.random}
+        retired = [former for former in source.retired if not self._is_over(former) and (known or not former.random)]
+        left = [(alias, "unrecoverable") for alias in source.keys if alias not in keys]
+        left += [(former.alias, "expired" if self._is_over(former) else "unrecoverable") for former in source.retired if former not in retired]
+        assert all(_summary(result)["left_out"] == sorted(left) for result in results), (left, [result["left_out"] for result in results])
+        for number, result in enumerate(results):
+            moved = {key["alias"]: key["value"] for key in keys_of(result)}
+            assert moved == {alias: source.values[alias][number] for alias in keys}, f"{self.worlds[number].name}: the move changed a value"
+        self.living_at[lab] = target.site
+        target.keys = {alias: replace(key) for alias, key in keys.items()}
+        target.values = {alias: source.values[alias] for alias in keys}
+        target.retired = [replace(former) for former in retired]
+        if retire:
+            results = self._do(source, "key_migration", {**arguments, "retire_source": True})
+            assert all(len(result["retired"]) == len(keys) + len(retired) for result in results)
+            self.dead[source.site] += [*(source.values.pop(alias) for alias in keys), *(former.values for former in retired)]
+            source.keys = {alias: key for alias, key in source.keys.items() if alias not in keys}
+            source.retired = [former for former in source.retired if former not in retired]
+
     @rule(lab=lab_numbers, user=st.sampled_from(USERS))
     def release_1_3_2_makes_a_key(self, lab: int, user: str) -> None:
-        state = self.labs[lab]
+        state = self._state(lab)
         alias = state.alias(user)
         if alias in state.keys:
             return
         self.legacies += 1
         value = f"sk-random-{self.name}-{self.legacies:020d}"
         for world in self.worlds:
-            world.admin("/key/generate", key=value, key_alias=alias, metadata={"guid": state.guid}, duration="1d", models=[world.models["granite"]])
+            site = world.sites[state.site]
+            site.admin("/key/generate", key=value, key_alias=alias, metadata={"guid": state.guid}, duration="1d", models=[world.models["granite"]])
         self._take(state, alias, [value] * len(self.worlds))
         state.keys[alias].legacy = True
 
@@ -235,59 +283,78 @@ class KeyLives(RuleBasedStateMachine):
     @invariant()
     def every_value_is_as_expected(self) -> None:
         for number, world in enumerate(self.worlds):
-            for state in self.labs:
+            for state in self._states():
+                site = world.sites[state.site]
                 for alias, key in state.keys.items():
-                    assert world.works(state.values[alias][number]) != key.blocked, f"{world.name}: {alias}, {key}"
+                    assert site.works(state.values[alias][number]) != key.blocked, f"{world.name} {state.site}: {alias}, {key}"
                 for former in state.retired:
                     if abs(world.now() - former.until[number]) > SLACK:
                         alive = world.now() < former.until[number] and not former.blocked
-                        assert world.works(former.values[number]) == alive, f"{world.name}: {former}"
-        self._all_are_dead(self.dead[self.tried :])
-        self.tried = len(self.dead)
+                        assert site.works(former.values[number]) == alive, f"{world.name} {state.site}: {former}"
+        for number in SITES:
+            self._all_are_dead(number, self.dead[number][self.tried[number] :])
+            self.tried[number] = len(self.dead[number])
 
     @invariant()
     def exactly_the_expected_rows_are_there(self) -> None:
         for number, world in enumerate(self.worlds):
-            rows = world.rows(self.name)
-            for state in self.labs:
-                aliases = [row["key_alias"] for row in rows if row["key_alias"].startswith(f"virtkey-{state.guid}-user")]
-                assert sorted(alias for alias in aliases if ".retired-" not in alias) == sorted(state.keys), world.name
-                for row in rows:
+            rows = [site.rows(self.name) for site in world.sites]
+            for state in self._states():
+                aliases = [row["key_alias"] for row in rows[state.site] if row["key_alias"].startswith(f"virtkey-{state.guid}-user")]
+                assert sorted(alias for alias in aliases if ".retired-" not in alias) == sorted(state.keys), f"{world.name} {state.site}"
+                for row in rows[state.site]:
                     package = state.keys[row["key_alias"]].package if row["key_alias"] in state.keys else ""
                     if package:
-                        assert _limits(row) == _limits(self._with_models(world, PACKAGES[package])), f"{world.name}: {row['key_alias']} {package}"
+                        wanted = _limits(self._with_models(world, PACKAGES[package]))
+                        assert _limits(row) == wanted, f"{world.name} {state.site}: {row['key_alias']} {package}"
             if self.bystanders:
-                assert self._bystanders(rows) == self.bystanders[number], f"{world.name}: somebody else's key was touched"
+                others = [self._bystanders(found) for found in rows]
+                assert others == self.bystanders[number], f"{world.name}: somebody else's key was touched"
 
     def teardown(self) -> None:
-        self._all_are_dead(self.dead)
-        for world in self.worlds:
-            tokens = [row["token"] for row in world.rows(self.name)]
+        for number in SITES:
+            self._all_are_dead(number, self.dead[number])
+        for site in (site for world in self.worlds for site in world.sites):
+            tokens = [row["token"] for row in site.rows(self.name)]
             if tokens:
-                world.admin("/key/delete", keys=tokens)
+                site.admin("/key/delete", keys=tokens)
 
     # ---------------------------------------------------------------------------------------------------- helpers
-    def _all_are_dead(self, dead: Sequence[Sequence[str]]) -> None:
+    def _state(self, lab: int) -> LabState:
+        """Return the lab at the gateway at which it lives."""
+        return self.labs[lab][self.living_at[lab]]
+
+    def _states(self) -> list[LabState]:
+        """Return the labs at both gateways."""
+        return [state for states in self.labs for state in states]
+
+    def _all_are_dead(self, site: int, dead: Sequence[Sequence[str]]) -> None:
         for number, world in enumerate(self.worlds):
-            alive_again = [values[number] for values in dead if world.works(values[number])]
-            assert not alive_again, f"{world.name}: {len(alive_again)} revoked values work"
+            alive_again = [values[number] for values in dead if world.sites[site].works(values[number])]
+            assert not alive_again, f"{world.name} {site}: {len(alive_again)} revoked values work"
 
     def _wait_for_ends(self, within: float) -> None:
         """Wait until the grace periods that end within so many seconds are over, so that none ends in the middle of an operation."""
         for number, world in enumerate(self.worlds):
-            ends = [former.until[number] - world.now() for state in self.labs for former in state.retired]
+            ends = [former.until[number] - world.now() for state in self._states() for former in state.retired]
             soon = [end.total_seconds() for end in ends if -SLACK < end < timedelta(seconds=within)]
             if soon:
                 world.wait(max(soon) + SLACK.total_seconds() + 1)
 
-    def _do(self, module: str, arguments: dict[str, Any], fails: str = "") -> list[dict[str, Any]]:
-        """Do it in check mode, for real, and again, in every world, and return the results. `fails` is the error code to expect."""
+    def _do(self, state: LabState, module: str, arguments: dict[str, Any], fails: str = "") -> list[dict[str, Any]]:
+        """Do it in check mode, for real, and again, in every world, and return the results. `fails` is the error code to expect.
+
+        It is done at the gateway of `state`. A module that needs another one gets the other gateway as its target.
+        """
         if currently_in_test_context():
             note(f"{module} {arguments} {fails}")
         self._wait_for_ends(within=9)
+        self.begun = [world.now() for world in self.worlds]
         results = []
         for world in self.worlds:
-            given = {**world.connection, "secret": SECRET, **self._with_models(world, arguments)}
+            given = {**world.sites[state.site].connection, "secret": SECRET, **self._with_models(world, arguments)}
+            if module == "key_migration":
+                given["target"] = {name: world.sites[1 - state.site].connection[name] for name in ("url", "api_key")}
             predicted = run_module(module, given, check=True, diff=True, no_log=True)
             result = run_module(module, given, diff=True, no_log=True)
             again = run_module(module, given, no_log=True)
@@ -299,7 +366,8 @@ class KeyLives(RuleBasedStateMachine):
                     assert not each.get("failed"), f"{world.name}: {each.get('msg')}"
                 assert _summary(predicted) == _summary(result), world.name
                 assert not again["changed"] and _summary(again)["counts"]["created"] == 0, f"{world.name}: the second time: {_summary(again)}"
-                assert {key["alias"]: key.get("value") for key in keys_of(again)} == {key["alias"]: key.get("value") for key in keys_of(result)}
+                left = {key["alias"]: key.get("value") for key in keys_of(result) if key["alias"] not in result.get("retired", [])}
+                assert {key["alias"]: key.get("value") for key in keys_of(again)} == left, f"{world.name}: the second time has other values"
             results.append(result)
         summaries = [_summary(result) for result in results]
         assert all(summary == summaries[0] for summary in summaries), f"{[world.name for world in self.worlds]} disagree: {summaries}"
@@ -315,8 +383,9 @@ class KeyLives(RuleBasedStateMachine):
         return str(found)
 
     def _take(self, state: LabState, alias: str, values: Sequence[str], blocked: bool = False, package: str = "") -> None:
-        """Expect these new values under the alias. None of them was ever used before."""
-        used = [*self.dead, *state.values.values(), *(former.values for former in state.retired)]
+        """Expect these new values under the alias. None of them was ever used before at this gateway."""
+        here = [each for each in self._states() if each.site == state.site]
+        used = [*self.dead[state.site], *(values for each in here for values in (*each.values.values(), *(former.values for former in each.retired)))]
         assert all(values) and not any(value in group for group in used for value in values), f"a value of {alias} was used before"
         state.keys[alias] = Key(blocked, package=package)
         state.values[alias] = values
@@ -325,13 +394,13 @@ class KeyLives(RuleBasedStateMachine):
         """Expect that the keys with these aliases are gone, with their former values."""
         for alias in set(aliases):
             if state.keys.pop(alias, None):
-                self.dead.append(state.values.pop(alias))
-        self.dead += [former.values for former in state.retired if former.alias in aliases]
+                self.dead[state.site].append(state.values.pop(alias))
+        self.dead[state.site] += [former.values for former in state.retired if former.alias in aliases]
         state.retired = [former for former in state.retired if former.alias not in aliases]
 
     def _sweep(self, state: LabState, aliases: Any) -> None:
         """Expect that values whose grace has ended are gone: a run for their alias deletes them."""
-        self.dead += [former.values for former in state.retired if former.alias in aliases and self._is_over(former)]
+        self.dead[state.site] += [former.values for former in state.retired if former.alias in aliases and self._is_over(former)]
         state.retired = [former for former in state.retired if not (former.alias in aliases and self._is_over(former))]
 
     def _is_over(self, former: Retired) -> bool:
@@ -357,6 +426,8 @@ OPERATIONS: dict[str, Callable[[KeyLives], None]] = {
     "adopt": lambda life: life.adopt(0),
     "revoke": lambda life: life.revoke_one(0, "user1"),
     "annotate": lambda life: life.annotate(0, "user1", "x"),
+    "migrate": lambda life: life.migrate(0, known=False, retire=False),
+    "migrate and retire": lambda life: life.migrate(0, known=True, retire=True),
     "1.3.2": lambda life: life.release_1_3_2_makes_a_key(0, "user3"),
     "destroy": lambda life: life.destroy(0),
 }
@@ -399,5 +470,7 @@ def _summary(result: dict[str, Any]) -> dict[str, Any]:
         "changed": result["changed"],
         "counts": result["counts"],
         "absent": result.get("absent", []),
+        "left_out": sorted((each["alias"].partition(".retired-")[0], each["code"]) for each in result.get("left_out", [])),
+        "retired": sorted(alias.partition(".retired-")[0] for alias in result.get("retired", [])),
         "keys": sorted((key["alias"].partition(".retired-")[0], key["action"], key["generation"]) for key in keys if key),
     }

@@ -1,29 +1,26 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The gateways on which `KeyLives` lives lives: a real LiteLLM, and the model of it."""
+"""The worlds in which `KeyLives` lives lives: two real LiteLLMs, and two models of it."""
 
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY, START, LitellmModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.served_model import ServedModel
 
 
-class RealWorld:
-    """A real LiteLLM. Waiting takes its time."""
-
-    name = "LiteLLM"
+class RealSite:
+    """A real LiteLLM."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.connection: dict[str, Any] = {"url": gateway.url, "api_key": gateway.master_key, "retry_delay": 0.2}
-        self.models = {"granite": MOCK_MODELS[0], "mistral": MOCK_MODELS[1]}
 
     def admin(self, path: str, **body: Any) -> None:
         self.gateway.post(path, **body)
@@ -36,6 +33,16 @@ class RealWorld:
         assert answer.status_code in (200, 400, 401, 429), answer.text  # 400: releases before 1.83, for an expired key
         return answer.status_code in (200, 429)
 
+
+class RealWorld:
+    """Two real LiteLLMs. Waiting takes its time."""
+
+    name = "LiteLLM"
+
+    def __init__(self, gateway: Gateway, other_gateway: Gateway) -> None:
+        self.sites = [RealSite(gateway), RealSite(other_gateway)]
+        self.models = {"granite": MOCK_MODELS[0], "mistral": MOCK_MODELS[1]}
+
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)
 
@@ -43,39 +50,49 @@ class RealWorld:
         return datetime.now(UTC)
 
 
-class ModelWorld:
-    """The model of LiteLLM, on loopback. Waiting moves its clock."""
+class ModelSite:
+    """A model of LiteLLM, on loopback."""
 
-    name = "model"
-
-    def __init__(self) -> None:
-        self.served = ServedModel()
+    def __init__(self, model: LitellmModel) -> None:
+        self.model, self.served = model, ServedModel(model)
         self.served.__enter__()
-        self.connection: dict[str, Any] = {"url": self.served.url, "api_key": MASTER_KEY, "retries": 0, "retry_delay": 0}
-        self.models = {"granite": "granite", "mistral": "mistral"}
+        self.connection: dict[str, Any] = {"url": self.served.url, "api_key": MASTER_KEY, "retries": 0, "retry_delay": 0, "parallel_calls": 1}
 
     def admin(self, path: str, **body: Any) -> None:
-        status, answer = self.served.model.handle("POST", path, {}, body)
+        status, answer = self.model.handle("POST", path, {}, body)
         assert status == 200, answer
 
     def rows(self, part: str) -> list[dict[str, Any]]:
         rows, page = [], 1
         while True:
             query = {"return_full_object": "true", "size": "100", "page": str(page)}
-            _status, answer = self.served.model.handle("GET", "/key/list", query, None)
+            _status, answer = self.model.handle("GET", "/key/list", query, None)
             rows += [row for row in answer["keys"] if part in (row["key_alias"] or "")]
             if page >= answer["total_pages"]:
                 return rows
             page += 1
 
     def works(self, value: str) -> bool:
-        return self.served.model.works(value)
+        return self.model.works(value)
+
+
+class ModelWorld:
+    """Two models of LiteLLM. Waiting moves their clocks."""
+
+    name = "model"
+
+    def __init__(self) -> None:
+        # Half a millisecond apart: two gateways never make a key in the same microsecond.
+        self.sites = [ModelSite(LitellmModel(now=moment)) for moment in (START, START + timedelta(microseconds=500))]
+        self.models = {"granite": "granite", "mistral": "mistral"}
 
     def wait(self, seconds: float) -> None:
-        self.served.model.pass_time(seconds)
+        for site in self.sites:
+            site.model.pass_time(seconds)
 
     def now(self) -> datetime:
-        return self.served.model.now
+        return self.sites[0].model.now
 
     def close(self) -> None:
-        self.served.__exit__(None, None, None)
+        for site in self.sites:
+            site.served.__exit__(None, None, None)
