@@ -38,11 +38,11 @@ def run(yard: Yard) -> None:
 
         def __init__(self) -> None:
             super().__init__()
-            self.begun = time.monotonic()
+            self.born = time.monotonic()
 
         def teardown(self) -> None:
             super().teardown()
-            ended.append(time.monotonic() - self.begun)
+            ended.append(time.monotonic() - self.born)
             if len(ended) % 25 == 0:
                 print(f"{len(ended)} lives of up to {OPERATIONS} operations", file=sys.stderr, flush=True)
 
