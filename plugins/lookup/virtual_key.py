@@ -102,6 +102,7 @@ from ..module_utils.common import names
 from ..module_utils.common.transport import REQUESTS_ERROR
 from ..module_utils.keys import derive
 from ..module_utils.keys.api import KeyApi
+from ..module_utils.keys.history import KeyHistory
 from ..module_utils.keys.lab import searches_for
 from ..module_utils.keys.plan import living_generations
 from ..module_utils.litellm import errors
@@ -138,10 +139,16 @@ class LookupModule(LookupBase):
             raise ValueError("neither url nor generation is given; give the address of the gateway, which knows the generation of each key.")
         if REQUESTS_ERROR is not None:
             raise ValueError(f"the Python library requests is missing ({REQUESTS_ERROR}); install it for {sys.executable}.")
+
+        def value_of(alias: str, generation: int) -> str:
+            return derive.value(secret, alias, generation)
+
         client = Client(connection_of({name: self.get_option(name) for name in GATEWAY_SPEC}))
         try:
-            rows = KeyApi(client).keys_like(*searches_for(set(aliases)))
-            return living_generations(rows, aliases, lambda alias, generation: derive.value(secret, alias, generation))
+            api, searches = KeyApi(client), searches_for(set(aliases))
+            deleted = api.deleted_keys_like(*searches, aliases=aliases)
+            history = KeyHistory(value_of, deleted or [])
+            return living_generations(api.keys_like(*searches), aliases, value_of, history)
         finally:
             client.close()
 

@@ -112,11 +112,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.keys.api import KeyApi
+from ..module_utils.keys.derive import derivable
 from ..module_utils.keys.key import LiveKey, WantedKey
 from ..module_utils.keys.lab import Lab
 from ..module_utils.keys.limits import LIMITS_SPEC
 from ..module_utils.keys.options import result_for, take_known_values
-from ..module_utils.keys.plan import derivable
 from ..module_utils.keys.reconcile import Reconciler
 from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_client, run_module, secret_of
 
@@ -133,7 +133,7 @@ def adopt_keys(module: AnsibleModule) -> dict[str, Any]:
     def adopted(row: LiveKey) -> WantedKey:
         return replace(unchanged(row), adopt=not derivable(row, reconciler.value_of))
 
-    outcome = reconciler.change(lab.existing_rows(api), adopted, lambda: lab.rows(api))
+    outcome = reconciler.change(lab.existing_rows(api), adopted, lambda: lab.rows(api), searches=lab.searches())
     return result_for(module, reconciler, outcome, known)
 
 

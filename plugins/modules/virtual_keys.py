@@ -369,6 +369,7 @@ from ..module_utils.keys.options import (
     take_known_values,
 )
 from ..module_utils.keys.reconcile import Reconciler
+from ..module_utils.keys.results import KeysIncomplete
 from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module, secret_of
 
 
@@ -407,11 +408,18 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
         if params["rotation"]:
             wanted = [replace(change(row), create=False) for row in lab.members(api)]
             outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
+            if outcome.absent:
+                raise KeysIncomplete(f"the key {outcome.absent[0]} was deleted by somebody else while it was rotated; run again for the others.", outcome)
         else:
             refuse_without_effect(params, ("rotation_grace",), "without rotation; leave it out, or give a label in rotation")
             refuse_without_effect(params, ("duration",), "on keys that exist; to give them more time, use extend_for or extend_until")
-            rows = lab.rows_to_change(api, params)
-            outcome = reconciler.change(rows, change, lambda: lab.rows(api), check_models=params["check_models"])
+            outcome = reconciler.change(
+                lab.rows_to_change(lab.existing_rows(api), params),
+                change,
+                lambda: lab.rows_to_change(lab.existing_rows(api), params),
+                searches=lab.searches(),
+                check_models=params["check_models"],
+            )
     return result_for(module, reconciler, outcome, known)
 
 

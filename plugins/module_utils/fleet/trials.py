@@ -13,9 +13,9 @@ from typing import Any
 from ..catalogue.api import CatalogueApi
 from ..keys import derive
 from ..keys.api import KeyApi
+from ..keys.derive import derivable
 from ..keys.key import LiveKey
 from ..keys.lab import Lab
-from ..keys.plan import derivable
 from ..litellm.client import Answer
 from . import preflight
 from .preflight import Load, Model, ModelTrial, Needs, Reason

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -77,6 +77,11 @@ class KeyApi:
             return
         self.client.get("/key/list", {"user_id": "rhpds-litellm-virtual-keys-admin-check", "size": 1})
         self._is_admin = True
+
+    def check_sees_all(self, listed: Iterable[LiveKey]) -> None:
+        """Raise as `check_admin` does unless `listed`, which the gateway listed, holds a key of no user and no team: only admins see those."""
+        if not any(row.is_unowned for row in listed):
+            self.check_admin()
 
     def now(self) -> datetime:
         """Return the gateway's time. Asks the gateway first if it has not answered yet, so that this machine's clock does not matter."""

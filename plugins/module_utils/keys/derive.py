@@ -14,8 +14,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Callable
+
+from .key import LiveKey
 
 _VERSION = b"rhpds.litellm_virtual_keys/1"
+
+ValueOf = Callable[[str, int], str]
+"""Derives a key's value from its alias and generation."""
 
 
 def value(secret: str, alias: str, generation: int = 0) -> str:
@@ -35,3 +41,9 @@ def value(secret: str, alias: str, generation: int = 0) -> str:
 def token(key_value: str) -> str:
     """Return the sha256 of a key's value, in hexadecimal: all that LiteLLM keeps of the value, and the key's id in its API."""
     return hashlib.sha256(key_value.encode()).hexdigest()
+
+
+def derivable(row: LiveKey, value_of: ValueOf) -> bool:
+    """Return whether the value behind `row` is the one derived for the alias that it serves, or served."""
+    alias = row.served_alias
+    return bool(alias) and token(value_of(alias, row.generation)) == row.token

@@ -37,6 +37,7 @@ _UNORDERED = {"models", "allowed_routes"}
 _TEXTS = ("lab", "guid", "user", "package", "rotation", "retired_from", "retired_until", "ends", "adopted")
 
 _TIMES = ("retired_until", "ends")
+_MOST_ROTATIONS = 10**9
 NEVER_ENDS = "never"
 """What `Notes.ends` says of a key that had no end."""
 # The numbers and texts that LiteLLM's own rules may set on a new key.
@@ -111,7 +112,7 @@ class Notes:
         generation = notes.get("generation", 0)
         asked, filled = notes.get("asked"), notes.get("filled")
         return cls(
-            generation=generation if isinstance(generation, int) and not isinstance(generation, bool) and generation > 0 else 0,
+            generation=generation if isinstance(generation, int) and not isinstance(generation, bool) and 0 < generation < _MOST_ROTATIONS else 0,
             asked=tuple(map(str, asked)) if isinstance(asked, list) else None,
             filled={name: value for name, value in filled.items() if _may_be_filled(name, value)} if isinstance(filled, Mapping) else {},
             **text,
@@ -231,6 +232,11 @@ class LiveKey:
     def set_fields(self) -> dict[str, Any]:
         """The limits that are set."""
         return {name: value for name, value in self.fields.items() if is_set(value)}
+
+    @property
+    def is_unowned(self) -> bool:
+        """Whether the key belongs to no user, team or organisation of LiteLLM."""
+        return not (self.fields["user_id"] or self.fields["team_id"] or {"org_id", "organization_id"} & set(self.unmanaged_settings))
 
     @property
     def generation(self) -> int:

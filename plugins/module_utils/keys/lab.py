@@ -127,9 +127,17 @@ class Lab:
         """Return one key for each alias of the lab: the one in service, or else the last one that was. Raises as `existing_rows` does."""
         return list({row.served_alias: row for row in self.existing_rows(api)}.values())
 
-    def rows_to_change(self, api: KeyApi, params: Mapping[str, Any]) -> list[LiveKey]:
-        """Return the keys that the arguments change: all of the lab to block or unblock them, else those in service. Raises as `existing_rows` does."""
-        return [row for row in self.existing_rows(api) if row.in_service or params.get("blocked") is not None]
+    @staticmethod
+    def rows_to_change(rows: Iterable[LiveKey], params: Mapping[str, Any]) -> list[LiveKey]:
+        """Return those `rows` of the lab that the arguments change: all to block or unblock them, else those in service.
+
+        An alias that is just being rotated may have no key in service. Its last value stands in for it, and the rotation takes
+        over what is changed on that.
+        """
+        all_rows = list(rows)
+        if params.get("blocked") is not None:
+            return all_rows
+        return list({row.served_alias: row for row in sorted(all_rows, key=lambda row: (row.in_service, row.generation))}.values())
 
     def to_delete(self, api: KeyApi, keys: Sequence[Mapping[str, Any]] | None) -> list[LiveKey]:
         """Return what `state: absent` deletes: the named keys with their former values, or all keys that belong to the lab."""
@@ -179,7 +187,7 @@ class Lab:
         general = self._with_state(limits.wanted_key("", params, clock), params)
 
         def change(row: LiveKey) -> WantedKey:
-            if not row.in_service and not params.get("rotation"):
+            if not row.in_service and params.get("blocked") is not None:
                 # A value in its grace period is blocked and unblocked with the others; one past it stays as it is.
                 revived = params.get("blocked") is False and grace_has_ended(row, clock())
                 return self._with_state(WantedKey(row.served_alias), {} if revived else params)

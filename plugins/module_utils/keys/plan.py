@@ -19,6 +19,8 @@ from typing import Any
 from ..common import durations, names
 from ..litellm.notes import NOTES_NAME
 from . import derive
+from .derive import ValueOf, derivable
+from .history import KeyHistory
 from .key import FIELDS, NEVER_ENDS, LiveKey, Notes, WantedKey, is_set, normal
 from .orphan import ORPHAN, OrphanMark
 
@@ -41,9 +43,6 @@ class KeyAction(StrEnum):
 
 
 _BLOCKING = (KeyAction.UNRECOVERABLE, KeyAction.CONFLICT, KeyAction.NOT_CARRIED)
-
-ValueOf = Callable[[str, int], str]
-"""Derives a key's value from its alias and generation."""
 
 
 class OnUnrecoverable(StrEnum):
@@ -79,25 +78,6 @@ class KeyScope:
     searches: Sequence[str]
     concerns: Callable[[LiveKey], bool]
     is_member: Callable[[LiveKey], bool] = lambda _row: False
-
-
-class KeyHistory:
-    """The generations of each alias that were deleted, so that no deleted value is ever minted again."""
-
-    def __init__(self, deleted: Iterable[LiveKey] = ()) -> None:
-        self._next: dict[str, int] = {}
-        self._tokens: set[str] = set()
-        for row in deleted:
-            self._tokens.add(row.token)
-            if row.notes:
-                self._next[row.served_alias] = max(row.generation + 1, self._next.get(row.served_alias, 0))
-
-    def next_generation(self, alias: str, least: int, value_of: ValueOf, living: Collection[str] = ()) -> int:
-        """Return the lowest generation from `least` on whose value is not among the `living` tokens, and was never deleted, nor any later one."""
-        generation = max(least, self._next.get(alias, 0))
-        while (token := derive.token(value_of(alias, generation))) in self._tokens or token in living:  # its notes were lost, or never written
-            generation += 1
-        return generation
 
 
 @dataclass(frozen=True)
@@ -171,14 +151,19 @@ def plan_keys(
     policy: Policy,
     is_member: Callable[[LiveKey], bool] = lambda _row: False,
     history: KeyHistory | None = None,
+    rotated: Iterable[KeyStep] = (),
 ) -> KeyPlan:
     """Compare wanted keys with live ones and return what to do.
 
     `live` holds every row that the wanted aliases or the lab may concern; `now` is the gateway's time; `is_member`
     picks the rows of the lab, which `policy.prune` may delete. A new value is of a later generation than all in `history`.
+    `rotated` are the rotations that were carried out just before `live` was read: what others did to the former values
+    meanwhile is done to the new ones, too.
     """
-    minting = Minting(value_of, now, policy, history or KeyHistory())
     rows = list(live)
+    minting = Minting(value_of, now, policy, history or KeyHistory(value_of))
+    rotations = {step.alias: step for step in rotated}
+    by_token = {row.token: row for row in rows}
     by_alias: dict[str, list[LiveKey]] = {}
     retired: dict[str, list[LiveKey]] = {}
     for row in rows:
@@ -188,18 +173,13 @@ def plan_keys(
     to_delete: list[LiveKey] = []
     warnings: list[str] = []
     for want in wanted:
-        holders, former = by_alias.get(want.alias, []), retired.get(want.alias, [])
-        step, duplicates = _plan_key(want, holders, former, minting)
-        steps.append(step)
-        warnings += _warnings(step)
-        if holders:
-            at_once = step.action is KeyAction.ROTATE and not policy.grace  # whoever rotates without grace wants all former values gone
-            to_delete += [row for row in former if at_once or grace_has_ended(row, now)]
-        if duplicates and policy.prune:
-            to_delete += duplicates
-        elif duplicates:
-            more = "1 more key holds" if len(duplicates) == 1 else f"{len(duplicates)} more keys hold"
-            warnings.append(f"{more} the alias {want.alias}; the module virtual_keys with state exact deletes what is too much.")
+        rotation = rotations.get(want.alias)
+        followed, undone = _follow(want, rotation, by_token, minting.history) if rotation else (want, [])
+        holders = [row for row in by_alias.get(want.alias, []) if row not in undone]
+        decision = _plan_alias(followed, holders, retired.get(want.alias, []), minting)
+        steps.append(decision.step)
+        to_delete += [*undone, *decision.to_delete]
+        warnings += decision.warnings
 
     if policy.prune:
         kept = {want.alias for want in wanted}
@@ -220,19 +200,15 @@ def plan_key_updates(rows: Iterable[LiveKey], change: Callable[[LiveKey], Wanted
     return KeyPlan([_reconcile(change(row), row, now, policy, value_of, recoverable=derivable(row, value_of)) for row in rows])
 
 
-def derivable(row: LiveKey, value_of: ValueOf) -> bool:
-    """Return whether the value behind `row` is the one derived for the alias that it serves, or served."""
-    alias = row.served_alias
-    return bool(alias) and derive.token(value_of(alias, row.generation)) == row.token
-
-
-def living_generations(rows: Iterable[LiveKey], aliases: Iterable[str], value_of: ValueOf) -> dict[str, int]:
+def living_generations(rows: Iterable[LiveKey], aliases: Iterable[str], value_of: ValueOf, history: KeyHistory) -> dict[str, int]:
     """Return the generation of the key in service under each of `aliases`.
 
-    Raises ValueError for an alias without a key, and for one whose value cannot be derived.
+    Raises ValueError for an alias without a key, for one whose value cannot be derived, and for one whose value was revoked before.
     """
     found = {row.alias: row for row in sorted(rows, key=lambda row: row.generation) if row.in_service and derivable(row, value_of)}
     for alias in aliases:
+        if alias in found and history.revoked(found[alias]):
+            raise ValueError(f"the key {alias} has a value that was revoked before, so somebody made it again; provision its lab, which replaces it.")
         if alias not in found:
             raise ValueError(f"the gateway has no key {alias} whose value can be derived from this secret; provision it, or give the secret it was made with.")
     return {alias: found[alias].generation for alias in aliases}
@@ -259,9 +235,12 @@ def state_of(row: LiveKey) -> dict[str, Any]:
 
 def _original_end(row: LiveKey) -> datetime | None:
     """Return when a key ends, or would have ended if it had not been retired; None means never."""
-    if row.notes and row.notes.ends:
-        return None if row.notes.ends == NEVER_ENDS else durations.parse_time(row.notes.ends)
-    return row.expires
+    if not (row.notes and row.notes.ends):
+        return row.expires
+    if row.notes.ends == NEVER_ENDS:
+        return None
+    ends = durations.parse_time(row.notes.ends)
+    return max(ends, row.expires) if row.expires else ends  # somebody may have extended it while it was being rotated
 
 
 def grace_has_ended(row: LiveKey, now: datetime) -> bool:
@@ -288,11 +267,45 @@ class Minting:
         living = list(rows)
         least = max((row.generation + 1 for row in living), default=self.policy.first_generation)
         # The notes on a living row may have been lost, or lowered: its value is never the next one.
-        return self.history.next_generation(alias, least, self.value_of, {row.token for row in living})
+        return self.history.next_generation(alias, least, {row.token for row in living})
 
 
-def _plan_key(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], minting: Minting) -> tuple[KeyStep, list[LiveKey]]:
-    """Return the step for one alias, and the duplicate rows that hold it besides the one that counts."""
+@dataclass(frozen=True)
+class _Decision:
+    """What to do about one alias."""
+
+    step: KeyStep
+    to_delete: Sequence[LiveKey] = ()
+    warnings: Sequence[str] = ()
+
+
+def _plan_alias(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], minting: Minting) -> _Decision:
+    """Return what to do about an alias, of which `former` are the retired values. Nothing of a value that was revoked before is kept."""
+    policy, now = minting.policy, minting.now
+    revoked = [row for row in [*holders, *former] if minting.history.revoked(row)]
+    holders, former = [row for row in holders if row not in revoked], [row for row in former if row not in revoked]
+    displaced = [row for row in revoked if row.in_service] if not holders else []  # deleted when the alias has its new key
+    step, duplicates = _plan_key(want, holders, former, displaced, minting)
+    if step.action in _BLOCKING:
+        return _Decision(step)
+    at_once = step.action is KeyAction.ROTATE and not policy.grace  # whoever rotates without grace wants all former values gone
+    over = [row for row in former if holders and (at_once or grace_has_ended(row, now))]
+    step = _with_former_values(step, [row for row in former if row not in over], now)
+    to_delete = [*over, *(row for row in revoked if row not in displaced)]
+    warnings = _warnings(step, displaced)
+    if duplicates and policy.prune:
+        to_delete += duplicates
+    elif duplicates:
+        more = "1 more key holds" if len(duplicates) == 1 else f"{len(duplicates)} more keys hold"
+        warnings.append(f"{more} the alias {want.alias}; the module virtual_keys with state exact deletes what is too much.")
+    return _Decision(step, to_delete, warnings)
+
+
+def _plan_key(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], revoked: list[LiveKey], minting: Minting) -> tuple[KeyStep, list[LiveKey]]:
+    """Return the step for one alias, and the duplicate rows that hold it besides the one that counts.
+
+    If the alias has no key besides `revoked` ones, it gets a new key in their place.
+    """
     policy = minting.policy
     for row in [*holders, *former]:
         owner = row.other_owner(want.lab, want.guid)
@@ -300,20 +313,21 @@ def _plan_key(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], mi
             reason = f"the alias {want.alias} belongs to the lab {owner}; choose another guid or user name."
             return KeyStep(want.alias, KeyAction.CONFLICT, before=state_of(row), wanted=want, live=row, reason=reason), []
 
-    if not holders and not (want.create or (former and want.rotation)):
+    if not holders and not (want.create or ((former or revoked) and want.rotation)):
         return KeyStep(want.alias, KeyAction.ABSENT, wanted=want, reason=f"the gateway has no key {want.alias}"), []
     if not holders:
         # A rotation was cut off between its two calls: the next value takes over from the retired one.
         base = max(former, key=lambda row: row.generation, default=None)
-        return _create(want, minting.next_generation(want.alias, former), base, minting), []
+        return _displacing(revoked, _create(want, minting.next_generation(want.alias, [*former, *revoked]), base, minting)), []
 
     ours = [row for row in holders if derivable(row, minting.value_of)]
-    row = max(ours or holders, key=lambda row: row.generation)
+    adopted = [row for row in holders if is_adopted(row, minting.value_of)]
+    row = max(ours or adopted or holders, key=lambda row: row.generation)
     want = _revived(want, row)
     duplicates = [other for other in holders if other is not row]
     if want.rotation and (row.notes is None or row.notes.rotation != want.rotation):
         return _rotate(want, row, holders, former, minting), []
-    if not ours and policy.on_unrecoverable is OnUnrecoverable.FAIL and not is_adopted(row, minting.value_of):
+    if not (ours or adopted) and policy.on_unrecoverable is OnUnrecoverable.FAIL:
         reason = (
             f"the value of the key {want.alias} cannot be derived: it was made with another secret, or by another tool;"
             " give the secret it was made with, take the key over with the module key_adoption (ACTION adopt of the workload role),"
@@ -331,6 +345,70 @@ def _revived(want: WantedKey, row: LiveKey) -> WantedKey:
     if mark is None:
         return want
     return replace(want, fields={**mark.lifted(), **want.fields}, metadata={ORPHAN: None, **want.metadata})
+
+
+def _with_former_values(step: KeyStep, former: Iterable[LiveKey], now: datetime) -> KeyStep:
+    """Return `step` with what is to be done on the values of its alias in their grace period.
+
+    A lab that asks for its keys is alive, so the reaper's block is lifted from them, too. One that somebody extended while it was
+    being retired ends with its grace period again.
+    """
+    if step.action is KeyAction.ABSENT:
+        return step
+    calls, changed = [], []
+    for row in former:
+        lifted = _revived(WantedKey(row.served_alias), row)
+        fields = {name: value for name, value in lifted.fields.items() if row.fields.get(name) != value}
+        payload = dict(fields)
+        metadata = _metadata(row.metadata, lifted.metadata, None)
+        if metadata != dict(row.metadata):
+            payload["metadata"] = metadata
+        ends = durations.parse_time(row.notes.retired_until) if row.notes and row.notes.retired_until else None
+        outlives = ends is not None and ends > now and (row.expires is None or row.expires > ends + EXPIRY_TOLERANCE)
+        if ends and outlives:
+            payload["duration"] = f"{max(1, durations.whole_seconds(ends - now))}s"
+        if payload:
+            calls.append(Call("/key/update", {"key": row.token, **payload}))
+            changed.append(replace(row, fields={**row.fields, **fields}, metadata=metadata, expires=ends if outlives else row.expires))
+    if not calls:
+        return step
+    action = KeyAction.UPDATE if step.action is KeyAction.KEEP else step.action
+    return replace(step, action=action, calls=[*step.calls, *calls], retired=[*step.retired, *changed])
+
+
+def _follow(want: WantedKey, rotation: KeyStep, live: Mapping[str, LiveKey], history: KeyHistory) -> tuple[WantedKey, list[LiveKey]]:
+    """Return `want` after a rotation, with what others did to the former value meanwhile, and the new keys that must not be.
+
+    Somebody who stops, extends or revokes a key while it is rotated sees only its former value. If that was revoked before the
+    new one was made, the new one has to go, too, unless the caller creates keys.
+    """
+    new = live.get(rotation.expected.token) if rotation.expected else None
+    if new is None:
+        return want, []
+    found = [(row, live.get(row.token)) for row in rotation.retired]
+    if not want.create and all(history.deleted_before(row.token, new.created_at) for row in rotation.retired):
+        return want, [new]
+    for row, now_live in found:
+        if now_live is None:
+            continue
+        fields = {name: value for name, value in now_live.fields.items() if value != row.fields[name]}
+        metadata = {name: value for name, value in now_live.metadata.items() if name != NOTES_NAME and value != row.metadata.get(name)}
+        want = replace(want, fields={**fields, **want.fields}, metadata={**metadata, **want.metadata})
+        if now_live.expires and row.expires and now_live.expires > row.expires + EXPIRY_TOLERANCE:
+            want = replace(want, expires_by=max(now_live.expires, want.expires_by or now_live.expires))
+    return want, []
+
+
+def _displacing(revoked: Sequence[LiveKey], step: KeyStep) -> KeyStep:
+    """Return `step`, which mints a key, so that it first blocks `revoked` and takes them off its alias. Nothing of theirs is kept."""
+    if not revoked:
+        return step
+    calls, displaced = [], []
+    for row in revoked:
+        alias = names.retired_alias(step.alias, row.token)
+        calls.append(Call("/key/update", {"key": row.token, "key_alias": alias, "blocked": True}))
+        displaced.append(replace(row, alias=alias, fields={**row.fields, "blocked": True}))
+    return replace(step, action=KeyAction.ROTATE, before=state_of(revoked[0]), calls=[*calls, *step.calls], live=revoked[0], retired=displaced)
 
 
 def _create(want: WantedKey, generation: int, base: LiveKey | None, minting: Minting) -> KeyStep:
@@ -352,7 +430,7 @@ def _create(want: WantedKey, generation: int, base: LiveKey | None, minting: Min
     if lifetime is not None:
         payload["duration"] = f"{lifetime}s"
     after = {name: value for name, value in payload.items() if name not in ("key_alias", "metadata", "duration", "spend")}
-    after["expires"] = f"in {durations.spell(lifetime)}" if lifetime is not None else "never"
+    after["expires"] = _spell_end(lifetime, base, now)
     after["metadata"] = {name: value for name, value in metadata.items() if name != NOTES_NAME}
     after["generation"] = generation
     call = Call("/key/generate", payload, mint=(want.alias, generation))
@@ -382,6 +460,16 @@ def _lifetime_of_new_value(want: WantedKey, base: LiveKey | None, now: datetime)
     return lifetime
 
 
+def _spell_end(lifetime: int | None, base: LiveKey | None, now: datetime) -> str:
+    """Return the end of a new value as diff mode shows it: the same in check mode and a moment later, in the real run."""
+    if lifetime is None:
+        return "never"
+    ends = _original_end(base) if base else None
+    if ends and abs(now + timedelta(seconds=lifetime) - ends) <= EXPIRY_TOLERANCE:
+        return durations.iso(ends)
+    return f"in {durations.spell(lifetime)}"
+
+
 def _asked(fields: Mapping[str, Any], want: WantedKey, old: Notes, lifetime: int | None) -> tuple[str, ...]:
     """Return the names of the limits that a new value is made with. What the gateway filled in on its predecessor was not asked for."""
     filled = {name for name in old.filled if not is_set(want.fields.get(name))}
@@ -399,9 +487,11 @@ def _filled_in(want: WantedKey, row: LiveKey) -> dict[str, Any]:
     return {name: filled[name] for name in off if name in filled and (name not in owners or row.fields.get(name) == filled[name])}
 
 
-def _warnings(step: KeyStep) -> list[str]:
-    """Return what the caller should know about a key that is not as asked for, because of the gateway's own rules."""
+def _warnings(step: KeyStep, revoked: Sequence[LiveKey]) -> list[str]:
+    """Return what the caller should know about a key: that its value was a `revoked` one, or that the gateway's own rules changed it."""
     row, want = step.live, step.wanted
+    if revoked and step.action is KeyAction.ROTATE:
+        return [f"the key {step.alias} had a value that was revoked before, so somebody made it again; it gets a new one, and that one is deleted."]
     if row is None or want is None or not want.endless or row.expires is None or not row.notes or not row.untouched:
         return []
     if row.notes.asked is None or "duration" in row.notes.asked or step.action not in (KeyAction.KEEP, KeyAction.UPDATE):

@@ -20,15 +20,32 @@ from ..litellm import errors
 from ..litellm.errors import Refused
 from . import derive
 from .api import KeyApi
+from .derive import derivable
+from .history import KeyHistory
 from .key import LiveKey, WantedKey
 from .model_checks import refusals_of
-from .plan import KeyAction, KeyHistory, KeyPlan, KeyScope, KeyStep, Policy, derivable, plan_key_updates, plan_keys
+from .plan import KeyAction, KeyPlan, KeyScope, KeyStep, Policy, plan_key_updates, plan_keys
 from .results import KeyOutcome, KeysIncomplete, NotProven, outcome_of_deletion, outcome_of_writes
 from .revocation import Proof, ProofKind, prove
 
-ROUNDS = 3
+ROUNDS = 5
 QUICK_PROOF = Proof()
 DAY = timedelta(days=1)
+
+NO_HISTORY = (
+    "this release of LiteLLM keeps no list of deleted keys, so a key that is made again under the alias of a deleted"
+    " one has the same value; give first_generation if the alias was used before."
+)
+
+
+class ChangedMeanwhile(errors.GatewayError):
+    """Somebody else changed a key between reading and writing it, so that the plan for it no longer holds."""
+
+    code = "changed_meanwhile"
+
+
+OVERTAKEN = (errors.AliasTaken, errors.NotFound, ChangedMeanwhile)
+"""What a write meets if somebody else was faster. It is planned for once more."""
 
 IGNORED = errors.ServerFailed("the gateway took the call and did not act on it; see its log, then run again.")
 
@@ -49,7 +66,8 @@ class Reconciler:
         self.api = api
         self.check_mode = check_mode
         self._history: KeyHistory | None = None
-        self._warnings: list[str] = []
+        self._history_is_old = False
+        self._has_history = True
 
         @cache
         def value_of(alias: str, generation: int) -> str:
@@ -88,29 +106,33 @@ class Reconciler:
             plan = self._plan(wanted, scope, policy)
         if not plan.changed:
             if policy.prune:
-                self.api.check_admin()  # an API key that sees only its own keys would find nothing to prune
+                self.api.check_sees_all(plan.live)  # an API key that sees only its own keys would find nothing to prune
             outcome = outcome_of_writes(plan, plan.steps, plan)
         elif self.check_mode:
             outcome = KeyOutcome(plan, done=self._predict(plan, wanted, scope, policy))
         else:
             outcome = self._carry_out(plan, wanted, scope, policy, keep_going, proof)
         outcome.left_out |= refused
-        outcome.warnings += self._warnings
+        if plan.mints and not self._has_history:
+            outcome.warnings.append(NO_HISTORY)
         return outcome
 
     def _carry_out(self, first: KeyPlan, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, keep_going: bool, proof: Proof) -> KeyOutcome:
         """Write and read again until nothing is left to write."""
         started = self.api.client.now()
-        plan, done, must_exist, touched = first, [key for key in first.steps if key.action is KeyAction.KEEP], set[str](), False
+        plan, done, must_exist, touched = first, [key for key in first.steps if key.action in (KeyAction.KEEP, KeyAction.ABSENT)], set[str](), False
         for _round in range(ROUNDS):
             written = self._write(plan)
             done += written.done
             touched |= written.touched
             taken = {alias for alias, error in written.failures.items() if isinstance(error, errors.AliasTaken)}
             must_exist |= taken | {key.alias for key in written.done if key.action is not KeyAction.DELETE}
-            self._history = None  # what this round deleted must not be minted in the next one
+            if plan.mints:
+                self._history = None  # a run that revokes keys may have made the same value and deleted it just before
+            self._history_is_old = True
+            rotated = [key for key in written.done if key.action is KeyAction.ROTATE]
             try:
-                plan = self._plan(wanted, scope, policy, must_exist)
+                plan = self._plan(wanted, scope, policy, must_exist, rotated)
             except errors.GatewayError as error:
                 if written.failures and not touched:
                     raise next(iter(written.failures.values())) from None
@@ -118,13 +140,15 @@ class Reconciler:
                 raise KeysIncomplete(reason, outcome_of_writes(first, done, touched=touched)) from None
             if plan.blockers:
                 raise KeysIncomplete(f"keys were written, but {plan.blockers[0].reason}", outcome_of_writes(first, done, touched=touched))
+            absent = {key.alias: key for key in plan.steps if key.action is KeyAction.ABSENT}  # others deleted these meanwhile
+            done = [key for key in done if key.alias not in absent or key.action is KeyAction.DELETE] + list(absent.values())
             done += _steps_without_answer(first, plan, done, started)
             if not plan.changed:
                 outcome = outcome_of_writes(first, done, plan, touched=touched)
                 outcome.warnings += plan.warnings
                 self._prove(outcome, proof)
                 return outcome
-            if set(written.failures) - taken:
+            if not all(isinstance(error, OVERTAKEN) for error in written.failures.values()):
                 break
         left = {key.alias: written.failures.get(key.alias, IGNORED) for key in plan.steps if key.action not in (KeyAction.KEEP, KeyAction.ABSENT)}
         outcome = outcome_of_writes(first, [key for key in done if key.alias not in left], plan, touched=touched)
@@ -140,36 +164,43 @@ class Reconciler:
             outcome,
         )
 
-    def _plan(self, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, must_exist: Iterable[str] = ()) -> KeyPlan:
-        """Read and plan. If a search misses an alias in `must_exist`, fall back to listing every key."""
+    def _plan(self, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, must_exist: Iterable[str] = (), rotated: Iterable[KeyStep] = ()) -> KeyPlan:
+        """Read and plan. If a search misses an alias in `must_exist`, fall back to listing every key. `rotated`: see `plan_keys`."""
+        if self._history is None:  # before the living keys: one that is deleted in between must not look as if it had been made again
+            self._read_history(scope.searches, scope.aliases)
         found = {row.token: row for row in self.api.keys_like(*scope.searches)}
         if not {row.alias for row in found.values()}.issuperset(must_exist):
             found = {row.token: row for row in self.api.keys()}  # noqa: SIM118 - a gateway is not a dict
         rows = [row for row in found.values() if scope.concerns(row)]
-        plan = self._plan_for(rows, wanted, scope, policy)
-        if not plan.mints or self._history is not None:
+        plan = self._plan_for(rows, wanted, scope, policy, rotated)
+        if not (plan.mints and self._history_is_old):
             return plan
-        self._history = self._read_history(scope)  # only a new value needs it
-        return self._plan_for(rows, wanted, scope, policy)
+        self._history = None  # what was deleted since must not be minted
+        return self._plan(wanted, scope, policy, must_exist, rotated)
 
-    def _plan_for(self, rows: Sequence[LiveKey], wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy) -> KeyPlan:
-        now = self.api.client.now()
-        return plan_keys(wanted, rows, value_of=self.value_of, now=now, policy=policy, is_member=scope.is_member, history=self._history)
+    def _plan_for(self, rows: Sequence[LiveKey], wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, rotated: Iterable[KeyStep] = ()) -> KeyPlan:
+        return plan_keys(
+            wanted,
+            rows,
+            value_of=self.value_of,
+            now=self.api.client.now(),
+            policy=policy,
+            is_member=scope.is_member,
+            history=self._history,
+            rotated=rotated,
+        )
 
     def _predict(self, plan: KeyPlan, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy) -> list[KeyStep]:
         """Return the steps that a real run would do: those of `plan`, and the deletions that only a later round can do."""
         later = self._plan_for(plan.rows_afterwards, wanted, scope, policy)
         return [*plan.steps, *(step for step in later.steps if step.action is KeyAction.DELETE)]
 
-    def _read_history(self, scope: KeyScope) -> KeyHistory:
-        """Return the generations that were deleted; none, with a warning, for a gateway that keeps no list of deleted keys."""
-        deleted = self.api.deleted_keys_like(*scope.searches, aliases=sorted(scope.aliases))
-        if deleted is None:
-            self._warnings.append(
-                "this release of LiteLLM keeps no list of deleted keys, so a key that is made again under the alias of a deleted"
-                " one has the same value; give first_generation if the alias was used before."
-            )
-        return KeyHistory(deleted or [])
+    def _read_history(self, searches: Sequence[str], aliases: Iterable[str]) -> None:
+        """Read which values were deleted. A gateway that keeps no list of deleted keys has no history, which counts as an empty one."""
+        deleted = self.api.deleted_keys_like(*searches, aliases=sorted(aliases))
+        self._history = KeyHistory(self.value_of, deleted or [])
+        self._history_is_old = False
+        self._has_history = deleted is not None
 
     def _refusals(self, plan: KeyPlan, check_models: bool) -> dict[str, Refused]:
         """Return a refusal for each key that the gateway would accept although it could not be used.
@@ -186,6 +217,7 @@ class Reconciler:
 
         def write(key: KeyStep) -> None:
             try:
+                self._check_unchanged(key)
                 for call in key.calls:
                     minted = {"key": self.value_of(*call.mint)} if call.mint else {}
                     self.api.client.post(call.path, {**call.payload, **minted})
@@ -208,6 +240,14 @@ class Reconciler:
                 written.failures |= {key.alias: error for key in deletions}
         return written
 
+    def _check_unchanged(self, step: KeyStep) -> None:
+        """Raise ChangedMeanwhile if somebody changed a key since it was read that a rotation would retire, with the settings then read."""
+        if step.action is not KeyAction.ROTATE or step.live is None:
+            return
+        found = self.api.keys(key_hash=step.live.token)
+        if not found or any(getattr(found[0], name) != getattr(step.live, name) for name in ("alias", "fields", "metadata", "expires")):
+            raise ChangedMeanwhile(f"somebody changed the key {step.alias} at the same time; run again.")
+
     # ------------------------------------------------------------------------------------------- keys as they are
     def change(
         self,
@@ -215,33 +255,58 @@ class Reconciler:
         change: Callable[[LiveKey], WantedKey],
         reread: Callable[[], Iterable[LiveKey]],
         *,
+        searches: Sequence[str] = (),
         check_models: bool = True,
     ) -> KeyOutcome:
-        """Apply `change` to live rows, without needing to know their values. Raises as `apply` does."""
-        plan = plan_key_updates(rows, change, value_of=self.value_of, now=self.api.client.now())
-        if not plan.changed:
-            return KeyOutcome(plan, done=list(plan.steps))
-        for refusal in self._refusals(plan, check_models).values():
+        """Apply `change` to live rows, without needing to know their values. Raises as `apply` does.
+
+        `reread` returns the rows that are to be changed after the writes: a key that somebody rotated meanwhile has a new one. With
+        `searches`, which list the deleted keys with these aliases, a key whose value was revoked before is only ever blocked.
+        """
+        if searches:
+            self._read_history(searches, {row.alias for row in rows})
+            if any(self._is_revoked(row) for row in rows):
+                rows = list(reread())  # without those that were deleted just now
+        first = self._plan_changes(rows, change)
+        warnings = [_left_alone(row) for row in rows if self._is_revoked(row) and not change(row).fields.get("blocked")]
+        if not first.changed:
+            return KeyOutcome(first, done=list(first.steps), warnings=warnings)
+        for refusal in self._refusals(first, check_models).values():
             raise refusal
         if self.check_mode:
-            return KeyOutcome(plan, done=list(plan.steps))
-        written = self._write(plan)
-        if written.failures and not written.touched:
-            raise next(iter(written.failures.values()))
-        try:
-            after = {row.token: row for row in reread()}
-        except errors.GatewayError as error:
-            reason = f"keys were written, but the gateway could not be asked what it has: {error}"
-            raise KeysIncomplete(reason, KeyOutcome(plan, done=written.done, touched=True)) from None
-        again = [after[row.token] for row in rows if row.token in after]
-        rest = plan_key_updates(again, change, value_of=self.value_of, now=self.api.client.now())
-        left = {key.alias: written.failures.get(key.alias, IGNORED) for key in rest.steps if key.calls}
-        done = [key for key in plan.steps if key.alias not in left]
-        outcome = KeyOutcome(plan, done=done, live={row.alias: row for row in again}, touched=written.touched)
+            return KeyOutcome(first, done=list(first.steps), warnings=warnings)
+        done, touched, plan = {key.alias: key for key in first.steps if not key.calls}, False, first
+        for _round in range(ROUNDS):
+            written = self._write(plan)
+            done |= {key.alias: key for key in written.done}
+            touched |= written.touched
+            overtaken = all(isinstance(error, OVERTAKEN) for error in written.failures.values())
+            if not (overtaken or touched):
+                raise next(iter(written.failures.values()))
+            try:
+                after = list(reread())
+            except errors.GatewayError as error:
+                if not touched:
+                    raise
+                reason = f"keys were written, and could not be read again: {error}"
+                raise KeysIncomplete(reason, KeyOutcome(plan, done=written.done, touched=True)) from None
+            plan = self._plan_changes(after, change)
+            if not (overtaken and plan.changed):
+                break
+        left = {key.alias: written.failures.get(key.alias, IGNORED) for key in plan.steps if key.calls}
+        finished = [key for alias, key in done.items() if alias not in left]
+        outcome = KeyOutcome(first, done=finished, live={row.alias: row for row in after}, touched=touched, warnings=warnings)
         if left:
             alias, failure = next(iter(left.items()))
             raise KeysIncomplete(f"{len(left)} of {len(rows)} keys are not as wanted ({alias}: {failure}); run again.", outcome)
         return outcome
+
+    def _plan_changes(self, rows: Iterable[LiveKey], change: Callable[[LiveKey], WantedKey]) -> KeyPlan:
+        to_change = [row for row in rows if not self._is_revoked(row) or change(row).fields.get("blocked")]
+        return plan_key_updates(to_change, change, value_of=self.value_of, now=self.api.client.now())
+
+    def _is_revoked(self, row: LiveKey) -> bool:
+        return self._history is not None and self._history.revoked(row)
 
     # --------------------------------------------------------------------------------------------------- deletion
     def delete(
@@ -309,6 +374,11 @@ class Reconciler:
         failure = outcome.revocation.failure()
         if failure:
             raise NotProven(*failure, outcome)
+
+
+def _left_alone(row: LiveKey) -> str:
+    """Return the warning about a key whose value was revoked before."""
+    return f"the key {row.alias} has a value that was revoked before, so somebody made it again; it is left alone: provision the lab to replace it."
 
 
 def _steps_without_answer(first: KeyPlan, final: KeyPlan, done: Sequence[KeyStep], started: datetime) -> list[KeyStep]:

@@ -45,7 +45,7 @@ class KeyOutcome:
     @property
     def absent(self) -> list[str]:
         """The aliases of keys that do not exist, and were not to be created."""
-        return [step.alias for step in self.plan.steps if step.action is KeyAction.ABSENT]
+        return [step.alias for step in self.done if step.action is KeyAction.ABSENT]
 
     @property
     def changed(self) -> bool:

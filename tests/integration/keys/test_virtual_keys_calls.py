@@ -48,7 +48,7 @@ def users(count: int) -> list[str]:
 def test_provision(live: Live, proxy: RecordingProxy, count: int) -> None:
     result = live.lab(*users(count), state="exact")
     calls = counted(proxy)
-    assert calls["/key/generate"] == count and calls["page"] == 3
+    assert calls["/key/generate"] == count and calls["page"] == 4
     assert calls.total() == result["calls"] <= count + 2 + calls["page"]
 
 
@@ -92,7 +92,7 @@ def test_rotate_all(live: Live, proxy: RecordingProxy) -> None:
     live.run_ok("virtual_keys", guid=live.name, rotation="a")
     calls = counted(proxy)
     assert (calls["/key/update"], calls["/key/generate"], calls["/key/delete"]) == (5, 5, 1)
-    assert calls["/models"] == 5 * PROBES and calls["page"] <= 5
+    assert calls["/models"] == 5 * PROBES and calls["page"] <= 6
 
 
 def test_one_connection_a_worker(live: Live, proxy: RecordingProxy) -> None:

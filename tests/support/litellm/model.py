@@ -59,7 +59,7 @@ class LitellmModel:
     `search` is how `/key/list` finds a part of an alias, release by release: "search" with the parameter of that name or with
     `substring_matching` (from 1.101 on), "optional" with `substring_matching` only, "always" whatever is asked, "exact" not at
     all (up to 1.83.0). `history`: deleted keys are listed on request. `ignores` are parameters of `/key/list` that it does not
-    know. `tick` is the time in milliseconds that making a key takes. `memory` is the time in seconds for which workers remember a
+    know. `tick` is the time in milliseconds that making or deleting a key takes. `memory` is the time in seconds for which workers remember a
     deleted key: all that a call can meet, or if `workers` is above 1, one of so many, over which calls spread at random. `fills`
     are the limits that the gateway's `default_key_generate_params` set where a call names none. `models` may hold wildcards, and
     `groups` maps a model access group to its models; `teams` maps a team to its list of models. `users` maps the keys of users
@@ -220,8 +220,9 @@ class LitellmModel:
         if not found:
             return 404, error("{'error': 'No keys found'}", "internal_server_error")
         for token in found:
-            self.deleted.append({**self.rows.pop(token), "soft_budget": None, "deleted_at": self.now})
+            self.deleted.append({**self.rows.pop(token), "soft_budget": None, "deleted_at": self.now + timedelta(milliseconds=self.made)})
             self.remembered[token] = self.now + timedelta(seconds=self.memory)
+        self.made += self.tick
         return 200, {"deleted_keys": body["keys"]}
 
     def _list(self, query: Mapping[str, str]) -> tuple[int, Any]:

@@ -326,7 +326,7 @@ def test_a_diff_names_what_changes_and_nothing_else(modules: Modules) -> None:
 
 def test_calls_are_counted(modules: Modules) -> None:
     result = modules.run_ok("virtual_keys", **CLASS)
-    assert result["calls"] == len(modules.served.requests) == 2 + 5
+    assert result["calls"] == len(modules.served.requests) == 3 + 5
 
 
 # ---------------------------------------------------------------------------------------------- options without effect

@@ -12,9 +12,10 @@ from typing import Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import names
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.history import KeyHistory
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey, WantedKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.lab import Lab
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import KeyAction, KeyHistory, KeyPlan, Policy, plan_keys
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import KeyAction, KeyPlan, Policy, plan_keys
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import LitellmModel
 
 SECRET = "the secret of these tests"
@@ -66,7 +67,7 @@ def plan_for(
     """Plan the wanted keys from what the gateway has now; `secret` returns the value of an alias and a generation."""
     aliases = {each.alias for each in wanted}
     live = [row for row in rows_of(model) if row.served_alias in aliases or LAB.is_under_alias(row)]
-    history = KeyHistory(deleted_rows_of(model))
+    history = KeyHistory(secret, deleted_rows_of(model))
     return plan_keys(wanted, live, value_of=secret, now=model.now, policy=policy, is_member=LAB.is_under_alias, history=history)
 
 

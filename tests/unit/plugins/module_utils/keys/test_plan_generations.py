@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.history import KeyHistory
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import WantedKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import (
     KeyAction,
-    KeyHistory,
     OnUnrecoverable,
     Policy,
     plan_key_updates,
@@ -110,9 +110,9 @@ def test_history_takes_the_highest_generation_of_every_alias() -> None:
         for label in range(rotations):
             converge(model, [wanted_key(user, rotation=f"{label}")])
     delete_all(model)
-    history = KeyHistory(deleted_rows_of(model))
-    assert [history.next_generation(f"{ALIAS}-{user}", 0, value_of) for user in ("user1", "user2", "user3")] == [3, 1, 0]
-    assert history.next_generation(f"{ALIAS}-user1", 8, value_of) == 8
+    history = KeyHistory(value_of, deleted_rows_of(model))
+    assert [history.next_generation(f"{ALIAS}-{user}", 0) for user in ("user1", "user2", "user3")] == [3, 1, 0]
+    assert history.next_generation(f"{ALIAS}-user1", 8) == 8
 
 
 # --------------------------------------------------------------------------------------------------- only what exists
@@ -199,6 +199,6 @@ def test_nobody_without_the_secret_passes_off_a_value_as_adopted() -> None:
     mark = row_of(model, ALIAS).metadata[NOTES_NAME]["adopted"]
     for forged in (derive.token("sk-the-value-of-another-person"), mark):
         delete_all(model)
-        value = create_by_hand(model, ALIAS, "sk-the-value-of-another-person", metadata={NOTES_NAME: {"format": 1, "adopted": forged}})
+        create_by_hand(model, ALIAS, f"sk-the-value-of-another-person-{forged}", metadata={NOTES_NAME: {"format": 1, "adopted": forged}})
         plan = plan_for(model, [wanted_key()])
         assert plan.steps[0].action is KeyAction.UNRECOVERABLE, forged

@@ -73,6 +73,6 @@ def test_a_gateway_that_dies_after_a_change(served: ServedModel) -> None:
     apply(served, wanted_keys("user1"))
     served.requests.clear()
     served.faults = [Fault("/key/list", LOST, when=lambda _request: bool(served.asked("/key/update")))]
-    with pytest.raises(KeysIncomplete, match="could not be asked") as caught:
+    with pytest.raises(KeysIncomplete, match="could not be read again") as caught:
         change(served, fields={"rpm_limit": 1})
     assert caught.value.outcome.changed
