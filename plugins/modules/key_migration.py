@@ -102,7 +102,8 @@ options:
     type: raw
   on_unrecoverable:
     description:
-      - What to do with a key whose value cannot be derived and is not among O(known_values).
+      - What to do with a key whose value cannot be derived and is not among O(known_values), and with one whose value the target
+        remembers as revoked, for instance because the lab was moved away from there before.
       - With V(leave) it is not moved. With V(renew) it gets a new value at the target, which its user needs.
     type: str
     choices: [leave, renew]

@@ -26,6 +26,7 @@ USERS = ("user1", "user2", "user3")
 SECRET = "the secret of the drills, of which every value follows"
 LIFETIME = timedelta(days=30)
 EXTENDED = timedelta(days=60)
+GENERATIONS = (0, 1, 2)
 TOLERANCE = timedelta(minutes=5)
 
 
@@ -63,6 +64,8 @@ class Lab:
         self.gateway, self.job, self.guid, self.folder = gateway, job, guid, folder
         self.output = ""
         """Everything that the drill's runs have printed."""
+        self.was_destroyed = False
+        """Whether another run has destroyed the lab meanwhile, so that its keys may be of a later generation than the job makes."""
         if job.begins_with_keys:
             self.module(KEYS)
 
@@ -133,20 +136,28 @@ class Lab:
             if self.job.lives is not None and abs(left - self.job.lives) > TOLERANCE:
                 raise Lost(f"{alias} lives for {left} instead of {self.job.lives}")
         for user in USERS:
-            for generation in (0, 1):
+            for generation in GENERATIONS:
                 self._judge_value(user, generation, rows.get(self.alias(user)))
-        secrets = [self.gateway.master_key, SECRET, *(self.value(user, generation) for user in USERS for generation in (0, 1))]
+        secrets = [self.gateway.master_key, SECRET, *(self.value(user, generation) for user in USERS for generation in GENERATIONS)]
         if any(secret in self.output for secret in secrets):
             raise Lost("a secret was printed")
 
     def _judge_value(self, user: str, generation: int, row: Mapping[str, Any] | None) -> None:
         value = self.value(user, generation)
-        works = row is not None and generation == self.job.generation
+        works = row is not None and generation == self.wanted_generation(user)
         if row is not None and works != (row["token"] == hashlib.sha256(value.encode()).hexdigest()):
             raise Lost(f"the row of {user} is that of another value")
         status = requests.get(f"{self.gateway.url}/models", headers={"Authorization": f"Bearer {value}"}, timeout=30).status_code
         if status != (200 if works else 401):
             raise Lost(f"value {generation} of {user} is answered with HTTP {status} instead of {200 if works else 401}")
+
+    def wanted_generation(self, user: str) -> int:
+        """Return the generation that the user's key must be of: if the lab was destroyed meanwhile, the one after the last that was deleted."""
+        if not self.was_destroyed:
+            return self.job.generation
+        deleted = [row["token"] for row in self.gateway.get("/key/list", return_full_object="true", status="deleted", search=self.alias(user))["keys"]]
+        gone = [generation for generation in GENERATIONS if derive.token(self.value(user, generation)) in deleted]
+        return max(gone, default=self.job.generation - 1) + 1
 
     def judge_user_info(self) -> None:
         """Raise Lost unless the key in the users' data, if the job writes any, is the one that works."""

@@ -22,8 +22,10 @@ from typing import Any
 
 from ..common.durations import iso, whole_seconds
 from ..keys import derive
+from ..keys.derive import ValueOf, derivable
+from ..keys.history import KeyHistory
 from ..keys.key import FIELDS, LiveKey, Notes
-from ..keys.plan import EXPIRY_TOLERANCE, KeyAction, ValueOf, derivable, state_of
+from ..keys.plan import EXPIRY_TOLERANCE, KeyAction, state_of
 from ..litellm import errors
 from ..litellm.notes import NOTES_NAME
 
@@ -47,13 +49,18 @@ class Move:
     live: LiveKey | None = None
     payload: Mapping[str, Any] = field(default_factory=dict)
     expires: bool = False  # the expiry is written as well
-    renewed: bool = False  # the value differs from the one at the source
+    new_generation: int | None = None  # of a value that differs from the one at the source
     superseded: bool = False  # the key was rotated at the target since
     only_spend: bool = False
 
     @property
     def alias(self) -> str:
         return self.row.alias
+
+    @property
+    def renewed(self) -> bool:
+        """Whether the value differs from the one at the source."""
+        return self.new_generation is not None
 
     @property
     def token(self) -> str:
@@ -101,12 +108,15 @@ def plan_moves(
     known: Mapping[str, str],
     renew: bool,
     now: datetime,
+    history: KeyHistory | None = None,
 ) -> MovePlan:
     """Compare the keys of both gateways, and return what to do at the target.
 
-    `origin` is the address of the source, `known` are values that the caller knows, by their sha256. With `renew`, a key
-    whose value nobody knows gets a new one. Raises SameGateway if source and target are the same gateway.
+    `origin` is the address of the source, `known` are values that the caller knows, by their sha256. `history` is what the target
+    remembers of deleted keys: a value that was revoked there stays revoked. With `renew`, a key gets a new value if nobody knows the
+    one that it has, or if that was revoked. Raises SameGateway if source and target are the same gateway.
     """
+    history = history or KeyHistory(value_of)
     at_target = {row.token: row for row in target}
     rows = sorted(source, key=lambda row: row.alias)
     made = {_made(row) for row in rows if row.created_at}
@@ -114,7 +124,9 @@ def plan_moves(
     moves: list[Move] = []
     left_out: list[LeftOut] = []
     for row in rows:
-        found = _value(row, value_of, known, renew=renew)
+        found = _value(row, value_of, known)
+        revoked = found is not None and history.has(derive.token(found))
+        successor = newer.get(row.alias)
         same = at_target.get(row.token)
         if same and same.created_at and same.created_at == row.created_at:
             raise SameGateway("nothing was changed: source and target are the same gateway, or share a database; give another target.")
@@ -123,18 +135,19 @@ def plan_moves(
         elif row.unmanaged_settings:
             reason = f"it has {', '.join(row.unmanaged_settings)}, which this collection does not manage; make it at the target by hand"
             left_out.append(LeftOut(row, "not_carried", reason))
-        elif found is None:
-            left_out.append(
-                LeftOut(
-                    row,
-                    "unrecoverable",
-                    "its value is random and nobody has given it; name it in known_values, or set on_unrecoverable to renew for a new one",
-                )
-            )
-        elif derive.token(found[0]) not in at_target and row.alias in newer and newer[row.alias].generation > row.generation:
-            moves.append(Move(row, KeyAction.KEEP, found[0], live=newer[row.alias], superseded=True))
+        elif found is not None and successor and derive.token(found) not in at_target and successor.generation > row.generation and not _renewed(successor):
+            moves.append(Move(row, KeyAction.KEEP, found, live=successor, superseded=True))
+        elif found is not None and not revoked:
+            moves.append(_move(row, found, None, at_target, origin, now))
+        elif renew and row.alias and row.in_service:
+            generation = _new_generation(row, at_target.values(), value_of, history, origin)
+            moves.append(_move(row, value_of(row.alias, generation), generation, at_target, origin, now))
+        elif revoked:
+            reason = "the target remembers its value as revoked, and it stays revoked; set on_unrecoverable to renew for a new one"
+            left_out.append(LeftOut(row, "revoked", reason))
         else:
-            moves.append(_move(row, found, at_target, origin, now))
+            reason = "its value is random and nobody has given it; name it in known_values, or set on_unrecoverable to renew for a new one"
+            left_out.append(LeftOut(row, "unrecoverable", reason))
     return MovePlan(moves, left_out, _conflicts(moves, at_target.values(), value_of))
 
 
@@ -142,7 +155,7 @@ def differences(move: Move, live: LiveKey) -> list[str]:
     """Return the names of everything in which `live`, the key at the target, differs from the source, except for its spend."""
     row = move.row
     names = [name for name in FIELDS if row.fields.get(name) != live.fields.get(name)]
-    wanted, found = _carried(move.row, renewed=move.renewed), {name: value for name, value in live.metadata.items() if name != NOTE}
+    wanted, found = _carried(move.row, move.new_generation), {name: value for name, value in live.metadata.items() if name != NOTE}
     names += ["metadata"] if wanted != found else []
     names += ["alias"] if row.alias != live.alias else []
     ends = {row.expires, live.expires}
@@ -157,24 +170,26 @@ def shown(row: LiveKey) -> dict[str, Any]:
     return {**state, "spend": row.spend}
 
 
-def _value(row: LiveKey, value_of: ValueOf, known: Mapping[str, str], *, renew: bool) -> tuple[str, bool] | None:
-    """Return the value that the key has at the target, and whether it is a new one; None if there is no value."""
-    if derivable(row, value_of):
-        return value_of(row.served_alias, row.generation), False
-    if row.token in known:
-        return known[row.token], False
-    if renew and row.alias and row.in_service:
-        return value_of(row.alias, row.generation), True
-    return None
+def _value(row: LiveKey, value_of: ValueOf, known: Mapping[str, str]) -> str | None:
+    """Return the value of a key at the source; None if nobody knows it."""
+    return value_of(row.served_alias, row.generation) if derivable(row, value_of) else known.get(row.token)
 
 
-def _carried(row: LiveKey, *, renewed: bool) -> dict[str, Any]:
+def _new_generation(row: LiveKey, target: Iterable[LiveKey], value_of: ValueOf, history: KeyHistory, origin: str) -> int:
+    """Return the generation of the new value that a key has at the target, or gets there: one that was never used there."""
+    rivals = [live for live in target if live.served_alias == row.alias]
+    for live in rivals:
+        if live.in_service and derivable(live, value_of) and _note_about(live, row, origin) and _renewed(live):
+            return live.generation
+    return history.next_generation(row.alias, row.generation, {live.token for live in rivals})
+
+
+def _carried(row: LiveKey, new_generation: int | None) -> dict[str, Any]:
     """Return the metadata to carry over. A new value is derived, so the note of an adopted one is dropped."""
     carried = {name: value for name, value in row.metadata.items() if name != NOTE}
-    if renewed and row.notes:
-        carried[NOTES_NAME] = replace(row.notes, adopted="").to_metadata()
-    elif renewed:
-        carried[NOTES_NAME] = Notes(guid=row.guid).to_metadata()
+    if new_generation is not None:
+        notes = row.notes or Notes(guid=row.guid)
+        carried[NOTES_NAME] = replace(notes, adopted="", generation=new_generation).to_metadata()
     return carried
 
 
@@ -182,6 +197,11 @@ def _note_on(live: LiveKey) -> Mapping[str, Any]:
     """Return the note of a migration on a key at the target, or an empty mapping."""
     note = live.metadata.get(NOTE)
     return note if isinstance(note, Mapping) else {}
+
+
+def _renewed(live: LiveKey) -> bool:
+    """Return whether a key at the target was made there with another value than at the source."""
+    return _note_on(live).get("renewed") is True
 
 
 def _made(row: LiveKey) -> str:
@@ -208,16 +228,17 @@ def _seen(row: LiveKey) -> str:
     return hashlib.sha256(json.dumps(state, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def _move(row: LiveKey, found: tuple[str, bool], at_target: Mapping[str, LiveKey], origin: str, now: datetime) -> Move:
-    """Return the move of one key. `found` is its value at the target, and whether that is a new one."""
-    value, renewed = found
+def _move(row: LiveKey, value: str, new_generation: int | None, at_target: Mapping[str, LiveKey], origin: str, now: datetime) -> Move:
+    """Return the move of one key. `value` is the one at the target, and `new_generation` its generation if it is a new one."""
     live = at_target.get(derive.token(value))
     note = {"from": origin, "made": _made(row), "at": iso(now), "spend": row.spend, "seen": _seen(row)}
-    carried = {**_carried(row, renewed=renewed), NOTE: note}
+    if new_generation is not None:
+        note["renewed"] = True
+    carried = {**_carried(row, new_generation), NOTE: note}
     if live is None:
         payload = dict(row.set_fields)
         payload |= {"key_alias": row.alias, "metadata": carried, "spend": row.spend}
-        return Move(row, KeyAction.CREATE, value, payload=payload, expires=True, renewed=renewed)
+        return Move(row, KeyAction.CREATE, value, payload=payload, expires=True, new_generation=new_generation)
 
     old = _note_about(live, row, origin)
     noted = old.get("spend")
@@ -226,16 +247,16 @@ def _move(row: LiveKey, found: tuple[str, bool], at_target: Mapping[str, LiveKey
     if old.get("seen") == note["seen"]:
         superseded = live.alias != row.alias
         if not spent:
-            return Move(row, KeyAction.KEEP, value, live=live, renewed=renewed, superseded=superseded)
+            return Move(row, KeyAction.KEEP, value, live=live, new_generation=new_generation, superseded=superseded)
         payload = {"key": live.token, "metadata": {**live.metadata, NOTE: note}, **spent}
-        return Move(row, KeyAction.UPDATE, value, live=live, payload=payload, renewed=renewed, superseded=superseded, only_spend=True)
+        return Move(row, KeyAction.UPDATE, value, live=live, payload=payload, new_generation=new_generation, superseded=superseded, only_spend=True)
 
     payload = {"key": live.token, "metadata": carried, **spent}
     payload |= {name: row.fields.get(name) for name in FIELDS if row.fields.get(name) != live.fields.get(name)}
     if live.alias != row.alias:
         payload["key_alias"] = row.alias
     later = live.expires is not None and (row.expires is None or live.expires + EXPIRY_TOLERANCE < row.expires)
-    return Move(row, KeyAction.UPDATE, value, live=live, payload=payload, expires=later, renewed=renewed)
+    return Move(row, KeyAction.UPDATE, value, live=live, payload=payload, expires=later, new_generation=new_generation)
 
 
 def _conflicts(moves: Sequence[Move], target: Iterable[LiveKey], value_of: ValueOf) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..common import names
 from ..keys.api import KeyApi
+from ..keys.history import KeyHistory
 from ..keys.key import LiveKey
 from ..keys.lab import Lab, searches_for
 from ..keys.plan import KeyAction
@@ -108,6 +109,8 @@ class Migration:
         self.source.check_admin()
         self.target.check_admin()
         rows = self.scope.rows(self.source)
+        aliases = {row.served_alias for row in rows}
+        deleted = self.target.deleted_keys_like(*searches_for(aliases), aliases=sorted(aliases)) if aliases else []
         return plan_moves(
             rows,
             self._at_target(rows),
@@ -116,6 +119,7 @@ class Migration:
             known=self.known,
             renew=self.renew,
             now=self.source.client.now(),
+            history=KeyHistory(self.reconciler.value_of, deleted or []),
         )
 
     def _at_target(self, rows: Sequence[LiveKey]) -> list[LiveKey]:

@@ -37,6 +37,7 @@ def run(yard: Yard) -> None:
                 process = lab.start()
                 time.sleep(seconds)
                 lab.module(by_name[between].module, yard.proxy.url)
+                lab.was_destroyed = between == "destroy"
                 lab.end(process)
                 lab.run_again()
                 lab.judge()

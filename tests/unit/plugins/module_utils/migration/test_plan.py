@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.history import KeyHistory
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey, Notes
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import KeyAction
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.notes import NOTES_NAME
@@ -38,9 +40,10 @@ def key(alias: str = "virtkey-abc", generation: int = 0, value: str = "", **more
     return LiveKey.from_row({**row, **more})
 
 
-def moves(source: list[LiveKey], target: list[LiveKey], *, renew: bool = False, origin: str = OLD, **given: str) -> MovePlan:
+def moves(source: list[LiveKey], target: list[LiveKey], *, renew: bool = False, origin: str = OLD, deleted: Sequence[LiveKey] = (), **given: str) -> MovePlan:
     known = {derive.token(value): value for value in given.values()}
-    return plan_moves(source, target, origin=origin, value_of=value_of, known=known, renew=renew, now=NOW)
+    history = KeyHistory(value_of, deleted)
+    return plan_moves(source, target, origin=origin, value_of=value_of, known=known, renew=renew, now=NOW, history=history)
 
 
 def arrived(move: Move, **more: Any) -> LiveKey:
@@ -155,3 +158,35 @@ def test_random_values() -> None:
 def test_keys_that_stay_are_named(more: dict[str, Any], code: str) -> None:
     plan = moves([key(**more)], [])
     assert [each.code for each in plan.left_out] == [code] and not plan.moves and not plan.changed
+
+
+# ---------------------------------------------------------------------------------------- values revoked at the target
+@pytest.mark.parametrize("living", [False, True])
+def test_a_value_that_the_target_remembers_as_revoked_stays_revoked(living: bool) -> None:
+    plan = moves([key(), key("virtkey-abc-user1")], [key(created_at=NOW.isoformat())] if living else [], deleted=[key()])
+    assert [(left.row.alias, left.code) for left in plan.left_out] == [("virtkey-abc", "revoked")]
+    assert [move.alias for move in plan.moves] == ["virtkey-abc-user1"], "the others are moved"
+
+
+def test_a_value_that_somebody_chose_stays_revoked_too() -> None:
+    hand = key(value="sk-chosen-by-hand")
+    assert moves([hand], [], deleted=[hand], given="sk-chosen-by-hand").left_out[0].code == "revoked"
+
+
+@pytest.mark.parametrize("source", [key(), key(value="sk-chosen-by-hand")], ids=["derived", "random"])
+def test_renewing_takes_a_generation_that_the_target_never_had(source: LiveKey) -> None:
+    for deleted, generation in ([key()], 1), ([key(), key(generation=4)], 5):
+        revoked = [source, *deleted]
+        move = only(moves([source], [], renew=True, deleted=revoked))
+        assert move.renewed and move.value == value_of("virtkey-abc", generation)
+        assert move.payload["metadata"][NOTES_NAME]["generation"] == generation
+        again = only(moves([source], [arrived(move)], renew=True, deleted=revoked))
+        assert again.action is KeyAction.KEEP and again.value == move.value and not differences(again, arrived(move))
+        changed = only(moves([replace(source, fields={**source.fields, "rpm_limit": 7})], [arrived(move)], renew=True, deleted=revoked))
+        assert changed.action is KeyAction.UPDATE and changed.payload["rpm_limit"] == 7
+
+
+def test_a_key_that_was_rotated_at_the_target_is_not_taken_for_a_revoked_one() -> None:
+    first = only(moves([key()], []))
+    rotated = key(generation=1, metadata={**arrived(first).metadata, NOTES_NAME: Notes(lab="virtkey-abc", guid="abc", generation=1).to_metadata()})
+    assert only(moves([key()], [rotated], deleted=[key()])).superseded
