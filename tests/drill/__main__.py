@@ -17,6 +17,7 @@ import dataclasses
 import importlib
 import json
 import pkgutil
+import random
 import sys
 import time
 from collections import Counter
@@ -36,12 +37,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make drill", description="Do harm, run again, and look whether anything was lost.")
     parser.add_argument("--only", action="append", choices=names, help="only these drills; may be given again")
     parser.add_argument("--json", type=Path, default=workshop.cache() / "drill" / f"{now}.json", help="where to keep the outcomes (%(default)s)")
+    parser.add_argument("--lives", type=int, default=500, help="how many random lives to live (%(default)s)")
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000), help="live the random lives of a former run again")
     options = parser.parse_args()
     print("Starting a real LiteLLM with a real PostgreSQL (15 s; minutes the first time) ...", file=sys.stderr, flush=True)
     with GatewayFolder() as folder:
         gateway = start_gateway(folder / "drill")
         with FaultyProxy(gateway.url) as proxy:
-            yard = Yard(gateway, proxy, folder)
+            yard = Yard(gateway, proxy, folder, options.lives, options.seed)
             for name in options.only or names:
                 importlib.import_module(f"{drills.__name__}.{name}").run(yard)
     options.json.parent.mkdir(parents=True, exist_ok=True)

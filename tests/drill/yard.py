@@ -31,10 +31,10 @@ class Outcome:
 
 
 class Yard:
-    """The gateway, a proxy before it, folders, and the record of the drills."""
+    """The gateway, a proxy before it, folders, and the record of the drills. So many random `lives` grow from `seed`."""
 
-    def __init__(self, gateway: Gateway, proxy: FaultyProxy, directory: Path) -> None:
-        self.gateway, self.proxy, self.directory = gateway, proxy, directory
+    def __init__(self, gateway: Gateway, proxy: FaultyProxy, directory: Path, lives: int, seed: int) -> None:
+        self.gateway, self.proxy, self.directory, self.lives, self.seed = gateway, proxy, directory, lives, seed
         self.outcomes: list[Outcome] = []
 
     @contextlib.contextmanager

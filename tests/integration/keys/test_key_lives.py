@@ -22,13 +22,11 @@ SHORT = settings(
 
 
 def test_litellm_and_its_model_live_alike(gateway: Gateway, other_gateway: Gateway) -> None:
-    class Lives(KeyLives):
-        @staticmethod
-        def make_worlds() -> list[World]:
-            return [RealWorld(gateway, other_gateway), ModelWorld()]
+    with RealWorld(gateway, other_gateway) as litellm, ModelWorld() as model:
 
-        def teardown(self) -> None:
-            super().teardown()
-            self.worlds[1].close()
+        class Lives(KeyLives):
+            @staticmethod
+            def make_worlds() -> list[World]:
+                return [litellm, model]
 
-    run_state_machine_as_test(Lives, settings=SHORT)
+        run_state_machine_as_test(Lives, settings=SHORT)

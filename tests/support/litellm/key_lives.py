@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy, Harm
 from hypothesis import currently_in_test_context, note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -38,6 +39,8 @@ class Site(Protocol):
     """One of the two gateways of a world."""
 
     connection: dict[str, Any]
+    proxy: FaultyProxy
+    """A proxy before the gateway, for runs that are cut off."""
 
     def admin(self, path: str, **body: Any) -> None:
         """Make a call as the gateway's admin does by hand."""
@@ -90,6 +93,14 @@ class Retired:
     random: bool = False
 
 
+@dataclass(frozen=True)
+class Cut:
+    """The end of a run at its writing call number `at`, counted from 0, before it arrives or, if `answered`, before its answer does."""
+
+    at: int
+    answered: bool
+
+
 @dataclass
 class LabState:
     """A lab at the site with this number, and the values of its keys in each world, by alias."""
@@ -117,6 +128,7 @@ class KeyLives(RuleBasedStateMachine):
         self.living_at = [0, 0]  # the site at which each lab lives
         self.name = name
         self.begun: list[datetime] = []  # when the last operation began, in each world
+        self.cut: Cut | None = None  # how the next run will end
         self.labels = 0
         self.legacies = 0
         self.dead: list[list[Sequence[str]]] = [[] for _site in SITES]
@@ -274,6 +286,11 @@ class KeyLives(RuleBasedStateMachine):
         self._take(state, alias, [value] * len(self.worlds))
         state.keys[alias].legacy = True
 
+    @rule(at=st.integers(0, 3), answered=st.booleans())
+    def the_next_run_is_cut_off(self, at: int, answered: bool) -> None:
+        """Cut the next run off and do it again, whatever it does. It must end as if nothing had happened."""
+        self.cut = Cut(at, answered)
+
     @rule()
     def grace_periods_end(self) -> None:
         """Wait until all grace periods but those of an hour have ended."""
@@ -355,6 +372,8 @@ class KeyLives(RuleBasedStateMachine):
             given = {**world.sites[state.site].connection, "secret": SECRET, **self._with_models(world, arguments)}
             if module == "key_migration":
                 given["target"] = {name: world.sites[1 - state.site].connection[name] for name in ("url", "api_key")}
+            if self.cut:
+                _run_cut_off(self.cut, module, given, world.sites[state.site].proxy, world.sites[1 - state.site].proxy)
             predicted = run_module(module, given, check=True, diff=True, no_log=True)
             result = run_module(module, given, diff=True, no_log=True)
             again = run_module(module, given, no_log=True)
@@ -369,6 +388,7 @@ class KeyLives(RuleBasedStateMachine):
                 left = {key["alias"]: key.get("value") for key in keys_of(result) if key["alias"] not in result.get("retired", [])}
                 assert {key["alias"]: key.get("value") for key in keys_of(again)} == left, f"{world.name}: the second time has other values"
             results.append(result)
+        self.cut = None
         summaries = [_summary(result) for result in results]
         assert all(summary == summaries[0] for summary in summaries), f"{[world.name for world in self.worlds]} disagree: {summaries}"
         return results
@@ -428,6 +448,7 @@ OPERATIONS: dict[str, Callable[[KeyLives], None]] = {
     "annotate": lambda life: life.annotate(0, "user1", "x"),
     "migrate": lambda life: life.migrate(0, known=False, retire=False),
     "migrate and retire": lambda life: life.migrate(0, known=True, retire=True),
+    "cut off": lambda life: life.the_next_run_is_cut_off(0, True),
     "1.3.2": lambda life: life.release_1_3_2_makes_a_key(0, "user3"),
     "destroy": lambda life: life.destroy(0),
 }
@@ -447,6 +468,22 @@ def live_through(life: KeyLives, names: Sequence[str]) -> None:
         raise
     finally:
         life.teardown()
+
+
+def _run_cut_off(cut: Cut, module: str, given: dict[str, Any], proxy: FaultyProxy, target_proxy: FaultyProxy) -> None:
+    """Run the module until it is cut off. From then on no call arrives anywhere."""
+    proxies = (proxy, target_proxy)
+
+    def strike(after: bool) -> None:
+        if after == cut.answered:
+            for each in proxies:
+                each.harms = [Harm("refuse")]
+            raise ConnectionResetError
+
+    for each in proxies:
+        each.harms = [Harm("call", "POST .*", skip=cut.at, times=1, work=strike)]
+    target = {"target": {**given["target"], "url": target_proxy.url}} if "target" in given else {}
+    run_module(module, {**given, **target, "url": proxy.url, "retries": 0, "parallel_calls": 1})
 
 
 def _limits(terms: dict[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import requests
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY, START, LitellmModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.served_model import ServedModel
@@ -19,7 +21,7 @@ class RealSite:
     """A real LiteLLM."""
 
     def __init__(self, gateway: Gateway) -> None:
-        self.gateway = gateway
+        self.gateway, self.proxy = gateway, FaultyProxy(gateway.url)
         self.connection: dict[str, Any] = {"url": gateway.url, "api_key": gateway.master_key, "retry_delay": 0.2}
 
     def admin(self, path: str, **body: Any) -> None:
@@ -35,13 +37,22 @@ class RealSite:
 
 
 class RealWorld:
-    """Two real LiteLLMs. Waiting takes its time."""
+    """Two real LiteLLMs. Waiting takes its time. A context manager."""
 
     name = "LiteLLM"
 
     def __init__(self, gateway: Gateway, other_gateway: Gateway) -> None:
         self.sites = [RealSite(gateway), RealSite(other_gateway)]
         self.models = {"granite": MOCK_MODELS[0], "mistral": MOCK_MODELS[1]}
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        for site in self.sites:
+            self._open.enter_context(site.proxy)
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self._open.close()
 
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -55,7 +66,7 @@ class ModelSite:
 
     def __init__(self, model: LitellmModel) -> None:
         self.model, self.served = model, ServedModel(model)
-        self.served.__enter__()
+        self.proxy = FaultyProxy(self.served.url)
         self.connection: dict[str, Any] = {"url": self.served.url, "api_key": MASTER_KEY, "retries": 0, "retry_delay": 0, "parallel_calls": 1}
 
     def admin(self, path: str, **body: Any) -> None:
@@ -77,7 +88,7 @@ class ModelSite:
 
 
 class ModelWorld:
-    """Two models of LiteLLM. Waiting moves their clocks."""
+    """Two models of LiteLLM. Waiting moves their clocks. A context manager."""
 
     name = "model"
 
@@ -85,6 +96,16 @@ class ModelWorld:
         # Half a millisecond apart: two gateways never make a key in the same microsecond.
         self.sites = [ModelSite(LitellmModel(now=moment)) for moment in (START, START + timedelta(microseconds=500))]
         self.models = {"granite": "granite", "mistral": "mistral"}
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        for site in self.sites:
+            self._open.enter_context(site.served)
+            self._open.enter_context(site.proxy)
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self._open.close()
 
     def wait(self, seconds: float) -> None:
         for site in self.sites:
@@ -92,7 +113,3 @@ class ModelWorld:
 
     def now(self) -> datetime:
         return self.sites[0].model.now
-
-    def close(self) -> None:
-        for site in self.sites:
-            site.served.__exit__(None, None, None)

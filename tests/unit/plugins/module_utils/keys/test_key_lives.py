@@ -8,7 +8,9 @@ tests/integration/keys/test_key_lives.py compares the model with the real LiteLL
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.key_lives import OPERATIONS, KeyLives, World, live_through
@@ -19,16 +21,15 @@ from hypothesis.stateful import run_state_machine_as_test
 
 @pytest.fixture
 def life() -> Iterator[type[KeyLives]]:
-    """A class of lives on one model."""
-    world = ModelWorld()
+    """A class of lives on two models. No variable of the environment counts, and requests need not read them at every call."""
+    with mock.patch.dict(os.environ, clear=True), ModelWorld() as world:
 
-    class LifeOnTheModel(KeyLives):
-        @staticmethod
-        def make_worlds() -> list[World]:
-            return [world]
+        class LifeOnTheModel(KeyLives):
+            @staticmethod
+            def make_worlds() -> list[World]:
+                return [world]
 
-    yield LifeOnTheModel
-    world.close()
+        yield LifeOnTheModel
 
 
 @pytest.mark.parametrize("first", OPERATIONS)
