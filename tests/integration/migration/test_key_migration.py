@@ -241,3 +241,28 @@ def test_the_playbook(move: Move, playbook: Playbooks) -> None:
     run = playbook("migrate", {**given, "retire_source": True}, "-vvv")
     assert run.changed == 1 and "2 deleted at the source" in run.output and not source.rows and len(target.rows) == 2
     assert target.gateway.master_key not in run.output and SECRET not in run.output
+
+
+def test_a_value_that_was_retired_at_a_gateway_does_not_come_back_to_it(move: Move) -> None:
+    old = values(move.source.lab("user1", "user2", _no_log=True))
+    move.run_ok()
+    move.run_ok(retire_source=True)
+    back = Move(move.target, move.source)
+    for _time in range(2):
+        refused = back.run_ok()
+        assert not refused["changed"] and [left["code"] for left in refused["left_out"]] == ["revoked"] * 2
+        assert not move.source.rows
+
+    predicted = back.run_ok(on_unrecoverable="renew", _check=True)
+    renewed = back.run_ok(on_unrecoverable="renew", _no_log=True)
+    assert predicted["counts"] == renewed["counts"] and renewed["counts"]["created"] == 2
+    new = values(renewed)
+    assert not set(new.values()) & set(old.values()) and all(map(move.source.works, new.values()))
+    assert not back.run_ok(on_unrecoverable="renew")["changed"]
+    assert values(move.source.lab("user1", "user2", _no_log=True)) == new, "provisioning knows the new values"
+    back.run_ok(on_unrecoverable="renew", retire_source=True)
+    for value in old.values():
+        assert not move.source.works(value) and not move.target.works(value)
+
+    move.run_ok()
+    assert all(map(move.target.works, new.values())), "the target never revoked these"
