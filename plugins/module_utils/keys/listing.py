@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from ..litellm import errors
-from ..litellm.capabilities import Capabilities, PartSearch, ignored_search, is_deleted, query_for_part
+from ..litellm.capabilities import PartSearch, ignored_search, is_deleted, query_for_part
 from ..litellm.client import Client
 from .key import LiveKey
 
@@ -45,7 +45,6 @@ class KeyList:
 
     def __init__(self, client: Client, warn: Callable[[str], None]) -> None:
         self.client = client
-        self.capabilities = Capabilities()
         self._warn = warn
         self._warned: set[str] = set()
 
@@ -96,6 +95,7 @@ class KeyList:
         try:
             rows, pages, total = answer["keys"], int(answer["total_pages"]), int(answer.get("total_count") or 0)
             page = Page([self._readable(row) for row in rows], pages, total)
+            self.client.capabilities.learn_from(rows)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             wanted = f"LiteLLM's list of keys ({type(error).__name__}: {error})"
             raise errors.not_litellm(self.client.connection.base, "GET /key/list", wanted) from None
@@ -167,13 +167,13 @@ class KeyList:
 
     def _search(self, part: str, filters: dict[str, Any]) -> list[LiveKey] | None:
         """Return at least the keys whose alias contains `part`; None if that takes reading all keys."""
-        way = self.capabilities.part_search
+        way = self.client.capabilities.part_search
         if way is PartSearch.NONE:
             return None
         query = {**query_for_part(part, way), **filters}
         first = self.page(1, **query)
         if way is PartSearch.SEARCH and first.pages > 1 and ignored_search(part, first.aliases):
-            self.capabilities.part_search = PartSearch.KEY_ALIAS if self._finds_part_of(first.aliases, filters) else PartSearch.NONE
+            self.client.capabilities.part_search = PartSearch.KEY_ALIAS if self._finds_part_of(first.aliases, filters) else PartSearch.NONE
             return self._search(part, filters)
         return self.read(first, **query)
 

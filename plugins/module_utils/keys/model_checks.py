@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Refuse keys that LiteLLM would make although they could not be used: for models or teams that there are not, or that do not go together."""
+"""Refuse what LiteLLM would accept although it could not be used: models or teams that do not exist, or that do not go together."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from ..litellm.client import Client
 from ..litellm.errors import Refused
 from ..litellm.models import ALL_TEAM_MODELS, Teams, named_among, served_models, unserved
 from .plan import KeyStep
+from .release_checks import refusal_by_release
 
 
 def refusals_of(client: Client, steps: Iterable[KeyStep], *, check_models: bool) -> dict[str, Refused]:
-    """Return a refusal, by alias, for each step that would make such a key. Reads models and teams only if a step asks for them. Raises GatewayError.
+    """Return a refusal, by alias, for each step that would make such a key, or that the gateway's release cannot carry out. Raises GatewayError.
 
-    Without `check_models`, only teams that do not exist are refused.
+    Reads models and teams only if a step asks for them. Without `check_models`, no models are checked.
     """
     asked = {step.alias: (step, asked_settings(step)) for step in steps}
     served = served_models(client) if check_models and any(settings.get("models") for _step, settings in asked.values()) else None
     teams = Teams(client)
     refused: dict[str, Refused] = {}
     for alias, (step, settings) in asked.items():
-        refusal = _unknown_model(settings.get("models") or [], served)
+        refusal = refusal_by_release(client, step)
+        refusal = refusal or _unknown_model(settings.get("models") or [], served)
         refusal = refusal or _unknown_team(settings.get("team_id"), teams)
         if not refusal and check_models and {"models", "team_id"} & set(settings):
             wanted = {**(step.expected.fields if step.expected else {}), **settings}

@@ -19,6 +19,16 @@ from 1.101 on    the same, and `search=PART`                    `status=deleted`
 
 A gateway that does not know `search` answers with all its keys, which include those that were searched. So this parameter
 comes first: no answer to it can be mistaken for "there are no such keys".
+
+A soft budget is kept in a budget tier (`litellm_budget_table`), to which the key's `budget_id` refers:
+
+============ ========================== =============================================== =======================
+release      rows of `/key/list` show   `/key/update` with `budget_duration` null       with `soft_budget`
+============ ========================== =============================================== =======================
+up to 1.89   nothing of it              is ignored                                      is ignored
+1.90         `budget_id`                takes it off                                    is ignored
+from 1.102   `budget_id` and the tier   takes it off                                    changes it in the tier
+============ ========================== =============================================== =======================
 """
 
 from __future__ import annotations
@@ -43,6 +53,18 @@ class Capabilities:
     """What one gateway can do: what a current release can, until an answer shows otherwise."""
 
     part_search: PartSearch = PartSearch.SEARCH
+    lists_tiers: bool = True
+    takes_budget_duration_off: bool = True
+
+    def learn_from(self, rows: Iterable[Any]) -> None:
+        """Note what rows of `/key/list` show about the gateway. Those of deleted keys never have a tier."""
+        for row in rows:
+            if not isinstance(row, Mapping) or is_deleted(row):
+                continue
+            if "budget_id" not in row:
+                self.lists_tiers = self.takes_budget_duration_off = False
+            elif row["budget_id"] and not row.get("litellm_budget_table"):
+                self.lists_tiers = False
 
 
 def query_for_part(part: str, way: PartSearch) -> dict[str, str]:

@@ -30,6 +30,7 @@ from ..common.address import gateway_address
 from ..common.printable import printable, redact
 from ..common.transport import REQUESTS_ERROR, ending_within, new_session, tls_context
 from . import answers, errors
+from .capabilities import Capabilities
 
 if REQUESTS_ERROR is None:
     import requests
@@ -128,6 +129,7 @@ class Client:
     ) -> None:
         self.connection = connection
         self.calls = 0
+        self.capabilities = Capabilities()
         self.sleep, self.clock = sleep, clock
         self._clock_offset = timedelta(0)
         self._hidden: list[str] = [connection.api_key]

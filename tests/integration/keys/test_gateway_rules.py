@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, ON_THE_PINNED_RELEASE, Gateway, start_gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, RELEASE, Gateway, start_gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import Live
 
 OFF = {"max_budget": -1, "rpm_limit": -1, "tpm_limit": -1, "max_parallel_requests": -1, "budget_duration": "never", "team_id": ""}
@@ -39,7 +40,6 @@ def limits(live: Live) -> dict[str, Any]:
     return {name: row[name] for name in FILLED}
 
 
-@ON_THE_PINNED_RELEASE  # 1.82.6 fills in other values
 def test_what_the_gateway_fills_in_survives_every_operation(ruled: Live) -> None:
     made = ruled.lab(**OFF)
     assert limits(ruled) == FILLED
@@ -48,6 +48,8 @@ def test_what_the_gateway_fills_in_survives_every_operation(ruled: Live) -> None
         ruled.run_ok("virtual_keys", guid=ruled.name, **operation)
         assert limits(ruled) == FILLED, operation
         assert not ruled.lab(**OFF)["changed"], operation
+    if RELEASE:
+        time.sleep(1.1)  # 1.82.6 does not show when settings were changed, so a change in the key's first second passes for the gateway's own
     ruled.lab(**{**OFF, "max_budget": 5})
     assert limits(ruled) == {**FILLED, "max_budget": 5.0}
     ruled.lab(**OFF)
@@ -67,7 +69,6 @@ def test_an_endless_key_that_the_gateway_ends_is_named(ruled: Live, capsys: pyte
     assert "was to have no end, and the gateway ends it on" in " ".join(shown.split())
 
 
-@ON_THE_PINNED_RELEASE  # 1.82.6 lists no budget_id
 def test_a_key_with_a_budget_tier_is_not_rotated_into_one_without(live: Live) -> None:
     budget = live.gateway.post("/budget/new", budget_id=f"tier-{live.name}", max_budget=3)["budget_id"]
     try:
@@ -75,7 +76,8 @@ def test_a_key_with_a_budget_tier_is_not_rotated_into_one_without(live: Live) ->
         live.gateway.post("/key/update", key=live.rows[live.alias()]["token"], budget_id=budget)
         refused = live("virtual_keys", guid=live.name, rotation="a")
         assert refused["code"] == "not_carried" and "budget_id" in refused["msg"], refused
-        assert [row["budget_id"] for row in live.rows.values()] == [budget]
+        (row,) = live.rows.values()
+        assert live.gateway.get("/key/info", key=row["token"])["info"]["budget_id"] == budget
         assert not live.lab(max_budget=-1)["changed"]
     finally:
         live.clean()

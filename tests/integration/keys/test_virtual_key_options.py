@@ -56,8 +56,9 @@ OPTIONS = [
     Option("team_id", [TEAM, ""], [TEAM, None], column("team_id")),
     Option("package", ["ai-beginner", "ai-developer"], ["ai-beginner", "ai-developer"], lambda row: row["metadata"]["litellm_virtual_keys"].get("package")),
 ]
-if RELEASE:  # LiteLLM 1.82.6 lists no soft budget, and does not take the period of a budget away
-    OPTIONS = [option for option in OPTIONS if option.name not in ("soft_budget", "budget_duration")]
+if RELEASE:  # test_what_an_older_release_cannot_do_is_refused has the others
+    BUDGET_DURATION = Option("budget_duration", ["30d", "7d"], ["30d", "7d"], column("budget_duration"), {"max_budget": 5})
+    OPTIONS = [option for option in OPTIONS if option.name not in ("soft_budget", "budget_duration")] + [BUDGET_DURATION]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -114,6 +115,25 @@ def test_create_modify_delete(live: Live, manage: Callable[..., dict[str, Any]],
     assert manage(state="absent", _check=True)["changed"] and live.rows
     assert manage(state="absent")["changed"] and not live.rows
     assert not manage(state="absent")["changed"]
+
+
+@pytest.mark.skipif(not RELEASE, reason="the release that the role litellm_gateway pins can do all of this")
+@pytest.mark.parametrize("check", [True, False])
+def test_what_an_older_release_cannot_do_is_refused(live: Live, check: bool) -> None:
+    live.lab("user1", max_budget=5, budget_duration="30d")
+    before = live.rows
+    for options, words in (
+        ({"soft_budget": 3}, "soft_budget cannot be set on the key"),
+        ({"soft_budget": 3, "keys": [{"user": "user2"}]}, f"soft_budget cannot be set on the key {live.alias('user2')}"),
+        ({"budget_duration": "never"}, "budget_duration cannot be taken off the key"),
+    ):
+        arguments = {"guid": live.name, "keys": [{"user": "user1"}], "models": [GRANITE], **options}
+        result = live("virtual_keys", **arguments, _check=check)
+        assert result["failed"] and not result["changed"] and result["code"] == "unsupported_release", result["msg"]
+        assert words in result["msg"] and "update LiteLLM to" in result["msg"]
+        assert live.rows == before
+    result = live("virtual_key", alias=live.alias("user3"), models=[GRANITE], soft_budget=3, _check=check)
+    assert result["code"] == "unsupported_release" and live.rows == before
 
 
 def test_duration_and_extension(live: Live, manage: Callable[..., dict[str, Any]]) -> None:

@@ -157,7 +157,7 @@ def test_a_team_and_a_user(gateway: Gateway, unique: str) -> None:
     gateway.post("/user/new", user_id=unique, user_role="internal_user", auto_create_key=False)
     try:
         users_key = gateway.post("/key/generate", user_id=unique)["key"]
-        model.rows["t"] = {"key_alias": None, "token": "t", "user_id": unique, "team_id": None, "expires": None, "created_at": None, "soft_budget": None}
+        model.rows["t"] = {"key_alias": None, "token": "t", "user_id": unique, "team_id": None, "expires": None, "created_at": None, "budget_id": None}
         assert gateway.request("GET", "/team/info", params={"team_id": unique}).status_code == 200
         assert model.handle("GET", "/team/info", {"team_id": unique}, None)[0] == 200
         for query in ({}, {"user_id": "somebody-else"}, {"user_id": unique}):

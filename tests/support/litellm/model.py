@@ -58,7 +58,9 @@ class LitellmModel:
 
     `search` is how `/key/list` finds a part of an alias, release by release: "search" with the parameter of that name or with
     `substring_matching` (from 1.101 on), "optional" with `substring_matching` only, "always" whatever is asked, "exact" not at
-    all (up to 1.83.0). `history`: deleted keys are listed on request. `ignores` are parameters of `/key/list` that it does not
+    all (up to 1.83.0). `history`: deleted keys are listed on request. `budgets` is what the gateway does with budgets, release by
+    release: "all" (from 1.102 on), "no tiers" if it neither lists nor changes tiers (from 1.90 on), "none" if it also ignores that a
+    period of a budget is taken off. `tiers` are the budget tiers by id. `ignores` are parameters of `/key/list` that it does not
     know. `tick` is the time in milliseconds that making or deleting a key takes. `memory` is the time in seconds for which workers remember a
     deleted key: all that a call can meet, or if `workers` is above 1, one of so many, over which calls spread at random. `fills`
     are the limits that the gateway's `default_key_generate_params` set where a call names none. `models` may hold wildcards, and
@@ -68,6 +70,8 @@ class LitellmModel:
 
     search: str = "search"
     history: bool = True
+    budgets: str = "all"
+    tiers: dict[str, dict[str, Any]] = field(default_factory=dict)
     ignores: Collection[str] = ()
     memory: float = 0.0
     workers: int = 1
@@ -112,6 +116,9 @@ class LitellmModel:
                 return self._list({**query, "user_id": self.users[key]} if key in self.users else query)
             if (method, path) == ("GET", "/models"):
                 return self._models(query)
+            if (method, path) == ("GET", "/key/info"):
+                found = self.rows.get(query["key"])
+                return (200, {"key": query["key"], "info": {"budget_id": found["budget_id"]}}) if found else (404, error("Key not found in database"))
             if (method, path) == ("GET", "/team/info"):
                 team = {"team_id": query["team_id"], "models": list(self.teams.get(query["team_id"], ()))}
                 return (200, {"team_id": query["team_id"], "team_info": team}) if query["team_id"] in self.teams else (404, error("Team not found"))
@@ -189,7 +196,7 @@ class LitellmModel:
             "token": token,
             "key_alias": body.get("key_alias"),
             "metadata": dict(body.get("metadata") or {}),
-            "soft_budget": body.get("soft_budget"),
+            "budget_id": self._tier_with(body.get("soft_budget")),
             "expires": expires,
             "created_at": self.now + timedelta(milliseconds=self.made),
             "settings_updated_at": None,
@@ -205,7 +212,13 @@ class LitellmModel:
         refusal = self._taken(body.get("key_alias"), row["token"])
         if refusal:
             return refusal
-        changed = {name: body[name] for name in (*_DEFAULTS, "key_alias", "metadata", "soft_budget") if name in body}
+        changed = {name: body[name] for name in (*_DEFAULTS, "key_alias", "metadata", "budget_id") if name in body}
+        if self.budgets == "none" and body.get("budget_duration", "") is None:
+            del changed["budget_duration"]
+        if self.budgets == "all" and "soft_budget" in body and row["budget_id"]:
+            self.tiers[row["budget_id"]]["soft_budget"] = body["soft_budget"]
+        elif self.budgets == "all" and "soft_budget" in body:
+            changed["budget_id"] = self._tier_with(body["soft_budget"])
         if "duration" in body:
             endless = body["duration"] in (None, "-1")
             try:
@@ -215,12 +228,19 @@ class LitellmModel:
         row.update(changed, settings_updated_at=self.now)
         return 200, {"key": body["key"]}
 
+    def _tier_with(self, soft_budget: float | None) -> str | None:
+        """Return the id of a new tier with a soft budget; None without one."""
+        if soft_budget is None:
+            return None
+        self.tiers[f"tier-{len(self.tiers)}"] = {"soft_budget": soft_budget}
+        return f"tier-{len(self.tiers) - 1}"
+
     def _delete(self, body: Mapping[str, Any]) -> tuple[int, Any]:
         found = [token for token in body["keys"] if token in self.rows]
         if not found:
             return 404, error("{'error': 'No keys found'}", "internal_server_error")
         for token in found:
-            self.deleted.append({**self.rows.pop(token), "soft_budget": None, "deleted_at": self.now + timedelta(milliseconds=self.made)})
+            self.deleted.append({**self.rows.pop(token), "deleted_at": self.now + timedelta(milliseconds=self.made)})
             self.remembered[token] = self.now + timedelta(seconds=self.memory)
         self.made += self.tick
         return 200, {"deleted_keys": body["keys"]}
@@ -265,12 +285,12 @@ class LitellmModel:
         asked = {"token": query.get("key_hash"), "team_id": query.get("team_id"), "user_id": query.get("user_id")}
         return all(value is None or row[name] == value for name, value in asked.items())
 
-    @staticmethod
-    def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-        shown = {name: value for name, value in row.items() if name != "soft_budget"}
+    def _shown(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        shown = {name: value for name, value in row.items() if name != "budget_id" or self.budgets != "none"}
         for name in ("expires", "created_at", "settings_updated_at", "deleted_at"):
             if name in row:
                 shown[name] = row[name].isoformat() if row[name] else None
-        shown["litellm_budget_table"] = {"soft_budget": row["soft_budget"]} if row["soft_budget"] is not None else None
+        listed = self.budgets == "all" and not row.get("deleted_at")
+        shown["litellm_budget_table"] = self.tiers.get(row["budget_id"]) if listed else None
         shown["soft_budget"] = None
         return shown
