@@ -76,8 +76,8 @@ def settings_of(read: Callable[[str], Any], set_names: Collection[str], environm
     lab, more = _lab(variables, by_id=by_id, strict=provisions)
     settings |= lab
     settings |= _user_info(variables)
-    if provisions or action == "rotate" or ACTIONS[action] == ACTIONS["destroy"]:
-        settings["proof"] = _proof(variables)
+    deletes = provisions or action == "rotate" or ACTIONS[action] == ACTIONS["destroy"]
+    settings["proof"] = _proof(variables) if deletes else {}
     if provisions:
         settings |= _provisioning(variables, settings)
     elif ACTIONS[action] == ACTIONS["destroy"]:
@@ -268,7 +268,7 @@ def _destroying(variables: Variables, *, by_id: bool) -> dict[str, Any]:
 
 
 def _proof(variables: Variables) -> dict[str, Any]:
-    """Return how the revocation of deleted values is proven. `timeout` is None unless it is set."""
+    """Return how the revocation of deleted values is proven, as options of the modules that delete keys."""
     kind = variables.choice("proof", *ProofKind)
     cache_time = _number(variables, "proof_cache_time", 0, 86_400, "seconds", CACHE_SECONDS)
     timeout = values.number(variables.own("proof_timeout"), variables.name_of("proof_timeout"), 1, 172_800, "seconds")
@@ -277,7 +277,8 @@ def _proof(variables: Variables) -> dict[str, Any]:
         Proof(ProofKind(kind), cache_time, workers, timeout)
     except ValueError as error:
         raise ValueError(str(error).replace("proof_timeout", variables.name_of("proof_timeout"), 1)) from None
-    return {"kind": kind, "cache_time": cache_time, "workers": workers, "timeout": timeout}
+    proof = {"proof": kind, "proof_cache_time": cache_time, "proof_workers": workers}
+    return proof if timeout is None else {**proof, "proof_timeout": timeout}
 
 
 def _extending(variables: Variables) -> dict[str, Any]:

@@ -100,6 +100,21 @@ def test_fault_01_destroy_deletes_every_key_of_the_guid_and_reports_it(lab):
     assert (facts["litellm_key_deleted"], facts["litellm_key_was_missing"]) == (False, True)
 
 
+def test_every_action_that_deletes_proves_it_as_asked(lab):
+    asked = {"litellm_proof": "none", "litellm_proof_timeout": 30}
+    lab.catalog_item("provision", num_users=3)
+    for action, variables in (
+        ("provision", {"num_users": 2, f"{P}remove_former_users": True}),
+        ("rotate", {f"{P}rotation": "a"}),
+        ("destroy", {f"{P}delete_method": "by_key_id"}),
+        ("destroy", {}),
+    ):
+        key_id = next(iter(lab.rows.values()))["token"]
+        facts = lab.catalog_item(action, **asked, **variables, **{f"{P}key_id": key_id})
+        assert facts["litellm_revocation"]["proof"] == "none" and facts["litellm_revocation"]["listed_only"], (action, variables)
+    assert not lab.rows
+
+
 def test_destroying_with_another_secret_says_that_only_the_list_shows_it(lab):
     lab.act("provision", num_users=2)
     facts = lab.catalog_item("destroy", litellm_derivation_secret="not the secret of this lab")

@@ -267,10 +267,10 @@ def test_the_connection_has_numbers_and_truth_values(tmp_path: Path) -> None:
 
 def test_the_proof_is_read_where_keys_are_deleted() -> None:
     for action in ("provision", "rotate", "destroy"):
-        assert settings(ACTION=action)["proof"] == {"kind": "quick", "cache_time": 60.0, "workers": 1, "timeout": None}
-    assert "proof" not in settings(ACTION="extend", litellm_proof="nonsense")
+        assert settings(ACTION=action)["proof"] == {"proof": "quick", "proof_cache_time": 60.0, "proof_workers": 1}
+    assert settings(ACTION="extend", litellm_proof="nonsense")["proof"] == {}
     given = {"litellm_proof": "certain", "litellm_proof_cache_time": "0", f"{P}proof_workers": "4", "litellm_proof_timeout": "90"}
-    assert settings(ACTION="destroy", **given)["proof"] == {"kind": "certain", "cache_time": 0.0, "workers": 4, "timeout": 90.0}
+    assert settings(ACTION="destroy", **given)["proof"] == {"proof": "certain", "proof_cache_time": 0.0, "proof_workers": 4, "proof_timeout": 90.0}
 
 
 @pytest.mark.parametrize(
