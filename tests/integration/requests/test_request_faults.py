@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -71,6 +72,21 @@ def test_a_gateway_that_is_slow_answers_500_and_loses_answers_makes_one_key_each
         desk.process(litellm_url=proxy.url)
     desk.served(ids)
     assert desk.statuses() == {("approved", "finished")}
+
+
+@pytest.mark.parametrize("proof", ["", "none"])
+def test_the_key_of_a_request_that_was_taken_back_meanwhile_is_deleted_and_proven_as_asked(desk: Desk, unique: str, proof: str) -> None:
+    (request_id,) = people(desk, unique, 1).values()
+
+    def take_back(_answered: bool) -> None:
+        desk.module("key_request", state="cancelled", request_id=request_id)
+
+    asked = {"litellm_proof": proof, "litellm_proof_timeout": 30}
+    with FaultyProxy(desk.gateway.url, Harm("call", "POST /key/generate", times=1, work=take_back)) as proxy:
+        run = desk.playbook("process_requests", {**desk.variables, "litellm_url": proxy.url, **asked}, "-v")
+    proofs = set(re.findall(r'"proof": "(\w+)"', run.output))
+    assert proofs == {proof or "quick"} and desk.rows(request_id) == []
+    assert desk.statuses() == {("denied", "")}
 
 
 # -------------------------------------------------------------------------------------------------------- Kubernetes
