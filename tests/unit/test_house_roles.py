@@ -64,6 +64,26 @@ def test_nothing_reads_the_invocation_of_a_result() -> None:
     assert found == [], "results have no invocation since ansible-core 2.21"
 
 
+def blocks_in(content: Any) -> Iterator[dict[str, Any]]:
+    for entry in content or []:
+        for name in ("block", "rescue", "always"):
+            yield from blocks_in(entry.get(name))
+        if "block" in entry:
+            yield entry
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_the_defaults_of_modules_in_a_block_need_nothing_that_the_block_registers(role: Path) -> None:
+    """Up to release 2.18, ansible-core works them out for every task of the block."""
+    offenders = []
+    for path in sorted(role.rglob("tasks/**/*.yml")):
+        for block in blocks_in(yaml.load(path.read_text(encoding="utf-8"), _Loader)):
+            registered = {task["register"] for task in tasks_in(block["block"]) if "register" in task}
+            used = set(re.findall(r"\w+", str(block.get("module_defaults", ""))))
+            offenders += [f"{path.relative_to(ROOT)}: {block.get('name')}: {name}" for name in sorted(registered & used)]
+    assert offenders == []
+
+
 def test_the_workloads_variables_fit_on_a_page() -> None:
     assert len(WORKLOAD_VARS.read_text(encoding="utf-8").splitlines()) < 80
 
