@@ -6,16 +6,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.common.durations import iso
 from ..module_utils.common.printable import printable, redact
 from ..plugin_utils.user_info import UserInfoError, plain_value
 from ..plugin_utils.workload.settings import settings_of
@@ -40,7 +40,7 @@ class ActionModule(ActionBase):
                 "ansible_become is an extra variable, which no role can override, so the modules run as another user; set it for the hosts"
                 " that need it in the inventory instead."
             )
-        return {**result, **settings, "started": iso(datetime.now(UTC)), "warnings": warnings, "changed": False}
+        return {**result, **settings, "run": _run_of(self._task), "warnings": warnings, "changed": False}
 
     def _reader(self, variables: dict[str, Any]) -> Callable[[str], Any]:
         """Return a function that gives the value of a variable, templated, or None if it is not set. It raises ValueError."""
@@ -67,3 +67,17 @@ class ActionModule(ActionBase):
                 raise ValueError(str(error)) from None
 
         return read
+
+
+def _run_of(task: Task) -> str:
+    """Return a name for this run of the role, the same for every host of the play, whatever its strategy and its batches of hosts.
+
+    A task of the play keeps its id for all hosts. Tasks that it includes are loaded anew, for each host or batch, and only keep their place.
+    """
+    place, outermost, level = "", task, task
+    while level is not None:
+        if isinstance(level, Task):
+            place, outermost = f"{place}\n{level.get_path()}", level
+        level = level._parent
+    # Ids are unique within a process of Ansible; this one was forked from it.
+    return f"run-{hashlib.sha256(f'{os.getppid()} {outermost._uuid} {place}'.encode()).hexdigest()[:16]}"

@@ -81,8 +81,8 @@ wanted:
   returned: when provisioning
   type: list
   elements: dict
-started:
-  description: The time at which the task ran.
+run:
+  description: A name for this run of the role, the same for every host of the play.
   returned: success
   type: str
 """

@@ -108,17 +108,40 @@ def test_two_gateways_in_one_play(lab: WorkloadLab) -> None:
         assert f"LiteLLM Virtual Key: {found['litellm_virtual_key']}" in lines, "each gateway's messages stay"
 
 
-def test_several_hosts_rotate_a_lab_once(lab: WorkloadLab) -> None:
-    """Without a label, every run rotates; several bastions are one run."""
-    inventory = lab.folder / "hosts"
-    inventory.write_text("one\ntwo\nthree\n")
-    tasks = [include("provision", guid=lab.guid), include("rotate", guid=lab.guid), save_facts(lab.folder / "facts-{{ inventory_hostname }}.json")]
-    tasks[-1] = {**tasks[-1], "delegate_to": "localhost"}
-    done = run(lab, tasks, "--inventory", str(inventory), "--forks", "1", hosts="all")
-    values = {json.loads((lab.folder / f"facts-{host}.json").read_text())["litellm_virtual_key"] for host in ("one", "two", "three")}
-    assert len(values) == 1 and done.count("failed") == 0
-    assert lab.row["metadata"]["litellm_virtual_keys"]["generation"] == 1
-    assert lab.gateway.chat(values.pop()).status_code == 200
+HOSTS = ("one", "two", "three")
+
+
+def play_on_all(lab: WorkloadLab, number: int, actions: list[str], how: dict[str, Any]) -> dict[str, Any]:
+    """Return a play that performs `actions` on all hosts, and saves the facts of each host in the end."""
+    save = {**save_facts(lab.folder / f"{number}-{{{{ inventory_hostname }}}}.json"), "delegate_to": "localhost"}
+    return {"hosts": "all", "gather_facts": False, "tasks": [*(include(action, guid=lab.guid) for action in actions), save], **how}
+
+
+@pytest.mark.parametrize("how", [{}, {"strategy": "free"}, {"serial": 1}], ids=["linear", "free", "serial"])
+def test_several_hosts_of_a_lab(lab: WorkloadLab, how: dict[str, Any]) -> None:
+    """All hosts get the same facts, keys are made once, and each rotation without a label happens once: several bastions are one run."""
+    inventory, book = lab.folder / "hosts", lab.folder / "several.yml"
+    inventory.write_text("\n".join(HOSTS))
+    series = [["provision"], ["rotate"], ["rotate", "stop"], ["rotate", "start", "extend"]]
+    given = {**lab.gateway.variables, **LOUD, "output_dir": str(lab.folder)}
+    book.write_text(yaml.safe_dump([play_on_all(lab, number, actions, how) for number, actions in enumerate(series)]))
+    done = lab.playbook(book, given, "--inventory", str(inventory), "--forks", "3")
+    assert done.count("failed") == 0
+    values = []
+    for number in range(len(series)):
+        facts = [json.loads((lab.folder / f"{number}-{host}.json").read_text()) for host in HOSTS]
+        assert len({each["litellm_virtual_key"] for each in facts}) == 1, (number, series[number])
+        values.append(facts[0]["litellm_virtual_key"])
+    assert lab.row["metadata"]["litellm_virtual_keys"]["generation"] == 3
+    assert [lab.gateway.chat(value).status_code for value in values] == [401, 401, 401, 200]
+    assert len(yaml.safe_load((lab.folder / "provision-user-info.yaml").read_text())) == 5, "messages are sent once"
+
+    book.write_text(yaml.safe_dump([play_on_all(lab, 9, ["destroy"], how)]))
+    assert lab.playbook(book, given, "--inventory", str(inventory), "--forks", "3").count("failed") == 0
+    assert not lab.rows
+    for host in HOSTS:
+        facts = json.loads((lab.folder / f"9-{host}.json").read_text())
+        assert facts["litellm_revocation"]["proven"] == [f"virtkey-{lab.guid}"] and not facts["litellm_virtual_key"]
 
 
 @pytest.mark.parametrize("where", ["inventory", "play", "option"])
