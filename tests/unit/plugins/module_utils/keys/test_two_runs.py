@@ -16,9 +16,8 @@ CHANGES = ["rotate", "rotate with grace", "stop", "extend", "annotate"]
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[ModelWorld]:
-    world = ModelWorld()
-    yield world
-    world.close()
+    with ModelWorld() as world:
+        yield world
 
 
 @pytest.mark.parametrize("second", ["destroy", "stop", "extend", "rotate again", "provision"])
