@@ -249,6 +249,14 @@ def grace_has_ended(row: LiveKey, now: datetime) -> bool:
     return not until or durations.parse_time(until) <= now
 
 
+def _was_overtaken(row: LiveKey, former: Iterable[LiveKey], now: datetime) -> bool:
+    """Return whether a rotation without grace came after the one that retired `row`: that ends all former values.
+
+    A value that was retired without grace has kept its own end, which is later than its grace period.
+    """
+    return any(later.generation > row.generation and grace_has_ended(later, now) and not later.expired(now + EXPIRY_TOLERANCE) for later in former)
+
+
 def _deletions(to_delete: Iterable[LiveKey]) -> list[KeyStep]:
     return [KeyStep(alias=row.alias, action=KeyAction.DELETE, before=state_of(row), live=row) for row in to_delete]
 
@@ -289,7 +297,7 @@ def _plan_alias(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], 
     if step.action in _BLOCKING:
         return _Decision(step)
     at_once = step.action is KeyAction.ROTATE and not policy.grace  # whoever rotates without grace wants all former values gone
-    over = [row for row in former if holders and (at_once or grace_has_ended(row, now))]
+    over = [row for row in former if holders and (at_once or grace_has_ended(row, now) or _was_overtaken(row, former, now))]
     step = _with_former_values(step, [row for row in former if row not in over], now)
     to_delete = [*over, *(row for row in revoked if row not in displaced)]
     warnings = _warnings(step, displaced)
@@ -454,7 +462,7 @@ def _lifetime_of_new_value(want: WantedKey, base: LiveKey | None, now: datetime)
         if ends is None or ends > now:
             lifetime = durations.whole_seconds(ends - now) if ends else None
         elif not want.renews:
-            lifetime = 1  # an expired key stays expired
+            lifetime = 0  # an expired key stays expired
     if want.expires_by and lifetime is not None:
         lifetime = max(lifetime, durations.whole_seconds(want.expires_by - now))
     return lifetime

@@ -83,6 +83,8 @@ def _entry(move: Move, outcome: MigrationOutcome, *, reveal: bool) -> dict[str, 
         "renewed": move.renewed,
         "differs": differences(move, live) if live else [],
     }
+    if move.new_generation is not None:
+        entry["generation"] = move.new_generation  # until the key is there, the row is that of the source
     if reveal and derive.token(move.value) == move.token:
         entry["value"] = move.value
     return entry

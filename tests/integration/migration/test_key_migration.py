@@ -256,6 +256,7 @@ def test_a_value_that_was_retired_at_a_gateway_does_not_come_back_to_it(move: Mo
     predicted = back.run_ok(on_unrecoverable="renew", _check=True)
     renewed = back.run_ok(on_unrecoverable="renew", _no_log=True)
     assert predicted["counts"] == renewed["counts"] and renewed["counts"]["created"] == 2
+    assert [key["generation"] for key in predicted["virtual_keys"]] == [key["generation"] for key in renewed["virtual_keys"]] == [1, 1]
     new = values(renewed)
     assert not set(new.values()) & set(old.values()) and all(map(move.source.works, new.values()))
     assert not back.run_ok(on_unrecoverable="renew")["changed"]

@@ -178,6 +178,28 @@ def test_a_rotation_without_grace_ends_all_former_values() -> None:
     assert [model.works(value_of(ALIAS, generation)) for generation in range(4)] == [False, False, False, True]
 
 
+@pytest.mark.parametrize("calls", [1, 2], ids=["before the new value is made", "before former values are deleted"])
+@pytest.mark.parametrize("again", [{"rotation": "b"}, {}], ids=["rotated again", "provisioned"])
+def test_a_rotation_without_grace_that_is_cut_off_ends_all_former_values_too(calls: int, again: dict[str, Any]) -> None:
+    model = LitellmModel()
+    converge(model, [wanted_key(lifetime=DAY)])
+    converge(model, [wanted_key(rotation="a")], Policy(grace=3600))
+    carry_out(model, plan_for(model, [wanted_key(rotation="b")]), cut=lambda _alias: calls, delete=False)
+    converge(model, [wanted_key(**again)])
+    assert [model.works(value_of(ALIAS, generation)) for generation in range(3)] == [False, False, True]
+
+
+def test_the_end_of_a_shorter_grace_period_does_not_end_a_longer_one() -> None:
+    model = LitellmModel()
+    converge(model, [wanted_key(lifetime=30 * DAY)])
+    converge(model, [wanted_key(rotation="a")], Policy(grace=3600))
+    converge(model, [wanted_key(rotation="b")], Policy(grace=15))
+    for seconds in (16, 100):
+        model.pass_time(seconds)
+        converge(model, [wanted_key()])
+        assert [model.works(value_of(ALIAS, generation)) for generation in range(3)] == [True, False, True]
+
+
 def test_notes_never_hand_a_key_to_another_team_or_user() -> None:
     model = LitellmModel()
     converge(model, [wanted_key()])
