@@ -18,7 +18,8 @@ from . import limits
 from .api import KeyApi
 from .key import LiveKey, WantedKey
 from .orphan import ORPHAN, OrphanMark
-from .plan import KeyScope, grace_has_ended
+from .plan import KeyScope
+from .retirement import grace_has_ended
 
 
 class NoSuchLab(GatewayError):

@@ -23,9 +23,7 @@ from .derive import ValueOf, derivable
 from .history import KeyHistory
 from .key import FIELDS, NEVER_ENDS, LiveKey, Notes, WantedKey, is_set, normal
 from .orphan import ORPHAN, OrphanMark
-
-# Two clocks and whole seconds meet here: an expiry this close to the wanted one counts as the wanted one.
-EXPIRY_TOLERANCE = timedelta(seconds=60)
+from .retirement import EXPIRY_TOLERANCE, grace_has_ended, original_end, was_overtaken
 
 
 class KeyAction(StrEnum):
@@ -233,30 +231,6 @@ def state_of(row: LiveKey) -> dict[str, Any]:
     return shown
 
 
-def _original_end(row: LiveKey) -> datetime | None:
-    """Return when a key ends, or would have ended if it had not been retired; None means never."""
-    if not (row.notes and row.notes.ends):
-        return row.expires
-    if row.notes.ends == NEVER_ENDS:
-        return None
-    ends = durations.parse_time(row.notes.ends)
-    return max(ends, row.expires) if row.expires else ends  # somebody may have extended it while it was being rotated
-
-
-def grace_has_ended(row: LiveKey, now: datetime) -> bool:
-    """Return whether the grace period of a retired row has ended."""
-    until = row.notes.retired_until if row.notes else ""
-    return not until or durations.parse_time(until) <= now
-
-
-def _was_overtaken(row: LiveKey, former: Iterable[LiveKey], now: datetime) -> bool:
-    """Return whether a rotation without grace came after the one that retired `row`: that ends all former values.
-
-    A value that was retired without grace has kept its own end, which is later than its grace period.
-    """
-    return any(later.generation > row.generation and grace_has_ended(later, now) and not later.expired(now + EXPIRY_TOLERANCE) for later in former)
-
-
 def _deletions(to_delete: Iterable[LiveKey]) -> list[KeyStep]:
     return [KeyStep(alias=row.alias, action=KeyAction.DELETE, before=state_of(row), live=row) for row in to_delete]
 
@@ -297,7 +271,7 @@ def _plan_alias(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], 
     if step.action in _BLOCKING:
         return _Decision(step)
     at_once = step.action is KeyAction.ROTATE and not policy.grace  # whoever rotates without grace wants all former values gone
-    over = [row for row in former if holders and (at_once or grace_has_ended(row, now) or _was_overtaken(row, former, now))]
+    over = [row for row in former if holders and (at_once or grace_has_ended(row, now) or was_overtaken(row, former, now))]
     step = _with_former_values(step, [row for row in former if row not in over], now)
     to_delete = [*over, *(row for row in revoked if row not in displaced)]
     warnings = _warnings(step, displaced)
@@ -458,7 +432,7 @@ def _lifetime_of_new_value(want: WantedKey, base: LiveKey | None, now: datetime)
     """Return the seconds that a new value lives, at least as long as `base`, the row that it takes over from; None means for ever."""
     lifetime = want.lifetime
     if base:
-        ends = _original_end(base)
+        ends = original_end(base)
         if ends is None or ends > now:
             lifetime = durations.whole_seconds(ends - now) if ends else None
         elif not want.renews:
@@ -472,7 +446,7 @@ def _spell_end(lifetime: int | None, base: LiveKey | None, now: datetime) -> str
     """Return the end of a new value as diff mode shows it: the same in check mode and a moment later, in the real run."""
     if lifetime is None:
         return "never"
-    ends = _original_end(base) if base else None
+    ends = original_end(base) if base else None
     if ends and abs(now + timedelta(seconds=lifetime) - ends) <= EXPIRY_TOLERANCE:
         return durations.iso(ends)
     return f"in {durations.spell(lifetime)}"

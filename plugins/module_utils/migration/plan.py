@@ -25,7 +25,8 @@ from ..keys import derive
 from ..keys.derive import ValueOf, derivable
 from ..keys.history import KeyHistory
 from ..keys.key import FIELDS, LiveKey, Notes
-from ..keys.plan import EXPIRY_TOLERANCE, KeyAction, state_of
+from ..keys.plan import KeyAction, state_of
+from ..keys.retirement import EXPIRY_TOLERANCE
 from ..litellm import errors
 from ..litellm.notes import NOTES_NAME
 
