@@ -134,41 +134,9 @@ counts:
   returned: success, and when part of the work failed
   type: dict
 revocation:
-  description: What is known about the values of the deleted keys. Lists hold aliases, and each alias is in one list.
+  description: The proof of deletion, as M(rhpds.litellm_virtual_keys.virtual_keys) returns it.
   returned: when keys were deleted, and not in check mode
   type: dict
-  contains:
-    proof:
-      description: The proof that was asked for, as in O(proof).
-      type: str
-    proven:
-      description: The keys whose values the gateway refused, as often as RV(revocation.refusals) says.
-      type: list
-      elements: str
-    listed_only:
-      description:
-        - The keys of which only the gateway's list shows that they are gone, because nobody knows their values, or because of O(proof=none).
-          Many of them after a deletion mean that O(secret) is not the one with which the keys were made.
-      type: list
-      elements: str
-    still_accepted:
-      description: The keys whose values the gateway accepted to the end. Empty unless the module fails.
-      type: list
-      elements: str
-    unproven:
-      description: The keys about whose values the gateway could not be asked. Empty unless the module fails.
-      type: list
-      elements: str
-    refusals:
-      description: How often in a row each value had to be refused.
-      type: int
-    seconds:
-      description: How long the proof took.
-      type: float
-    summary:
-      description: All this in one line.
-      type: str
-      sample: 20 proven in 0.2 s (quick), 1 only by the gateway's list
 calls:
   description: How many HTTP requests were sent.
   returned: success
