@@ -33,7 +33,8 @@ def served(release: str) -> Iterator[ServedModel]:
     """A gateway of each release, with a key of somebody else that has a budget tier."""
     with ServedModel(LitellmModel(**RELEASES[release], tiers={"gold": {"max_budget": 3.0}})) as server:
         server.model.handle("POST", "/key/generate", {}, {"key": "sk-of-somebody-else", "key_alias": "other"})
-        next(iter(server.model.rows.values()))["budget_id"] = "gold"
+        (row,) = server.model.rows.values()
+        row["budget_id"] = "gold"
         yield server
 
 
