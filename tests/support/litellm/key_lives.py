@@ -266,6 +266,10 @@ class KeyLives(RuleBasedStateMachine):
         left += [
             (former.alias, "expired" if self._is_over(former) else obstacle(former.values, former.random)) for former in source.retired if former not in retired
         ]
+        if any(former.alias not in {*keys, *target.keys} for former in target.retired):
+            return  # former values that stay behind alone are taken for a rotation that was cut off
+        if any(former.values == target.values.get(former.alias) for former in retired):
+            return  # the former value keeps its later end at the target
         freed = [source.values[alias] for alias in keys if not obstacles[alias]] + [former.values for former in retired]
         fails = "" if source.keys or source.retired else "nothing_to_migrate"
         if any(alias in target.keys and target.values[alias] not in freed for alias in keys):
@@ -275,9 +279,6 @@ class KeyLives(RuleBasedStateMachine):
             return
         assert all(_summary(result)["left_out"] == sorted(left) for result in results), (left, [result["left_out"] for result in results])
         self.living_at[lab] = target.site
-        for former in retired:
-            if target.values.get(former.alias) == former.values:
-                del target.keys[former.alias], target.values[former.alias]
         target.retired = [former for former in target.retired if former.values not in freed] + [replace(former) for former in retired]
         for alias in keys:
             key, values = source.keys[alias], [self._value(result, alias) for result in results]
