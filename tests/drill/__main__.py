@@ -6,8 +6,8 @@
     make drill [ARGS="--only network --only kills"]
 
 Does harm to runs of provision, rotate, extend and destroy, runs them again, and checks the gateway for the wanted result: one
-working key for each alias, none orphaned, none lost, and no secret printed. Ends with a table, and with status 1 if
-anything was lost.
+working key for each alias, none orphaned, none lost, and no secret printed. Lives random lives of keys as well. Ends with a
+table, and with status 1 if anything was lost.
 """
 
 from __future__ import annotations

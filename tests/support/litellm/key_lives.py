@@ -126,6 +126,7 @@ class KeyLives(RuleBasedStateMachine):
         name = f"l{uuid.uuid4().hex[:8]}"
         self.labs = [[LabState(guid, site) for site in SITES] for guid in (name, f"{name}-b")]
         self.living_at = [0, 0]  # the site at which each lab lives
+        self.touched = [0]  # the sites at which anything was done
         self.name = name
         self.begun: list[datetime] = []  # when the last operation began, in each world
         self.cut: Cut | None = None  # how the next run will end
@@ -274,6 +275,7 @@ class KeyLives(RuleBasedStateMachine):
         fails = "" if source.keys or source.retired else "nothing_to_migrate"
         if any(alias in target.keys and target.values[alias] not in freed for alias in keys):
             fails = "conflict"
+        self.touched = list(SITES)
         results = self._do(source, "key_migration", arguments, fails)
         if fails:
             return
@@ -337,8 +339,10 @@ class KeyLives(RuleBasedStateMachine):
     @invariant()
     def exactly_the_expected_rows_are_there(self) -> None:
         for number, world in enumerate(self.worlds):
-            rows = [site.rows(self.name) for site in world.sites]
+            rows = {site: world.sites[site].rows(self.name) for site in self.touched}
             for state in self._states():
+                if state.site not in rows:
+                    continue
                 aliases = [row["key_alias"] for row in rows[state.site] if row["key_alias"].startswith(f"virtkey-{state.guid}-user")]
                 assert sorted(alias for alias in aliases if ".retired-" not in alias) == sorted(state.keys), f"{world.name} {state.site}"
                 for row in rows[state.site]:
@@ -347,8 +351,8 @@ class KeyLives(RuleBasedStateMachine):
                         wanted = _limits(self._with_models(world, PACKAGES[package]))
                         assert _limits(row) == wanted, f"{world.name} {state.site}: {row['key_alias']} {package}"
             if self.bystanders:
-                others = [self._bystanders(found) for found in rows]
-                assert others == self.bystanders[number], f"{world.name}: somebody else's key was touched"
+                for site, found in rows.items():
+                    assert self._bystanders(found) == self.bystanders[number][site], f"{world.name} {site}: somebody else's key was touched"
 
     def teardown(self) -> None:
         for number in SITES:
