@@ -34,13 +34,8 @@ def life() -> Iterator[type[KeyLives]]:
 
 @pytest.mark.parametrize("first", OPERATIONS)
 def test_every_operation_after_every_other(life: type[KeyLives], first: str) -> None:
-    for second in OPERATIONS:
+    for second in OPERATIONS:  # the first itself among them: three times in a row
         live_through(life(), [first, second, first])
-
-
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_every_operation_three_times(life: type[KeyLives], name: str) -> None:
-    live_through(life(), [name] * 3)
 
 
 def test_random_lives(life: type[KeyLives]) -> None:
