@@ -45,7 +45,8 @@ options:
   lab_alias:
     description:
       - The alias of the lab, if it is not V(virtkey-GUID). Two sets with the same O(guid) and different aliases, for
-        example of two tenants, do not touch each other's keys.
+        example of two tenants, do not touch each other's keys. Without this option, O(state=absent) and changes of all
+        keys concern every key of O(guid), whatever the alias of its set.
     type: str
   keys:
     description:
@@ -406,10 +407,12 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
         names = ("keep_going", "on_unrecoverable", "first_generation")
         refuse_without_effect(params, names, "without keys, because only keys that exist are changed; leave it out, or name the keys")
         if params["rotation"]:
-            wanted = [replace(change(row), create=False) for row in lab.members(api)]
+            members = lab.members(api)
+            wanted = [replace(change(row), create=False) for row in members]
             outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
-            if outcome.absent:
-                raise KeysIncomplete(f"the key {outcome.absent[0]} was deleted by somebody else while it was rotated; run again for the others.", outcome)
+            lost = sorted({row.alias for row in members if row.in_service} & set(outcome.absent))
+            if lost:
+                raise KeysIncomplete(f"the key {lost[0]} was deleted by somebody else while it was rotated; run again for the others.", outcome)
         else:
             refuse_without_effect(params, ("rotation_grace",), "without rotation; leave it out, or give a label in rotation")
             refuse_without_effect(params, ("duration",), "on keys that exist; to give them more time, use extend_for or extend_until")

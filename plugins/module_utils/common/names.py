@@ -11,6 +11,8 @@ for the key; a lab of many users has one key per user, `{lab alias}-{user}`.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 ALIAS_PREFIX = "virtkey-"
 LONGEST_NAME = 128
@@ -45,6 +47,23 @@ def check_user(user: str, name: str = "user") -> str:
 def check_alias(alias: str) -> str:
     """Return `alias`: at most 255 letters, digits and `._@+:/-`. Raises ValueError for anything else."""
     return _check(alias, "alias", _ALIAS, 255, "letters, digits and '._@+:/-'")
+
+
+def check_storable(tree: Any, name: str) -> None:
+    """Raise ValueError, which calls it `name`, for a text that PostgreSQL cannot store: with the character NUL or half a surrogate pair.
+
+    `tree` is any structure of mappings, lists and texts.
+    """
+    if isinstance(tree, str):
+        if "\0" in tree or any("\ud800" <= character <= "\udfff" for character in tree):
+            raise ValueError(f"{name} holds a character that LiteLLM's database cannot store (NUL, or half of a surrogate pair); remove it.")
+    elif isinstance(tree, Mapping):
+        for key, value in tree.items():
+            check_storable(key, name)
+            check_storable(value, name)
+    elif isinstance(tree, list | tuple):
+        for value in tree:
+            check_storable(value, name)
 
 
 def lab_alias(guid: str) -> str:
@@ -84,8 +103,9 @@ def is_retired_alias(alias: str, served: str) -> bool:
 
 
 def contradicts_guid(alias: str, guid: str) -> bool:
-    """Return whether an alias was made for a GUID, and not for this one."""
-    return alias.startswith(ALIAS_PREFIX) and guid not in alias
+    """Return whether an alias was made for a GUID, and not for this one: `virtkey-lab10-user1` was not made for `lab1`."""
+    part = f"(?<![A-Za-z0-9]){re.escape(guid)}(?![A-Za-z0-9])"
+    return alias.startswith(ALIAS_PREFIX) and re.search(part, alias) is None
 
 
 def without_retired_suffix(alias: str, token: str) -> str:

@@ -26,6 +26,7 @@ class KeyHistory:
         self._tokens: dict[str, datetime | None] = {}
         self._noted: dict[str, int] = {}
         self._derived: dict[str, int] = {}
+        self._aliases: dict[str, str] = {}
         for row in deleted:
             self._tokens[row.token] = row.deleted_at
             alias = row.served_alias
@@ -33,6 +34,7 @@ class KeyHistory:
                 self._noted[alias] = max(row.generation, self._noted.get(alias, 0))
             if derivable(row, value_of):
                 self._derived[alias] = max(row.generation, self._derived.get(alias, 0))
+                self._aliases[row.token] = alias
 
     def deleted_before(self, token: str, moment: datetime | None) -> bool:
         """Return whether the value with this token was deleted before `moment`, by the gateway's clocks."""
@@ -43,6 +45,10 @@ class KeyHistory:
         """Return whether the value with this token was deleted."""
         return token in self._tokens
 
+    def alias_of(self, token: str) -> str:
+        """Return the alias that the deleted value with this token was derived for; '' if it was not derived, or not deleted."""
+        return self._aliases.get(token, "")
+
     def revoked(self, row: LiveKey) -> bool:
         """Return whether the value of a living key was revoked before, or in service before one that was.
 
@@ -51,6 +57,11 @@ class KeyHistory:
         if row.token in self._tokens:
             return True
         return row.in_service and row.generation < self._derived.get(row.served_alias, 0) and derivable(row, self._value_of)
+
+    def has_later(self, row: LiveKey) -> bool:
+        """Return whether a later value of the alias that `row` serves, or served, was deleted."""
+        alias = row.served_alias
+        return row.generation < max(self._noted.get(alias, 0), self._derived.get(alias, 0))
 
     def next_generation(self, alias: str, least: int, living: Collection[str] = ()) -> int:
         """Return the lowest generation from `least` on whose value is not among the `living` tokens, and was never deleted, nor any later one."""

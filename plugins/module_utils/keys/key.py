@@ -245,7 +245,10 @@ class LiveKey:
     @property
     def guid(self) -> str:
         """The GUID in the collection's notes, or in the metadata of release 1.3.2; '' if it is in neither."""
-        return self.notes.guid if self.notes else str(self.metadata.get("guid") or "")
+        if self.notes:
+            return self.notes.guid
+        guid = self.metadata.get("guid")
+        return guid if isinstance(guid, str) and not names.contradicts_guid(self.alias, guid) else ""
 
     @property
     def owner(self) -> str:

@@ -167,7 +167,7 @@ class Lab:
             own = {**params, **{name: value for name, value in key.items() if value is not None}}
             own["metadata"] = {**(params.get("metadata") or {}), **(key.get("metadata") or {})}
             guid = names.check_guid(key["guid"]) if key.get("guid") else self.guid
-            if guid and guid not in alias:
+            if guid and (guid not in alias or names.contradicts_guid(alias, guid)):
                 raise ValueError(
                     f"the alias {alias} does not hold the guid {guid}, by which the keys of a lab are found again;"
                     f" choose an alias that does, such as {alias}-{guid}, or leave the guid out."

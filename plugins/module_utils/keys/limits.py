@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..common import durations
+from ..common import durations, names
 from .key import WantedKey
 
 Clock = Callable[[], datetime]
@@ -53,6 +53,8 @@ def wanted_key(alias: str, params: Mapping[str, Any], clock: Clock) -> WantedKey
 
     Raises ValueError, with one sentence that names the argument, for a value that cannot be used.
     """
+    for name in (*_TEXTS, "models", "allowed_routes", "model_max_budget", "metadata", "tags", "package", "rotation"):
+        names.check_storable(params.get(name), name)
     fields: dict[str, Any] = {}
     for name, highest in _NUMBERS.items():
         value = params.get(name)

@@ -150,16 +150,20 @@ def plan_keys(
     is_member: Callable[[LiveKey], bool] = lambda _row: False,
     history: KeyHistory | None = None,
     rotated: Iterable[KeyStep] = (),
+    others: Iterable[LiveKey] = (),
 ) -> KeyPlan:
     """Compare wanted keys with live ones and return what to do.
 
     `live` holds every row that the wanted aliases or the lab may concern; `now` is the gateway's time; `is_member`
     picks the rows of the lab, which `policy.prune` may delete. A new value is of a later generation than all in `history`.
     `rotated` are the rotations that were carried out just before `live` was read: what others did to the former values
-    meanwhile is done to the new ones, too.
+    meanwhile is done to the new ones, too. `others` are keys under other aliases: one that has a value of a wanted alias, because
+    somebody renamed it, is left alone, and deleted if that value was revoked before.
     """
     rows = list(live)
-    minting = Minting(value_of, now, policy, history or KeyHistory(value_of))
+    aliases = {want.alias for want in wanted}
+    elsewhere = {row.token: row for row in others if row.served_alias not in aliases}
+    minting = Minting(value_of, now, policy, history or KeyHistory(value_of), elsewhere)
     rotations = {step.alias: step for step in rotated}
     by_token = {row.token: row for row in rows}
     by_alias: dict[str, list[LiveKey]] = {}
@@ -179,9 +183,11 @@ def plan_keys(
         to_delete += [*undone, *decision.to_delete]
         warnings += decision.warnings
 
+    remade = [row for row in elsewhere.values() if minting.history.alias_of(row.token) in aliases]
+    to_delete += remade
+    warnings += [f"the key {row.alias} has a value that was revoked before, so somebody made it again; it is deleted." for row in remade]
     if policy.prune:
-        kept = {want.alias for want in wanted}
-        to_delete += [row for row in rows if is_member(row) and row.served_alias not in kept]
+        to_delete += [row for row in rows if is_member(row) and row.served_alias not in aliases and row not in remade]
     steps += _deletions(to_delete)
     return KeyPlan(steps, to_delete, warnings, rows)
 
@@ -237,19 +243,20 @@ def _deletions(to_delete: Iterable[LiveKey]) -> list[KeyStep]:
 
 @dataclass(frozen=True)
 class Minting:
-    """All that planning needs besides the keys themselves. `now` is the gateway's time."""
+    """All that planning needs besides the keys themselves. `now` is the gateway's time, `elsewhere` are keys under other aliases, by token."""
 
     value_of: ValueOf
     now: datetime
     policy: Policy
     history: KeyHistory
+    elsewhere: Mapping[str, LiveKey]
 
     def next_generation(self, alias: str, rows: Iterable[LiveKey]) -> int:
         """Return the generation of a new value of `alias`, later than those of `rows` and of deleted keys."""
         living = list(rows)
         least = max((row.generation + 1 for row in living), default=self.policy.first_generation)
         # The notes on a living row may have been lost, or lowered: its value is never the next one.
-        return self.history.next_generation(alias, least, {row.token for row in living})
+        return self.history.next_generation(alias, least, {row.token for row in living} | self.elsewhere.keys())
 
 
 @dataclass(frozen=True)
@@ -295,11 +302,11 @@ def _plan_key(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], re
             reason = f"the alias {want.alias} belongs to the lab {owner}; choose another guid or user name."
             return KeyStep(want.alias, KeyAction.CONFLICT, before=state_of(row), wanted=want, live=row, reason=reason), []
 
-    if not holders and not (want.create or ((former or revoked) and want.rotation)):
+    unfinished = [row for row in former if not minting.history.has_later(row)]  # a rotation that was cut off between its two calls
+    if not holders and not (want.create or ((unfinished or revoked) and want.rotation)):
         return KeyStep(want.alias, KeyAction.ABSENT, wanted=want, reason=f"the gateway has no key {want.alias}"), []
     if not holders:
-        # A rotation was cut off between its two calls: the next value takes over from the retired one.
-        base = max(former, key=lambda row: row.generation, default=None)
+        base = max(unfinished, key=lambda row: row.generation, default=None)
         return _displacing(revoked, _create(want, minting.next_generation(want.alias, [*former, *revoked]), base, minting)), []
 
     ours = [row for row in holders if derivable(row, minting.value_of)]

@@ -68,6 +68,7 @@ class Reconciler:
         self._history: KeyHistory | None = None
         self._history_is_old = False
         self._has_history = True
+        self._others: Sequence[LiveKey] = ()
 
         @cache
         def value_of(alias: str, generation: int) -> str:
@@ -172,6 +173,7 @@ class Reconciler:
         if not {row.alias for row in found.values()}.issuperset(must_exist):
             found = {row.token: row for row in self.api.keys()}  # noqa: SIM118 - a gateway is not a dict
         rows = [row for row in found.values() if scope.concerns(row)]
+        self._others = [row for row in found.values() if not scope.concerns(row)]
         plan = self._plan_for(rows, wanted, scope, policy, rotated)
         if not (plan.mints and self._history_is_old):
             return plan
@@ -188,6 +190,7 @@ class Reconciler:
             is_member=scope.is_member,
             history=self._history,
             rotated=rotated,
+            others=self._others,
         )
 
     def _predict(self, plan: KeyPlan, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy) -> list[KeyStep]:
@@ -302,11 +305,18 @@ class Reconciler:
         return outcome
 
     def _plan_changes(self, rows: Iterable[LiveKey], change: Callable[[LiveKey], WantedKey]) -> KeyPlan:
-        to_change = [row for row in rows if not self._is_revoked(row) or change(row).fields.get("blocked")]
+        to_change = [row for row in rows if not self._is_over(row) or change(row).fields.get("blocked") is not None]
+        to_change = [row for row in to_change if not self._is_revoked(row) or change(row).fields.get("blocked")]
         return plan_key_updates(to_change, change, value_of=self.value_of, now=self.api.client.now())
 
     def _is_revoked(self, row: LiveKey) -> bool:
         return self._history is not None and self._history.revoked(row)
+
+    def _is_over(self, row: LiveKey) -> bool:
+        """Return whether a retired value will have no successor: that was deleted. A gateway without history cannot tell, so there it counts as over."""
+        if self._history is None or row.in_service:
+            return False
+        return not self._has_history or self._history.has_later(row)
 
     # --------------------------------------------------------------------------------------------------- deletion
     def delete(

@@ -13,6 +13,7 @@ from typing import Any
 from ..common.durations import iso
 from ..litellm import errors
 from ..litellm.notes import NOTES_NAME
+from . import derive
 from .key import LiveKey
 from .plan import KeyAction, KeyPlan, KeyStep, plan_key_deletion
 from .revocation import Revocation
@@ -152,9 +153,10 @@ def _entry(step: KeyStep, live: LiveKey | None, reveal: Callable[[str, int], str
     if row is None:
         raise AssertionError("only what deletes, or leads to a row, is carried out")
     entry = {**describe_key(row), "action": _ACTION_NAMES[step.action], "recoverable": step.recoverable}
-    generation = step.generation if step.action in (KeyAction.CREATE, KeyAction.ROTATE) else row.generation
-    if reveal and step.recoverable and step.action is not KeyAction.DELETE:
-        entry["value"] = reveal(step.alias, generation)
-    elif reveal and row.token in known and step.action is not KeyAction.DELETE:
-        entry["value"] = known[row.token]
+    if reveal and step.action is not KeyAction.DELETE:
+        # Another run may have given the alias a later value than the step did, so the row decides.
+        value = reveal(row.served_alias, row.generation) if row.served_alias else ""
+        values = {**known, **({derive.token(value): value} if value else {})}
+        if row.token in values:
+            entry["value"] = values[row.token]
     return entry

@@ -257,7 +257,8 @@ def _move(row: LiveKey, value: str, new_generation: int | None, at_target: Mappi
     if live.alias != row.alias:
         payload["key_alias"] = row.alias
     later = live.expires is not None and (row.expires is None or live.expires + EXPIRY_TOLERANCE < row.expires)
-    return Move(row, KeyAction.UPDATE, value, live=live, payload=payload, expires=later, new_generation=new_generation)
+    retired = not row.in_service and live.expires != row.expires  # it ends with its grace period
+    return Move(row, KeyAction.UPDATE, value, live=live, payload=payload, expires=later or retired, new_generation=new_generation)
 
 
 def _conflicts(moves: Sequence[Move], target: Iterable[LiveKey], value_of: ValueOf) -> list[str]:

@@ -104,6 +104,9 @@ def check_meeting(meeting: Meeting, first: str, second: str) -> None:
     """Check that the work of both runs is done, whichever of them counts as the later one, and that no revoked value works."""
     where = f"{second} came before the exchange {meeting.number} of {first}, {meeting.between}"
     assert not meeting.revoked_values_that_work(), where
+    for result in meeting.results:
+        for key in result.get("virtual_keys", []):
+            assert "value" not in key or derive.token(key["value"]) == key["key_id"], f"the value of another key was returned: {where}"
     done = {operation for operation, result in zip((first, second), meeting.results, strict=True) if not result.get("failed")}
     assert second in done, (where, meeting.results[1].get("msg"))
     in_service = meeting.in_service
