@@ -25,6 +25,7 @@ class KeyApi:
         """`warn` tells the user about keys that cannot be read as they should be."""
         self.client = client
         self._list = KeyList(client, warn)
+        self.warn_once = self._list.warn_once
         self._is_admin = False
 
     def keys(self, **filters: Any) -> list[LiveKey]:

@@ -143,7 +143,11 @@ class Lab:
     def to_delete(self, api: KeyApi, keys: Sequence[Mapping[str, Any]] | None) -> list[LiveKey]:
         """Return what `state: absent` deletes: the named keys with their former values, or all keys that belong to the lab."""
         if keys is None:
-            return self.rows(api)
+            listed = api.keys_like(*self.searches())
+            for row in listed:
+                if not self.belongs_to_lab(row) and names.user_of_legacy_alias(row.served_alias, self.alias, self.user_base) is not None:
+                    api.warn_once(f"the key {row.alias} is left alone, for it belongs to the lab {row.guid or (row.notes and row.notes.lab)}.")
+            return [row for row in listed if self.belongs_to_lab(row)]
         aliases = {self._alias(key) for key in keys}
         return [row for row in self.rows(api, aliases) if row.served_alias in aliases and not row.other_owner(self.alias, self.guid)]
 

@@ -121,10 +121,11 @@ class KeyList:
                 unreadable.append(str(name))
         key = _key_of(kept)
         name = key.alias or f"with the id {key.token[:12]}..."
-        self._warn_once(f"The key {name} has settings that cannot be read ({', '.join(unreadable)}) and count as not set; correct them in LiteLLM.")
+        self.warn_once(f"The key {name} has settings that cannot be read ({', '.join(unreadable)}) and count as not set; correct them in LiteLLM.")
         return key
 
-    def _warn_once(self, warning: str) -> None:
+    def warn_once(self, warning: str) -> None:
+        """Tell the user, unless the same was said before."""
         if warning not in self._warned:
             self._warned.add(warning)
             self._warn(warning)

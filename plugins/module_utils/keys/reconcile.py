@@ -11,10 +11,10 @@ further round or reported as failed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 
 from ..litellm import errors
 from ..litellm.errors import Refused
@@ -330,19 +330,23 @@ class Reconciler:
         """Delete what `find` finds until it finds nothing, then prove as `proof` says that the values are refused. Raises NotProven.
 
         `deleted_elsewhere` names values, by alias and generation, that were deleted directly in LiteLLM's database: they are proven, too.
-        If there is nothing to delete, so are the keys of `find_deleted` that were deleted within a day: perhaps by a run whose proof failed, and
-        which is run again.
+        So are the keys of `find_deleted` that were deleted within a day, perhaps by a run whose proof failed. A key that somebody made again with
+        one of these values is deleted, whatever its alias.
         """
         rows = list(find())
         self.api.check_admin()  # an API key that sees only its own keys would find too few keys, or none
         if self.check_mode:
             return outcome_of_deletion(rows, ())
-        if not rows and proof.kind is not ProofKind.NONE:
+        recent: list[LiveKey] = []
+        if proof.kind is not ProofKind.NONE:
             since = self.api.client.now() - DAY
             recent = [row for row in find_deleted() if row.deleted_at and row.deleted_at > since and derivable(row, self.value_of)]
             deleted_elsewhere = list(dict.fromkeys([*deleted_elsewhere, *((row.served_alias, row.generation) for row in recent)]))
         if not (rows or deleted_elsewhere):
             return outcome_of_deletion(rows, ())
+        remade = self._remade(recent, {row.token for row in rows})
+        rows += remade
+        find = partial(_with_those_of, find, self.api, [row.token for row in remade])
         left: Sequence[LiveKey] = rows
         try:
             for _round in range(ROUNDS):
@@ -369,6 +373,15 @@ class Reconciler:
             )
         return outcome
 
+    def _remade(self, deleted: Iterable[LiveKey], known: Collection[str]) -> list[LiveKey]:
+        """Return the living keys with a value of `deleted`, besides the `known` tokens. Nobody but somebody who knew the value can have made them."""
+        tokens = {row.token: self.value_of(row.served_alias, row.generation) for row in deleted if row.token not in known}
+        answers = self.api.client.each(self.api.client.accepts, list(tokens.values()))
+        found = [self.api.keys(key_hash=token) for token, accepted in zip(tokens, answers, strict=True) if accepted is True]
+        for row in (rows[0] for rows in found if rows):
+            self.api.warn_once(f"the key {row.alias} has a value that was revoked before, so somebody made it again; it is deleted.")
+        return [row for rows in found for row in rows]
+
     def _prove(self, outcome: KeyOutcome, proof: Proof, deleted_elsewhere: Sequence[tuple[str, int]] = ()) -> None:
         """Prove that the values of the keys that `outcome` has deleted are refused, and note the proof in it. Raises NotProven.
 
@@ -384,6 +397,13 @@ class Reconciler:
         failure = outcome.revocation.failure()
         if failure:
             raise NotProven(*failure, outcome)
+
+
+def _with_those_of(find: Callable[[], Iterable[LiveKey]], api: KeyApi, tokens: Sequence[str]) -> list[LiveKey]:
+    """Return what `find` finds, and the keys that have these tokens."""
+    found = list(find())
+    known = {row.token for row in found}
+    return found + [row for token in tokens if token not in known for row in api.keys(key_hash=token)]
 
 
 def _left_alone(row: LiveKey) -> str:

@@ -223,6 +223,11 @@ def _came_from(live: LiveKey, made: Collection[str], origin: str) -> bool:
     return bool(note) and (note.get("from") == origin or str(note.get("made")) in made)
 
 
+def changed(row: LiveKey, before: LiveKey) -> bool:
+    """Return whether a key at the source was changed; what it has spent does not count."""
+    return _seen(row) != _seen(before)
+
+
 def _seen(row: LiveKey) -> str:
     """Return a short digest of a key's state, which differs if the state does."""
     state = [row.alias, dict(row.fields), dict(row.metadata), iso(row.expires) if row.expires else ""]

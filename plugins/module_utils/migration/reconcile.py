@@ -21,7 +21,7 @@ from ..keys.revocation import Proof
 from ..litellm import errors
 from ..litellm.errors import HOPELESS, Refused
 from ..litellm.models import Teams, named_among, served_models, unserved
-from .plan import CENT, Move, MovePlan, differences, plan_moves
+from .plan import CENT, Move, MovePlan, changed, differences, plan_moves
 from .results import MigrationIncomplete, MigrationOutcome
 
 MANY = 50  # with more aliases than this, reading the whole gateway costs less than searching for each
@@ -92,9 +92,18 @@ class Migration:
         if not self.reconciler.check_mode:
             self._write(outcome)
             self._verify(outcome)
-        tokens = {move.row.token for move in plan.moves}
+        moved = {move.row.token: move.row for move in plan.moves}
+        left_out = {left.row.token for left in plan.left_out}
+
+        def still_there() -> list[LiveKey]:
+            rows = self.scope.rows(self.source)
+            for row in rows:
+                if row.token not in left_out and (row.token not in moved or changed(row, moved[row.token])):
+                    raise Refused(f"the key {row.alias} was changed at the source since it was compared; migrate again.", "changed_meanwhile")
+            return [row for row in rows if row.token in moved]
+
         try:
-            outcome.retired = self.reconciler.delete(lambda: [row for row in self.scope.rows(self.source) if row.token in tokens], proof=proof)
+            outcome.retired = self.reconciler.delete(still_there, proof=proof)
         except KeysIncomplete as error:
             outcome.retired = error.outcome
             raise MigrationIncomplete(str(error), outcome, error.code) from None

@@ -177,8 +177,6 @@ class KeyLives(RuleBasedStateMachine):
         self.labels += 1
         state = self._state(lab)
         arguments = {"guid": state.guid, "rotation": f"label{self.labels}", "rotation_grace": grace}
-        if grace == "0s" and state.retired:
-            self.cut = None  # the run that follows leaves former values to the end of their grace period
         results = self._do(state, "virtual_keys", arguments, fails="" if state.keys else "no_such_lab")
         if not state.keys:
             return
@@ -267,10 +265,6 @@ class KeyLives(RuleBasedStateMachine):
         left += [
             (former.alias, "expired" if self._is_over(former) else obstacle(former.values, former.random)) for former in source.retired if former not in retired
         ]
-        if any(former.alias not in {*keys, *target.keys} for former in target.retired):
-            return  # former values that stay behind alone are taken for a rotation that was cut off
-        if any(former.values == target.values.get(former.alias) for former in retired):
-            return  # the former value keeps its later end at the target
         freed = [source.values[alias] for alias in keys if not obstacles[alias]] + [former.values for former in retired]
         fails = "" if source.keys or source.retired else "nothing_to_migrate"
         if any(alias in target.keys and target.values[alias] not in freed for alias in keys):
@@ -536,5 +530,5 @@ def _summary(result: dict[str, Any]) -> dict[str, Any]:
         "left_out": sorted((each["alias"].partition(".retired-")[0], each["code"]) for each in result.get("left_out", [])),
         "retired": sorted(alias.partition(".retired-")[0] for alias in result.get("retired", [])),
         # Check mode shows the generation at the source of a key that gets a new value by its migration.
-        "keys": sorted((key["alias"].partition(".retired-")[0], key["action"], not key.get("renewed") and key["generation"]) for key in keys if key),
+        "keys": sorted((key["alias"].partition(".retired-")[0], key["action"], key["generation"]) for key in keys if key),
     }
