@@ -162,7 +162,7 @@ def plan_keys(
     """
     rows = list(live)
     aliases = {want.alias for want in wanted}
-    elsewhere = {row.token: row for row in others if row.served_alias not in aliases}
+    elsewhere = {row.token: row for row in [*rows, *others] if row.served_alias not in aliases}
     minting = Minting(value_of, now, policy, history or KeyHistory(value_of), elsewhere)
     rotations = {step.alias: step for step in rotated}
     by_token = {row.token: row for row in rows}

@@ -16,25 +16,39 @@ from .key import LiveKey
 from .plan import KeyAction, KeyStep
 
 
-def refusal_by_release(client: Client, step: KeyStep) -> Refused | None:
-    """Return a refusal of `step` if the gateway's release cannot carry it out. Asks the gateway only for keys to rotate whose tiers it does not list.
+def refusal_of_payload(client: Client, alias: str, payload: Mapping[str, Any]) -> Refused | None:
+    """Return a refusal of the body of a call that writes the key `alias` if the gateway's release cannot do what it says.
 
-    A gateway that has shown no key yet is taken for a current release. Raises GatewayError.
+    A gateway that has shown no key yet is taken for a current release.
     """
     able = client.capabilities
     its_release = f"the release of LiteLLM at {client.connection.base}"
-    if not able.lists_tiers and any(call.payload.get("soft_budget") is not None for call in step.calls):
+    if not able.lists_tiers and payload.get("soft_budget") is not None:
         return Refused(
-            f"soft_budget cannot be set on the key {step.alias}, because {its_release} does not show in its list of keys whether it is;"
+            f"soft_budget cannot be set on the key {alias}, because {its_release} does not show in its list of keys whether it is;"
             " leave soft_budget out, or update LiteLLM to 1.102 or later.",
             "unsupported_release",
         )
-    if not able.takes_budget_duration_off and any(_takes_budget_duration_off(call.payload) for call in step.calls):
+    if not able.takes_budget_duration_off and "budget_duration" in payload and payload["budget_duration"] is None:
         return Refused(
-            f"budget_duration cannot be taken off the key {step.alias}, because {its_release} ignores that; give a budget_duration, delete the"
+            f"budget_duration cannot be taken off the key {alias}, because {its_release} ignores that; give a budget_duration, delete the"
             " key and make it again, or update LiteLLM to 1.90 or later.",
             "unsupported_release",
         )
+    return None
+
+
+def refusal_by_release(client: Client, step: KeyStep) -> Refused | None:
+    """Return a refusal of `step` if the gateway's release cannot carry it out. Asks the gateway only for keys to rotate whose tiers it does not list.
+
+    Raises GatewayError.
+    """
+    able = client.capabilities
+    its_release = f"the release of LiteLLM at {client.connection.base}"
+    for call in step.calls:
+        refusal = refusal_of_payload(client, step.alias, call.payload)
+        if refusal:
+            return refusal
     if not able.lists_tiers and step.action is KeyAction.ROTATE and any(_has_tier(client, row) for row in step.retired):
         return Refused(
             f"the key {step.alias} has budget_id, which {its_release} does not list and a new value would not have; take the budget tier off"
@@ -42,10 +56,6 @@ def refusal_by_release(client: Client, step: KeyStep) -> Refused | None:
             KeyAction.NOT_CARRIED.value,
         )
     return None
-
-
-def _takes_budget_duration_off(payload: Mapping[str, Any]) -> bool:
-    return "budget_duration" in payload and payload["budget_duration"] is None
 
 
 def _has_tier(client: Client, row: LiveKey) -> bool:

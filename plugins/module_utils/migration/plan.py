@@ -223,8 +223,10 @@ def _came_from(live: LiveKey, made: Collection[str], origin: str) -> bool:
     return bool(note) and (note.get("from") == origin or str(note.get("made")) in made)
 
 
-def changed(row: LiveKey, before: LiveKey) -> bool:
-    """Return whether a key at the source was changed; what it has spent does not count."""
+def changed(row: LiveKey, before: LiveKey, *, was_deleted: bool = False) -> bool:
+    """Return whether a key at the source was changed; what it has spent does not count. LiteLLM's list of deleted keys shows no soft budgets."""
+    if was_deleted:
+        row = replace(row, fields={**row.fields, "soft_budget": before.fields["soft_budget"]})
     return _seen(row) != _seen(before)
 
 

@@ -16,6 +16,7 @@ from ..keys.key import LiveKey
 from ..keys.lab import Lab, searches_for
 from ..keys.plan import KeyAction
 from ..keys.reconcile import Reconciler
+from ..keys.release_checks import refusal_of_payload
 from ..keys.results import KeysIncomplete
 from ..keys.revocation import Proof
 from ..litellm import errors
@@ -111,7 +112,22 @@ class Migration:
             if not outcome.touched:
                 raise
             raise MigrationIncomplete(f"the target was brought up to date, and nothing was deleted at the source: {error}", outcome) from None
+        if not self.reconciler.check_mode:
+            self._refuse_late_changes(moved, outcome)
         return outcome
+
+    def _refuse_late_changes(self, moved: Mapping[str, LiveKey], outcome: MigrationOutcome) -> None:
+        """Raise MigrationIncomplete if a key was changed between the last look at it and its deletion, as the source's list of deleted keys shows."""
+        aliases = {row.alias for row in moved.values()}
+        deleted = self.source.deleted_keys_like(*searches_for(aliases), aliases=sorted(aliases)) if aliases else []
+        last = {row.token: row for row in sorted(deleted or [], key=lambda row: row.deleted_at or self.source.client.now())}
+        late = sorted(row.alias for token, row in moved.items() if token in last and changed(last[token], row, was_deleted=True))
+        if late:
+            raise MigrationIncomplete(
+                f"the key {late[0]} was changed at the source while it was deleted there, and not at the target; repeat the change at the target.",
+                outcome,
+                "changed_meanwhile",
+            )
 
     # ---------------------------------------------------------------------------------------------------- reading
     def _plan(self) -> MovePlan:
@@ -143,6 +159,10 @@ class Migration:
             more = f" (and {len(plan.conflicts) - 1} more)" if len(plan.conflicts) > 1 else ""
             raise Refused(f"{plan.conflicts[0]}{more}.", "conflict")
         to_write = [move for move in plan.moves if move.action is not KeyAction.KEEP]
+        for move in to_write:
+            refusal = refusal_of_payload(self.target.client, move.alias, move.payload)
+            if refusal:
+                raise refusal
         wanted = {model for move in to_write for model in move.payload.get("models") or []}
         served = served_models(self.target.client) if wanted and self.check_models else None
         unknown = [] if served is None else unserved(sorted(wanted), served)

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -53,3 +54,78 @@ def test_a_revoked_value_does_not_come_back(gateway: Gateway, live: Live, forger
 def test_two_runs_at_once(gateway: Gateway, first: str, second: str) -> None:
     for meeting in meetings(RealSite(gateway), lambda: datetime.now(UTC), first, second):
         check_meeting(meeting, first, second)
+
+
+@pytest.mark.parametrize("grace", ["1s", "1h"])
+@pytest.mark.parametrize("extension", ["extend_for", "extend_until"])
+def test_a_former_value_whose_successor_was_revoked_is_not_extended(live: Live, grace: str, extension: str) -> None:
+    made = live.lab("user1", _no_log=True)
+    old = made["virtual_keys"][0]["value"]
+    new = live.run_ok("virtual_keys", guid=live.name, rotation="a", rotation_grace=grace)["virtual_keys"][0]
+    time.sleep(2 if grace == "1s" else 0)
+    live.run_ok("virtual_key", key_id=new["key_id"], state="absent")
+    ends = {row["key_alias"]: row["expires"] for row in live.rows.values()}
+    until = "9d" if extension == "extend_for" else (datetime.now(UTC) + timedelta(days=9)).isoformat()
+    for _time in range(3):
+        assert not live.run_ok("virtual_keys", guid=live.name, **{extension: until})["changed"]
+    assert {row["key_alias"]: row["expires"] for row in live.rows.values()} == ends
+    assert live.works(old) is (grace == "1h")
+    again = live.lab("user1", _no_log=True)
+    assert again["virtual_keys"][0]["generation"] == 2
+    ends_in = datetime.fromisoformat(live.rows[live.alias("user1")]["expires"]) - datetime.now(UTC)
+    assert timedelta(hours=23) < ends_in < timedelta(hours=25), "a new key has its own lifetime"
+
+
+@pytest.mark.parametrize("renamed", ["elsewhere-{}", "virtkey-{}-renamed"])
+def test_a_key_that_an_admin_renamed_does_not_stop_its_lab(gateway: Gateway, live: Live, renamed: str) -> None:
+    made = live.lab("user1", _no_log=True)["virtual_keys"][0]
+    alias = renamed.format(live.name if "virtkey" in renamed else live.name[::-1])
+    gateway.post("/key/update", key=made["key_id"], key_alias=alias)
+    try:
+        for _time in range(3):
+            again = live.lab("user1", _no_log=True)["virtual_keys"][0]
+            assert again["generation"] == 1 and again["value"] != made["value"] and live.works(again["value"])
+        assert live.works(made["value"]), "what an admin has renamed is left alone"
+    finally:
+        live.run_ok("virtual_keys", guid=live.name, state="absent")
+        gateway.request("POST", "/key/delete", json={"keys": [made["key_id"]]})
+
+
+@pytest.mark.parametrize("alias", ["free-{}", "elsewhere-{}"])
+def test_destroying_a_lab_also_ends_its_revoked_values_under_other_aliases(gateway: Gateway, live: Live, forger: str, alias: str) -> None:
+    old = live.lab("user1", _no_log=True)["virtual_keys"][0]["value"]
+    live.run_ok("virtual_keys", guid=live.name, rotation="a")
+    row = {"key_alias": alias.format(live.name if "free" in alias else live.name[::-1]), "metadata": {}}
+    forge(gateway, forger, row, old)
+    for _time in range(2):
+        gone = live.run_ok("virtual_keys", guid=live.name, state="absent")
+        assert not live.works(old) and not gone["revocation"]["still_accepted"]
+
+
+def test_provisioning_deletes_a_revoked_value_that_it_sees_under_another_alias(gateway: Gateway, live: Live, forger: str) -> None:
+    old = live.lab("user1", _no_log=True)["virtual_keys"][0]["value"]
+    live.run_ok("virtual_keys", guid=live.name, rotation="a")
+    forge(gateway, forger, {"key_alias": f"free-{live.name}", "metadata": {}}, old)
+    assert live.lab("user1")["changed"] and not live.works(old)
+    assert not live.lab("user1")["changed"]
+
+
+@pytest.mark.parametrize("metadata", [{"guid": ["x"]}, {"guid": 7}, {"guid": "another"}, {"guid": {"a": 1}}])
+def test_notes_that_an_admin_replaced_do_not_hide_a_key_from_its_lab(gateway: Gateway, live: Live, metadata: dict[str, Any]) -> None:
+    made = live.lab("user1", _no_log=True)["virtual_keys"][0]
+    gateway.post("/key/update", key=made["key_id"], metadata=metadata)
+    live.run_ok("virtual_keys", guid=live.name, state="absent")
+    assert not live.works(made["value"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [{"rotation": "a\0"}, {"metadata": {"note": "\ud800"}}, {"user_id": "a\0"}, {"package": "\udfff"}, {"tags": ["\0"]}],
+    ids=lambda text: next(iter(text)),
+)
+def test_text_that_the_database_cannot_store_is_refused_before_anything_is_changed(live: Live, text: dict[str, Any]) -> None:
+    made = live.lab("user1", _no_log=True)["virtual_keys"][0]
+    before = live.rows
+    refused = live("virtual_keys", guid=live.name, **text)
+    assert refused["failed"] and "cannot store" in refused["msg"], refused["msg"]
+    assert live.rows == before and live.works(made["value"])

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy, Harm
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY, LitellmModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.scripted import Reply
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.served_model import Fault, ServedModel
@@ -70,3 +72,50 @@ def test_a_value_is_returned_only_with_the_key_that_it_belongs_to(pair: Pair) ->
     keys = pair()["virtual_keys"]
     assert len(keys) == 2 and not any("value" in key for key in keys)
     assert {key["key_id"] for key in keys} == set(pair.target.served.model.rows)
+
+
+def test_a_limit_that_the_target_s_release_cannot_keep_is_refused_before_anything_is_written() -> None:
+    with ServedModel(LitellmModel()) as source, ServedModel(LitellmModel(budgets="none")) as target:
+        modules = Modules(source)
+        modules.run_ok("virtual_keys", guid="abc", keys=[{"user": "user1"}], models=["granite"], soft_budget=3)
+        target.model.handle("POST", "/key/generate", {}, {"key": "sk-somebody-elses-key", "key_alias": "virtkey-abc-user1-of-another"})
+        writes = target.model.writes
+        result = modules("key_migration", target={"url": target.url, "api_key": MASTER_KEY}, guid="abc")
+        assert result["failed"] and result["code"] == "unsupported_release" and "soft_budget" in result["msg"]
+        assert target.model.writes == writes
+
+
+@pytest.mark.parametrize("change", [{"extend_for": "40d"}, {"blocked": True}, {"rotation": "a"}, {"rotation": "a", "rotation_grace": "1h"}])
+def test_what_is_changed_at_the_source_while_it_is_retired_is_not_lost(pair: Pair, change: dict[str, Any]) -> None:
+    """The change comes before each exchange of the run in turn; the proxy is before the source."""
+    pair.lab(pair.source, duration="1d")
+    pair()
+    met = 0
+    for number in range(12):
+        changes: list[dict[str, Any]] = []
+
+        def work(after: bool, changes: list[dict[str, Any]] = changes) -> None:
+            if not after:
+                changes.append(pair.source("virtual_keys", guid="abc", **change, proof="none"))
+
+        with FaultyProxy(pair.source.served.url, Harm("call", skip=number, times=1, work=work)) as proxy:
+            result = pair(url=proxy.url, retire_source=True)
+        if not changes:
+            break
+        met += 1
+        assert not changes[0].get("failed") or changes[0]["code"] == "no_such_lab", changes[0]["msg"]
+        in_service = [row for row in pair.target.served.model.rows.values() if ".retired-" not in row["key_alias"]]
+        if not result.get("failed") and not changes[0].get("failed"):
+            assert not pair.source.served.model.rows or change.get("rotation"), "all is at the target"
+            if "blocked" in change:
+                assert all(row["blocked"] for row in in_service)
+            if "extend_for" in change:
+                assert all(row["expires"] is None or row["expires"] > pair.target.served.model.now + timedelta(days=39) for row in in_service)
+            if "rotation" in change:
+                assert not pair.source.served.model.rows
+        # Begin again.
+        for modules in (pair.source, pair.target):
+            modules.run_ok("virtual_keys", guid="abc", state="absent", proof="none")
+        pair.lab(pair.source, duration="1d", first_generation=10 * number + 10)
+        pair()
+    assert met >= 3

@@ -50,7 +50,7 @@ def test_a_gateway_that_goes_on_accepting_values_is_an_error_with_a_complete_res
         with pytest.raises(NotProven) as caught:
             destroy(served)
         assert actions_of(caught.value.outcome) == {"user2": "deleted"} and caught.value.outcome.changed
-        assert caught.value.outcome.to_result()["revocation"]["still_accepted"] == ["virtkey-abc-user2"]
+        assert caught.value.outcome.to_result()["revocation"]["still_accepted"] == ["virtkey-abc-user1", "virtkey-abc-user2"]
 
 
 def test_a_proof_that_fails_is_an_error(served: ServedModel) -> None:

@@ -21,7 +21,7 @@ def world() -> Iterator[ModelWorld]:
 
 
 @pytest.mark.parametrize("second", ["destroy", "stop", "extend", "rotate again", "provision"])
-@pytest.mark.parametrize("first", ["provision", *CHANGES])
+@pytest.mark.parametrize("first", ["provision", "provision with a label", *CHANGES])
 def test_a_run_in_the_middle_of_another(world: ModelWorld, first: str, second: str) -> None:
     met = [check_meeting(meeting, first, second) for meeting in meetings(world.sites[0], world.now, first, second)]
     assert len(met) >= 4
