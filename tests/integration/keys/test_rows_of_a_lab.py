@@ -58,6 +58,20 @@ class Rows:
         self.make(f"{lab}-b-user1", Notes(lab=f"{lab}-b", guid=f"{guid}-b"))
         self.make(f"{lab}x", guid=f"{guid}x")
 
+    def make_odd_ones(self) -> None:
+        """Make rows with metadata that nobody should write."""
+        guid, lab = self.guid, f"virtkey-{self.guid}"
+        self.make(f"{lab}0-user1", Notes(lab=lab, guid=guid))
+        self.make(f"{lab}-user30", Notes(lab="virtkey-other", guid="other", generation=3))
+        self.make(f"{lab}-user31", Notes(lab="virtkey-other", guid=guid[:-1]))
+        odd: list[dict[str, Any]] = [{"guid": value} for value in (["x"], 7, None, "", {"a": 1}, "other", guid[:-1])]
+        noted = ["text", [], None, {"guid": guid}, {"format": 7, "guid": "zzz"}, {"format": 1}, {"format": 1, "guid": "", "lab": lab}]
+        noted += [{"format": 1, "guid": guid, "generation": value} for value in ("x", -1, 1.5, 10**9, 10**12, True, None, [1])]
+        noted += [{"format": 1, "guid": guid, "retired_from": value} for value in ("virtkey-somebody", "", None, [1])]
+        for number, metadata in enumerate([*odd, *({NOTES_NAME: each} for each in noted)], start=40):
+            alias = f"{lab}-user{number}"
+            self.gateway.post("/key/generate", key=f"sk-row-of-a-lab-{alias}", key_alias=alias, metadata=metadata)
+
     def statement(self, name: str, lab: Lab) -> str:
         environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, undefined=jinja2.StrictUndefined)
         environment.filters["regex_escape"] = regex_escape
@@ -91,6 +105,16 @@ def test_modules_and_sql_agree(rows: Rows, gateway: Gateway, lab_alias: str, use
     by_modules = {(row.served_alias, row.generation) for row in lab.rows(api)}
     assert by_modules == rows.deleted_by_sql(lab)
     assert len(by_modules) == count, sorted(by_modules)
+
+
+def test_modules_and_sql_agree_on_odd_rows(rows: Rows, gateway: Gateway) -> None:
+    rows.make_odd_ones()
+    lab = Lab.from_params({"guid": rows.guid})
+    api = KeyApi(Client(Connection(url=gateway.url, api_key=gateway.master_key)))
+    by_modules = {(row.served_alias, row.generation) for row in lab.rows(api)}
+    assert by_modules == rows.deleted_by_sql(lab)
+    odd = (30, 31, *range(40, 66))
+    assert {alias for alias, _generation in by_modules} >= {f"virtkey-{rows.guid}-user{number}" for number in odd}
 
 
 def test_keys_that_sql_deletes_are_remembered(rows: Rows, gateway: Gateway) -> None:
