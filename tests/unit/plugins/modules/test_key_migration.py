@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -85,6 +86,12 @@ def test_a_limit_that_the_target_s_release_cannot_keep_is_refused_before_anythin
         assert target.model.writes == writes
 
 
+def change_before(pair: Pair, change: dict[str, Any], results: list[dict[str, Any]], after: bool) -> None:
+    """Change the lab at the source before an exchange, not after it."""
+    if not after:
+        results.append(pair.source("virtual_keys", guid="abc", **change, proof="none"))
+
+
 @pytest.mark.parametrize("change", [{"extend_for": "40d"}, {"blocked": True}, {"rotation": "a"}, {"rotation": "a", "rotation_grace": "1h"}])
 def test_what_is_changed_at_the_source_while_it_is_retired_is_not_lost(pair: Pair, change: dict[str, Any]) -> None:
     """The change comes before each exchange of the run in turn; the proxy is before the source."""
@@ -93,11 +100,7 @@ def test_what_is_changed_at_the_source_while_it_is_retired_is_not_lost(pair: Pai
     met = 0
     for number in range(12):
         changes: list[dict[str, Any]] = []
-
-        def work(after: bool, changes: list[dict[str, Any]] = changes) -> None:
-            if not after:
-                changes.append(pair.source("virtual_keys", guid="abc", **change, proof="none"))
-
+        work = partial(change_before, pair, change, changes)
         with FaultyProxy(pair.source.served.url, Harm("call", skip=number, times=1, work=work)) as proxy:
             result = pair(url=proxy.url, retire_source=True)
         if not changes:
