@@ -369,6 +369,7 @@ from ..module_utils.keys.options import (
     result_for,
     take_known_values,
 )
+from ..module_utils.keys.plan import KeyAction
 from ..module_utils.keys.reconcile import Reconciler
 from ..module_utils.keys.results import KeysIncomplete
 from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module, secret_of
@@ -410,7 +411,8 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
             members = lab.members(api)
             wanted = [replace(change(row), create=False) for row in members]
             outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
-            lost = sorted({row.alias for row in members if row.in_service} & set(outcome.absent))
+            deleted = {step.live.token for step in outcome.done if step.action is KeyAction.DELETE and step.live}
+            lost = sorted({row.alias for row in members if row.in_service and row.token not in deleted} & set(outcome.absent))
             if lost:
                 raise KeysIncomplete(f"the key {lost[0]} was deleted by somebody else while it was rotated; run again for the others.", outcome)
         else:

@@ -108,6 +108,11 @@ def contradicts_guid(alias: str, guid: str) -> bool:
     return alias.startswith(ALIAS_PREFIX) and re.search(part, alias) is None
 
 
+def contradicts_lab(alias: str, lab: str) -> bool:
+    """Return whether an alias was made for a lab, and not for the one with the alias `lab`."""
+    return alias.startswith(ALIAS_PREFIX) and lab.startswith(ALIAS_PREFIX) and not alias.startswith(lab)
+
+
 def without_retired_suffix(alias: str, token: str) -> str:
     """Return `alias` as it was before a rotation retired the key with this token."""
     return alias.removesuffix(_retired_suffix(token))

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from . import derive
 from .derive import ValueOf, derivable
-from .key import LiveKey
+from .key import MOST_ROTATIONS, LiveKey
 
 
 class KeyHistory:
@@ -24,17 +24,15 @@ class KeyHistory:
     def __init__(self, value_of: ValueOf, deleted: Iterable[LiveKey] = ()) -> None:
         self._value_of = value_of
         self._tokens: dict[str, datetime | None] = {}
-        self._noted: dict[str, int] = {}
-        self._derived: dict[str, int] = {}
+        self._latest: dict[str, int] = {}
         self._aliases: dict[str, str] = {}
         for row in deleted:
             self._tokens[row.token] = row.deleted_at
             alias = row.served_alias
-            if row.notes:
-                self._noted[alias] = max(row.generation, self._noted.get(alias, 0))
-            if derivable(row, value_of):
-                self._derived[alias] = max(row.generation, self._derived.get(alias, 0))
+            if derivable(row, value_of):  # anybody may delete a key with notes of his own
                 self._aliases[row.token] = alias
+                if row.in_service:
+                    self._latest[alias] = max(row.generation, self._latest.get(alias, 0))
 
     def deleted_before(self, token: str, moment: datetime | None) -> bool:
         """Return whether the value with this token was deleted before `moment`, by the gateway's clocks."""
@@ -50,22 +48,18 @@ class KeyHistory:
         return self._aliases.get(token, "")
 
     def revoked(self, row: LiveKey) -> bool:
-        """Return whether the value of a living key was revoked before, or in service before one that was.
-
-        The notes on a deleted key may be forged, so an older generation counts as revoked only if the later value is really the derived one.
-        """
+        """Return whether the value of a living key was revoked before, or in service before one that was."""
         if row.token in self._tokens:
             return True
-        return row.in_service and row.generation < self._derived.get(row.served_alias, 0) and derivable(row, self._value_of)
+        return row.in_service and row.generation < self._latest.get(row.served_alias, 0) and derivable(row, self._value_of)
 
     def has_later(self, row: LiveKey) -> bool:
         """Return whether a later value of the alias that `row` serves, or served, was deleted."""
-        alias = row.served_alias
-        return row.generation < max(self._noted.get(alias, 0), self._derived.get(alias, 0))
+        return row.generation < self._latest.get(row.served_alias, 0)
 
     def next_generation(self, alias: str, least: int, living: Collection[str] = ()) -> int:
         """Return the lowest generation from `least` on whose value is not among the `living` tokens, and was never deleted, nor any later one."""
-        generation = max(least, self._noted.get(alias, -1) + 1)
+        generation = max(least if least < MOST_ROTATIONS else 0, self._latest.get(alias, -1) + 1)
         while (token := derive.token(self._value_of(alias, generation))) in self._tokens or token in living:  # its notes were lost, or never written
             generation += 1
         return generation

@@ -34,10 +34,10 @@ FIELDS = (
     "blocked",
 )
 _UNORDERED = {"models", "allowed_routes"}
-_TEXTS = ("lab", "guid", "user", "package", "rotation", "retired_from", "retired_until", "ends", "adopted")
+_TEXTS = ("lab", "guid", "user", "package", "rotation", "retired_from", "retired_until", "retired_mark", "ends", "adopted")
 
 _TIMES = ("retired_until", "ends")
-_MOST_ROTATIONS = 10**9
+MOST_ROTATIONS = 10**9
 NEVER_ENDS = "never"
 """What `Notes.ends` says of a key that had no end."""
 # The numbers and texts that LiteLLM's own rules may set on a new key.
@@ -72,10 +72,11 @@ class Notes:
 
     `lab` is the lab's alias, `guid` and `user` say whom the key is for, `generation` is how often it was rotated,
     `rotation` the label of the last rotation, `retired_from` the alias that this value served before a rotation,
-    `retired_until` the end of its grace period (ISO 8601), `ends` the expiry that the key had before it was retired (a
-    time or `never`), `adopted` the mark of a value that somebody else chose and that stays until a rotation. `asked`
-    names the limits, and `duration`, that the key was made with; None if that was not noted. `filled` holds limits that
-    nobody asked for: the gateway set them when it made the key, and they stay as long as nobody asks for others.
+    `retired_until` the end of its grace period (ISO 8601), `retired_mark` the mark of a rotation on a value that cannot be
+    derived, `ends` the expiry that the key had before it was retired (a time or `never`), `adopted` the mark of a value that
+    somebody else chose and that stays until a rotation. `asked` names the limits, and `duration`, that the key was made with;
+    None if that was not noted. `filled` holds limits that nobody asked for: the gateway set them when it made the key, and
+    they stay as long as nobody asks for others.
     """
 
     lab: str = ""
@@ -86,6 +87,7 @@ class Notes:
     rotation: str = ""
     retired_from: str = ""
     retired_until: str = ""
+    retired_mark: str = ""
     ends: str = ""
     adopted: str = ""
     asked: tuple[str, ...] | None = None
@@ -93,7 +95,7 @@ class Notes:
 
     def in_service(self) -> Notes:
         """Return the notes for the next value under the alias, without those that concern one value only."""
-        return replace(self, retired_from="", retired_until="", ends="", adopted="")
+        return replace(self, retired_from="", retired_until="", retired_mark="", ends="", adopted="")
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Notes | None:
@@ -112,7 +114,7 @@ class Notes:
         generation = notes.get("generation", 0)
         asked, filled = notes.get("asked"), notes.get("filled")
         return cls(
-            generation=generation if isinstance(generation, int) and not isinstance(generation, bool) and 0 < generation < _MOST_ROTATIONS else 0,
+            generation=generation if isinstance(generation, int) and not isinstance(generation, bool) and 0 < generation < MOST_ROTATIONS else 0,
             asked=tuple(map(str, asked)) if isinstance(asked, list) else None,
             filled={name: value for name, value in filled.items() if _may_be_filled(name, value)} if isinstance(filled, Mapping) else {},
             **text,
@@ -193,6 +195,8 @@ class LiveKey:
         notes = Notes.from_metadata(metadata)
         if notes and notes.guid and alias and names.contradicts_guid(alias, notes.guid):
             notes = replace(notes, lab="", guid="")  # its alias was made for another GUID; somebody changed the notes
+        if notes and notes.lab and alias and names.contradicts_lab(alias, notes.lab):
+            notes = replace(notes, lab="")
         values = {name: row.get(name) for name in FIELDS}
         tier = row.get("litellm_budget_table") or {}
         values["soft_budget"] = tier.get("soft_budget")

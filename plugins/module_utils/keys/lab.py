@@ -145,8 +145,12 @@ class Lab:
         if keys is None:
             listed = api.keys_like(*self.searches())
             for row in listed:
-                if not self.belongs_to_lab(row) and names.user_of_legacy_alias(row.served_alias, self.alias, self.user_base) is not None:
-                    api.warn_once(f"the key {row.alias} is left alone, for it belongs to the lab {row.guid or (row.notes and row.notes.lab)}.")
+                of_user = names.user_of_legacy_alias(row.served_alias, self.alias, self.user_base) is not None
+                other = row.guid or (row.notes.lab if row.notes else "")
+                if not self.belongs_to_lab(row) and other and of_user:
+                    api.warn_once(f"the key {row.alias} is left alone, for it belongs to the lab {other}.")
+                elif not self.belongs_to_lab(row) and not other and row.alias.startswith(f"{self.alias}-"):
+                    api.warn_once(f"the key {row.alias} is left alone, for nothing on it says that it belongs to the lab {self.alias}.")
             return [row for row in listed if self.belongs_to_lab(row)]
         aliases = {self._alias(key) for key in keys}
         return [row for row in self.rows(api, aliases) if row.served_alias in aliases and not row.other_owner(self.alias, self.guid)]

@@ -22,6 +22,7 @@ from . import derive
 from .derive import ValueOf, derivable
 from .history import KeyHistory
 from .key import FIELDS, NEVER_ENDS, LiveKey, Notes, WantedKey, is_set, normal
+from .marks import adoption_mark, is_adopted, is_former_value, retirement_mark
 from .orphan import ORPHAN, OrphanMark
 from .retirement import EXPIRY_TOLERANCE, grace_has_ended, original_end, was_overtaken
 
@@ -169,7 +170,10 @@ def plan_keys(
     by_alias: dict[str, list[LiveKey]] = {}
     retired: dict[str, list[LiveKey]] = {}
     for row in rows:
-        (by_alias if row.in_service else retired).setdefault(row.served_alias, []).append(row)
+        if row.in_service or is_former_value(row, value_of):
+            (by_alias if row.in_service else retired).setdefault(row.served_alias, []).append(row)
+        else:  # it looks like a former value, and no rotation made it one
+            elsewhere[row.token] = row
 
     steps: list[KeyStep] = []
     to_delete: list[LiveKey] = []
@@ -216,16 +220,6 @@ def living_generations(rows: Iterable[LiveKey], aliases: Iterable[str], value_of
         if alias not in found:
             raise ValueError(f"the gateway has no key {alias} whose value can be derived from this secret; provision it, or give the secret it was made with.")
     return {alias: found[alias].generation for alias in aliases}
-
-
-def is_adopted(row: LiveKey, value_of: ValueOf) -> bool:
-    """Return whether somebody with the secret has taken the key over with the value that it has, which stays until a rotation."""
-    return row.notes is not None and row.notes.adopted == _adoption_mark(row, value_of)
-
-
-def _adoption_mark(row: LiveKey, value_of: ValueOf) -> str:
-    """Return the mark of an adopted value. Only who has the secret can make it, so nobody passes off a value of his own as adopted."""
-    return derive.token(value_of(f"adopted\0{row.served_alias}\0{row.token}", 0))
 
 
 def state_of(row: LiveKey) -> dict[str, Any]:
@@ -280,7 +274,8 @@ def _plan_alias(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], 
     at_once = step.action is KeyAction.ROTATE and not policy.grace  # whoever rotates without grace wants all former values gone
     over = [row for row in former if holders and (at_once or grace_has_ended(row, now) or was_overtaken(row, former, now))]
     step = _with_former_values(step, [row for row in former if row not in over], now)
-    to_delete = [*over, *(row for row in revoked if row not in displaced)]
+    goes = step.action is KeyAction.ABSENT and want.rotation  # a rotation alone has no terms for a key in its place
+    to_delete = [*over, *(row for row in revoked if goes or row not in displaced)]
     warnings = _warnings(step, displaced)
     if duplicates and policy.prune:
         to_delete += duplicates
@@ -303,7 +298,7 @@ def _plan_key(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], re
             return KeyStep(want.alias, KeyAction.CONFLICT, before=state_of(row), wanted=want, live=row, reason=reason), []
 
     unfinished = [row for row in former if not minting.history.has_later(row)]  # a rotation that was cut off between its two calls
-    if not holders and not (want.create or ((unfinished or revoked) and want.rotation)):
+    if not holders and not (want.create or (unfinished and want.rotation)):
         return KeyStep(want.alias, KeyAction.ABSENT, wanted=want, reason=f"the gateway has no key {want.alias}"), []
     if not holders:
         base = max(unfinished, key=lambda row: row.generation, default=None)
@@ -481,6 +476,8 @@ def _warnings(step: KeyStep, revoked: Sequence[LiveKey]) -> list[str]:
     row, want = step.live, step.wanted
     if revoked and step.action is KeyAction.ROTATE:
         return [f"the key {step.alias} had a value that was revoked before, so somebody made it again; it gets a new one, and that one is deleted."]
+    if revoked and want and want.rotation:
+        return [f"the key {step.alias} has a value that was revoked before, so somebody made it again; it is deleted: provision the lab for a new one."]
     if row is None or want is None or not want.endless or row.expires is None or not row.notes or not row.untouched:
         return []
     if row.notes.asked is None or "duration" in row.notes.asked or step.action not in (KeyAction.KEEP, KeyAction.UPDATE):
@@ -511,6 +508,7 @@ def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], former: list[
             holder.notes or Notes(lab=want.lab, guid=want.guid),
             retired_from=want.alias,
             retired_until=durations.iso(ends),
+            retired_mark="" if derivable(holder, minting.value_of) else retirement_mark(holder, minting.value_of),
             ends=durations.iso(holder.expires) if holder.expires else NEVER_ENDS,
         )
         payload: dict[str, Any] = {
@@ -539,7 +537,7 @@ def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, val
 
     notes: Notes | None = _noted(row.notes or Notes(), want)
     if want.adopt and notes:
-        notes = replace(notes, adopted=_adoption_mark(row, value_of))
+        notes = replace(notes, adopted=adoption_mark(row, value_of))
     elif row.notes is None and not policy.take_over:
         notes = None
     if notes and filled:

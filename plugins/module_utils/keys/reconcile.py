@@ -335,17 +335,15 @@ class Reconciler:
         """
         rows = list(find())
         self.api.check_admin()  # an API key that sees only its own keys would find too few keys, or none
-        if self.check_mode:
-            return outcome_of_deletion(rows, ())
         recent: list[LiveKey] = []
         if proof.kind is not ProofKind.NONE:
             since = self.api.client.now() - DAY
             recent = [row for row in find_deleted() if row.deleted_at and row.deleted_at > since and derivable(row, self.value_of)]
             deleted_elsewhere = list(dict.fromkeys([*deleted_elsewhere, *((row.served_alias, row.generation) for row in recent)]))
-        if not (rows or deleted_elsewhere):
-            return outcome_of_deletion(rows, ())
         remade = self._remade(recent, {row.token for row in rows})
         rows += remade
+        if self.check_mode or not (rows or deleted_elsewhere):
+            return outcome_of_deletion(rows, ())
         find = partial(_with_those_of, find, self.api, [row.token for row in remade])
         left: Sequence[LiveKey] = rows
         try:
@@ -375,12 +373,11 @@ class Reconciler:
 
     def _remade(self, deleted: Iterable[LiveKey], known: Collection[str]) -> list[LiveKey]:
         """Return the living keys with a value of `deleted`, besides the `known` tokens. Nobody but somebody who knew the value can have made them."""
-        tokens = {row.token: self.value_of(row.served_alias, row.generation) for row in deleted if row.token not in known}
-        answers = self.api.client.each(self.api.client.accepts, list(tokens.values()))
-        found = [self.api.keys(key_hash=token) for token, accepted in zip(tokens, answers, strict=True) if accepted is True]
-        for row in (rows[0] for rows in found if rows):
+        tokens = sorted({row.token for row in deleted} - set(known))
+        found = [row for rows in self.api.client.all(lambda token: self.api.keys(key_hash=token), tokens) for row in rows]
+        for row in found:
             self.api.warn_once(f"the key {row.alias} has a value that was revoked before, so somebody made it again; it is deleted.")
-        return [row for rows in found for row in rows]
+        return found
 
     def _prove(self, outcome: KeyOutcome, proof: Proof, deleted_elsewhere: Sequence[tuple[str, int]] = ()) -> None:
         """Prove that the values of the keys that `outcome` has deleted are refused, and note the proof in it. Raises NotProven.

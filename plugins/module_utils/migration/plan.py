@@ -110,23 +110,26 @@ def plan_moves(
     renew: bool,
     now: datetime,
     history: KeyHistory | None = None,
+    source_history: KeyHistory | None = None,
 ) -> MovePlan:
     """Compare the keys of both gateways, and return what to do at the target.
 
     `origin` is the address of the source, `known` are values that the caller knows, by their sha256. `history` is what the target
-    remembers of deleted keys: a value that was revoked there stays revoked. With `renew`, a key gets a new value if nobody knows the
-    one that it has, or if that was revoked. Raises SameGateway if source and target are the same gateway.
+    remembers of deleted keys, and `source_history` what the source does: a value that was revoked stays revoked. With `renew`, a
+    key gets a new value if nobody knows the one that it has, or if that was revoked. Raises SameGateway if source and target are
+    the same gateway.
     """
-    history = history or KeyHistory(value_of)
+    history, source_history = history or KeyHistory(value_of), source_history or KeyHistory(value_of)
     at_target = {row.token: row for row in target}
     rows = sorted(source, key=lambda row: row.alias)
     made = {_made(row) for row in rows if row.created_at}
-    newer = {row.alias: row for row in at_target.values() if _came_from(row, made, origin) and row.generation and derivable(row, value_of)}
+    genuine = [row for row in at_target.values() if derivable(row, value_of) and not history.revoked(row)]
+    newer = {row.alias: row for row in genuine if _came_from(row, made, origin) and row.generation}
     moves: list[Move] = []
     left_out: list[LeftOut] = []
     for row in rows:
         found = _value(row, value_of, known)
-        revoked = found is not None and history.has(derive.token(found))
+        revoked = found is not None and (history.revoked(row) or history.has(derive.token(found)) or source_history.revoked(row))
         successor = newer.get(row.alias)
         same = at_target.get(row.token)
         if same and same.created_at and same.created_at == row.created_at:
@@ -144,7 +147,7 @@ def plan_moves(
             generation = _new_generation(row, at_target.values(), value_of, history, origin)
             moves.append(_move(row, value_of(row.alias, generation), generation, at_target, origin, now))
         elif revoked:
-            reason = "the target remembers its value as revoked, and it stays revoked; set on_unrecoverable to renew for a new one"
+            reason = "its value was revoked before, here or at the target, and stays revoked; set on_unrecoverable to renew for a new one"
             left_out.append(LeftOut(row, "revoked", reason))
         else:
             reason = "its value is random and nobody has given it; name it in known_values, or set on_unrecoverable to renew for a new one"

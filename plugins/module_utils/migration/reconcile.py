@@ -135,7 +135,10 @@ class Migration:
         self.target.check_admin()
         rows = self.scope.rows(self.source)
         aliases = {row.served_alias for row in rows}
-        deleted = self.target.deleted_keys_like(*searches_for(aliases), aliases=sorted(aliases)) if aliases else []
+        histories = [
+            KeyHistory(self.reconciler.value_of, api.deleted_keys_like(*searches_for(aliases), aliases=sorted(aliases)) or [] if aliases else [])
+            for api in (self.source, self.target)
+        ]
         return plan_moves(
             rows,
             self._at_target(rows),
@@ -144,7 +147,8 @@ class Migration:
             known=self.known,
             renew=self.renew,
             now=self.source.client.now(),
-            history=KeyHistory(self.reconciler.value_of, deleted or []),
+            history=histories[1],
+            source_history=histories[0],
         )
 
     def _at_target(self, rows: Sequence[LiveKey]) -> list[LiveKey]:

@@ -63,6 +63,8 @@ class Rows:
         guid, lab = self.guid, f"virtkey-{self.guid}"
         self.make(f"{lab}0-user1", Notes(lab=lab, guid=guid))
         self.make(f"{lab}-user30", Notes(lab="virtkey-other", guid="other", generation=3))
+        self.make(f"{lab}-user32", Notes(lab="virtkey-zzz"))
+        self.make(f"{lab}-ada", Notes(lab="virtkey-zzz"))
         self.make(f"{lab}-user31", Notes(lab="virtkey-other", guid=guid[:-1]))
         odd: list[dict[str, Any]] = [{"guid": value} for value in (["x"], 7, None, "", {"a": 1}, "other", guid[:-1])]
         noted = ["text", [], None, {"guid": guid}, {"format": 7, "guid": "zzz"}, {"format": 1}, {"format": 1, "guid": "", "lab": lab}]
@@ -113,7 +115,7 @@ def test_modules_and_sql_agree_on_odd_rows(rows: Rows, gateway: Gateway) -> None
     api = KeyApi(Client(Connection(url=gateway.url, api_key=gateway.master_key)))
     by_modules = {(row.served_alias, row.generation) for row in lab.rows(api)}
     assert by_modules == rows.deleted_by_sql(lab)
-    odd = (30, 31, *range(40, 66))
+    odd = (30, 31, 32, *range(40, 66))
     assert {alias for alias, _generation in by_modules} >= {f"virtkey-{rows.guid}-user{number}" for number in odd}
 
 

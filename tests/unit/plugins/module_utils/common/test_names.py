@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import names
 from hypothesis import given
@@ -125,3 +127,30 @@ def test_labs_by_alias() -> None:
     assert names.lab_of_alias("virtkey-user1") == ("virtkey-user1", ""), "a lab whose guid looks like a user"
     assert names.lab_of_alias("virtkey-x-s1", "s") == ("virtkey-x", "s1")
     assert names.lab_of_alias("a-user1") == ("", "")
+
+
+@pytest.mark.parametrize("tree", ["a\0", {"a": ["\ud800"]}, {"\udfff": 1}, [["\0"]]])
+def test_text_that_no_database_stores_is_refused(tree: Any) -> None:
+    with pytest.raises(ValueError, match="^metadata holds a character that LiteLLM's database cannot store"):
+        names.check_storable(tree, "metadata")
+
+
+@pytest.mark.parametrize("tree", ["", "\U0001f600", {"a": [1, None, True, "\n"]}, None, 7])
+def test_other_text_is_not(tree: Any) -> None:
+    names.check_storable(tree, "metadata")
+
+
+@pytest.mark.parametrize(
+    ("alias", "guid", "contradicts"),
+    [
+        ("virtkey-lab1-user1", "lab1", False),
+        ("virtkey-lab10-user1", "lab1", True),
+        ("virtkey-xlab1", "lab1", True),
+        ("virtkey-a-lab1", "lab1", False),
+        ("virtkey-a.b-user1", "a.b", False),
+        ("virtkey-axb", "a.b", True),
+        ("class-lab10", "lab1", False),
+    ],
+)
+def test_an_alias_was_made_for_a_guid(alias: str, guid: str, contradicts: bool) -> None:
+    assert names.contradicts_guid(alias, guid) is contradicts

@@ -13,6 +13,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.pl
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.notes import NOTES_NAME
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import LitellmModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.plugins.module_utils.keys.lab_plans import (
+    carry_out,
     converge,
     create_by_hand,
     deleted_rows_of,
@@ -40,7 +41,7 @@ def lives(model: LitellmModel) -> list[tuple[str, int]]:
     return [(row.alias, row.generation) for row in rows_of(model)]
 
 
-@pytest.mark.parametrize("options", [{}, {"rotation": "a"}, {"rotation": "a", "create": False}])
+@pytest.mark.parametrize("options", [{}, {"rotation": "a"}])
 @pytest.mark.parametrize("policy", [Policy(), Policy(grace=3600), Policy(on_unrecoverable=OnUnrecoverable.KEEP), Policy(prune=True)])
 def test_a_revoked_value_that_was_made_again_is_replaced(options: dict[str, Any], policy: Policy) -> None:
     model = LitellmModel()
@@ -115,3 +116,72 @@ def test_another_tool_s_key_under_a_used_alias_is_not_taken_for_a_revoked_one() 
     value = create_by_hand(model, ALIAS)
     converge(model, [wanted_key()], Policy(on_unrecoverable=OnUnrecoverable.KEEP))
     assert model.works(value)
+
+
+def test_a_rotation_deletes_it_and_makes_no_key_without_terms_in_its_place() -> None:
+    model = LitellmModel()
+    converge(model, [wanted_key()])
+    delete(model, ALIAS)
+    value = make_again(model, ALIAS)
+    for _time in range(2):
+        converge(model, [wanted_key(rotation="a", create=False)])
+        assert not rows_of(model) and not model.works(value)
+
+
+# ------------------------------------------------------------------------------------------ rows that look like former values
+FORGED = [{"generation": 3}, {"generation": 500}, {"generation": 999_999_999}, {"generation": 3, "retired_until": "2099-01-01T00:00:00Z"}]
+
+
+def look_like_a_former_value(model: LitellmModel, **notes: Any) -> str:
+    """Make a key as a user does who wants to dictate the settings of the next one."""
+    noted = {"format": 1, "lab": ALIAS, "guid": "abc", "retired_from": ALIAS, "retired_mark": "0" * 64, **notes}
+    return create_by_hand(model, f"{ALIAS}.retired-q", metadata={NOTES_NAME: noted, "owner": "mallory"}, max_budget=9999, user_id="mallory")
+
+
+@pytest.mark.parametrize("notes", FORGED)
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_row_that_only_looks_like_a_former_value_has_no_say(notes: dict[str, Any], deleted: bool) -> None:
+    model = LitellmModel()
+    look_like_a_former_value(model, **notes)
+    if deleted:
+        model.handle("POST", "/key/delete", {}, {"keys": [row.token for row in rows_of(model)]})
+    for label, generation in (("", 0), ("a", 1), ("b", 2), ("", 2)):
+        converge(model, [wanted_key(rotation=label, fields={"max_budget": 5}, lifetime=60)], Policy(grace=3600))
+        (row,) = [row for row in rows_of(model) if row.alias == ALIAS]
+        assert (row.generation, row.fields["max_budget"], row.fields["user_id"]) == (generation, 5, None) and row.expires
+        assert "owner" not in row.metadata and model.works(value_of(ALIAS, generation))
+
+
+@pytest.mark.parametrize("notes", FORGED)
+def test_it_neither_ends_values_in_their_grace_nor_is_a_rotation_that_was_cut_off(notes: dict[str, Any]) -> None:
+    model = LitellmModel()
+    converge(model, [wanted_key()])
+    converge(model, [wanted_key(rotation="a")], Policy(grace=3600))
+    look_like_a_former_value(model, **notes)
+    converge(model, [wanted_key()])
+    assert model.works(value_of(ALIAS, 0)) and model.works(value_of(ALIAS, 1))
+    delete(model, ALIAS)
+    look_like_a_former_value(model, **notes)
+    plan = plan_for(model, [wanted_key(rotation="b", create=False)])
+    assert [step.action for step in plan.steps] == [KeyAction.ABSENT] and not plan.changed
+
+
+def test_a_random_value_that_a_rotation_retired_still_counts() -> None:
+    model = LitellmModel()
+    value = create_by_hand(model, ALIAS, max_budget=7)
+    policy = Policy(on_unrecoverable=OnUnrecoverable.ROTATE, grace=3600)
+    plan = plan_for(model, [wanted_key()], policy)
+    carry_out(model, plan, cut=lambda _alias: 1, delete=False)
+    converge(model, [wanted_key()], policy)
+    (row,) = [row for row in rows_of(model) if row.alias == ALIAS]
+    assert row.fields["max_budget"] == 7 and model.works(value) and row.generation == 1
+    model.pass_time(3601)
+    converge(model, [wanted_key()], policy)
+    assert not model.works(value) and [row.alias for row in rows_of(model)] == [ALIAS]
+
+
+def test_notes_of_another_lab_do_not_block_an_alias_of_this_one() -> None:
+    model = LitellmModel()
+    create_by_hand(model, f"{ALIAS}.retired-q", metadata={NOTES_NAME: {"format": 1, "lab": "virtkey-zzz", "retired_from": ALIAS}})
+    converge(model, [wanted_key()])
+    converge(model, [wanted_key(rotation="a")])

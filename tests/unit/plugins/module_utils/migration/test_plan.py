@@ -40,10 +40,19 @@ def key(alias: str = "virtkey-abc", generation: int = 0, value: str = "", **more
     return LiveKey.from_row({**row, **more})
 
 
-def moves(source: list[LiveKey], target: list[LiveKey], *, renew: bool = False, origin: str = OLD, deleted: Sequence[LiveKey] = (), **given: str) -> MovePlan:
+def moves(
+    source: list[LiveKey],
+    target: list[LiveKey],
+    *,
+    renew: bool = False,
+    origin: str = OLD,
+    deleted: Sequence[LiveKey] = (),
+    at_source: Sequence[LiveKey] = (),
+    **given: str,
+) -> MovePlan:
     known = {derive.token(value): value for value in given.values()}
-    history = KeyHistory(value_of, deleted)
-    return plan_moves(source, target, origin=origin, value_of=value_of, known=known, renew=renew, now=NOW, history=history)
+    histories = {"history": KeyHistory(value_of, deleted), "source_history": KeyHistory(value_of, at_source)}
+    return plan_moves(source, target, origin=origin, value_of=value_of, known=known, renew=renew, now=NOW, **histories)
 
 
 def arrived(move: Move, **more: Any) -> LiveKey:
@@ -190,3 +199,19 @@ def test_a_key_that_was_rotated_at_the_target_is_not_taken_for_a_revoked_one() -
     first = only(moves([key()], []))
     rotated = key(generation=1, metadata={**arrived(first).metadata, NOTES_NAME: Notes(lab="virtkey-abc", guid="abc", generation=1).to_metadata()})
     assert only(moves([key()], [rotated], deleted=[key()])).superseded
+
+
+def test_a_value_that_was_revoked_at_the_source_and_made_again_there_is_not_laundered() -> None:
+    assert moves([key()], [], at_source=[key()]).left_out[0].code == "revoked"
+
+
+def test_a_value_before_one_that_the_target_revoked_is_revoked_too() -> None:
+    assert moves([key()], [], deleted=[key(generation=5)]).left_out[0].code == "revoked"
+    assert only(moves([key()], [], deleted=[key(generation=5)], renew=True)).value == value_of("virtkey-abc", 6)
+
+
+def test_a_successor_that_was_revoked_at_the_target_and_made_again_there_does_not_stand_for_the_key() -> None:
+    first = only(moves([key()], []))
+    rotated = key(generation=1, metadata={**arrived(first).metadata, NOTES_NAME: Notes(lab="virtkey-abc", guid="abc", generation=1).to_metadata()})
+    plan = moves([key()], [rotated], deleted=[key(), rotated])
+    assert not plan.moves and plan.left_out[0].code == "revoked"

@@ -1,0 +1,30 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Marks in a key's notes that only who has the secret can make, so that nobody passes off a key of his own as one of the collection's."""
+
+from __future__ import annotations
+
+from . import derive
+from .derive import ValueOf, derivable
+from .key import LiveKey
+
+
+def is_adopted(row: LiveKey, value_of: ValueOf) -> bool:
+    """Return whether somebody with the secret has taken the key over with the value that it has, which stays until a rotation."""
+    return row.notes is not None and row.notes.adopted == adoption_mark(row, value_of)
+
+
+def is_former_value(row: LiveKey, value_of: ValueOf) -> bool:
+    """Return whether a rotation retired this value: it can be derived, or has the mark that only who has the secret can make."""
+    return derivable(row, value_of) or (row.notes is not None and row.notes.retired_mark == retirement_mark(row, value_of))
+
+
+def retirement_mark(row: LiveKey, value_of: ValueOf) -> str:
+    return derive.token(value_of(f"retired\0{row.served_alias}\0{row.token}", 0))
+
+
+def adoption_mark(row: LiveKey, value_of: ValueOf) -> str:
+    """Return the mark of an adopted value. Only who has the secret can make it, so nobody passes off a value of his own as adopted."""
+    return derive.token(value_of(f"adopted\0{row.served_alias}\0{row.token}", 0))
