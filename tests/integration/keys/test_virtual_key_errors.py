@@ -202,10 +202,11 @@ def balanced(gateway: Gateway, tmp_path: Path) -> Iterator[tuple[str, str]]:
     Yields the addresses of the gateway and of the second replica.
     """
     with running_litellm(gateway, tmp_path, database=True, settings={"user_api_key_cache_ttl": 8}) as replica:
-        second = RecordedGateway("127.0.0.1", int(replica.url.rsplit(":", 1)[1]))
+        port = int(replica.url.rsplit(":", 1)[1])
 
         class Balanced(RecordingProxy):
             async def exchange(self, request: Message, gateway: RecordedGateway) -> Message:
+                second = RecordedGateway("127.0.0.1", port)  # one for each call: two calls at once would get each other's answers
                 return await (second if request.start_line.startswith("GET /models") else gateway).send(request)
 
         with Balanced(gateway.url) as proxy:
