@@ -93,6 +93,7 @@ _raw:
 """
 
 import sys
+from functools import partial
 from typing import Any
 
 from ansible.errors import AnsibleLookupError
@@ -102,8 +103,7 @@ from ..module_utils.common import names
 from ..module_utils.common.transport import REQUESTS_ERROR
 from ..module_utils.keys import derive
 from ..module_utils.keys.api import KeyApi
-from ..module_utils.keys.history import KeyHistory
-from ..module_utils.keys.lab import searches_for
+from ..module_utils.keys.lab import history_of, searches_for
 from ..module_utils.keys.plan import living_generations
 from ..module_utils.litellm import errors
 from ..module_utils.litellm.client import Client
@@ -139,16 +139,12 @@ class LookupModule(LookupBase):
             raise ValueError("neither url nor generation is given; give the address of the gateway, which knows the generation of each key.")
         if REQUESTS_ERROR is not None:
             raise ValueError(f"the Python library requests is missing ({REQUESTS_ERROR}); install it for {sys.executable}.")
-
-        def value_of(alias: str, generation: int) -> str:
-            return derive.value(secret, alias, generation)
-
+        value_of = partial(derive.value, secret)
         client = Client(connection_of({name: self.get_option(name) for name in GATEWAY_SPEC}))
         try:
-            api, searches = KeyApi(client), searches_for(set(aliases))
-            deleted = api.deleted_keys_like(*searches, aliases=aliases)
-            history = KeyHistory(value_of, deleted or [])
-            return living_generations(api.keys_like(*searches), aliases, value_of, history)
+            api = KeyApi(client)
+            history = history_of(api, aliases, value_of)  # first: a key that is deleted in between must not look as if it had been made again
+            return living_generations(api.keys_like(*searches_for(set(aliases))), aliases, value_of, history)
         finally:
             client.close()
 

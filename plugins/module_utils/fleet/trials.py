@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..catalogue.api import CatalogueApi
@@ -53,10 +54,7 @@ def judge_lab(api: KeyApi, lab: Lab, secret: str, needs: Needs, models: Sequence
     served = preflight.models_of(CatalogueApi(api.client).models())
     of_key = {row.alias: preflight.models_for(row, served, models) for row in rows}
     reasons = [*preflight.reasons_of_keys(rows, needs, api.client.now()), *preflight.reasons_of_models(rows, of_key, served)]
-
-    def value_of(alias: str, generation: int) -> str:
-        return derive.value(secret, alias, generation)
-
+    value_of = partial(derive.value, secret)
     recoverable = [row for row in rows if derivable(row, value_of)]
     for row in rows:
         if row not in recoverable:

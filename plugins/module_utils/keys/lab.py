@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -16,6 +16,8 @@ from ..common import names
 from ..litellm.errors import GatewayError
 from . import limits
 from .api import KeyApi
+from .derive import ValueOf
+from .history import KeyHistory
 from .key import LiveKey, WantedKey
 from .orphan import ORPHAN, OrphanMark
 from .plan import KeyScope
@@ -223,6 +225,12 @@ class Lab:
         if params.get("blocked") is None:
             return want
         return replace(want, fields={**want.fields, "blocked": params["blocked"]})
+
+
+def history_of(api: KeyApi, aliases: Collection[str], value_of: ValueOf) -> KeyHistory:
+    """Return what the gateway remembers of the deleted keys with these aliases: nothing, if it keeps no list of deleted keys. Raises GatewayError."""
+    deleted = api.deleted_keys_like(*searches_for(set(aliases)), aliases=sorted(aliases)) if aliases else []
+    return KeyHistory(value_of, deleted or [])
 
 
 def searches_for(aliases: set[str]) -> list[str]:

@@ -105,7 +105,6 @@ class KeyStep:
     live: LiveKey | None = None
     expected: LiveKey | None = None
     retired: Sequence[LiveKey] = ()
-    generation: int = 0
     recoverable: bool = True
     reason: str = ""
 
@@ -427,7 +426,7 @@ def _create(want: WantedKey, generation: int, base: LiveKey | None, minting: Min
         expires=now + timedelta(seconds=lifetime) if lifetime is not None else None,
         spend=base.spend if base else 0.0,
     )
-    return KeyStep(want.alias, KeyAction.CREATE, after=after, calls=[call], wanted=want, expected=expected, generation=generation)
+    return KeyStep(want.alias, KeyAction.CREATE, after=after, calls=[call], wanted=want, expected=expected)
 
 
 def _lifetime_of_new_value(want: WantedKey, base: LiveKey | None, now: datetime) -> int | None:
@@ -564,7 +563,6 @@ def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, val
         wanted=want,
         live=row,
         expected=after_row,
-        generation=row.generation,
         recoverable=recoverable,
     )
 

@@ -13,7 +13,7 @@ from typing import Any
 from ..common.durations import iso
 from ..litellm import errors
 from ..litellm.notes import NOTES_NAME
-from . import derive
+from .derive import derivable
 from .key import LiveKey
 from .plan import KeyAction, KeyPlan, KeyStep, plan_key_deletion
 from .revocation import Revocation
@@ -155,8 +155,8 @@ def _entry(step: KeyStep, live: LiveKey | None, reveal: Callable[[str, int], str
     entry = {**describe_key(row), "action": _ACTION_NAMES[step.action], "recoverable": step.recoverable}
     if reveal and step.action is not KeyAction.DELETE:
         # Another run may have given the alias a later value than the step did, so the row decides.
-        value = reveal(row.served_alias, row.generation) if row.served_alias else ""
-        values = {**known, **({derive.token(value): value} if value else {})}
-        if row.token in values:
-            entry["value"] = values[row.token]
+        if derivable(row, reveal):
+            entry["value"] = reveal(row.served_alias, row.generation)
+        elif row.token in known:
+            entry["value"] = known[row.token]
     return entry

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from ..common import names
 from ..keys.api import KeyApi
-from ..keys.history import KeyHistory
 from ..keys.key import LiveKey
-from ..keys.lab import Lab, searches_for
+from ..keys.lab import Lab, history_of, searches_for
 from ..keys.plan import KeyAction
 from ..keys.reconcile import Reconciler
 from ..keys.release_checks import refusal_of_payload
@@ -135,10 +134,7 @@ class Migration:
         self.target.check_admin()
         rows = self.scope.rows(self.source)
         aliases = {row.served_alias for row in rows}
-        histories = [
-            KeyHistory(self.reconciler.value_of, api.deleted_keys_like(*searches_for(aliases), aliases=sorted(aliases)) or [] if aliases else [])
-            for api in (self.source, self.target)
-        ]
+        at_source, at_target = (history_of(api, aliases, self.reconciler.value_of) for api in (self.source, self.target))
         return plan_moves(
             rows,
             self._at_target(rows),
@@ -147,8 +143,8 @@ class Migration:
             known=self.known,
             renew=self.renew,
             now=self.source.client.now(),
-            history=histories[1],
-            source_history=histories[0],
+            history=at_target,
+            source_history=at_source,
         )
 
     def _at_target(self, rows: Sequence[LiveKey]) -> list[LiveKey]:

@@ -202,7 +202,7 @@ def test_of_two_derived_values_the_later_one_stays() -> None:
         row["key_alias"] = "virtkey-abc-user1"
     for rows in (rows_of(model), rows_of(model)[::-1]):
         plan = plan_keys([wanted_key("user1")], rows, value_of=value_of, now=model.now, policy=Policy(prune=True))
-        assert plan.steps[0].generation == 1
+        assert plan.steps[0].expected and plan.steps[0].expected.generation == 1
         assert [row.generation for row in plan.to_delete] == [0]
 
 
