@@ -22,6 +22,7 @@ MODEL_WORDS = ("all-proxy-models", "all-team-models", "no-default-models")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+:/-]*")
+_RETIRED_SUFFIX = re.compile(r"\.retired-[0-9a-f]{12}\Z")
 
 
 def _check(text: str, name: str, pattern: re.Pattern[str], longest: int, allowed: str) -> str:
@@ -31,6 +32,9 @@ def _check(text: str, name: str, pattern: re.Pattern[str], longest: int, allowed
         raise ValueError(f"{name} has {len(text)} characters, and at most {longest} are allowed; shorten it.")
     if ".." in text or not pattern.fullmatch(text):
         raise ValueError(f"{name} is {text!r}; it may hold {allowed}, must begin with a letter or digit, and has no '..'.")
+    served = without_retired_suffix(text)
+    if served != text:
+        raise ValueError(f"{name} is {text!r}, which is how a rotation names a former value of {served!r}; give {served!r}, or choose another name.")
     return text
 
 
@@ -92,9 +96,9 @@ def is_legacy_alias(alias: str, guid: str) -> bool:
     return re.fullmatch(re.escape(ALIAS_PREFIX + guid) + "(-.*[0-9])?", alias) is not None
 
 
-def retired_alias(alias: str, token: str) -> str:
-    """Return the alias of a key's former value, which it has from a rotation until the end of its grace period."""
-    return alias + _retired_suffix(token)
+def retired_alias(alias: str, digest: str) -> str:
+    """Return the alias of a key's former value, which it has from a rotation until the end of its grace period. `digest` is in hexadecimal."""
+    return f"{alias}.retired-{digest[:12]}"
 
 
 def is_retired_alias(alias: str, served: str) -> bool:
@@ -113,13 +117,9 @@ def contradicts_lab(alias: str, lab: str) -> bool:
     return alias.startswith(ALIAS_PREFIX) and lab.startswith(ALIAS_PREFIX) and not alias.startswith(lab)
 
 
-def without_retired_suffix(alias: str, token: str) -> str:
-    """Return `alias` as it was before a rotation retired the key with this token."""
-    return alias.removesuffix(_retired_suffix(token))
-
-
-def _retired_suffix(token: str) -> str:
-    return f".retired-{token[:12]}"
+def without_retired_suffix(alias: str) -> str:
+    """Return `alias` as it was before a rotation retired the key."""
+    return _RETIRED_SUFFIX.sub("", alias)
 
 
 def user_of_legacy_alias(alias: str, lab: str, user_base: str) -> str | None:

@@ -225,7 +225,7 @@ class LiveKey:
         """
         if self.notes and names.is_retired_alias(self.alias, self.notes.retired_from):
             return self.notes.retired_from
-        return names.without_retired_suffix(self.alias, self.token)
+        return names.without_retired_suffix(self.alias)
 
     @property
     def in_service(self) -> bool:

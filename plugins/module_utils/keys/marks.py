@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from ..common import names
 from . import derive
 from .derive import ValueOf, derivable
 from .key import LiveKey
@@ -23,6 +26,14 @@ def is_former_value(row: LiveKey, value_of: ValueOf) -> bool:
 
 def retirement_mark(row: LiveKey, value_of: ValueOf) -> str:
     return derive.token(value_of(f"retired\0{row.served_alias}\0{row.token}", 0))
+
+
+def retired_alias(row: LiveKey, alias: str, value_of: ValueOf, taken: Collection[str]) -> str:
+    """Return an alias for a value that is taken off `alias`, none of `taken`. Nobody without the secret can foresee it and take it first."""
+    number = 0
+    while (found := names.retired_alias(alias, derive.token(value_of(f"retired alias\0{alias}\0{row.token}", number)))) in taken:
+        number += 1
+    return found
 
 
 def adoption_mark(row: LiveKey, value_of: ValueOf) -> str:

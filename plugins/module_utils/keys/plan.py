@@ -16,13 +16,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from ..common import durations, names
+from ..common import durations
 from ..litellm.notes import NOTES_NAME
 from . import derive
 from .derive import ValueOf, derivable
 from .history import KeyHistory
 from .key import FIELDS, NEVER_ENDS, LiveKey, Notes, WantedKey, is_set, normal
-from .marks import adoption_mark, is_adopted, is_former_value, retirement_mark
+from .marks import adoption_mark, is_adopted, is_former_value, retired_alias, retirement_mark
 from .orphan import ORPHAN, OrphanMark
 from .retirement import EXPIRY_TOLERANCE, grace_has_ended, original_end, was_overtaken
 
@@ -163,7 +163,7 @@ def plan_keys(
     rows = list(live)
     aliases = {want.alias for want in wanted}
     elsewhere = {row.token: row for row in [*rows, *others] if row.served_alias not in aliases}
-    minting = Minting(value_of, now, policy, history or KeyHistory(value_of), elsewhere)
+    minting = Minting(value_of, now, policy, history or KeyHistory(value_of), elsewhere, {row.alias for row in [*rows, *others]})
     rotations = {step.alias: step for step in rotated}
     by_token = {row.token: row for row in rows}
     by_alias: dict[str, list[LiveKey]] = {}
@@ -236,13 +236,21 @@ def _deletions(to_delete: Iterable[LiveKey]) -> list[KeyStep]:
 
 @dataclass(frozen=True)
 class Minting:
-    """All that planning needs besides the keys themselves. `now` is the gateway's time, `elsewhere` are keys under other aliases, by token."""
+    """All that planning needs besides the keys themselves.
+
+    `now` is the gateway's time, `elsewhere` are keys under other aliases, by token, and `taken` all aliases seen.
+    """
 
     value_of: ValueOf
     now: datetime
     policy: Policy
     history: KeyHistory
     elsewhere: Mapping[str, LiveKey]
+    taken: Collection[str]
+
+    def retired_alias(self, row: LiveKey, alias: str) -> str:
+        """Return an alias that nobody has for a value that is taken off `alias`."""
+        return retired_alias(row, alias, self.value_of, self.taken)
 
     def next_generation(self, alias: str, rows: Iterable[LiveKey]) -> int:
         """Return the generation of a new value of `alias`, later than those of `rows` and of deleted keys."""
@@ -301,7 +309,7 @@ def _plan_key(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], re
         return KeyStep(want.alias, KeyAction.ABSENT, wanted=want, reason=f"the gateway has no key {want.alias}"), []
     if not holders:
         base = max(unfinished, key=lambda row: row.generation, default=None)
-        return _displacing(revoked, _create(want, minting.next_generation(want.alias, [*former, *revoked]), base, minting)), []
+        return _displacing(revoked, _create(want, minting.next_generation(want.alias, [*former, *revoked]), base, minting), minting), []
 
     ours = [row for row in holders if derivable(row, minting.value_of)]
     adopted = [row for row in holders if is_adopted(row, minting.value_of)]
@@ -382,13 +390,13 @@ def _follow(want: WantedKey, rotation: KeyStep, live: Mapping[str, LiveKey], his
     return want, []
 
 
-def _displacing(revoked: Sequence[LiveKey], step: KeyStep) -> KeyStep:
+def _displacing(revoked: Sequence[LiveKey], step: KeyStep, minting: Minting) -> KeyStep:
     """Return `step`, which mints a key, so that it first blocks `revoked` and takes them off its alias. Nothing of theirs is kept."""
     if not revoked:
         return step
     calls, displaced = [], []
     for row in revoked:
-        alias = names.retired_alias(step.alias, row.token)
+        alias = minting.retired_alias(row, step.alias)
         calls.append(Call("/key/update", {"key": row.token, "key_alias": alias, "blocked": True}))
         displaced.append(replace(row, alias=alias, fields={**row.fields, "blocked": True}))
     return replace(step, action=KeyAction.ROTATE, before=state_of(revoked[0]), calls=[*calls, *step.calls], live=revoked[0], retired=displaced)
@@ -512,7 +520,7 @@ def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], former: list[
         )
         payload: dict[str, Any] = {
             "key": holder.token,
-            "key_alias": names.retired_alias(want.alias, holder.token),
+            "key_alias": minting.retired_alias(holder, want.alias),
             "metadata": {**holder.metadata, NOTES_NAME: notes.to_metadata()},
         }
         if grace and (holder.expires is None or holder.expires > ends):

@@ -22,16 +22,15 @@ def refusal_of_payload(client: Client, alias: str, payload: Mapping[str, Any]) -
     A gateway that has shown no key yet is taken for a current release.
     """
     able = client.capabilities
-    its_release = f"the release of LiteLLM at {client.connection.base}"
     if not able.lists_tiers and payload.get("soft_budget") is not None:
         return Refused(
-            f"soft_budget cannot be set on the key {alias}, because {its_release} does not show in its list of keys whether it is;"
+            f"soft_budget cannot be set on the key {alias}, because {_release(client)} does not show in its list of keys whether it is;"
             " leave soft_budget out, or update LiteLLM to 1.102 or later.",
             "unsupported_release",
         )
     if not able.takes_budget_duration_off and "budget_duration" in payload and payload["budget_duration"] is None:
         return Refused(
-            f"budget_duration cannot be taken off the key {alias}, because {its_release} ignores that; give a budget_duration, delete the"
+            f"budget_duration cannot be taken off the key {alias}, because {_release(client)} ignores that; give a budget_duration, delete the"
             " key and make it again, or update LiteLLM to 1.90 or later.",
             "unsupported_release",
         )
@@ -43,19 +42,21 @@ def refusal_by_release(client: Client, step: KeyStep) -> Refused | None:
 
     Raises GatewayError.
     """
-    able = client.capabilities
-    its_release = f"the release of LiteLLM at {client.connection.base}"
     for call in step.calls:
         refusal = refusal_of_payload(client, step.alias, call.payload)
         if refusal:
             return refusal
-    if not able.lists_tiers and step.action is KeyAction.ROTATE and any(_has_tier(client, row) for row in step.retired):
+    if not client.capabilities.lists_tiers and step.action is KeyAction.ROTATE and any(_has_tier(client, row) for row in step.retired):
         return Refused(
-            f"the key {step.alias} has budget_id, which {its_release} does not list and a new value would not have; take the budget tier off"
+            f"the key {step.alias} has budget_id, which {_release(client)} does not list and a new value would not have; take the budget tier off"
             " the key, or make its successor by hand.",
             KeyAction.NOT_CARRIED.value,
         )
     return None
+
+
+def _release(client: Client) -> str:
+    return f"the release of LiteLLM at {client.connection.base}"
 
 
 def _has_tier(client: Client, row: LiveKey) -> bool:

@@ -115,6 +115,20 @@ def test_provisioning_deletes_a_revoked_value_that_it_sees_under_another_alias(g
     assert not live.lab("user1")["changed"]
 
 
+@pytest.mark.parametrize("grace", ["0s", "1h"])
+def test_nobody_stops_a_rotation_by_taking_the_alias_of_the_former_value(gateway: Gateway, live: Live, forger: str, grace: str) -> None:
+    made = live.lab("user1", _no_log=True)["virtual_keys"][0]
+    for number in range(3):
+        squatted = {"key_alias": f"{made['alias']}.retired-{made['key_id'][:12]}", "metadata": {}}
+        forge(gateway, forger, squatted, f"sk-squatter-{live.name}-{number}")
+        rotated = live.run_ok("virtual_keys", guid=live.name, rotation=f"label {number}", rotation_grace=grace, _no_log=True)
+        (made,) = [key for key in rotated["virtual_keys"] if key["alias"] == made["alias"] and key["action"] == "rotated"]
+        assert made["generation"] == number + 1 and live.works(made["value"])
+        assert live.works(f"sk-squatter-{live.name}-{number}"), "keys of others are left alone"
+    live.run_ok("virtual_keys", guid=live.name, state="absent")
+    assert not live.works(made["value"])
+
+
 @pytest.mark.parametrize("metadata", [{"guid": ["x"]}, {"guid": 7}, {"guid": "another"}, {"guid": {"a": 1}}])
 def test_notes_that_an_admin_replaced_do_not_hide_a_key_from_its_lab(gateway: Gateway, live: Live, metadata: dict[str, Any]) -> None:
     made = live.lab("user1", _no_log=True)["virtual_keys"][0]

@@ -44,6 +44,8 @@ class Rows:
         self.make(f"{lab}-user1", Notes(lab=lab, guid=guid, user="user1", generation=2))
         self.make(f"{lab}-user1.retired-TOKEN", Notes(lab=lab, guid=guid, retired_from=f"{lab}-user1", generation=1))
         self.make(f"{lab}-user3.retired-TOKEN", guid=guid)
+        self.make(f"{lab}-user4.retired-0123456789ab")
+        self.make(f"{lab}-user4.retired-of-others")
         self.make(f"{lab}-user2")
         self.make(f"{lab}-admin")
         self.make(f"{lab}-robot", guid=guid)
@@ -99,7 +101,7 @@ def rows(gateway: Gateway, unique: str) -> Iterator[Rows]:
 
 @pytest.mark.parametrize(
     ("lab_alias", "user_base", "count"),
-    [("", "user", 10), ("", "lab", 9), ("class-GUID", "user", 4), ("virtkey-GUID-tenant", "user", 4)],
+    [("", "user", 11), ("", "lab", 9), ("class-GUID", "user", 4), ("virtkey-GUID-tenant", "user", 4)],
 )
 def test_modules_and_sql_agree(rows: Rows, gateway: Gateway, lab_alias: str, user_base: str, count: int) -> None:
     lab = Lab.from_params({"guid": rows.guid, "lab_alias": lab_alias.replace("GUID", rows.guid), "user_base": user_base})

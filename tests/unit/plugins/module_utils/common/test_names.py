@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -84,11 +85,16 @@ def test_aliases_of_the_contract() -> None:
 def test_a_retired_alias_belongs_to_no_other_key() -> None:
     one, other = (names.retired_alias("virtkey-abc12", digit * 64) for digit in "ab")
     assert one != other
-    assert names.without_retired_suffix(one, "a" * 64) == "virtkey-abc12"
-    assert names.without_retired_suffix(one, "b" * 64) == one
-    assert names.without_retired_suffix("virtkey-abc12", "a" * 64) == "virtkey-abc12"
-    assert names.check_alias(one) == one
+    assert names.without_retired_suffix(one) == "virtkey-abc12"
+    for alias in ("virtkey-abc12", f"{one}-user1", f"{one}0", "virtkey-abc12.retired-mine"):
+        assert names.without_retired_suffix(alias) == alias == names.check_alias(alias)
     assert names.user_of_legacy_alias(one, "virtkey-abc12", "user") is None
+
+
+@pytest.mark.parametrize("check", [names.check_alias, names.check_guid, names.check_user])
+def test_nobody_asks_for_a_key_with_the_alias_of_a_former_value(check: Callable[[str], str]) -> None:
+    with pytest.raises(ValueError, match=r"is how a rotation names a former value of 'abc'; give 'abc', or .*\.$"):
+        check("abc.retired-0123456789ab")
 
 
 @pytest.mark.parametrize(

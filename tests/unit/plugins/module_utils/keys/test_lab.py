@@ -101,7 +101,7 @@ NOTED = Notes(lab="virtkey-abc", guid="abc")
         (key("virtkey-abc-admin"), False, False),
         (key("virtkey-abcd"), False, False),
         (key(""), False, False),
-        (key("virtkey-abc.retired-" + "t" * 12), True, True),
+        (key("virtkey-abc.retired-" + "a0" * 6), True, True),
         (key("virtkey-abc.retired-" + "u" * 12), False, False),
     ],
 )

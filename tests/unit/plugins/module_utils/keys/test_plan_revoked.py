@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import names
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.history import KeyHistory
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import KeyAction, OnUnrecoverable, Policy, living_generations
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.notes import NOTES_NAME
@@ -185,3 +187,30 @@ def test_notes_of_another_lab_do_not_block_an_alias_of_this_one() -> None:
     create_by_hand(model, f"{ALIAS}.retired-q", metadata={NOTES_NAME: {"format": 1, "lab": "virtkey-zzz", "retired_from": ALIAS}})
     converge(model, [wanted_key()])
     converge(model, [wanted_key(rotation="a")])
+
+
+# ----------------------------------------------------------------------------------------- aliases that others took first
+@pytest.mark.parametrize("policy", [Policy(), Policy(grace=3600)])
+def test_nobody_can_stop_a_rotation_by_taking_the_alias_of_the_former_value(policy: Policy) -> None:
+    model = LitellmModel()
+    converge(model, [wanted_key()])
+    for number in range(3):
+        create_by_hand(model, names.retired_alias(ALIAS, derive.token(value_of(ALIAS, number))))
+        converge(model, [wanted_key(rotation=f"label {number}")], policy)
+        assert (ALIAS, number + 1) in lives(model)
+
+
+def test_nobody_can_stop_a_displacement_with_an_alias_that_was_seen_before() -> None:
+    model = LitellmModel()
+    converge(model, [wanted_key()])
+    converge(model, [wanted_key(rotation="a")], Policy(grace=3600))
+    (seen,) = [row.alias for row in rows_of(model) if row.alias != ALIAS]
+    for time in range(3):
+        delete(model, ALIAS)
+        forged, squatting = make_again(model, ALIAS), create_by_hand(model, seen)
+        plan = plan_for(model, [wanted_key()])
+        (displaced,) = plan.steps[0].retired
+        carry_out(model, plan)
+        converge(model, [wanted_key()])
+        assert not model.works(forged) and (ALIAS, 2 + time) in lives(model)
+        assert displaced.alias != seen and model.works(squatting)
