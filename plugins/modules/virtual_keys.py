@@ -422,7 +422,7 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
                 lab.rows_to_change(lab.existing_rows(api), params),
                 change,
                 lambda: lab.rows_to_change(lab.existing_rows(api), params),
-                searches=lab.searches(),
+                find_deleted=lambda rows: lab.find_deleted(api, rows),
                 check_models=params["check_models"],
             )
     return result_for(module, reconciler, outcome, known)

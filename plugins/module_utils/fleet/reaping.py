@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,6 +106,7 @@ def _carry_out(reconciler: Reconciler, stage: Stage, proof: Proof, outcome: Reap
     """Block and unblock, then delete, and record in `outcome` what was done. Raises GatewayError."""
     try:
         outcome.change = _block_and_unblock(reconciler, outcome.reaping)
+        outcome.warnings += outcome.change.warnings
     except KeysIncomplete as error:
         outcome.change = error.outcome
         raise
@@ -117,8 +118,10 @@ def _carry_out(reconciler: Reconciler, stage: Stage, proof: Proof, outcome: Reap
 
 
 def _block_and_unblock(reconciler: Reconciler, reaping: Reaping) -> KeyOutcome:
-    rows = reaping.rows(LabVerdict.BLOCK, LabVerdict.UNBLOCK)
-    return reconciler.change(rows, reaping.change, lambda: _read_again(reconciler.api, rows, reaping))
+    """Block and unblock. A value that was revoked stays blocked."""
+    api, rows = reconciler.api, reaping.rows(LabVerdict.BLOCK, LabVerdict.UNBLOCK)
+    to_unblock = [row.token for row in reaping.rows(LabVerdict.UNBLOCK)]
+    return reconciler.change(rows, reaping.change, lambda: _read_again(api, rows, reaping), find_deleted=lambda _rows: api.deleted_with(to_unblock))
 
 
 def _delete(reconciler: Reconciler, reaping: Reaping, stage: Stage, proof: Proof) -> KeyOutcome:
@@ -129,9 +132,11 @@ def _delete(reconciler: Reconciler, reaping: Reaping, stage: Stage, proof: Proof
     return reconciler.delete(lambda: reaping.still_to_delete(_read_again(reconciler.api, rows, reaping)), proof=proof)
 
 
-def _read_again(api: KeyApi, rows: Iterable[LiveKey], reaping: Reaping) -> list[LiveKey]:
+def _read_again(api: KeyApi, rows: Sequence[LiveKey], reaping: Reaping) -> list[LiveKey]:
     """Return the keys of the labs of `rows` as they are now: lab by lab, or all at once if that takes fewer calls. Raises GatewayError."""
-    parts = [part for keys in by_lab(rows, reaping.rules.user_base).values() for part in searches_for({row.alias for row in keys})]
+    labs = list(by_lab(rows, reaping.rules.user_base).values())
+    of_labs = {row.token for keys in labs for row in keys}
+    parts = [part for keys in [*labs, *([row] for row in rows if row.token not in of_labs)] for part in searches_for({row.alias for row in keys})]
     if len(parts) * PAGE_SIZE > reaping.fleet:
         return api.keys_like(ALIAS_PREFIX)
     return api.keys_like(*parts)

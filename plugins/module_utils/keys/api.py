@@ -68,6 +68,15 @@ class KeyApi:
         except NoHistory:
             return None
 
+    def deleted_with(self, tokens: Sequence[str]) -> list[LiveKey] | None:
+        """Return every deleted key that has one of `tokens`, at a call for each; None if the gateway keeps no deleted keys."""
+        found: list[LiveKey] = []
+        for rows in self.client.all(lambda token: self.deleted_keys(key_hash=token), list(tokens)):
+            if rows is None:
+                return None
+            found += rows
+        return found
+
     def check_admin(self) -> None:
         """Raise NotAdmin or Unauthorized unless the API key sees everybody's keys. Asks the gateway once.
 

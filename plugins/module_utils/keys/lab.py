@@ -110,18 +110,21 @@ class Lab:
         listed = api.keys_like(*self.searches(named), **filters)
         return [row for row in listed if self.belongs_to_lab(row) or row.served_alias in named]
 
-    def deleted_rows(self, api: KeyApi, living: Iterable[LiveKey]) -> list[LiveKey]:
-        """Return the keys of the lab that were deleted, as far as the gateway keeps and finds them. Raises GatewayError.
+    def find_deleted(self, api: KeyApi, living: Iterable[LiveKey]) -> list[LiveKey] | None:
+        """Return at least the keys of the lab that were deleted; None if the gateway keeps no deleted keys. Raises GatewayError.
 
         Releases of LiteLLM up to 1.83.0 find only those with an alias of the lab or of one of its `living` keys.
         """
-        rows = api.deleted_keys_like(*self.searches(), aliases=[self.alias, *(row.served_alias for row in living)])
-        return [row for row in rows or [] if self.belongs_to_lab(row)]
+        return api.deleted_keys_like(*self.searches(), aliases=[self.alias, *(row.served_alias for row in living)])
+
+    def deleted_rows(self, api: KeyApi, living: Iterable[LiveKey]) -> list[LiveKey]:
+        """Return the keys of the lab that were deleted, as far as `find_deleted` finds them. Raises GatewayError."""
+        return [row for row in self.find_deleted(api, living) or [] if self.belongs_to_lab(row)]
 
     def existing_rows(self, api: KeyApi) -> list[LiveKey]:
         """Return every key that belongs to the lab. Raises NoSuchLab if there are none, and NotAdmin for an API key that would not see them all."""
         rows = self.rows(api)
-        api.check_admin()
+        api.check_sees_all(rows)
         if not rows:
             raise NoSuchLab(f"the gateway has no key of the lab {self.alias}; check the guid, or provision the lab first.")
         return sorted(rows, key=lambda row: (row.served_alias, row.in_service, row.generation))

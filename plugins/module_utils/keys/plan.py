@@ -201,10 +201,10 @@ def plan_key_deletion(rows: Iterable[LiveKey]) -> KeyPlan:
     return KeyPlan(_deletions(to_delete), to_delete)
 
 
-def plan_key_updates(rows: Iterable[LiveKey], change: Callable[[LiveKey], WantedKey], *, value_of: ValueOf, now: datetime) -> KeyPlan:
-    """Return the plan that applies `change` to each of `rows`, without needing to know their values."""
+def plan_key_updates(wanted: Iterable[tuple[LiveKey, WantedKey]], *, value_of: ValueOf, now: datetime) -> KeyPlan:
+    """Return the plan that makes each row as it is wanted, without needing to know its value."""
     policy = Policy(renew_expired=False, take_over=False)
-    return KeyPlan([_reconcile(change(row), row, now, policy, value_of, recoverable=derivable(row, value_of)) for row in rows])
+    return KeyPlan([_reconcile(want, row, now, policy, value_of, recoverable=derivable(row, value_of)) for row, want in wanted])
 
 
 def living_generations(rows: Iterable[LiveKey], aliases: Iterable[str], value_of: ValueOf, history: KeyHistory) -> dict[str, int]:

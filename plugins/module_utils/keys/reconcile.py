@@ -199,8 +199,11 @@ class Reconciler:
         return [*plan.steps, *(step for step in later.steps if step.action is KeyAction.DELETE)]
 
     def _read_history(self, searches: Sequence[str], aliases: Iterable[str]) -> None:
-        """Read which values were deleted. A gateway that keeps no list of deleted keys has no history, which counts as an empty one."""
-        deleted = self.api.deleted_keys_like(*searches, aliases=sorted(aliases))
+        """Read which values were deleted."""
+        self._remember(self.api.deleted_keys_like(*searches, aliases=sorted(aliases)))
+
+    def _remember(self, deleted: Iterable[LiveKey] | None) -> None:
+        """Note which values were deleted. A gateway that keeps no list of deleted keys has no history, which counts as an empty one."""
         self._history = KeyHistory(self.value_of, deleted or [])
         self._history_is_old = False
         self._has_history = deleted is not None
@@ -258,16 +261,16 @@ class Reconciler:
         change: Callable[[LiveKey], WantedKey],
         reread: Callable[[], Iterable[LiveKey]],
         *,
-        searches: Sequence[str] = (),
+        find_deleted: Callable[[Sequence[LiveKey]], Iterable[LiveKey] | None] | None = None,
         check_models: bool = True,
     ) -> KeyOutcome:
         """Apply `change` to live rows, without needing to know their values. Raises as `apply` does.
 
         `reread` returns the rows that are to be changed after the writes: a key that somebody rotated meanwhile has a new one. With
-        `searches`, which list the deleted keys with these aliases, a key whose value was revoked before is only ever blocked.
+        `find_deleted`, which returns deleted keys as `KeyApi.deleted_keys_like` does, a key whose value was revoked before is only ever blocked.
         """
-        if searches:
-            self._read_history(searches, {row.alias for row in rows})
+        if find_deleted:
+            self._remember(find_deleted(rows))
             if any(self._is_revoked(row) for row in rows):
                 rows = list(reread())  # without those that were deleted just now
         first = self._plan_changes(rows, change)
@@ -305,9 +308,15 @@ class Reconciler:
         return outcome
 
     def _plan_changes(self, rows: Iterable[LiveKey], change: Callable[[LiveKey], WantedKey]) -> KeyPlan:
-        to_change = [row for row in rows if not self._is_over(row) or change(row).fields.get("blocked") is not None]
-        to_change = [row for row in to_change if not self._is_revoked(row) or change(row).fields.get("blocked")]
-        return plan_key_updates(to_change, change, value_of=self.value_of, now=self.api.client.now())
+        wanted = [(row, change(row)) for row in rows]
+        allowed = [(row, want) for row, want in wanted if self._may_be_changed(row, want.fields.get("blocked"))]
+        return plan_key_updates(allowed, value_of=self.value_of, now=self.api.client.now())
+
+    def _may_be_changed(self, row: LiveKey, blocked: bool | None) -> bool:
+        """Return whether a row may be changed: a revoked value may only be `blocked`, and one without a successor also unblocked."""
+        if self._is_revoked(row):
+            return bool(blocked)
+        return blocked is not None or not self._is_over(row)
 
     def _is_revoked(self, row: LiveKey) -> bool:
         return self._history is not None and self._history.revoked(row)

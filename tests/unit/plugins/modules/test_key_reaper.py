@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import options
@@ -46,3 +47,22 @@ def test_a_missing_library_is_reported_before_the_list_is_read(monkeypatch: pyte
     monkeypatch.setattr(options, "REQUESTS_ERROR", ImportError("No module named 'requests'"))
     with ServedModel(LitellmModel()) as served:
         assert Modules(served)("key_reaper", live_url="http://127.0.0.1:9/labs")["code"] == "missing_library"
+
+
+@pytest.mark.parametrize("alias", ["virtkey-abc", "virtkey-abc-free", "virtkey-abc.retired-0123456789ab"])
+@pytest.mark.parametrize("noted", [{}, {"litellm_virtual_keys": {"format": 1}}])
+def test_a_revoked_value_stays_blocked_when_its_lab_comes_back(alias: str, noted: dict[str, Any]) -> None:
+    """Somebody made it again with the notes that it had, and an admin, or a run that was cut off, has blocked it."""
+    with ServedModel(LitellmModel()) as served:
+        modules, model = Modules(served), served.model
+        value = modules.run_ok("virtual_keys", guid="abc", keys=[{}], models=["granite"], _no_log=True)["virtual_keys"][0]["value"]
+        modules.run_ok("virtual_keys", guid="abc", state="absent")
+        mark = {"litellm_virtual_keys_orphan": {"since": "2026-01-01T00:00:00Z"}, "guid": "abc", **noted}
+        modules.run_ok("virtual_keys", guid="other", keys=[{}], models=["granite"])
+        for row in model.rows.values():
+            row.update(blocked=True, metadata={**row["metadata"], **mark, "guid": "other"})
+        model.handle("POST", "/key/generate", {}, {"key": value, "key_alias": alias, "metadata": mark, "blocked": True})
+        for _time in range(3):
+            result = modules.run_ok("key_reaper", live_labs=["abc", "other"], stage="delete", min_age="0s", max_share=100)
+            assert not model.works(value) and any("revoked before" in str(warning) for warning in result["warnings"])
+        assert [row["blocked"] for row in model.rows.values()] == [False, True], "the other lab has come back"

@@ -88,7 +88,7 @@ def test_the_share_of_the_fleet() -> None:
 
 def written(run: Reaping, row: LiveKey) -> dict[str, Any]:
     """Return the fields that are written to a key."""
-    plan = plan_key_updates([row], run.change, value_of=lambda _alias, _generation: "", now=NOW)
+    plan = plan_key_updates([(row, run.change(row))], value_of=lambda _alias, _generation: "", now=NOW)
     return {name: value for call in plan.steps[0].calls for name, value in call.payload.items() if name != "key"}
 
 

@@ -83,7 +83,7 @@ def test_extension_never_shortens(lived: int, lifetime: int | None, ahead: int) 
     model.pass_time(lived)
     until = model.now + timedelta(seconds=ahead)
     rows = [row for row in rows_of(model) if LAB.is_under_alias(row)]
-    plan = plan_key_updates(rows, lambda _row: wanted_key("user1", expires_by=until), value_of=value_of, now=model.now)
+    plan = plan_key_updates([(row, wanted_key("user1", expires_by=until)) for row in rows], value_of=value_of, now=model.now)
     carry_out(model, plan)
     after = row_of(model, "virtkey-abc-user1").expires
     if before is None:
@@ -93,7 +93,7 @@ def test_extension_never_shortens(lived: int, lifetime: int | None, ahead: int) 
         assert after == before or timedelta(0) <= after - until <= timedelta(seconds=1) or ahead < 1
         assert after + EXPIRY_TOLERANCE >= min(until, after + EXPIRY_TOLERANCE)
         assert after >= until - EXPIRY_TOLERANCE
-    again = plan_key_updates(rows_of(model), lambda _row: wanted_key("user1", expires_by=until), value_of=value_of, now=model.now)
+    again = plan_key_updates([(row, wanted_key("user1", expires_by=until)) for row in rows_of(model)], value_of=value_of, now=model.now)
     assert not again.changed
 
 

@@ -151,7 +151,7 @@ def test_blocking_a_foreign_key_does_not_make_it_ours() -> None:
     model = LitellmModel()
     create_by_hand(model, ALIAS, metadata={"team": "other"})
     row = row_of(model, ALIAS)
-    plan = plan_key_updates([row], lambda _row: WantedKey(ALIAS, fields={"blocked": True}), value_of=value_of, now=model.now)
+    plan = plan_key_updates([(row, WantedKey(ALIAS, fields={"blocked": True}))], value_of=value_of, now=model.now)
     carry_out(model, plan)
     after = row_of(model, ALIAS)
     assert after.fields["blocked"] and NOTES_NAME not in after.metadata and after.metadata == {"team": "other"}
@@ -214,7 +214,7 @@ def test_notes_never_hand_a_key_to_another_team_or_user() -> None:
 def test_nobody_without_the_secret_passes_off_a_value_as_adopted() -> None:
     model = LitellmModel()
     value = create_by_hand(model, ALIAS)
-    adopted = plan_key_updates([row_of(model, ALIAS)], lambda _row: WantedKey(ALIAS, adopt=True), value_of=value_of, now=model.now)
+    adopted = plan_key_updates([(row_of(model, ALIAS), WantedKey(ALIAS, adopt=True))], value_of=value_of, now=model.now)
     carry_out(model, adopted)
     converge(model, [wanted_key()])
     assert model.works(value), "it is kept"
