@@ -16,12 +16,13 @@ description:
     SMTP server.
   - Every mail goes to one recipient. A refused mail does not stop the others. The module fails at the end if a mail was not
     sent, and RV(mails) says which and why.
-  - The connection is encrypted and the server's certificate is checked. Nothing is sent without encryption, unless
-    O(use_tls=none) is set.
+  - The connection is encrypted and the server's certificate is checked. Without encryption nothing is sent to another host,
+    unless O(allow_unencrypted) is set.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
   - rhpds.litellm_virtual_keys.attributes
+  - rhpds.litellm_virtual_keys.mail
 attributes:
   check_mode:
     support: full
@@ -33,9 +34,6 @@ attributes:
     support: none
     details:
       - Every run sends the mails. The caller records what was sent. A repeated mail has the same Message-ID.
-requirements:
-  - Python 3.11 or newer on the host that runs the module
-  - the Python library Jinja2 on that host, for O(templates)
 options:
   messages:
     description:
@@ -110,105 +108,6 @@ options:
       variables:
         description: More values for a template. Do not put secrets here.
         type: dict
-  language:
-    description: The language of mails that do not set their own.
-    type: str
-    choices: [en, de, es]
-    default: en
-  templates:
-    description:
-      - Custom texts for a kind of mail, in Jinja. They replace the built-in ones.
-      - A template can use the mail's suboptions by their names, the entries of O(messages[].variables), and C(ends), the
-        end of the key in readable form. These values are data, never templates, and are escaped in HTML.
-      - Ansible fills in a template that is written in a playbook before the module sees it. Use a file instead, or mark the
-        text with C(!unsafe).
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      kind:
-        description: The kind of mail that the template is for.
-        type: str
-        choices: [approval, denial, review, expiry, custom]
-        required: true
-      language:
-        description: The language that the template is for. The default is all languages.
-        type: str
-        choices: [en, de, es]
-      subject:
-        description: The subject, on one line. Required for V(custom) mails, others have a built-in one.
-        type: str
-      text:
-        description: The text. Set either this or O(templates[].text_path).
-        type: str
-      text_path:
-        description: A file with the text.
-        type: path
-      html:
-        description: The text in HTML. Without it and O(templates[].html_path), the mail is plain text.
-        type: str
-      html_path:
-        description: A file with the text in HTML, instead of O(templates[].html).
-        type: path
-  sender:
-    description:
-      - The address that sends the mails.
-      - When not set, the environment variable E(SMTP_FROM) is used.
-    type: str
-    default: noreply@example.com
-    aliases: [from]
-  host:
-    description:
-      - The SMTP server.
-      - When not set, the environment variable E(SMTP_HOST) is used.
-    type: str
-    default: localhost
-  port:
-    description:
-      - The port of the server. The default is 587, with O(use_tls=implicit) 465.
-      - When not set, the environment variable E(SMTP_PORT) is used.
-    type: int
-  user:
-    description:
-      - The user who logs in. Without it the module does not log in.
-      - When not set, the environment variable E(SMTP_USER) is used.
-    type: str
-  password:
-    description:
-      - The password of O(user).
-      - When not set, the environment variable E(SMTP_PASSWORD) is used.
-    type: str
-  use_tls:
-    description:
-      - With V(starttls) the connection is encrypted right after the greeting, and given up if the server does not offer that.
-      - With V(implicit) it is encrypted from the beginning.
-      - With V(none) it is not encrypted, and everybody along the way can read passwords and keys.
-      - V(true) means V(implicit) on port 465 and V(starttls) on any other, V(false) means V(none).
-      - When not set, the environment variable E(SMTP_USE_TLS) is used.
-    type: str
-    default: "true"
-  validate_certs:
-    description: Whether to check the server's certificate. Set this to V(false) only for tests.
-    type: bool
-    default: true
-  ca_path:
-    description:
-      - A file with the certificates of the authorities to trust, in PEM format. The default is the system's authorities.
-    type: path
-  timeout:
-    description: How many seconds to wait for each answer of the server.
-    type: float
-    default: 30
-  retries:
-    description:
-      - How often to try again if the server cannot be reached, closes the connection or defers a mail.
-    type: int
-    default: 3
-  retry_delay:
-    description:
-      - How many seconds to wait before the first retry. The time doubles with each retry, up to 30 seconds.
-    type: float
-    default: 2
 seealso:
   - module: rhpds.litellm_virtual_keys.virtual_keys
 notes:
@@ -294,10 +193,10 @@ code:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback
+from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.common import email_address
 from ..module_utils.delivery import mail, outbox
+from ..module_utils.delivery.mailer import MAIL_SPEC, mailer_from
 
 MESSAGE_SPEC: dict[str, dict[str, Any]] = {
     "kind": {"type": "str", "choices": list(mail.KINDS), "required": True},
@@ -319,59 +218,20 @@ MESSAGE_SPEC: dict[str, dict[str, Any]] = {
     "commands": {"type": "list", "elements": "str"},
     "variables": {"type": "dict"},
 }
-TEMPLATE_SPEC: dict[str, dict[str, Any]] = {
-    "kind": {"type": "str", "choices": list(mail.KINDS), "required": True},
-    "language": {"type": "str", "choices": list(mail.LANGUAGES)},
-    "subject": {"type": "str"},
-    "text": {"type": "str"},
-    "text_path": {"type": "path"},
-    "html": {"type": "str"},
-    "html_path": {"type": "path"},
-}
 
 
 def send(module: AnsibleModule) -> dict[str, Any]:
     """Send the mails and return the module's result. Raises ValueError for options that cannot be used."""
-    params = module.params
-    server = outbox.server_from(params)
-    sender = email_address.parse_address(params["sender"], "sender")
-    templates = [outbox.template_from(given) for given in params["templates"]]
-    for warning in outbox.warnings_about(server):
+    mailer = mailer_from(module.params)
+    for warning in outbox.warnings_about(mailer.server):
         module.warn(warning)
-    notices = [outbox.notice_from(message, params["language"]) for message in params["messages"]]
-    return outbox.mails_result(outbox.send_notices(server, sender, notices, templates, dry_run=module.check_mode))
+    notices = [mailer.notice(message) for message in module.params["messages"]]
+    return outbox.mails_result(mailer.send(notices, dry_run=module.check_mode))
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            "messages": {"type": "list", "elements": "dict", "required": True, "options": MESSAGE_SPEC},
-            "language": {"type": "str", "choices": list(mail.LANGUAGES), "default": "en"},
-            "templates": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": TEMPLATE_SPEC,
-                "mutually_exclusive": [("text", "text_path"), ("html", "html_path")],
-                "required_one_of": [("text", "text_path")],
-            },
-            "sender": {
-                "type": "str",
-                "default": "noreply@example.com",
-                "aliases": ["from"],
-                "fallback": (env_fallback, ["SMTP_FROM"]),
-            },
-            "host": {"type": "str", "default": "localhost", "fallback": (env_fallback, ["SMTP_HOST"])},
-            "port": {"type": "int", "fallback": (env_fallback, ["SMTP_PORT"])},
-            "user": {"type": "str", "fallback": (env_fallback, ["SMTP_USER"])},
-            "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["SMTP_PASSWORD"])},
-            "use_tls": {"type": "str", "default": "true", "fallback": (env_fallback, ["SMTP_USE_TLS"])},
-            "validate_certs": {"type": "bool", "default": True},
-            "ca_path": {"type": "path"},
-            "timeout": {"type": "float", "default": 30},
-            "retries": {"type": "int", "default": 3},
-            "retry_delay": {"type": "float", "default": 2},
-        },
+        argument_spec={"messages": {"type": "list", "elements": "dict", "required": True, "options": MESSAGE_SPEC}, **MAIL_SPEC},
         supports_check_mode=True,
     )
     try:

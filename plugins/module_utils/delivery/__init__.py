@@ -4,6 +4,6 @@
 
 """Handing a key to its user: mail and environment files. Knows nothing of LiteLLM.
 
-`mail` composes messages from `words`, `smtp` sends them, `outbox` does both for a batch. `client_env` names the variables
-that LLM clients read, `env_files` writes them into files.
+`mail` composes messages from `words`, `smtp` sends them, `outbox` does both for a batch, and `mailer` reads the settings.
+`client_env` names the variables that LLM clients read, `env_files` writes them into files.
 """

@@ -17,12 +17,13 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from email import headerregistry
 from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any, TypeAlias
 
 from ..common import durations, email_address
-from ..common.email_address import Address
+from ..common.email_address import Address, Mailbox
 from ..common.printable import printable
 from . import client_env
 from .words import WORDS
@@ -178,7 +179,19 @@ class Mail:
     data: bytes
 
 
-def compose(notice: Notice, sender: Address, templates: Sequence[Template] = (), now: datetime | None = None) -> Mail:
+@dataclass(frozen=True)
+class Sender:
+    """Who sends mails, and where answers go, if not to the sender."""
+
+    mailbox: Mailbox
+    reply_to: Mailbox | None = None
+
+    @property
+    def address(self) -> Address:
+        return self.mailbox.address
+
+
+def compose(notice: Notice, sender: Sender, templates: Sequence[Template] = (), now: datetime | None = None) -> Mail:
     """Return the mail. Raises ValueError, one sentence without the key, if the notice is incomplete or not allowed."""
     recipient, clean = checked_notice(notice)
     template = _best(templates, clean)
@@ -193,17 +206,23 @@ def compose(notice: Notice, sender: Address, templates: Sequence[Template] = (),
         text = "\n\n".join(block.text() for block in blocks) + "\n"
         marked_up = _page(clean.language, subject, blocks)
     message = EmailMessage(policy=_POLICY)
-    message["From"] = str(sender)
+    message["From"] = _header(sender.mailbox)
+    if sender.reply_to:
+        message["Reply-To"] = _header(sender.reply_to)
     message["To"] = str(recipient)
     message["Subject"] = printable(subject, 200)
     message["Date"] = now or datetime.now(UTC)
-    message["Message-ID"] = message_id(clean, sender)
+    message["Message-ID"] = message_id(clean, sender.address)
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
     if marked_up:
         message.add_alternative(marked_up, subtype="html")
     message["Content-Language"] = clean.language  # set_content removes what begins with Content-
-    return Mail(str(sender), str(recipient), message["Message-ID"], message.as_bytes())
+    return Mail(str(sender.address), str(recipient), message["Message-ID"], message.as_bytes())
+
+
+def _header(mailbox: Mailbox) -> headerregistry.Address:
+    return headerregistry.Address(mailbox.name, mailbox.address.local, mailbox.address.domain)
 
 
 def message_id(notice: Notice, sender: Address) -> str:

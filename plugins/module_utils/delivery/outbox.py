@@ -11,10 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..common import email_address
 from ..common.printable import printable
 from . import smtp
-from .mail import Mail, Notice, Template, compose
+from .mail import Mail, Notice, Sender, Template, compose
 
 PLANNED = "planned"
 STATUSES = (smtp.SENT, smtp.REFUSED, smtp.FAILED, PLANNED)
@@ -64,28 +63,15 @@ def template_from(given: Mapping[str, Any]) -> Template:
     return Template(kind=given["kind"], language=given["language"] or "", **content)
 
 
-def server_from(settings: Mapping[str, Any]) -> smtp.Server:
-    """Return the SMTP server that the options of `key_mail` describe. Raises ValueError."""
-    tls, port = smtp.tls_and_port(settings["use_tls"], settings["port"])
-    return smtp.Server(
-        host=settings["host"],
-        port=port,
-        tls=tls,
-        user=settings["user"] or "",
-        password=settings["password"] or "",
-        **{name: settings[name] for name in ("validate_certs", "ca_path", "timeout", "retries", "retry_delay")},
-    )
-
-
 def warnings_about(server: smtp.Server) -> list[str]:
     """Return what an administrator should know about the connection."""
-    if server.tls != smtp.NONE or server.host in ("localhost", "127.0.0.1", "::1"):
+    if not server.is_exposed:
         return []
     return [f"Mails go to {server.name} without encryption; everybody on the way reads the keys in them."]
 
 
 def send_notices(
-    server: smtp.Server, sender: email_address.Address, notices: Sequence[Notice], templates: Sequence[Template] = (), *, dry_run: bool = False
+    server: smtp.Server, sender: Sender, notices: Sequence[Notice], templates: Sequence[Template] = (), *, dry_run: bool = False
 ) -> list[MailResult]:
     """Compose and send a mail for each notice, and return the results in the same order.
 

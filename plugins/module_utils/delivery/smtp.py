@@ -10,6 +10,7 @@ Delivery happens at least once: if a connection breaks between a mail and the se
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import random
 import smtplib
@@ -24,7 +25,7 @@ from .mail import Mail
 STARTTLS, IMPLICIT, NONE = "starttls", "implicit", "none"
 SENT, REFUSED, FAILED = "sent", "refused", "failed"
 LONGEST_WAIT = 30.0
-_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _IMPLICIT_PORT, _SUBMISSION_PORT = 465, 587
 _CLOSING = 421  # the server announces that it closes the connection, RFC 5321 section 3.8
 
@@ -43,6 +44,8 @@ class Server:
     timeout: float = 30.0
     retries: int = 3
     retry_delay: float = 2.0
+    allow_unencrypted: bool = False
+    """Whether mails may go to another host without encryption."""
 
     def __post_init__(self) -> None:
         if not self.host or not self.host.isprintable() or not self.host.isascii() or any(c in self.host for c in " /@"):
@@ -57,21 +60,43 @@ class Server:
                 raise ValueError(f"{name} holds a letter that the login of SMTP cannot carry; use ASCII.")
         if self.ca_path and not os.access(self.ca_path, os.R_OK):
             raise ValueError(f"ca_path is {printable(self.ca_path, 200)}, which cannot be read; give a readable file in PEM format.")
+        if self.is_exposed and not self.allow_unencrypted:
+            raise ValueError(
+                f"mails to {self.name}, with keys and passwords, would go over the network without encryption; set use_tls to starttls "
+                "(SMTP_START_TLS=true), or allow_unencrypted (SMTP_ALLOW_UNENCRYPTED=true) if everybody on the way may read them."
+            )
 
     @property
     def name(self) -> str:
         return f"{self.host}:{self.port}"
 
+    @property
+    def is_exposed(self) -> bool:
+        """Whether mails leave this host without encryption."""
+        if self.tls != NONE or self.host.lower() == "localhost":
+            return False
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return True
 
-def tls_and_port(use_tls: str, port: int | None) -> tuple[str, int]:
-    """Return the mode and the port for `use_tls` (a mode, or yes or no as in SMTP_USE_TLS). Raises ValueError."""
-    word = use_tls.strip().lower()
-    if word in _YES:
-        word = IMPLICIT if port == _IMPLICIT_PORT else STARTTLS
-    elif word in _NO:
-        word = NONE
+
+def tls_and_port(use_tls: str | None, port: int | None, start_tls: bool | None = None) -> tuple[str, int]:
+    """Return the mode and the port. Raises ValueError.
+
+    `use_tls` is a mode, or yes or no as in SMTP_USE_TLS. Yes and no leave room for `start_tls` (SMTP_START_TLS), with which
+    they mean what they mean to the LLM Key Requestor: `use_tls` TLS from the start, `start_tls` TLS after the greeting.
+    """
+    word = "" if use_tls is None else use_tls.strip().lower()
+    by_port = IMPLICIT if port == _IMPLICIT_PORT else STARTTLS
+    if use_tls is None:
+        word = by_port if start_tls is not False or by_port == IMPLICIT else NONE
+    elif word in YES:
+        word = IMPLICIT if start_tls is False else by_port
+    elif word in NO:
+        word = STARTTLS if start_tls else NONE
     if word not in (STARTTLS, IMPLICIT, NONE):
-        raise ValueError(f"use_tls is {printable(use_tls, 40)!r}; give starttls, implicit or none.")
+        raise ValueError(f"use_tls is {printable(str(use_tls), 40)!r}; give starttls, implicit or none.")
     return word, port if port is not None else _IMPLICIT_PORT if word == IMPLICIT else _SUBMISSION_PORT
 
 

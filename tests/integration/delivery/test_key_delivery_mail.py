@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mailer import ENVIRONMENT
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Server, SmtpFactory
 
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiri
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SMTP_HOST", "SMTP_PORT", "SMTP_USER", "SMTP_PASSWORD", "SMTP_FROM", "SMTP_USE_TLS"):
+    for name in ENVIRONMENT.values():
         monkeypatch.delenv(name, raising=False)
 
 
@@ -68,15 +69,18 @@ def test_without_encryption_only_when_asked_for(smtp: SmtpFactory) -> None:
     assert not server.mailbox.received[0].encrypted
 
 
-def test_the_seeds_environment_variables(smtp: SmtpFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("use_tls", "start_tls"), [("true", ""), ("false", "true"), ("true", "true")])
+def test_the_environment_of_the_llm_key_requestor(smtp: SmtpFactory, monkeypatch: pytest.MonkeyPatch, use_tls: str, start_tls: str) -> None:
     server = smtp("starttls", users={"keys": PASSWORD})
     environment = {
         "HOST": "localhost",
         "PORT": str(server.port),
         "USER": "keys",
         "PASSWORD": PASSWORD,
-        "FROM": "env@example.com",
-        "USE_TLS": "true",
+        "FROM": "Schlüsseldienst <env@example.com>",
+        "USE_TLS": use_tls,
+        "START_TLS": start_tls,
+        "VERIFY_SSL": "true",
     }
     for name, value in environment.items():
         monkeypatch.setenv(f"SMTP_{name}", value)
@@ -84,6 +88,21 @@ def test_the_seeds_environment_variables(smtp: SmtpFactory, monkeypatch: pytest.
     assert result["counts"]["sent"] == 1
     (mail,) = server.mailbox.received
     assert (mail.sender, mail.encrypted, mail.user) == ("env@example.com", True, "keys")
+    assert mail.message["From"] == "Schlüsseldienst <env@example.com>"
+
+
+def test_a_certificate_that_is_not_to_be_verified(smtp: SmtpFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = smtp(certificate="expired")
+    monkeypatch.setenv("SMTP_VERIFY_SSL", "false")
+    assert key_mail(server, approval("ada"))["counts"]["sent"] == 1
+    assert server.mailbox.received[0].encrypted
+
+
+def test_answers_go_elsewhere(smtp: SmtpFactory) -> None:
+    server = smtp()
+    key_mail(server, approval("ada"), reply_to="Help <help@example.com>", **{"from": "LLM keys <keys@example.com>"})
+    (mail,) = server.mailbox.received
+    assert (mail.sender, mail.message["From"], mail.message["Reply-To"]) == ("keys@example.com", "LLM keys <keys@example.com>", "Help <help@example.com>")
 
 
 def test_many_mails_share_one_connection_and_each_reaches_its_own_recipient_only(smtp: SmtpFactory) -> None:
@@ -303,7 +322,10 @@ def test_an_unknown_host_name() -> None:
         ({"use_tls": "ssl3"}, "use_tls is 'ssl3'"),
         ({"port": 0}, "port is 0"),
         ({"host": "smtp example"}, "host is 'smtp example'"),
-        ({"from": "Keys <keys@example.com>"}, "sender is"),
+        ({"from": "Keys keys@example.com"}, "sender is"),
+        ({"reply_to": "nobody"}, "reply_to is"),
+        ({"host": "smtp.example.com", "use_tls": "none"}, "would go over the network without encryption"),
+        ({"host": "smtp.example.com", "use_tls": "false", "start_tls": False, "user": "keys", "password": "schlussel"}, "would go over the network"),
         ({"from": "keys@example.com\nBcc: eve@example.org"}, "sender is"),
         ({"user": "keys"}, "only one of user and password"),
         ({"user": "keys", "password": "schlüssel"}, "password holds a letter"),

@@ -258,6 +258,17 @@ def test_a_mail_without_the_key(deliver: Delivery, smtp: SmtpFactory) -> None:
     assert "sk-" not in mail.part("plain") + mail.part("html")
 
 
+def test_mail_settings_come_from_the_environment_where_the_role_has_none(deliver: Delivery, smtp: SmtpFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = smtp(certificate="expired")
+    monkeypatch.setenv("SMTP_PORT", str(server.port))
+    monkeypatch.setenv("SMTP_USE_TLS", "false")
+    monkeypatch.setenv("SMTP_START_TLS", "true")
+    monkeypatch.setenv("SMTP_FROM", "Schlüsseldienst <keys@example.com>")
+    deliver([key("user1")], "mail", key_delivery_smtp_host="localhost", key_delivery_smtp_validate_certs=False)
+    (mail,) = server.mailbox.received
+    assert (mail.encrypted, mail.message["From"]) == (True, "Schlüsseldienst <keys@example.com>")
+
+
 def test_a_rotated_key_makes_another_mail_and_the_same_key_does_not(deliver: Delivery, smtp: SmtpFactory) -> None:
     server = smtp()
     rotated = key("user1", value=derive.value("a secret for the delivery tests", "virtkey-abc12-user1", 1))

@@ -37,8 +37,8 @@ for name in sorted(sys.modules):
 """
 
 AT_THE_DESK = """
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import parse_address
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mail import Notice, compose
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import parse_mailbox
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mail import Notice, Sender, compose
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import Desk, Wish
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 
@@ -46,7 +46,7 @@ desk = Desk(DirectoryStore(sys.argv[1]))
 desk.ask(Wish("ada@example.com", models=("gpt-4",)))
 record = desk.approve(Wish("ada@example.com", models=("gpt-4",)), by="grace").after
 notice = Notice(kind="approval", to=record.email, id=record.id, note="Your key is in the lab.")
-mail = compose(notice, parse_address("keys@example.com"))
+mail = compose(notice, Sender(parse_mailbox("keys@example.com", "sender")))
 print(record.state, mail.recipient)
 """
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_domain, parse_address
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_domain, parse_address, parse_mailbox
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +15,8 @@ from hypothesis import strategies as st
         ("user@example.com", "user@example.com"),
         ("First.Last+tag@Sub.EXAMPLE.com", "First.Last+tag@sub.example.com"),
         ("user@bücher.example", "user@xn--bcher-kva.example"),
+        ("user@BÜCHER.Example", "user@xn--bcher-kva.example"),
+        ("user@ΜΠΕΛ.example", "user@xn--qxambq.example"),
         ("{{7*7}}@example.com", "{{7*7}}@example.com"),  # a legal local part; it stays text
     ],
 )
@@ -54,6 +56,7 @@ def test_addresses_in_one_form(text: str, form: str) -> None:
         "user@" + ".".join(["abcdefg"] * 40) + ".com",
         "x" * 10_000 + "@example.com",
         "user@exam\u212aple.com",  # the Kelvin sign, which str.lower() makes a k
+        "user@ex\u0130mple.com",  # a capital i with a dot, which str.lower() makes two letters
         "user@ｅxample.com",  # a full-width e
         "user@example\u3002com",  # an ideographic full stop
         "user@exa\u200bmple.com",  # a zero-width space
@@ -87,3 +90,27 @@ def test_any_text_is_an_address_or_a_clear_error(text: str) -> None:
 def test_tags_and_case_are_one_person() -> None:
     assert parse_address("Alice+1@Example.com").person == parse_address("alice+2@example.com").person == "alice@example.com"
     assert parse_address("alice@example.com").person != parse_address("alicia@example.com").person
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        None,
+        "Keys",
+        "Keys <>",
+        "Keys <keys@example.com> and more",
+        "Keys <keys@example.com",
+        "Keys <eve@example.org> <keys@example.com>",
+        "boss@example.com <keys@example.com>",
+        "=?utf-8?q?boss?= <keys@example.com>",
+        "Keys\r\nBcc: eve@example.org <keys@example.com>",
+        "Keys \u202e <keys@example.com>",
+        'The "key" office <keys@example.com>',
+        "K" * 101 + " <keys@example.com>",
+    ],
+)
+def test_invalid_mailboxes(text: object) -> None:
+    with pytest.raises(ValueError, match="^sender is") as raised:
+        parse_mailbox(text, "sender")
+    assert str(raised.value).isprintable()

@@ -19,13 +19,13 @@ from typing import Any
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import email_address
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery import mail
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mail import Notice, Template
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mail import Notice, Sender, Template
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.words import WORDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 KEY = "sk-stoEN1JAQJQCe8fmu0i5L_wwnqvuGMVYok3FbyaTj8s"
-SENDER = email_address.parse_address("keys@example.com")
+SENDER = Sender(email_address.parse_mailbox("keys@example.com", "sender"))
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 HEADERS = {"From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "Content-Language", "MIME-Version", "Content-Type"}
 ENDS = "2026-12-31T18:00:00Z"
@@ -415,3 +415,21 @@ def test_faulty_templates(template: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         compose(notice(), Template("approval", **template))
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sender", "shown"),
+    [
+        ("keys@localhost", "keys@localhost"),
+        ("LLM keys <keys@example.com>", "LLM keys <keys@example.com>"),
+        ('"Schlüsseldienst, Köln" <keys@example.com>', '"Schlüsseldienst, Köln" <keys@example.com>'),
+        ('"The \\\\ one" <keys@bücher.example>', '"The \\\\ one" <keys@xn--bcher-kva.example>'),
+    ],
+)
+def test_the_sender_is_shown_with_a_name_and_the_envelope_has_the_address(sender: str, shown: str) -> None:
+    mailbox = email_address.parse_mailbox(sender, "sender")
+    mailed = mail.compose(notice(), Sender(mailbox, email_address.parse_mailbox("Help désk <help@example.com>", "reply_to")), (), NOW)
+    assert mailed.data.isascii()
+    assert (str(read(mailed)["From"]), str(read(mailed)["Reply-To"])) == (shown, "Help désk <help@example.com>")
+    assert mailed.sender == str(mailbox.address)
+    assert mailed.message_id.endswith(f"@{mailbox.address.domain}>")

@@ -10,14 +10,15 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import parse_address
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import parse_mailbox
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery import outbox, smtp
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mail import Mail, Notice
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mail import Mail, Notice, Sender
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mailer import TEMPLATE_SPEC
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.modules import key_mail
 
 NOTHING = dict.fromkeys(key_mail.MESSAGE_SPEC)
-NO_TEMPLATE = dict.fromkeys(key_mail.TEMPLATE_SPEC)
-SENDER = parse_address("keys@example.com")
+NO_TEMPLATE = dict.fromkeys(TEMPLATE_SPEC)
+SENDER = Sender(parse_mailbox("keys@example.com", "sender"))
 SERVER = smtp.Server("smtp.example.com", 587, smtp.STARTTLS)
 GOOD, OTHER = Notice("denial", "ada@example.com", "1"), Notice("denial", "bob@example.com", "2")
 BAD = Notice("approval", "eve@example.com", "3")
@@ -63,7 +64,7 @@ def test_a_dry_run_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_connection_without_encryption_is_warned_about_unless_it_stays_on_this_host() -> None:
-    plain = dataclasses.replace(SERVER, tls=smtp.NONE)
+    plain = dataclasses.replace(SERVER, tls=smtp.NONE, allow_unencrypted=True)
     assert outbox.warnings_about(SERVER) == []
     assert "smtp.example.com:587 without encryption" in outbox.warnings_about(plain)[0]
     assert outbox.warnings_about(dataclasses.replace(plain, host="localhost")) == []

@@ -37,6 +37,30 @@ def test_how_the_connection_is_encrypted(use_tls: str, port: int | None, expecte
     assert smtp.tls_and_port(use_tls, port) == expected
 
 
+@pytest.mark.parametrize(
+    ("use_tls", "start_tls", "port", "mode"),
+    [
+        (None, None, None, "starttls"),
+        (None, None, 465, "implicit"),
+        (None, True, 2525, "starttls"),
+        (None, True, 465, "implicit"),
+        (None, False, 587, "none"),
+        (None, False, 465, "implicit"),
+        ("false", True, 587, "starttls"),
+        ("false", True, 465, "starttls"),
+        ("false", False, 25, "none"),
+        ("true", True, 587, "starttls"),
+        ("true", True, 465, "implicit"),
+        ("true", False, 2465, "implicit"),
+        ("starttls", False, 587, "starttls"),
+        ("implicit", True, 465, "implicit"),
+        ("none", True, 25, "none"),
+    ],
+)
+def test_use_tls_and_start_tls_as_the_llm_key_requestor_means_them(use_tls: str | None, start_tls: bool | None, port: int | None, mode: str) -> None:
+    assert smtp.tls_and_port(use_tls, port, start_tls)[0] == mode
+
+
 @pytest.mark.parametrize("use_tls", ["", "ssl", "tls", "starttls implicit", "maybe"])
 def test_no_guess_at_encryption(use_tls: str) -> None:
     with pytest.raises(ValueError, match="give starttls, implicit or none"):
@@ -93,7 +117,7 @@ def run(script: list[str], mails: int, retries: int) -> tuple[ScriptedServer, li
 
     scripted = ScriptedServer(steps())
     pauses: list[float] = []
-    server = smtp.Server("mail.test", 587, "none", retries=retries)
+    server = smtp.Server("mail.test", 587, "starttls", retries=retries)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(smtp, "_connect", scripted.connect)
         outcomes = smtp.deliver(server, [Mail("a@b.test", f"user{n}@b.test", "<x>", b"x") for n in range(mails)], sleep=pauses.append)
