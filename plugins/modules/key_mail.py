@@ -173,7 +173,10 @@ mails:
       description: The SMTP code of the refusal, or null.
       type: int
     temporary:
-      description: Whether a later try may succeed.
+      description:
+        - Whether a later try may succeed. It is V(false) only if the server refused this mail for good, for its recipient or its
+          content, or if the mail cannot be composed. Faults of settings, such as a wrong password, a sender that the server
+          does not accept or a refused certificate, are V(true), because somebody can mend them.
       type: bool
     attempts:
       description: How often it was tried.

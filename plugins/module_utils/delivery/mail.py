@@ -70,6 +70,10 @@ class Notice:
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
+class TemplateFault(ValueError):
+    """A template cannot be filled in. It is somebody's setting, so a later try may succeed."""
+
+
 @dataclass(frozen=True)
 class Template:
     """A custom text in Jinja for one kind of mail, in one language, or in all if `language` is empty."""
@@ -90,14 +94,14 @@ class Template:
                 raise ValueError(f"the template of {self.kind} mails is wrong in its {name}, line {error.lineno}: {error.message}; correct it.") from None
 
     def render(self, name: str, values: Mapping[str, Any]) -> str:
-        """Return subject, text or html, filled in. Raises ValueError, which shows no values."""
+        """Return subject, text or html, filled in. Raises TemplateFault, which shows no values."""
         try:
             return str(_jinja(name).from_string(getattr(self, name)).render(values))
         except jinja2.UndefinedError as error:
-            raise ValueError(f"the template of {self.kind} mails cannot be filled in: {printable(str(error.message), 200)}.") from None
+            raise TemplateFault(f"the template of {self.kind} mails cannot be filled in: {printable(str(error.message), 200)}.") from None
         except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # An expression of the template failed. Its message may contain values, so only its type is shown.
-            raise ValueError(f"the template of {self.kind} mails fails in its {name} with {type(error).__name__}; correct it.") from None
+            raise TemplateFault(f"the template of {self.kind} mails fails in its {name} with {type(error).__name__}; correct it.") from None
 
 
 # ------------------------------------------------------------------------------------------------------------ blocks

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..common.printable import printable
 from . import smtp
-from .mail import Mail, Notice, Sender, Template, compose
+from .mail import Mail, Notice, Sender, Template, TemplateFault, compose
 
 PLANNED = "planned"
 STATUSES = (smtp.SENT, smtp.REFUSED, smtp.FAILED, PLANNED)
@@ -83,7 +83,7 @@ def send_notices(
         try:
             mails[number] = compose(notice, sender, templates)
         except ValueError as error:
-            outcomes[number] = smtp.SendOutcome(smtp.FAILED, str(error).removesuffix("."))
+            outcomes[number] = smtp.SendOutcome(smtp.FAILED, str(error).removesuffix("."), temporary=isinstance(error, TemplateFault))
     if dry_run:
         outcomes |= dict.fromkeys(mails, smtp.SendOutcome(PLANNED))
     else:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from ..common.printable import printable, redact
 from .mail import Mail
+from .refusals import refuses_this_mail
 
 STARTTLS, IMPLICIT, NONE = "starttls", "implicit", "none"
 SENT, REFUSED, FAILED = "sent", "refused", "failed"
@@ -108,16 +109,17 @@ class SendOutcome:
     reason: str = ""
     code: int | None = None
     temporary: bool = False
-    """Whether a later try may succeed."""
+    """Whether a later try may succeed. True for every fault of settings, which somebody can mend."""
     attempts: int = 0
 
 
 class _SessionError(Exception):
-    """This connection cannot be used any further."""
+    """This connection cannot be used any further. `again`: another connection may, without anybody changing anything."""
 
-    def __init__(self, reason: str, *, code: int | None = None, temporary: bool) -> None:
+    def __init__(self, reason: str, *, code: int | None = None, again: bool) -> None:
         super().__init__(reason)
-        self.outcome = SendOutcome(FAILED, reason, code, temporary)
+        self.again = again
+        self.outcome = SendOutcome(FAILED, reason, code, temporary=True)
 
 
 def deliver(server: Server, mails: Sequence[Mail], *, sleep: Callable[[float], None] = time.sleep) -> list[SendOutcome]:
@@ -135,7 +137,7 @@ def deliver(server: Server, mails: Sequence[Mail], *, sleep: Callable[[float], N
                 waiting, fault = _round(server, session, waiting)
         except _SessionError as error:
             fault = error
-        if fault is not None and not fault.outcome.temporary:
+        if fault is not None and not fault.again:
             for each in waiting:
                 each.end(fault.outcome)
             break
@@ -176,7 +178,7 @@ def _round(server: Server, session: smtplib.SMTP, pending: Sequence[_PendingMail
             fault, outcome = error, error.outcome
             if outcome.code == _CLOSING and number - 1 > len(again):
                 each.attempts -= 1  # the server closed the connection for its own reasons, not because of this mail
-        if outcome.temporary and each.attempts <= server.retries:
+        if outcome.status == FAILED and each.attempts <= server.retries:
             each.deferred = outcome
             again.append(each)
         else:
@@ -187,6 +189,7 @@ def _round(server: Server, session: smtplib.SMTP, pending: Sequence[_PendingMail
 
 
 def _hand_over(session: smtplib.SMTP, mail: Mail) -> SendOutcome:
+    of_sender = False
     try:
         session.sendmail(mail.sender, [mail.recipient], mail.data)
         return SendOutcome(SENT)
@@ -196,14 +199,15 @@ def _hand_over(session: smtplib.SMTP, mail: Mail) -> SendOutcome:
         code, words = error.recipients[mail.recipient]
     except smtplib.SMTPResponseException as error:  # the sender or the content
         code, words = error.smtp_code, error.smtp_error
+        of_sender = isinstance(error, smtplib.SMTPSenderRefused)
     except OSError as error:  # smtplib's own errors, SMTPServerDisconnected among them, are OSErrors too
-        raise _SessionError(f"the connection broke: {_cause(error)}", temporary=True) from None
+        raise _SessionError(f"the connection broke: {_cause(error)}", again=True) from None
     reason = f"the server answered {_quoted(code, words)}"
     if code == _CLOSING or code < 400:
-        raise _SessionError(reason, code=code, temporary=True)
+        raise _SessionError(reason, code=code, again=True)
     if code < 500:
         return SendOutcome(FAILED, reason, code, temporary=True)
-    return SendOutcome(REFUSED, reason, code)
+    return SendOutcome(REFUSED, reason, code, temporary=not refuses_this_mail(code, _text(words), of_sender=of_sender))
 
 
 # -------------------------------------------------------------------------------------------------------- connection
@@ -249,31 +253,34 @@ def _fault(server: Server, error: OSError) -> _SessionError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _SessionError(
             f"the certificate of {server.name} is not accepted: {error.verify_message}; give its authority in ca_path, or have it renewed",
-            temporary=False,
+            again=False,
         )
     if isinstance(error, smtplib.SMTPAuthenticationError):
         answer = _quoted(error.smtp_code, error.smtp_error)
-        return _SessionError(f"{server.name} does not let the user in: {answer}", code=error.smtp_code, temporary=error.smtp_code < 500)
+        return _SessionError(f"{server.name} does not let the user in: {answer}", code=error.smtp_code, again=error.smtp_code < 500)
     if isinstance(error, smtplib.SMTPResponseException):
         answer = _quoted(error.smtp_code, error.smtp_error)
-        return _SessionError(f"{server.name} answered {answer}", code=error.smtp_code, temporary=error.smtp_code < 500)
+        return _SessionError(f"{server.name} answered {answer}", code=error.smtp_code, again=error.smtp_code < 500)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         missing = "STARTTLS, so nothing was sent; set use_tls to implicit if the server speaks TLS from the start"
         if "STARTTLS" not in str(error):
             missing = "a login; leave user and password out, or name another port"
-        return _SessionError(f"{server.name} does not offer {missing}", temporary=False)
+        return _SessionError(f"{server.name} does not offer {missing}", again=False)
     if isinstance(error, smtplib.SMTPServerDisconnected):
-        return _SessionError(f"{server.name} hung up: {_cause(error)}", temporary=True)
+        return _SessionError(f"{server.name} hung up: {_cause(error)}", again=True)
     if isinstance(error, smtplib.SMTPException):  # no login method that both sides know
-        return _SessionError(f"{server.name} cannot be used: {_cause(error)}", temporary=False)
+        return _SessionError(f"{server.name} cannot be used: {_cause(error)}", again=False)
     if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        return _SessionError(f"no TLS with {server.name}: {_cause(error)}; check port and use_tls", temporary=False)
-    return _SessionError(f"{server.name} cannot be reached: {_cause(error)}", temporary=True)
+        return _SessionError(f"no TLS with {server.name}: {_cause(error)}; check port and use_tls", again=False)
+    return _SessionError(f"{server.name} cannot be reached: {_cause(error)}", again=True)
 
 
 def _quoted(code: int, words: bytes | str) -> str:
-    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
-    return printable(redact(f"{code} {text}"), 300)
+    return printable(redact(f"{code} {_text(words)}"), 300)
+
+
+def _text(words: bytes | str) -> str:
+    return words.decode("utf-8", "replace") if isinstance(words, bytes) else words
 
 
 def _cause(error: OSError) -> str:

@@ -171,6 +171,12 @@ def test_a_refused_recipient_does_not_stop_the_others(smtp: SmtpFactory) -> None
     assert len(server.mailbox.received) == 2
 
 
+def test_a_template_that_fails_can_be_mended_and_a_bad_address_cannot(smtp: SmtpFactory) -> None:
+    server = smtp()
+    result = key_mail(server, approval("ada"), {**approval("bob"), "to": "bob"}, templates=[{"kind": "approval", "text": "{{ unknown }}"}])
+    assert [each["temporary"] for each in result["mails"]] == [True, False]
+
+
 def test_a_bad_message_does_not_stop_the_others(smtp: SmtpFactory) -> None:
     server = smtp()
     result = key_mail(server, {**approval("bob"), "to": "bob@example.org\nBcc: eve@example.org"}, approval("ada"), {**approval("eve"), "value": ""})
@@ -239,7 +245,7 @@ def test_an_invalid_certificate(smtp: SmtpFactory, tls: str, certificate: str, w
     result = key_mail(server, approval("ada"), approval("bob"), user="keys", password=PASSWORD)
     assert set(statuses(result).values()) == {"failed"}
     assert words in result["mails"][0]["reason"]
-    assert result["mails"][1]["temporary"] is False
+    assert result["mails"][1]["temporary"] is True  # somebody renews the certificate
     assert server.mailbox.received == []
     unchecked = key_mail(server, approval("ada"), user="keys", password=PASSWORD, validate_certs=False)
     assert unchecked["counts"]["sent"] == 1
@@ -257,7 +263,7 @@ def test_a_server_without_starttls_gets_neither_password_nor_key(smtp: SmtpFacto
     server = smtp("none", users={"keys": PASSWORD})
     result = key_mail(server, approval("ada"), use_tls=use_tls, user="keys", password=PASSWORD)
     assert "does not offer STARTTLS, so nothing was sent" in result["msg"]
-    assert result["mails"][0]["temporary"] is False
+    assert result["mails"][0]["temporary"] is True
     assert server.mailbox.tries == []
 
 
@@ -271,6 +277,7 @@ def test_a_wrong_password_is_reported_once_and_not_shown(smtp: SmtpFactory) -> N
     result = key_mail(server, *(approval(f"user{number}") for number in range(5)), user="keys", password="wrong horse battery")
     assert set(statuses(result).values()) == {"failed"}
     assert "does not let the user in: 535" in result["msg"]
+    assert {(each["code"], each["temporary"]) for each in result["mails"]} == {(535, True)}
     assert server.mailbox.connections == 1
     assert "wrong horse" not in json.dumps(result)
 
@@ -278,6 +285,35 @@ def test_a_wrong_password_is_reported_once_and_not_shown(smtp: SmtpFactory) -> N
 def test_a_server_that_wants_a_login_and_gets_none(smtp: SmtpFactory) -> None:
     result = key_mail(smtp(users={"keys": PASSWORD}), approval("ada"))
     assert "530" in result["mails"][0]["reason"]
+    assert result["mails"][0]["temporary"] is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "temporary", "attempts"),
+    [
+        ("450 4.2.0 greylisted", "failed", True, 2),
+        ("451 4.7.1 greylisted", "failed", True, 2),
+        ("452 4.2.2 mailbox full", "failed", True, 2),
+        ("552 5.2.2 mailbox full", "refused", True, 1),
+        ("550 5.1.1 no such user", "refused", False, 1),
+        ("553 mailbox name not allowed", "refused", False, 1),
+        ("554 5.7.1 Relay access denied", "refused", True, 1),
+        ("530 5.7.0 authentication required", "refused", True, 1),
+    ],
+)
+def test_whether_a_later_try_may_succeed(smtp: SmtpFactory, answer: str, status: str, temporary: bool, attempts: int) -> None:
+    server = smtp()
+    server.mailbox.refused["ada@example.org"] = answer
+    (mail,) = key_mail(server, approval("ada"), retries=1)["mails"]
+    assert (mail["status"], mail["temporary"], mail["attempts"], mail["code"]) == (status, temporary, attempts, int(answer[:3]))
+
+
+def test_a_sender_that_the_server_does_not_accept(smtp: SmtpFactory) -> None:
+    server = smtp()
+    server.mailbox.refused["keys@example.com"] = "550 5.7.1 not allowed to send as keys@example.com"
+    result = key_mail(server, approval("ada"), approval("bob"))
+    assert {(each["status"], each["code"], each["temporary"], each["attempts"]) for each in result["mails"]} == {("refused", 550, True, 1)}
+    assert server.mailbox.tries == []
 
 
 def test_a_server_that_is_down_is_retried_once_and_not_for_each_mail(smtp: SmtpFactory) -> None:

@@ -56,7 +56,7 @@ class Mailbox:
 
     received: list[Received] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
-    """The server's answer to each recipient that it refuses."""
+    """The server's answer to each recipient or sender that it refuses."""
     put_off: dict[str, int] = field(default_factory=dict)
     """How many more times a recipient is answered with 451."""
     hang_ups: dict[str, int] = field(default_factory=dict)
@@ -82,6 +82,12 @@ class Mailbox:
         session.host_name = hostname
         self.taken.setdefault(session.peer, 0)  # EHLO comes a second time after STARTTLS
         return responses
+
+    async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
+        if address in self.refused:
+            return self.refused[address]
+        envelope.mail_from = address
+        return "250 OK"
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
         self.tries.append(address)
