@@ -4,23 +4,20 @@
 
 """Plan the move of keys from one gateway to another. Pure, no I/O; `reconcile.py` carries the plan out.
 
-A key is made at the target with the value that it has at the source, so its user need not know of the move. A note in its
-metadata says where it came from, when the key there was made, what it had spent, and in which state it was seen. A gateway has
-many addresses, so the time at which the key was made tells whether a note is about it. By this note, a later run
-distinguishes changes at the source, which it carries over, from changes at the target, which it leaves alone.
+A key is made at the target with the value that it has at the source, so its user need not know of the move. By the note in its
+metadata (`move_note.py`), a later run distinguishes changes at the source, which it carries over, from changes at the target, which it
+leaves alone. A key there with a note that nobody can prove gets the terms of the one at the source.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ..common.durations import iso, whole_seconds
+from ..common.durations import whole_seconds
 from ..keys import derive
 from ..keys.derive import ValueOf, derivable
 from ..keys.history import KeyHistory
@@ -29,8 +26,8 @@ from ..keys.plan import KeyAction, state_of
 from ..keys.retirement import EXPIRY_TOLERANCE
 from ..litellm import errors
 from ..litellm.notes import NOTES_NAME
+from .move_note import NOTE, MoveNotes, is_renewed, made, seen
 
-NOTE = "litellm_virtual_keys_migration"
 CENT = 1e-9  # the difference that sums of floating-point numbers may have
 
 
@@ -104,8 +101,7 @@ def plan_moves(
     source: Iterable[LiveKey],
     target: Iterable[LiveKey],
     *,
-    origin: str,
-    value_of: ValueOf,
+    notes: MoveNotes,
     known: Mapping[str, str],
     renew: bool,
     now: datetime,
@@ -114,17 +110,17 @@ def plan_moves(
 ) -> MovePlan:
     """Compare the keys of both gateways, and return what to do at the target.
 
-    `origin` is the address of the source, `known` are values that the caller knows, by their sha256. `history` is what the target
-    remembers of deleted keys, and `source_history` what the source does: a value that was revoked stays revoked. With `renew`, a
-    key gets a new value if nobody knows the one that it has, or if that was revoked. Raises SameGateway if source and target are
-    the same gateway.
+    `known` are values that the caller knows, by their sha256. `history` is what the target remembers of deleted keys, and
+    `source_history` what the source does: a value that was revoked stays revoked. With `renew`, a key gets a new value if nobody
+    knows the one that it has, or if that was revoked. Raises SameGateway if source and target are the same gateway.
     """
+    value_of = notes.value_of
     history, source_history = history or KeyHistory(value_of), source_history or KeyHistory(value_of)
     at_target = {row.token: row for row in target}
     rows = sorted(source, key=lambda row: row.alias)
-    made = {_made(row) for row in rows if row.created_at}
+    times = {made(row) for row in rows if row.created_at}
     genuine = [row for row in at_target.values() if derivable(row, value_of) and not history.revoked(row)]
-    newer = {row.alias: row for row in genuine if _came_from(row, made, origin) and row.generation}
+    newer = {row.alias: row for row in genuine if notes.came_from(row, times) and row.generation}
     moves: list[Move] = []
     left_out: list[LeftOut] = []
     for row in rows:
@@ -139,20 +135,20 @@ def plan_moves(
         elif row.unmanaged_settings:
             reason = f"it has {', '.join(row.unmanaged_settings)}, which this collection does not manage; make it at the target by hand"
             left_out.append(LeftOut(row, "not_carried", reason))
-        elif found is not None and successor and derive.token(found) not in at_target and successor.generation > row.generation and not _renewed(successor):
+        elif found is not None and successor and derive.token(found) not in at_target and successor.generation > row.generation and not is_renewed(successor):
             moves.append(Move(row, KeyAction.KEEP, found, live=successor, superseded=True))
         elif found is not None and not revoked:
-            moves.append(_move(row, found, None, at_target, origin, now))
+            moves.append(_move(row, found, None, at_target, notes, now))
         elif renew and row.alias and row.in_service:
-            generation = _new_generation(row, at_target.values(), value_of, history, origin)
-            moves.append(_move(row, value_of(row.alias, generation), generation, at_target, origin, now))
+            generation = _new_generation(row, at_target.values(), history, notes)
+            moves.append(_move(row, value_of(row.alias, generation), generation, at_target, notes, now))
         elif revoked:
             reason = "its value was revoked before, here or at the target, and stays revoked; set on_unrecoverable to renew for a new one"
             left_out.append(LeftOut(row, "revoked", reason))
         else:
             reason = "its value is random and nobody has given it; name it in known_values, or set on_unrecoverable to renew for a new one"
             left_out.append(LeftOut(row, "unrecoverable", reason))
-    return MovePlan(moves, left_out, _conflicts(moves, at_target.values(), value_of))
+    return MovePlan(moves, left_out, [*_conflicts(moves, at_target.values(), notes, times), *_widened(moves, notes)])
 
 
 def differences(move: Move, live: LiveKey) -> list[str]:
@@ -179,11 +175,12 @@ def _value(row: LiveKey, value_of: ValueOf, known: Mapping[str, str]) -> str | N
     return value_of(row.served_alias, row.generation) if derivable(row, value_of) else known.get(row.token)
 
 
-def _new_generation(row: LiveKey, target: Iterable[LiveKey], value_of: ValueOf, history: KeyHistory, origin: str) -> int:
+def _new_generation(row: LiveKey, target: Iterable[LiveKey], history: KeyHistory, notes: MoveNotes) -> int:
     """Return the generation of the new value that a key has at the target, or gets there: one that was never used there."""
     rivals = [live for live in target if live.served_alias == row.alias]
     for live in rivals:
-        if live.in_service and derivable(live, value_of) and _note_about(live, row, origin) and _renewed(live):
+        ours = live.in_service and derivable(live, notes.value_of) and live.token != row.token and not history.revoked(live)
+        if ours and notes.about(live, row) and is_renewed(live):
             return live.generation
     return history.next_generation(row.alias, row.generation, {live.token for live in rivals})
 
@@ -197,62 +194,25 @@ def _carried(row: LiveKey, new_generation: int | None) -> dict[str, Any]:
     return carried
 
 
-def _note_on(live: LiveKey) -> Mapping[str, Any]:
-    """Return the note of a migration on a key at the target, or an empty mapping."""
-    note = live.metadata.get(NOTE)
-    return note if isinstance(note, Mapping) else {}
-
-
-def _renewed(live: LiveKey) -> bool:
-    """Return whether a key at the target was made there with another value than at the source."""
-    return _note_on(live).get("renewed") is True
-
-
-def _made(row: LiveKey) -> str:
-    """Return when a key was made, to the microsecond; '' if the gateway does not say."""
-    return row.created_at.isoformat() if row.created_at else ""
-
-
-def _note_about(live: LiveKey, row: LiveKey, origin: str) -> Mapping[str, Any]:
-    """Return the note on `live`, a key at the target, if it is about `row`, a key at the source; or an empty mapping."""
-    note = _note_on(live)
-    known = note.get("made")
-    return note if note and (known == _made(row) if known else note.get("from") == origin) else {}
-
-
-def _came_from(live: LiveKey, made: Collection[str], origin: str) -> bool:
-    """Return whether a key at the target was once made from a key at the source, of which `made` are the times at which they were made."""
-    note = _note_on(live)
-    return bool(note) and (note.get("from") == origin or str(note.get("made")) in made)
-
-
 def changed(row: LiveKey, before: LiveKey, *, was_deleted: bool = False) -> bool:
     """Return whether a key at the source was changed; what it has spent does not count. LiteLLM's list of deleted keys shows no soft budgets."""
     if was_deleted:
         row = replace(row, fields={**row.fields, "soft_budget": before.fields["soft_budget"]})
-    return _seen(row) != _seen(before)
+    return seen(row) != seen(before)
 
 
-def _seen(row: LiveKey) -> str:
-    """Return a short digest of a key's state, which differs if the state does."""
-    state = [row.alias, dict(row.fields), dict(row.metadata), iso(row.expires) if row.expires else ""]
-    return hashlib.sha256(json.dumps(state, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def _move(row: LiveKey, value: str, new_generation: int | None, at_target: Mapping[str, LiveKey], origin: str, now: datetime) -> Move:
+def _move(row: LiveKey, value: str, new_generation: int | None, at_target: Mapping[str, LiveKey], notes: MoveNotes, now: datetime) -> Move:
     """Return the move of one key. `value` is the one at the target, and `new_generation` its generation if it is a new one."""
     live = at_target.get(derive.token(value))
-    note = {"from": origin, "made": _made(row), "at": iso(now), "spend": row.spend, "seen": _seen(row)}
-    if new_generation is not None:
-        note["renewed"] = True
+    note = notes.new(row, now, renewed=new_generation is not None)
     carried = {**_carried(row, new_generation), NOTE: note}
     if live is None:
         payload = dict(row.set_fields)
         payload |= {"key_alias": row.alias, "metadata": carried, "spend": row.spend}
         return Move(row, KeyAction.CREATE, value, payload=payload, expires=True, new_generation=new_generation)
 
-    old = _note_about(live, row, origin)
-    noted = old.get("spend")
+    old = notes.about(live, row)
+    noted = old.get("spend", live.spend if notes.is_unproven(live, row) else 0.0)  # what an unproven note says may be too much
     more = row.spend - (float(noted) if isinstance(noted, int | float) else 0.0)
     spent = {"spend": live.spend + more} if more > CENT else {}
     if old.get("seen") == note["seen"]:
@@ -271,7 +231,7 @@ def _move(row: LiveKey, value: str, new_generation: int | None, at_target: Mappi
     return Move(row, KeyAction.UPDATE, value, live=live, payload=payload, expires=later or retired, new_generation=new_generation)
 
 
-def _conflicts(moves: Sequence[Move], target: Iterable[LiveKey], value_of: ValueOf) -> list[str]:
+def _conflicts(moves: Sequence[Move], target: Iterable[LiveKey], notes: MoveNotes, times: Collection[str]) -> list[str]:
     """Return a message for each alias that another key holds at the target. The successor after a rotation at the target may hold it."""
     freed = {move.token for move in moves if "key_alias" in move.payload and move.live}
     wanted = {move.alias: move for move in moves if not move.superseded}
@@ -283,7 +243,19 @@ def _conflicts(moves: Sequence[Move], target: Iterable[LiveKey], value_of: Value
         move = wanted.get(row.alias)
         if move is None or row.token == move.token or row.token in freed or row.alias in superseded:
             continue
-        older = derivable(row, value_of) and row.generation < move.row.generation
-        cause = "a former value of it, for it was rotated at the source since" if older else "another value"
+        cause = "another value"
+        if derivable(row, notes.value_of) and row.generation < move.row.generation:
+            was_moved = notes.came_from(row, times)
+            cause = "a former value of it, for it was rotated at the source since" if was_moved else "a former value of it, which was made there and not moved"
         found.append(f"the target holds the alias {row.alias} with {cause}; delete or rename that key at the target, if it is not needed")
     return found
+
+
+def _widened(moves: Iterable[Move], notes: MoveNotes) -> list[str]:
+    """Return a message for each key with the same value at the target that somebody else may have made there, with settings that a move would leave on it."""
+    return [
+        f"the target has the key {move.live.alias} already, with {', '.join(move.live.unmanaged_settings)}, which this collection does not manage;"
+        " delete that key at the target, or take these settings off it"
+        for move in moves
+        if move.live and move.live.unmanaged_settings and not move.superseded and not notes.about(move.live, move.row)
+    ]

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..common import names
+from ..keys import derive
 from ..keys.api import KeyApi
 from ..keys.key import LiveKey
 from ..keys.lab import Lab, history_of, searches_for
@@ -21,6 +22,7 @@ from ..keys.revocation import Proof
 from ..litellm import errors
 from ..litellm.errors import HOPELESS, Refused
 from ..litellm.models import Teams, named_among, served_models, unserved
+from .move_note import MoveNotes
 from .plan import CENT, Move, MovePlan, changed, differences, plan_moves
 from .results import MigrationIncomplete, MigrationOutcome
 
@@ -133,13 +135,13 @@ class Migration:
         self.source.check_admin()
         self.target.check_admin()
         rows = self.scope.rows(self.source)
+        source, target = self.source.client.connection, self.target.client.connection
         aliases = {row.served_alias for row in rows}
         at_source, at_target = (history_of(api, aliases, self.reconciler.value_of) for api in (self.source, self.target))
         return plan_moves(
             rows,
             self._at_target(rows),
-            origin=self.source.client.connection.base,
-            value_of=self.reconciler.value_of,
+            notes=MoveNotes(source.base, derive.token(target.api_key), self.reconciler.value_of),
             known=self.known,
             renew=self.renew,
             now=self.source.client.now(),

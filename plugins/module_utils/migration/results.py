@@ -14,7 +14,8 @@ from ..keys.key import LiveKey
 from ..keys.plan import KeyAction
 from ..keys.results import KeyOutcome, describe_key
 from ..litellm import errors
-from .plan import NOTE, Move, MovePlan, differences, shown
+from .move_note import NOTE
+from .plan import Move, MovePlan, differences, shown
 
 _ACTION_NAMES = {KeyAction.CREATE: "created", KeyAction.UPDATE: "updated", KeyAction.KEEP: "unchanged"}
 

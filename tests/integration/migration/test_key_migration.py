@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.migration.move_note import NOTE, made, seen
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy, Harm
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import GRANITE, MISTRAL, SECRET, Live
 
-NOTE = "litellm_virtual_keys_migration"
 CARRIED = (
     *("key_alias", "token", "models", "max_budget", "budget_duration", "rpm_limit", "tpm_limit"),
     *("max_parallel_requests", "allowed_routes", "user_id", "blocked"),
@@ -267,3 +268,21 @@ def test_a_value_that_was_retired_at_a_gateway_does_not_come_back_to_it(move: Mo
 
     move.run_ok()
     assert all(map(move.target.works, new.values())), "the target never revoked these"
+
+
+def test_a_key_that_somebody_made_at_the_target_beforehand_gets_the_terms_of_the_source(move: Move) -> None:
+    """He knows the value and its notes, and what a migration notes."""
+    lab = move.source.lab("user1", max_budget=5, _no_log=True)["virtual_keys"][0]
+    row = LiveKey.from_row(move.source.rows[lab["alias"]])
+    note = {"from": move.source.url, "made": made(row), "at": "2026-01-01T00:00:00Z", "spend": 1e9, "seen": seen(row), "mark": "0" * 64}
+    target = move.target.gateway
+    owner = target.post("/user/new", user_id=f"mallory-{move.guid}", user_role="internal_user", auto_create_key=False)["user_id"]
+    forged = {"key": lab["value"], "key_alias": lab["alias"], "max_budget": 9999, "user_id": owner, "metadata": {**row.metadata, NOTE: note}}
+    target.post("/key/generate", **forged)
+    assert [key["action"] for key in move.run_ok()["virtual_keys"]] == ["updated"]
+    at_target = move.target.rows[lab["alias"]]
+    assert (at_target["max_budget"], at_target["user_id"]) == (5, None)
+    for _time in range(3):
+        assert [key["action"] for key in move.run_ok()["virtual_keys"]] == ["unchanged"]
+    move.run_ok(retire_source=True)
+    assert move.target.works(lab["value"]) and not move.source.works(lab["value"])

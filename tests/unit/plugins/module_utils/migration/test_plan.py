@@ -16,7 +16,8 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.hi
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey, Notes
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import KeyAction
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.notes import NOTES_NAME
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.migration.plan import NOTE, Move, MovePlan, SameGateway, differences, plan_moves
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.migration.move_note import NOTE, MoveNotes
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.migration.plan import Move, MovePlan, SameGateway, differences, plan_moves
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -46,13 +47,14 @@ def moves(
     *,
     renew: bool = False,
     origin: str = OLD,
+    destination: str = "the target",
     deleted: Sequence[LiveKey] = (),
     at_source: Sequence[LiveKey] = (),
     **given: str,
 ) -> MovePlan:
     known = {derive.token(value): value for value in given.values()}
     histories = {"history": KeyHistory(value_of, deleted), "source_history": KeyHistory(value_of, at_source)}
-    return plan_moves(source, target, origin=origin, value_of=value_of, known=known, renew=renew, now=NOW, **histories)
+    return plan_moves(source, target, notes=MoveNotes(origin, destination, value_of), known=known, renew=renew, now=NOW, **histories)
 
 
 def arrived(move: Move, **more: Any) -> LiveKey:
@@ -106,11 +108,40 @@ def test_a_key_that_was_made_anew_at_the_source_is_another_key() -> None:
     assert anew.payload["spend"] == 5.0, "both have been spent"
 
 
-def test_a_note_of_an_earlier_release_is_known_by_the_address() -> None:
+@pytest.mark.parametrize("missing", [("mark", "made"), ("mark",)])
+def test_a_note_of_an_earlier_release_is_replaced_once(missing: tuple[str, ...]) -> None:
+    """Whoever may create keys at the target could have written it."""
     first = only(moves([key(spend=4.0)], []))
-    note = {name: value for name, value in first.payload["metadata"][NOTE].items() if name != "made"}
-    old = replace(arrived(first), metadata={**first.payload["metadata"], NOTE: note})
-    assert only(moves([key(spend=4.0)], [old])).action is KeyAction.KEEP
+    note = {name: value for name, value in first.payload["metadata"][NOTE].items() if name not in missing}
+    old = replace(arrived(first), metadata={**first.payload["metadata"], NOTE: note}, spend=5.0)
+    again = only(moves([key(spend=4.0)], [old]))
+    assert again.action is KeyAction.UPDATE and set(again.payload) == {"key", "metadata"}, "its spend is not added again"
+    assert only(moves([key(spend=4.0)], [replace(old, metadata=again.payload["metadata"])])).action is KeyAction.KEEP
+
+
+FORGERIES: list[dict[str, Any]] = [{}, {"mark": None}, {"mark": "0" * 64}, {"spend": 1e9}, {"renewed": True}, {"made": None}, {"at": 7, "spend": "much"}]
+
+
+@pytest.mark.parametrize("forged", FORGERIES)
+def test_a_key_that_somebody_made_at_the_target_gets_the_terms_of_the_source(forged: dict[str, Any]) -> None:
+    """Its maker knows the value, and what a genuine note looks like that the same key has at another target."""
+    elsewhere = only(moves([key(spend=4.0, max_budget=5.0)], [], destination="another target"))
+    note = {**elsewhere.payload["metadata"][NOTE], **forged}
+    fields = {**elsewhere.row.fields, "max_budget": 9999.0, "user_id": "mallory"}
+    premade = replace(arrived(elsewhere), fields=fields, metadata={**elsewhere.row.metadata, NOTE: note, "mallory": 1}, expires=NOW + 999 * DAY, spend=0.0)
+    move = only(moves([key(spend=4.0, max_budget=5.0)], [premade]))
+    assert move.action is KeyAction.UPDATE and not move.only_spend
+    assert (move.payload["max_budget"], move.payload["user_id"], move.payload["spend"]) == (5.0, None, 4.0)
+    assert "mallory" not in move.payload["metadata"]
+    (conflict,) = moves([key()], [replace(premade, unmanaged_settings=("permissions",))]).conflicts
+    assert "already, with permissions, which" in conflict
+
+
+def test_a_forged_note_does_not_turn_the_value_of_the_source_into_a_renewed_one() -> None:
+    first = only(moves([key()], []))
+    forged = replace(arrived(first), metadata={**first.payload["metadata"], NOTE: {**first.payload["metadata"][NOTE], "renewed": True}})
+    plan = moves([key()], [forged], renew=True, at_source=[key()])
+    assert [move.value for move in plan.moves] == [value_of("virtkey-abc", 1)] and plan.conflicts
 
 
 def test_changes_at_the_target_are_kept() -> None:
@@ -138,6 +169,8 @@ def test_a_rotation_at_the_source_frees_the_alias_first() -> None:
     assert not plan.conflicts and {move.alias: move.action for move in plan.moves} == {"virtkey-abc": KeyAction.CREATE, retired.alias: KeyAction.UPDATE}
     (conflict,) = moves([key(generation=1)], [arrived(first)]).conflicts
     assert "rotated at the source since" in conflict
+    (conflict,) = moves([key(generation=1)], [key(created_at=NOW.isoformat())]).conflicts
+    assert "a former value of it, which was made there and not moved; delete" in conflict
 
 
 def test_another_value_under_the_alias_is_an_obstacle() -> None:
