@@ -118,7 +118,7 @@ from ..module_utils.keys.lab import Lab
 from ..module_utils.keys.limits import LIMITS_SPEC
 from ..module_utils.keys.options import result_for, take_known_values
 from ..module_utils.keys.reconcile import Reconciler
-from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_client, run_module, secret_of
+from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, StrictModule, open_client, run_module, secret_of
 
 
 def adopt_keys(module: AnsibleModule) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def adopt_keys(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={
             **GATEWAY_SPEC,
             "guid": {"type": "str", "required": True},

@@ -177,7 +177,7 @@ from ..module_utils.fleet.preflight import no_go
 from ..module_utils.fleet.trials import judge_lab
 from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.lab import Lab
-from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_client, run_module, secret_of
+from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, StrictModule, open_client, run_module, secret_of
 
 
 def judge(module: AnsibleModule) -> dict[str, Any]:
@@ -193,7 +193,7 @@ def judge(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={
             **GATEWAY_SPEC,
             "guid": {"type": "str"},

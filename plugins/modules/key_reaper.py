@@ -265,7 +265,7 @@ from ..module_utils.fleet.verdicts import Stage
 from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.options import PROOF_SPEC, proof_of, warn_of_unknown_values
 from ..module_utils.keys.reconcile import Reconciler
-from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_client, run_module, secret_of
+from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, StrictModule, open_client, run_module, secret_of
 
 
 def reap_labs(module: AnsibleModule) -> dict[str, Any]:
@@ -291,7 +291,7 @@ def reap_labs(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={
             **GATEWAY_SPEC,
             **LIVE_SPEC,

@@ -164,7 +164,7 @@ from ..module_utils.keys.lab import Lab, NoSuchLab
 from ..module_utils.keys.limits import LIMITS_SPEC
 from ..module_utils.keys.options import PROOF_SPEC, VALUE_SPEC, policy_of, proof_of, refuse_to_describe_deleted_keys, refuse_without_effect, result_for
 from ..module_utils.keys.reconcile import Reconciler
-from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module, secret_of
+from ..module_utils.litellm.options import GATEWAY_SPEC, StrictModule, open_client, run_module, secret_of
 
 
 def find_rows(api: KeyApi, params: dict[str, Any]) -> list[LiveKey]:
@@ -215,7 +215,7 @@ def of_one_key(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={
             **GATEWAY_SPEC,
             **LIMITS_SPEC,

@@ -180,7 +180,7 @@ from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.key import LiveKey
 from ..module_utils.keys.lab import Lab
 from ..module_utils.keys.results import describe_key
-from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, refuse_empty, run_module
+from ..module_utils.litellm.options import GATEWAY_SPEC, StrictModule, open_client, refuse_empty, run_module
 
 
 def filters_of(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,7 +240,7 @@ def look_up_keys(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={
             **GATEWAY_SPEC,
             "alias": {"type": "str"},

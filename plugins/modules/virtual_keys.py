@@ -362,6 +362,7 @@ from ..module_utils.keys.limits import LIMITS_SPEC
 from ..module_utils.keys.options import (
     PROOF_SPEC,
     VALUE_SPEC,
+    check_generation,
     policy_of,
     proof_of,
     refuse_to_describe_deleted_keys,
@@ -372,7 +373,7 @@ from ..module_utils.keys.options import (
 from ..module_utils.keys.plan import KeyAction
 from ..module_utils.keys.reconcile import Reconciler
 from ..module_utils.keys.results import KeysIncomplete
-from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module, secret_of
+from ..module_utils.litellm.options import GATEWAY_SPEC, StrictModule, open_client, run_module, secret_of
 
 
 def manage_lab(module: AnsibleModule) -> dict[str, Any]:
@@ -395,7 +396,7 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
         outcome = reconciler.delete(
             lambda: lab.to_delete(api, params["keys"]),
             proof=proof_of(params),
-            deleted_elsewhere=[(key["alias"], key["generation"]) for key in params["deleted_elsewhere"] or []],
+            deleted_elsewhere=[(key["alias"], check_generation(key["generation"], "generation")) for key in params["deleted_elsewhere"] or []],
             find_deleted=lambda: lab.deleted_rows(api, ()) if params["keys"] is None else [],
         )
     elif params["keys"] is not None:
@@ -430,7 +431,7 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     key_spec = {"user": {"type": "str"}, "alias": {"type": "str"}, "guid": {"type": "str"}, "create": {"type": "bool"}, **LIMITS_SPEC}
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={
             **GATEWAY_SPEC,
             **LIMITS_SPEC,

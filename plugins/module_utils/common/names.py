@@ -10,6 +10,7 @@ for the key; a lab of many users has one key per user, `{lab alias}-{user}`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -54,13 +55,15 @@ def check_alias(alias: str) -> str:
 
 
 def check_storable(tree: Any, name: str) -> None:
-    """Raise ValueError, which calls it `name`, for a text that PostgreSQL cannot store: with the character NUL or half a surrogate pair.
+    """Raise ValueError, which calls it `name`, for what PostgreSQL cannot store: a text with NUL or half a surrogate pair, or an infinite number.
 
-    `tree` is any structure of mappings, lists and texts.
+    `tree` is any structure of mappings, lists, texts and numbers.
     """
     if isinstance(tree, str):
         if "\0" in tree or any("\ud800" <= character <= "\udfff" for character in tree):
             raise ValueError(f"{name} holds a character that LiteLLM's database cannot store (NUL, or half of a surrogate pair); remove it.")
+    elif isinstance(tree, float) and not math.isfinite(tree):
+        raise ValueError(f"{name} holds the number {tree}, which LiteLLM's database cannot store; remove it.")
     elif isinstance(tree, Mapping):
         for key, value in tree.items():
             check_storable(key, name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..common import durations
+from ..common import durations, names
 from ..common.address import without_secrets
 from .live_labs import Source
 from .preflight import RATES, Needs
@@ -39,7 +39,9 @@ def take_source(params: dict[str, Any]) -> Source:
 
 
 def rules_of(params: Mapping[str, Any]) -> ReapingRules:
-    """Return the rules for reaping. Raises ValueError for a duration or a share that cannot be used."""
+    """Return the rules for reaping. Raises ValueError for a duration, a share or a `user_base` that cannot be used."""
+    if params["user_base"]:
+        names.check_user(params["user_base"], "user_base")
     return ReapingRules(
         grace=durations.seconds(params["grace"], "grace", least=0),
         min_age=durations.seconds(params["min_age"], "min_age", least=0),

@@ -45,14 +45,19 @@ PROOF_SPEC: dict[str, dict[str, Any]] = {
 def policy_of(params: Mapping[str, Any], *, prune: bool = False) -> Policy:
     """Return the policy that the arguments of `VALUE_SPEC` describe. Raises ValueError for a `rotation_grace` that is not a duration."""
     grace = params["rotation_grace"]
-    if not 0 <= params["first_generation"] < LATEST_GENERATION:
-        raise ValueError(f"first_generation is {params['first_generation']}; give a number from 0 to {LATEST_GENERATION - 1}.")
     return Policy(
         prune=prune,
         on_unrecoverable=OnUnrecoverable(params["on_unrecoverable"]),
         grace=0 if grace == "0" else durations.seconds(grace, "rotation_grace", least=0),
-        first_generation=params["first_generation"],
+        first_generation=check_generation(params["first_generation"], "first_generation"),
     )
+
+
+def check_generation(generation: int, name: str) -> int:
+    """Return `generation`. Raises ValueError, which calls it `name`, if no key gets that far."""
+    if not 0 <= generation < LATEST_GENERATION:
+        raise ValueError(f"{name} is {generation:g}; give a number from 0 to {LATEST_GENERATION - 1}.")
+    return generation
 
 
 def refuse_without_effect(params: Mapping[str, Any], names: Iterable[str], why: str) -> None:
