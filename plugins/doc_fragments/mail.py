@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The options that name the mail server, the sender and the texts, for everything that sends mail."""
+"""The options that name the mail server, and the sender, for everything that sends mail."""
 
 from __future__ import annotations
 
@@ -10,49 +10,8 @@ from __future__ import annotations
 class ModuleDocFragment:
     DOCUMENTATION = r"""
 requirements:
-  - Python 3.11 or newer on the host that runs the module
-  - the Python library Jinja2 on that host, for O(templates)
+  - the Python library requests on that host, for O(oauth_token_url)
 options:
-  language:
-    description: The language of mails that do not set their own.
-    type: str
-    choices: [en, de, es]
-    default: en
-  templates:
-    description:
-      - Custom texts for a kind of mail, in Jinja. They replace the built-in ones.
-      - A template can use the fields of the mail by their names, the entries of its C(variables), and C(ends), the
-        end of the key in readable form. These values are data, never templates, and are escaped in HTML.
-      - Ansible fills in a template that is written in a playbook before the module sees it. Use a file instead, or mark the
-        text with C(!unsafe).
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      kind:
-        description: The kind of mail that the template is for.
-        type: str
-        choices: [approval, denial, review, expiry, custom]
-        required: true
-      language:
-        description: The language that the template is for. The default is all languages.
-        type: str
-        choices: [en, de, es]
-      subject:
-        description: The subject, on one line. Required for V(custom) mails, others have a built-in one.
-        type: str
-      text:
-        description: The text. Set either this or O(templates[].text_path).
-        type: str
-      text_path:
-        description: A file with the text.
-        type: path
-      html:
-        description: The text in HTML. Without it and O(templates[].html_path), the mail is plain text.
-        type: str
-      html_path:
-        description: A file with the text in HTML, instead of O(templates[].html).
-        type: path
   sender:
     description:
       - The address that sends the mails, with or without a name, for example V(LLM keys <keys@example.com>).
@@ -83,6 +42,38 @@ options:
     description:
       - The password of O(user).
       - When not set, the environment variable E(SMTP_PASSWORD) is used.
+    type: str
+  oauth_token:
+    description:
+      - An access token with which O(user) logs in by XOAUTH2, instead of O(password).
+      - When not set, the environment variable E(SMTP_OAUTH_TOKEN) is used.
+    type: str
+  oauth_token_url:
+    description:
+      - The endpoint, by https, that gives such a token. One token is fetched for all mails of a run. The machine's authorities, or
+        those in the file that E(REQUESTS_CA_BUNDLE) names, are trusted.
+      - When not set, the environment variable E(SMTP_OAUTH_TOKEN_URL) is used.
+    type: str
+  oauth_client_id:
+    description:
+      - The client that asks O(oauth_token_url).
+      - When not set, the environment variable E(SMTP_OAUTH_CLIENT_ID) is used.
+    type: str
+  oauth_client_secret:
+    description:
+      - The secret of that client. Without O(oauth_refresh_token) the token is given for the client itself (client credentials).
+      - When not set, the environment variable E(SMTP_OAUTH_CLIENT_SECRET) is used.
+    type: str
+  oauth_refresh_token:
+    description:
+      - A refresh token of the mailbox, for which O(oauth_token_url) gives an access token. A new refresh token in the answer is not
+        kept.
+      - When not set, the environment variable E(SMTP_OAUTH_REFRESH_TOKEN) is used.
+    type: str
+  oauth_scope:
+    description:
+      - The scope to ask for, for example V(https://outlook.office365.com/.default).
+      - When not set, the environment variable E(SMTP_OAUTH_SCOPE) is used.
     type: str
   use_tls:
     description:

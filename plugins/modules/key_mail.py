@@ -23,6 +23,8 @@ author:
 extends_documentation_fragment:
   - rhpds.litellm_virtual_keys.attributes
   - rhpds.litellm_virtual_keys.mail
+  - rhpds.litellm_virtual_keys.notices
+  - rhpds.litellm_virtual_keys.notice_texts
 attributes:
   check_mode:
     support: full
@@ -34,80 +36,6 @@ attributes:
     support: none
     details:
       - Every run sends the mails. The caller records what was sent. A repeated mail has the same Message-ID.
-options:
-  messages:
-    description:
-      - The mails.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      kind:
-        description:
-          - V(approval) brings a key, V(denial) declines a request, V(review) asks a reviewer to decide, V(expiry) warns that a
-            key ends, and V(custom) has the content of its template.
-        type: str
-        choices: [approval, denial, review, expiry, custom]
-        required: true
-      to:
-        description: The address of the recipient.
-        type: str
-        required: true
-      id:
-        description:
-          - The subject of the mail, for example the id of the request. Mails with the same kind, id and recipient have the
-            same Message-ID.
-        type: str
-        required: true
-      language:
-        description: The language of this mail. The default is O(language).
-        type: str
-        choices: [en, de, es]
-      value:
-        description:
-          - The key. Only for V(approval) and V(custom).
-        type: str
-      url:
-        description: The address at which the recipient reaches the gateway.
-        type: str
-      alias:
-        description: The alias of the key.
-        type: str
-      user:
-        description: The user in the lab.
-        type: str
-      models:
-        description: The models that the key can call, or that were asked for.
-        type: list
-        elements: str
-      package:
-        description: The subscription package.
-        type: str
-      expires:
-        description: When the key ends, in ISO 8601, or V(never).
-        type: str
-      email:
-        description: With V(review), the requester.
-        type: str
-      request_id:
-        description: The id of the request.
-        type: str
-      reason:
-        description: Why a request was denied or needs a decision.
-        type: str
-      purpose:
-        description: With V(review), the purpose of the key.
-        type: str
-      note:
-        description: A custom paragraph, for example where to find help. Required for an V(approval) without O(messages[].value).
-        type: str
-      commands:
-        description: Commands to show, for example those that a reviewer runs to decide.
-        type: list
-        elements: str
-      variables:
-        description: More values for a template. Do not put secrets here.
-        type: dict
 seealso:
   - module: rhpds.litellm_virtual_keys.virtual_keys
 notes:
@@ -198,29 +126,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.delivery import mail, outbox
+from ..module_utils.delivery import outbox
 from ..module_utils.delivery.mailer import MAIL_SPEC, mailer_from
-
-MESSAGE_SPEC: dict[str, dict[str, Any]] = {
-    "kind": {"type": "str", "choices": list(mail.KINDS), "required": True},
-    "to": {"type": "str", "required": True},
-    "id": {"type": "str", "required": True},
-    "language": {"type": "str", "choices": list(mail.LANGUAGES)},
-    "value": {"type": "str", "no_log": True},
-    "url": {"type": "str"},
-    "alias": {"type": "str"},
-    "user": {"type": "str"},
-    "models": {"type": "list", "elements": "str"},
-    "package": {"type": "str"},
-    "expires": {"type": "str"},
-    "email": {"type": "str"},
-    "request_id": {"type": "str"},
-    "reason": {"type": "str"},
-    "purpose": {"type": "str"},
-    "note": {"type": "str"},
-    "commands": {"type": "list", "elements": "str"},
-    "variables": {"type": "dict"},
-}
 
 
 def send(module: AnsibleModule) -> dict[str, Any]:
@@ -234,16 +141,10 @@ def send(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"messages": {"type": "list", "elements": "dict", "required": True, "options": MESSAGE_SPEC}, **MAIL_SPEC},
+        argument_spec={**outbox.MESSAGES_SPEC, **MAIL_SPEC},
         supports_check_mode=True,
     )
-    try:
-        result = send(module)
-    except ValueError as error:
-        module.fail_json(msg=str(error), code="bad_input", changed=False)
-    if result.get("failed"):
-        module.fail_json(**result)
-    module.exit_json(**result)
+    outbox.exit_with_result(module, lambda: send(module))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.litell
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import live
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.vendor_gateway import vendor_gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.browser import browser
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.hooks import hooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import smtp
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.tls import tls_provider
 
@@ -21,6 +22,7 @@ __all__ = [
     "desk",
     "gateway",
     "gateway_folder",
+    "hooks",
     "kube",
     "live",
     "namespace",

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from urllib.parse import urlsplit
 
@@ -20,6 +21,16 @@ def is_address(url: str) -> bool:
     except ValueError:
         return False
     return known and url.isprintable() and " " not in url
+
+
+def is_this_host(host: str) -> bool:
+    """Return whether `host` names the machine that asks: what goes there does not go over the network."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def gateway_address(url: str) -> str:

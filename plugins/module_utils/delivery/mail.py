@@ -15,7 +15,7 @@ import functools
 import hashlib
 import html
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from email import headerregistry
 from email.message import EmailMessage
@@ -198,31 +198,43 @@ class Sender:
 def compose(notice: Notice, sender: Sender, templates: Sequence[Template] = (), now: datetime | None = None) -> Mail:
     """Return the mail. Raises ValueError, one sentence without the key, if the notice is incomplete or not allowed."""
     recipient, clean = checked_notice(notice)
-    template = _best(templates, clean)
-    if template is not None:
-        values = _values(clean)
-        subject = template.render("subject", values) if template.subject else _subject(clean)
-        text = template.render("text", values)
-        marked_up = template.render("html", values) if template.html else ""
-    else:
-        subject = _subject(clean)
-        blocks = _blocks(clean)
-        text = "\n\n".join(block.text() for block in blocks) + "\n"
-        marked_up = _page(clean.language, subject, blocks)
+    content = content_of(clean, templates)
     message = EmailMessage(policy=_POLICY)
     message["From"] = _header(sender.mailbox)
     if sender.reply_to:
         message["Reply-To"] = _header(sender.reply_to)
     message["To"] = str(recipient)
-    message["Subject"] = printable(subject, 200)
+    message["Subject"] = content.subject
     message["Date"] = now or datetime.now(UTC)
     message["Message-ID"] = message_id(clean, sender.address)
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(text)
-    if marked_up:
-        message.add_alternative(marked_up, subtype="html")
+    message.set_content(content.text)
+    if content.html:
+        message.add_alternative(content.html, subtype="html")
     message["Content-Language"] = clean.language  # set_content removes what begins with Content-
     return Mail(str(sender.address), str(recipient), message["Message-ID"], message.as_bytes())
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a notice says. `blocks` is empty if a template of an administrator says it."""
+
+    subject: str
+    text: str
+    html: str
+    blocks: tuple[Block, ...] = ()
+
+
+def content_of(clean: Notice, templates: Sequence[Template] = ()) -> Content:
+    """Return what a checked notice says. Raises ValueError."""
+    template = _best(templates, clean)
+    if template is not None:
+        values = _values(clean)
+        subject = template.render("subject", values) if template.subject else _subject(clean)
+        return Content(printable(subject, 200), template.render("text", values), template.render("html", values) if template.html else "")
+    subject = printable(_subject(clean), 200)
+    blocks = _blocks(clean)
+    return Content(subject, "\n\n".join(block.text() for block in blocks) + "\n", _page(clean.language, subject, blocks), tuple(blocks))
 
 
 def _header(mailbox: Mailbox) -> headerregistry.Address:
@@ -231,8 +243,13 @@ def _header(mailbox: Mailbox) -> headerregistry.Address:
 
 def message_id(notice: Notice, sender: Address) -> str:
     """Return the Message-ID, which depends only on kind, id, recipient and the sender's domain."""
+    return f"<{notice_id(notice)}@{sender.domain}>"
+
+
+def notice_id(notice: Notice) -> str:
+    """Return what repeats of a notice have in common: a text that depends only on kind, id and recipient."""
     identity = "\0".join((notice.kind, notice.id, email_address.ascii_lower(notice.to)))
-    return f"<{hashlib.sha256(identity.encode()).hexdigest()[:40]}@{sender.domain}>"
+    return hashlib.sha256(identity.encode()).hexdigest()[:40]
 
 
 def checked_notice(notice: Notice) -> tuple[Address, Notice]:
@@ -240,35 +257,36 @@ def checked_notice(notice: Notice) -> tuple[Address, Notice]:
     recipient = email_address.parse_address(notice.to, "to")
     if "=?" in recipient.local:  # a mail reader decodes that, and then shows or answers another address
         raise ValueError(f"to is {printable(notice.to, 80)!r}, which mail readers would decode to another address; give a plain one.")
+    return recipient, replace(checked_texts(notice, f"the {printable(notice.kind, 40)} mail to {recipient}"), to=str(recipient))
+
+
+def checked_texts(notice: Notice, what: str) -> Notice:
+    """Return the notice with its texts made safe to show. Raises ValueError, which calls the notice `what`."""
     if notice.kind not in KINDS:
         raise ValueError(f"kind is {printable(notice.kind, 40)!r}; give one of {', '.join(KINDS)}.")
     if notice.language not in LANGUAGES:
         raise ValueError(f"language is {printable(notice.language, 40)!r}; give one of {', '.join(LANGUAGES)}.")
     if not notice.id.strip():
-        raise ValueError(f"the {notice.kind} mail to {recipient} has no id; give the id of the request, or the alias of the key.")
+        raise ValueError(f"{what} has no id; give the id of the request, or the alias of the key.")
     if notice.kind == "approval" and not notice.value and not notice.note:
-        raise ValueError(f"the approval mail to {recipient} holds neither a key nor a note that says where it is; give value or note.")
+        raise ValueError(f"{what} holds neither a key nor a note that says where it is; give value or note.")
     if notice.value and notice.kind not in ("approval", "custom"):
-        raise ValueError(f"the {notice.kind} mail to {recipient} is given a key, which it never tells; leave value out.")
+        raise ValueError(f"{what} is given a key, which it never tells; leave value out.")
     if notice.kind == "expiry" and not notice.expires:
-        raise ValueError(f"the expiry mail to {recipient} does not say when the key ends; give expires.")
+        raise ValueError(f"{what} does not say when the key ends; give expires.")
     if notice.value and (not notice.value.isascii() or not notice.value.isprintable() or " " in notice.value):
-        raise ValueError(f"the key for {recipient} holds a blank, a line break or a letter that no key has.")
+        raise ValueError(f"the key in {what} holds a blank, a line break or a letter that no key has.")
     if notice.expires:
         _utc(notice.expires)
-    lines = ("reason", "purpose", "note")
-    texts = ("url", "alias", "user", "package", "email", "request_id")
-    return recipient, Notice(
-        **{
-            **{item.name: getattr(notice, item.name) for item in fields(notice)},
-            "to": str(recipient),
-            "url": client_env.ascii_gateway_address(notice.url) if notice.url else "",
-            **{name: printable(getattr(notice, name)) for name in texts if name != "url"},
-            **{name: _lines(getattr(notice, name)) for name in lines},
-            "models": tuple(printable(model) for model in notice.models),
-            "commands": tuple(printable(command, LONGEST_LINE) for command in notice.commands),
-            "variables": _plain(notice.variables),
-        }
+    texts = ("alias", "user", "package", "email", "request_id")
+    return replace(
+        notice,
+        url=client_env.ascii_gateway_address(notice.url) if notice.url else "",
+        **{name: printable(getattr(notice, name)) for name in texts},
+        **{name: _lines(getattr(notice, name)) for name in ("reason", "purpose", "note")},
+        models=tuple(printable(model) for model in notice.models),
+        commands=tuple(printable(command, LONGEST_LINE) for command in notice.commands),
+        variables=_plain(notice.variables),
     )
 
 

@@ -18,34 +18,24 @@ from typing import Any
 from ..common.email_address import parse_mailbox
 from ..common.printable import printable
 from . import smtp
-from .mail import KINDS, LANGUAGES, Notice, Sender, Template
-from .outbox import MailResult, notice_from, send_notices, template_from
+from .mail import Notice, Sender, Template
+from .oauth import OAuth
+from .outbox import TEXTS_SPEC, MailResult, notice_from, send_notices, template_from
 
-TEMPLATE_SPEC: dict[str, dict[str, Any]] = {
-    "kind": {"type": "str", "choices": list(KINDS), "required": True},
-    "language": {"type": "str", "choices": list(LANGUAGES)},
-    "subject": {"type": "str"},
-    "text": {"type": "str"},
-    "text_path": {"type": "path"},
-    "html": {"type": "str"},
-    "html_path": {"type": "path"},
-}
 MAIL_SPEC: dict[str, dict[str, Any]] = {
-    "language": {"type": "str", "choices": list(LANGUAGES), "default": "en"},
-    "templates": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": TEMPLATE_SPEC,
-        "mutually_exclusive": [("text", "text_path"), ("html", "html_path")],
-        "required_one_of": [("text", "text_path")],
-    },
+    **TEXTS_SPEC,
     "sender": {"type": "str", "aliases": ["from"]},
     "reply_to": {"type": "str"},
     "host": {"type": "str"},
     "port": {"type": "int"},
     "user": {"type": "str"},
     "password": {"type": "str", "no_log": True},
+    "oauth_token": {"type": "str", "no_log": True},
+    "oauth_token_url": {"type": "str", "no_log": False},
+    "oauth_client_id": {"type": "str"},
+    "oauth_client_secret": {"type": "str", "no_log": True},
+    "oauth_refresh_token": {"type": "str", "no_log": True},
+    "oauth_scope": {"type": "str"},
     "use_tls": {"type": "str"},
     "start_tls": {"type": "bool"},
     "validate_certs": {"type": "bool"},
@@ -64,12 +54,21 @@ ENVIRONMENT = {
     "port": "SMTP_PORT",
     "user": "SMTP_USER",
     "password": "SMTP_PASSWORD",
+    "oauth_token": "SMTP_OAUTH_TOKEN",
+    "oauth_token_url": "SMTP_OAUTH_TOKEN_URL",
+    "oauth_client_id": "SMTP_OAUTH_CLIENT_ID",
+    "oauth_client_secret": "SMTP_OAUTH_CLIENT_SECRET",
+    "oauth_refresh_token": "SMTP_OAUTH_REFRESH_TOKEN",
+    "oauth_scope": "SMTP_OAUTH_SCOPE",
     "use_tls": "SMTP_USE_TLS",
     "start_tls": "SMTP_START_TLS",
     "validate_certs": "SMTP_VERIFY_SSL",
     "allow_unencrypted": "SMTP_ALLOW_UNENCRYPTED",
 }
 """The variable that is read for an option that is not set, or empty."""
+
+
+_OAUTH = ("token", "token_url", "client_id", "client_secret", "refresh_token", "scope")
 
 
 @dataclass(frozen=True)
@@ -120,6 +119,7 @@ def mail_settings(options: Mapping[str, Any], environment: Mapping[str, str]) ->
         "port": setting("port", _whole_number, None),
         "user": setting("user", _text, ""),
         "password": setting("password", _text, ""),
+        **{f"oauth_{name}": setting(f"oauth_{name}", _text, "") for name in _OAUTH},
         "use_tls": setting("use_tls", _text, None),
         "start_tls": setting("start_tls", _yes_or_no, None),
         "validate_certs": setting("validate_certs", _yes_or_no, True),
@@ -135,7 +135,8 @@ def server_from(settings: Mapping[str, Any]) -> smtp.Server:
     """Return the SMTP server that `mail_settings` describes. Raises ValueError."""
     tls, port = smtp.tls_and_port(settings["use_tls"], settings["port"], settings["start_tls"])
     names = ("host", "user", "password", "validate_certs", "allow_unencrypted", "ca_path", "timeout", "retries", "retry_delay")
-    return smtp.Server(port=port, tls=tls, **{name: settings[name] for name in names})
+    oauth = {name: settings[f"oauth_{name}"] for name in _OAUTH}
+    return smtp.Server(port=port, tls=tls, oauth=OAuth(**oauth) if any(oauth.values()) else None, **{name: settings[name] for name in names})
 
 
 def _text(value: Any, _source: str) -> str:

@@ -6,18 +6,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..common.printable import printable
 from . import smtp
-from .mail import Mail, Notice, Sender, Template, TemplateFault, compose
+from .mail import KINDS, LANGUAGES, Mail, Notice, Sender, Template, TemplateFault, compose
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
 
 PLANNED = "planned"
 STATUSES = (smtp.SENT, smtp.REFUSED, smtp.FAILED, PLANNED)
 _LARGEST_TEMPLATE = 1_000_000  # characters
+
+
+MESSAGE_SPEC: dict[str, dict[str, Any]] = {
+    "kind": {"type": "str", "choices": list(KINDS), "required": True},
+    "to": {"type": "str", "default": ""},
+    "id": {"type": "str", "required": True},
+    "language": {"type": "str", "choices": list(LANGUAGES)},
+    "value": {"type": "str", "no_log": True},
+    "url": {"type": "str"},
+    "alias": {"type": "str"},
+    "user": {"type": "str"},
+    "models": {"type": "list", "elements": "str"},
+    "package": {"type": "str"},
+    "expires": {"type": "str"},
+    "email": {"type": "str"},
+    "request_id": {"type": "str"},
+    "reason": {"type": "str"},
+    "purpose": {"type": "str"},
+    "note": {"type": "str"},
+    "commands": {"type": "list", "elements": "str"},
+    "variables": {"type": "dict"},
+}
+"""The argument spec of a notice (doc fragment `notices`)."""
+
+
+MESSAGES_SPEC: dict[str, dict[str, Any]] = {"messages": {"type": "list", "elements": "dict", "required": True, "options": MESSAGE_SPEC}}
+TEMPLATE_SPEC: dict[str, dict[str, Any]] = {
+    "kind": {"type": "str", "choices": list(KINDS), "required": True},
+    "language": {"type": "str", "choices": list(LANGUAGES)},
+    "subject": {"type": "str"},
+    "text": {"type": "str"},
+    "text_path": {"type": "path"},
+    "html": {"type": "str"},
+    "html_path": {"type": "path"},
+}
+TEXTS_SPEC: dict[str, dict[str, Any]] = {
+    "language": {"type": "str", "choices": list(LANGUAGES), "default": "en"},
+    "templates": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": TEMPLATE_SPEC,
+        "mutually_exclusive": [("text", "text_path"), ("html", "html_path")],
+        "required_one_of": [("text", "text_path")],
+    },
+}
+"""The argument spec of what sends notices (doc fragment `notice_texts`)."""
 
 
 @dataclass(frozen=True)
@@ -101,3 +151,15 @@ def mails_result(results: Sequence[MailResult]) -> dict[str, Any]:
         first = f"{unsent[0]['kind']} mail to {unsent[0]['to']}: {unsent[0]['reason']}"
         returned.update(failed=True, msg=f"{len(unsent)} of {len(mails)} mails were not sent; the first is the {first}.", code="not_sent")
     return returned
+
+
+def exit_with_result(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> NoReturn:
+    """End a module with the result of `work`, which says if it `failed`, or with the message of its ValueError."""
+    try:
+        result = work()
+    except ValueError as error:
+        module.fail_json(msg=str(error), code="bad_input", changed=False)
+    if result.get("failed"):
+        module.fail_json(**result)
+    module.exit_json(**result)
+    raise AssertionError("exit_json and fail_json do not return")

@@ -9,18 +9,21 @@ Delivery happens at least once: if a connection breaks between a mail and the se
 
 from __future__ import annotations
 
+import base64
 import contextlib
-import ipaddress
 import os
 import random
 import smtplib
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from ..common.address import is_this_host
 from ..common.printable import printable, redact
 from .mail import Mail
+from .oauth import NoToken, OAuth, fetch_token
+from .poster import hidden
 from .refusals import refuses_this_mail
 
 STARTTLS, IMPLICIT, NONE = "starttls", "implicit", "none"
@@ -39,7 +42,7 @@ class Server:
     port: int
     tls: str
     user: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     validate_certs: bool = True
     ca_path: str | None = None
     timeout: float = 30.0
@@ -47,6 +50,8 @@ class Server:
     retry_delay: float = 2.0
     allow_unencrypted: bool = False
     """Whether mails may go to another host without encryption."""
+    oauth: OAuth | None = None
+    """The access token with which the user logs in instead of a password."""
 
     def __post_init__(self) -> None:
         if not self.host or not self.host.isprintable() or not self.host.isascii() or any(c in self.host for c in " /@"):
@@ -54,7 +59,9 @@ class Server:
         for name, low, high in (("port", 1, 65535), ("timeout", 0.1, 600), ("retries", 0, 20), ("retry_delay", 0, 60)):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} is {getattr(self, name)}; give a number from {low} to {high}.")
-        if bool(self.user) != bool(self.password):
+        if self.oauth is not None and (self.password or not self.user):
+            raise ValueError("an access token is for a user without a password; give user, and leave password out.")
+        if self.oauth is None and bool(self.user) != bool(self.password):
             raise ValueError("only one of user and password is given; give both, or none for a server that asks for neither.")
         for name in ("user", "password"):
             if not getattr(self, name).isascii() or not getattr(self, name).isprintable():
@@ -74,12 +81,14 @@ class Server:
     @property
     def is_exposed(self) -> bool:
         """Whether mails leave this host without encryption."""
-        if self.tls != NONE or self.host.lower() == "localhost":
-            return False
-        try:
-            return not ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return True
+        return self.tls == NONE and not is_this_host(self.host)
+
+    @property
+    def secrets(self) -> set[str]:
+        """What no message shows: passwords and tokens, also in the forms in which a login sends them."""
+        plain = {self.password} - {""} | (self.oauth.secrets if self.oauth else set())
+        sent = {*plain, f"\0{self.user}\0{self.password}", *(_bearer(self.user, token) for token in plain)}
+        return plain | {base64.b64encode(form.encode()).decode() for form in sent}
 
 
 def tls_and_port(use_tls: str | None, port: int | None, start_tls: bool | None = None) -> tuple[str, int]:
@@ -133,6 +142,7 @@ def deliver(server: Server, mails: Sequence[Mail], *, sleep: Callable[[float], N
     while waiting:
         before, fault = len(waiting), None
         try:
+            server = _with_token(server)
             with _session(server) as session:
                 waiting, fault = _round(server, session, waiting)
         except _SessionError as error:
@@ -173,7 +183,7 @@ def _round(server: Server, session: smtplib.SMTP, pending: Sequence[_PendingMail
         each.attempts += 1
         fault = None
         try:
-            outcome = _hand_over(session, each.mail)
+            outcome = _hand_over(server, session, each.mail)
         except _SessionError as error:
             fault, outcome = error, error.outcome
             if outcome.code == _CLOSING and number - 1 > len(again):
@@ -188,7 +198,7 @@ def _round(server: Server, session: smtplib.SMTP, pending: Sequence[_PendingMail
     return again, None
 
 
-def _hand_over(session: smtplib.SMTP, mail: Mail) -> SendOutcome:
+def _hand_over(server: Server, session: smtplib.SMTP, mail: Mail) -> SendOutcome:
     of_sender = False
     try:
         session.sendmail(mail.sender, [mail.recipient], mail.data)
@@ -202,7 +212,7 @@ def _hand_over(session: smtplib.SMTP, mail: Mail) -> SendOutcome:
         of_sender = isinstance(error, smtplib.SMTPSenderRefused)
     except OSError as error:  # smtplib's own errors, SMTPServerDisconnected among them, are OSErrors too
         raise _SessionError(f"the connection broke: {_cause(error)}", again=True) from None
-    reason = f"the server answered {_quoted(code, words)}"
+    reason = f"the server answered {_quoted(server, code, words)}"
     if code == _CLOSING or code < 400:
         raise _SessionError(reason, code=code, again=True)
     if code < 500:
@@ -232,13 +242,38 @@ def _connect(server: Server) -> smtplib.SMTP:
             session = smtplib.SMTP(server.host, server.port, timeout=server.timeout)
         if server.tls == STARTTLS:
             session.starttls(context=_context(server))
-        if server.user:
+        if server.oauth is not None:
+            _log_in_with_token(server, session, server.oauth.token)
+        elif server.user:
             session.login(server.user, server.password)
         return session
     except OSError as error:
         if session is not None:
             session.close()
         raise _fault(server, error) from None
+
+
+def _with_token(server: Server) -> Server:
+    """Return the server with an access token, which is fetched once for a batch. Raises _SessionError."""
+    if server.oauth is None or server.oauth.token:
+        return server
+    try:
+        return replace(server, oauth=OAuth(token=fetch_token(server.oauth, server.timeout)))
+    except NoToken as error:
+        raise _SessionError(str(error), again=error.again) from None
+
+
+def _log_in_with_token(server: Server, session: smtplib.SMTP, token: str) -> None:
+    """Log in by XOAUTH2. A refusal comes as a challenge with details first, which is answered with an empty line."""
+    session.ehlo_or_helo_if_needed()
+    if "XOAUTH2" not in session.esmtp_features.get("auth", "").upper().split():
+        raise smtplib.SMTPNotSupportedError("XOAUTH2")
+    first = _bearer(server.user, token)
+    session.auth("XOAUTH2", lambda challenge=None: first if challenge is None else "")
+
+
+def _bearer(user: str, token: str) -> str:
+    return f"user={user}\1auth=Bearer {token}\1\1"
 
 
 def _context(server: Server) -> ssl.SSLContext:
@@ -256,14 +291,16 @@ def _fault(server: Server, error: OSError) -> _SessionError:
             again=False,
         )
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        answer = _quoted(error.smtp_code, error.smtp_error)
+        answer = _quoted(server, error.smtp_code, error.smtp_error)
         return _SessionError(f"{server.name} does not let the user in: {answer}", code=error.smtp_code, again=error.smtp_code < 500)
     if isinstance(error, smtplib.SMTPResponseException):
-        answer = _quoted(error.smtp_code, error.smtp_error)
+        answer = _quoted(server, error.smtp_code, error.smtp_error)
         return _SessionError(f"{server.name} answered {answer}", code=error.smtp_code, again=error.smtp_code < 500)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         missing = "STARTTLS, so nothing was sent; set use_tls to implicit if the server speaks TLS from the start"
-        if "STARTTLS" not in str(error):
+        if "XOAUTH2" in str(error):
+            missing = "a login with an access token (XOAUTH2); give user and password, or name another port"
+        elif "STARTTLS" not in str(error):
             missing = "a login; leave user and password out, or name another port"
         return _SessionError(f"{server.name} does not offer {missing}", again=False)
     if isinstance(error, smtplib.SMTPServerDisconnected):
@@ -275,8 +312,8 @@ def _fault(server: Server, error: OSError) -> _SessionError:
     return _SessionError(f"{server.name} cannot be reached: {_cause(error)}", again=True)
 
 
-def _quoted(code: int, words: bytes | str) -> str:
-    return printable(redact(f"{code} {_text(words)}"), 300)
+def _quoted(server: Server, code: int, words: bytes | str) -> str:
+    return hidden(f"{code} {_text(words)}", server.secrets)
 
 
 def _text(words: bytes | str) -> str:

@@ -10,6 +10,7 @@ orders: which recipients to refuse, which to put off and when to hang up. The se
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import datetime
 import ipaddress
@@ -121,13 +122,33 @@ class Mailbox:
         return "250 OK"
 
 
+@dataclass
+class TokenMailbox(Mailbox):
+    """The handler of a server that takes access tokens, by XOAUTH2, as Microsoft 365 and Gmail do."""
+
+    tokens: dict[str, str] = field(default_factory=dict)
+    """The access token of each user."""
+    forms: list[bytes] = field(default_factory=list)
+    """What clients sent to log in, and how they answered the details of a refusal."""
+
+    async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:
+        form = base64.b64decode(args[1])
+        self.forms.append(form)
+        for user, token in self.tokens.items():
+            if form == f"user={user}\1auth=Bearer {token}\1\1".encode():
+                return AuthResult(success=True, auth_data=LoginPassword(user.encode(), b""))
+        reply = await server.challenge_auth('{"status":"401","schemes":"bearer"}')
+        self.forms.append(reply if isinstance(reply, bytes) else b"no reply")
+        return AuthResult(success=False, handled=False)
+
+
 class Server:
     """An SMTP server that runs in a thread of its own."""
 
-    def __init__(self, tls: str, users: dict[str, str], context: ssl.SSLContext, ca_path: Path) -> None:
+    def __init__(self, tls: str, users: dict[str, str], context: ssl.SSLContext, ca_path: Path, tokens: dict[str, str] | None = None) -> None:
         self.tls, self.users, self.context, self.ca_path = tls, users, context, ca_path
         self.host = "localhost"
-        self.mailbox = Mailbox()
+        self.mailbox = Mailbox() if tokens is None else TokenMailbox(tokens=tokens)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -149,7 +170,7 @@ class Server:
             server_hostname="mail.test",
             decode_data=False,
             authenticator=self._authenticate if self.users else None,
-            auth_required=bool(self.users),
+            auth_required=bool(self.users) or isinstance(self.mailbox, TokenMailbox),
             auth_require_tls=False,  # aiosmtpd only recognizes TLS that began with STARTTLS
             **more,
         )
@@ -168,23 +189,32 @@ class Server:
 SmtpFactory = Callable[..., Server]
 
 
-def new_server(directory: Path, tls: str = "starttls", users: dict[str, str] | None = None, certificate: str = "good") -> Server:
+def new_server(
+    directory: Path, tls: str = "starttls", users: dict[str, str] | None = None, certificate: str = "good", tokens: dict[str, str] | None = None
+) -> Server:
     """Return a server that is not started yet, with its certificates in `directory`. See `mail_servers` for the options."""
-    return Server(tls, users or {}, _server_context(directory, certificate), directory / "ca.crt")
+    return Server(tls, users or {}, _server_context(directory, certificate), directory / "ca.crt", tokens)
 
 
 @contextlib.contextmanager
 def mail_servers(folder: Path) -> Iterator[SmtpFactory]:
     """Yield a function that starts servers with their files in `folder`; they are stopped at the end of the block.
 
-    `tls`: starttls, implicit or none. `users`: names and passwords. `certificate`: good, expired or of another host.
+    `tls`: starttls, implicit or none. `users`: names and passwords. `certificate`: good, expired or of another host. `tokens`: names
+    and access tokens, with which the server takes XOAUTH2.
     """
     servers: list[Server] = []
 
-    def make(tls: str = "starttls", users: dict[str, str] | None = None, certificate: str = "good", started: bool = True) -> Server:
+    def make(
+        tls: str = "starttls",
+        users: dict[str, str] | None = None,
+        certificate: str = "good",
+        tokens: dict[str, str] | None = None,
+        started: bool = True,
+    ) -> Server:
         directory = folder / f"smtp-{len(servers)}"
         directory.mkdir(mode=0o700)
-        server = new_server(directory, tls, users, certificate)
+        server = new_server(directory, tls, users, certificate, tokens)
         servers.append(server)
         if started:
             server.start()

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery import outbox
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mail import Notice
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.modules import key_mail
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
 
 KEY = "sk-stoEN1JAQJQCe8fmu0i5L_wwnqvuGMVYok3FbyaTj8s"
 
 
 def test_every_field_of_a_notice_can_be_given() -> None:
-    assert set(key_mail.MESSAGE_SPEC) == set(Notice.__dataclass_fields__)
+    assert set(outbox.MESSAGE_SPEC) == set(Notice.__dataclass_fields__)
 
 
 def test_the_key_is_hidden_and_nothing_else_is() -> None:

@@ -141,7 +141,7 @@ def test_a_denial_without_a_reason_says_so() -> None:
 
 def test_an_approval_without_the_key_says_where_it_is() -> None:
     text, page = parts(compose(notice(value="", note="It is in the Secret key-ada.", url="https://llm.example.com")))
-    assert "The key itself is not in this mail." in text
+    assert "The key itself is not in this message." in text
     assert "It is in the Secret key-ada." in text
     assert "OPENAI_API_KEY" not in text + page
 

@@ -13,11 +13,9 @@ import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import parse_mailbox
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery import outbox, smtp
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mail import Mail, Notice, Sender
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mailer import TEMPLATE_SPEC
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.modules import key_mail
 
-NOTHING = dict.fromkeys(key_mail.MESSAGE_SPEC)
-NO_TEMPLATE = dict.fromkeys(TEMPLATE_SPEC)
+NOTHING = dict.fromkeys(outbox.MESSAGE_SPEC)
+NO_TEMPLATE = dict.fromkeys(outbox.TEMPLATE_SPEC)
 SENDER = Sender(parse_mailbox("keys@example.com", "sender"))
 SERVER = smtp.Server("smtp.example.com", 587, smtp.STARTTLS)
 GOOD, OTHER = Notice("denial", "ada@example.com", "1"), Notice("denial", "bob@example.com", "2")

@@ -187,5 +187,7 @@ def test_settings_that_cannot_work_are_named_and_secrets_are_not_shown(settings_
 
 
 def test_words_of_the_server_are_shown_without_keys_and_escapes() -> None:
-    quoted = smtp._quoted(550, b"no \x1b[31mroom for sk-0123456789abcdef\r\n\xff")
-    assert quoted == "550 no [31mroom for sk-*** \ufffd"
+    server = smtp.Server("mail.test", 587, "starttls", user="keys", password="secret words")
+    quoted = smtp._quoted(server, 550, b"no \x1b[31mroom for sk-0123456789abcdef\r\n\xff secret words AGtleXMAc2VjcmV0IHdvcmRz")
+    assert quoted == "550 no [31mroom for sk-*** \ufffd *** ***"
+    assert "secret" not in repr(server)
