@@ -303,7 +303,14 @@ def test_the_credential_is_injected_as_environment(made: Awx) -> None:
     assert kind["injectors"]["env"]["LITELLM_MASTER_KEY"] == "{{ master_key }}"
     fields = {each["id"]: each for each in kind["inputs"]["fields"]}
     assert {"{{ " + name + " }}" for name in fields} == set(kind["injectors"]["env"].values())
-    assert {name for name, each in fields.items() if each.get("secret")} == {"master_key", "derivation_secret", "smtp_password"}
+    assert {name for name, each in fields.items() if each.get("secret")} == {
+        "master_key",
+        "derivation_secret",
+        "smtp_password",
+        "smtp_oauth_token",
+        "smtp_oauth_client_secret",
+        "smtp_oauth_refresh_token",
+    }
 
 
 def test_requests_are_for_whoever_starts_them_and_decisions_name_who_decided(made: Awx) -> None:
