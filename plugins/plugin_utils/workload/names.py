@@ -55,6 +55,7 @@ NAMES = frozenset(
         "api_timeout",
         "verify_ssl",
         "ca_path",
+        "gateway_url",
         "key_header_name",
         "retry_count",
         "retry_delay",

@@ -118,10 +118,15 @@ def _gateway(variables: Variables) -> dict[str, Any]:
     if secret and len(secret) < SHORTEST_SECRET:
         name = SECRET_ENVIRONMENT[0] if secret == variables.environment.get(SECRET_ENVIRONMENT[0]) else variables.name_of("secret")
         raise ValueError(f"{name}: the secret has {len(secret)} characters; give at least {SHORTEST_SECRET}, for every key's value follows from it.")
+    shown = variables.text("gateway_url")
     try:
-        endpoint = gateway_address(url)
+        gateway_address(url)
     except ValueError as error:
         raise ValueError(f"litellm_{error}") from None
+    try:
+        endpoint = gateway_address(shown or url)
+    except ValueError as error:
+        raise ValueError(f"{ROLE}_gateway_{error}") from None
     return {
         "url": url,
         "endpoint": endpoint,

@@ -269,6 +269,19 @@ def test_mail_settings_come_from_the_environment_where_the_role_has_none(deliver
     assert (mail.encrypted, mail.message["From"]) == (True, "Schlüsseldienst <keys@example.com>")
 
 
+def test_people_are_shown_the_address_of_litellm_gateway_url(playbook: Playbooks, smtp: SmtpFactory, tmp_path: Path) -> None:
+    server, file = smtp(), tmp_path / "litellm.env"
+    include = {"ansible.builtin.include_role": {"name": "rhpds.litellm_virtual_keys.key_delivery"}}
+    play = tmp_path / "play.yml"
+    play.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [include]}]))
+    settings = {"key_delivery_keys": [key("user1")], "key_delivery_methods": ["mail", "env_file"], "key_delivery_env_file": str(file)}
+    environment = {"LITELLM_BASE_URL": "http://127.0.0.1:4000", "LITELLM_GATEWAY_URL": "https://llm.example.com"}
+    playbook(play, {**settings, **mail_settings(server), "litellm_url": "http://litellm:4000"}, environment=environment)
+    (mail,) = server.mailbox.received
+    assert "https://llm.example.com/v1" in mail.part("plain")
+    assert sourced(tmp_path / "litellm-user1.env", "OPENAI_BASE_URL") == ["https://llm.example.com/v1"]
+
+
 def test_a_rotated_key_makes_another_mail_and_the_same_key_does_not(deliver: Delivery, smtp: SmtpFactory) -> None:
     server = smtp()
     rotated = key("user1", value=derive.value("a secret for the delivery tests", "virtkey-abc12-user1", 1))

@@ -210,6 +210,13 @@ def test_a_number_of_users_that_counts_is_checked(variables: dict[str, Any], wor
 
 
 # ----------------------------------------------------------------------------------------------------------- gateway
+def test_people_may_reach_the_gateway_at_another_address() -> None:
+    found = settings(litellm_url="http://litellm:4000", **{f"{P}gateway_url": "https://llm.example.com/v1/"})
+    assert (found["url"], found["endpoint"]) == ("http://litellm:4000", "https://llm.example.com")
+    assert refusal(**{f"{P}gateway_url": "llm.example.com"}).startswith(f"{P}gateway_url is 'llm.example.com'")
+    assert refusal(litellm_url="litellm", **{f"{P}gateway_url": "https://llm.example.com"}).startswith("litellm_url is")
+
+
 def test_the_environment_is_asked_last() -> None:
     environment = {"LITELLM_BASE_URL": "https://env.example.com", "LITELLM_API_KEY": "sk-env"}
     assert check(environment, litellm_url=None, litellm_master_key="")[0]["endpoint"] == "https://env.example.com"
