@@ -1,10 +1,11 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""Import Ansible, and fork for every playbook: `python playbooks.py SOCKET`, see runner.py."""
+"""Import Ansible and the collection's plugins, and fork for every playbook: `python playbooks.py SOCKET`, see runner.py."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import shutil
@@ -13,6 +14,8 @@ import warnings
 from pathlib import Path
 
 from process import Request, of_ansible, serve
+
+COLLECTION = "ansible_collections.rhpds.litellm_virtual_keys.plugins"
 
 
 def run(request: Request) -> None:
@@ -33,6 +36,16 @@ def import_what_playbooks_import() -> None:
     for kind in ("filter", "test"):
         list(getattr(loader, f"{kind}_loader").all())
     importlib.import_module("ansible_collections.ansible.builtin")
+    for kind in ("action", "callback", "filter", "inventory", "lookup"):
+        import_folder(f"{COLLECTION}.{kind}")
+
+
+def import_folder(package: str) -> None:
+    """Import all modules of a package of a collection. Ansible keeps no bytecode of them, and each task would compile them again."""
+    with contextlib.suppress(ModuleNotFoundError):
+        for folder in importlib.import_module(package).__path__:
+            for file in sorted(Path(folder).glob("[!_]*.py")):
+                importlib.import_module(f"{package}.{file.stem}")
 
 
 if __name__ == "__main__":
