@@ -35,6 +35,11 @@ class Option:
     read: Callable[[dict[str, Any]], Any] = field(default=lambda row: None)
     beside: dict[str, Any] = field(default_factory=dict)
 
+    def step(self, number: int) -> tuple[Any, Any]:
+        """Return a value of the series, or its last one, and the content of the row."""
+        number = min(number, len(self.values) - 1)
+        return self.values[number], self.shown[number]
+
 
 OPTIONS = [
     Option("models", [[GRANITE], [MISTRAL, GRANITE], ["all-proxy-models"]], [[GRANITE], [MISTRAL, GRANITE], ["all-proxy-models"]], column("models")),
@@ -92,12 +97,19 @@ def timeless(result: dict[str, Any]) -> dict[str, Any]:
     return {**key, "expires": None, "created_at": None}
 
 
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
-def test_create_modify_delete(live: Live, manage: Callable[..., dict[str, Any]], option: Option) -> None:
-    base = {"models": [GRANITE], "duration": "1d", **option.beside}
+ONE_BY_ONE = [("virtual_key", [option]) for option in OPTIONS]
+ALL_AT_ONCE = [("virtual_keys of all", OPTIONS), ("virtual_keys of one", OPTIONS)]
+
+
+@pytest.mark.parametrize(
+    ("manage", "options"), [*ONE_BY_ONE, *ALL_AT_ONCE], indirect=["manage"], ids=[*(option.name for option in OPTIONS), *(way for way, _options in ALL_AT_ONCE)]
+)
+def test_create_modify_delete(live: Live, manage: Callable[..., dict[str, Any]], options: list[Option]) -> None:
+    base = {"models": [GRANITE], "duration": "1d", **{name: value for option in options for name, value in option.beside.items()}}
     previous = None
-    for value, shown in zip(option.values, option.shown, strict=True):
-        arguments = {**base, option.name: value}
+    for number in range(max(len(option.values) for option in options)):
+        given = {option.name: option.step(number)[0] for option in options}
+        arguments = {**base, **given}
         before = live.rows
         predicted = manage(**arguments, _check=True, _diff=True)
         assert predicted["changed"] and live.rows == before
@@ -106,10 +118,11 @@ def test_create_modify_delete(live: Live, manage: Callable[..., dict[str, Any]],
         assert predicted["diff"] == real["diff"] and real["diff"]["after"]
         assert timeless(predicted) == timeless(real)
         (row,) = live.rows.values()
-        assert option.read(row) == shown
+        for option in options:
+            assert option.read(row) == option.step(number)[1], option.name
         assert not manage(**arguments)["changed"]
-        others = {name: given for name, given in base.items() if name != option.name}
-        assert not manage(**others)["changed"], "without the option, its value stays"
+        others = {name: value for name, value in base.items() if name not in given}
+        assert not manage(**others)["changed"], "without the options, their values stay"
         assert previous is None or row["token"] == previous, "the value of the key stays"
         previous = row["token"]
     assert manage(state="absent", _check=True)["changed"] and live.rows
