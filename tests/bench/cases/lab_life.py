@@ -31,6 +31,8 @@ with 2 cores against the same LiteLLM release, not by this run."""
 FASTER = {"provision": 10, "destroy": 50}
 OVERHEAD = 1.3
 MANY = 100
+OVER_FLOOR = 1.5
+MOST_WITH_FLOOR = 100
 """Users from which on a module's time is spent with writing calls rather than with imports and looking."""
 
 
@@ -38,7 +40,7 @@ MANY = 100
 class Job:
     """One kind of run for a lab of `users` users, beside `others` keys of other labs.
 
-    `bare` is the time of the bare client and `nothing` that of a module that does nothing, in seconds.
+    `bare` is the time of the bare client, `nothing` that of a module that does nothing, and `idle` that of the whole playbook around it, in seconds.
     """
 
     others: int
@@ -47,6 +49,7 @@ class Job:
     run: Run
     times: int
     nothing: float
+    idle: float
     bare: float | None = None
     left: int = 0
     """Number of the lab's keys that the database still held afterwards."""
@@ -102,6 +105,7 @@ def measured(bench: Bench, others: int, users: int) -> list[Job]:
             typical(of_job),
             len(of_job),
             bench.nothing.module,
+            bench.nothing.wall,
             bare=statistics.median(bares[name]) if name in bares else None,
             left=left if name == "destroy" else 0,
         )
@@ -180,13 +184,13 @@ def bars(jobs: list[Job]) -> Iterable[Bar]:
                     factor >= FASTER[name],
                 )
     yield from worst(jobs, "destroy", "keys left after destroy N", "0", lambda job: (job.left, 0))
-    yield from worst(jobs, "provision", "HTTP calls to provision N", "N + 2 + pages", lambda job: (job.run.calls, job.users + 2 + looks(job)))
+    yield from worst(jobs, "provision", "HTTP calls to provision N", "N + 4 + pages", lambda job: (job.run.calls, job.users + 4 + pages(job)))
     yield from worst(
         jobs,
         "destroy",
         "HTTP calls to destroy N, those for its receipt apart",
-        "3 + pages + probes",
-        lambda job: (job.run.calls - receipt(job), 3 + pages(job) + job.run.probes),
+        "4 + pages + probes",
+        lambda job: (job.run.calls - receipt(job), 4 + pages(job) + job.run.probes),
     )
     yield from worst(jobs, "again", "tasks changed by provisioning again", "0", lambda job: (job.run.changed, 0))
     yield from worst(jobs, "again", "writes to provision again", "0", lambda job: (job.run.writes, 0))
@@ -200,6 +204,15 @@ def bars(jobs: list[Job]) -> Iterable[Bar]:
                 f"({job.run.module:.2f} - {job.nothing:.2f}) s / {job.bare:.2f} s = {job.ratio:.2f}x",
                 job.ratio <= OVERHEAD,
             )
+    for job in jobs:
+        if job.bare and job.users <= MOST_WITH_FLOOR:
+            floor = job.idle + job.bare
+            yield Bar(
+                f"{job.name} {job.users} users beside {job.others:,} keys: whole run against its floor, Ansible doing nothing and the bare calls",
+                f"{OVER_FLOOR}x",
+                f"{job.run.wall:.2f} s / ({job.idle:.2f} + {job.bare:.2f}) s = {job.run.wall / floor:.2f}x",
+                job.run.wall <= OVER_FLOOR * floor,
+            )
 
 
 def pages(job: Job) -> int:
@@ -209,11 +222,6 @@ def pages(job: Job) -> int:
 
 def receipt(job: Job) -> int:
     """Calls that read what the lab has spent: the pages of its keys, and one for former keys or for usage."""
-    return 1 + pages(job)
-
-
-def looks(job: Job) -> int:
-    """Pages to see that a lab has no keys, and later that it has them."""
     return 1 + pages(job)
 
 
