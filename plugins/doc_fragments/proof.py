@@ -23,8 +23,10 @@ options:
         and then calls. Use this where a value that works for another minute is a danger, for example after a leak.
       - With V(none) the gateway is not called. Only its list shows then that the keys are gone.
       - If the proof fails, so does the module, with the code V(still_accepted) if the gateway still accepts a value, and
-        with V(unproven) if it could not be asked. The keys are deleted in both cases. Running the same task again for a whole
-        lab tries the values again, if the gateway keeps a list of deleted keys.
+        with V(unproven) if it could not be asked. The keys are deleted in both cases. Running the same task again within a day
+        tries the values again, if the gateway keeps a list of deleted keys.
+      - A key that somebody made again under another alias, with a value that was deleted within a day, is deleted as well, whatever
+        this option says.
     type: str
     choices: [quick, certain, none]
     default: quick

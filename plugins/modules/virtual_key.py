@@ -160,7 +160,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.common import names
 from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.key import LiveKey
-from ..module_utils.keys.lab import Lab, NoSuchLab
+from ..module_utils.keys.lab import Lab, NoSuchLab, deleted_under
 from ..module_utils.keys.limits import LIMITS_SPEC
 from ..module_utils.keys.options import PROOF_SPEC, VALUE_SPEC, policy_of, proof_of, refuse_to_describe_deleted_keys, refuse_without_effect, result_for
 from ..module_utils.keys.reconcile import Reconciler
@@ -192,7 +192,8 @@ def manage_key(module: AnsibleModule) -> dict[str, Any]:
     wants = {**params, "keys": [{"alias": params["alias"]}], "blocked": params["state"] == "blocked"}
     if params["state"] == "absent":
         refuse_to_describe_deleted_keys(params)
-        outcome = reconciler.delete(lambda: find_rows(api, params), proof=proof_of(params))
+        aliases = {params["alias"]} if params["alias"] else set()
+        outcome = reconciler.delete(lambda: find_rows(api, params), proof=proof_of(params), find_deleted=lambda: deleted_under(api, aliases))
     elif params["state"] == "blocked":
         names = ("duration", "rotation", "rotation_grace", "on_unrecoverable", "first_generation")
         refuse_without_effect(params, names, "with state blocked; leave it out, or do it before the key is blocked")

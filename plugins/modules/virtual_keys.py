@@ -53,7 +53,8 @@ options:
       - The keys of the set. The options next to this one apply to all keys, those in an element to that key.
       - If not given, the options next to this one are applied to the keys that the lab already has. O(duration),
         O(on_unrecoverable) and O(keep_going) then have an effect only with O(rotation).
-      - With O(state=absent), the keys to delete. If not given, all keys of the lab are deleted.
+      - With O(state=absent), the keys to delete. If not given, all keys of the lab are deleted. A key under one of these aliases
+        that belongs to another lab is left alone, with a warning.
     type: list
     elements: dict
     suboptions:
@@ -397,7 +398,7 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
             lambda: lab.to_delete(api, params["keys"]),
             proof=proof_of(params),
             deleted_elsewhere=[(key["alias"], check_generation(key["generation"], "generation")) for key in params["deleted_elsewhere"] or []],
-            find_deleted=lambda: lab.deleted_rows(api, ()) if params["keys"] is None else [],
+            find_deleted=lambda: lab.deleted_before(api, params["keys"]),
         )
     elif params["keys"] is not None:
         wanted = lab.wanted(params, api.now)

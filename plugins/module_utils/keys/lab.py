@@ -117,6 +117,13 @@ class Lab:
         """
         return api.deleted_keys_like(*self.searches(), aliases=[self.alias, *(row.served_alias for row in living)])
 
+    def deleted_before(self, api: KeyApi, keys: Sequence[Mapping[str, Any]] | None) -> list[LiveKey]:
+        """Return those keys that `state: absent` deletes which were deleted before, as far as the gateway finds them. Raises GatewayError."""
+        if keys is None:
+            return self.deleted_rows(api, ())
+        aliases = {self._alias(key) for key in keys}
+        return [row for row in deleted_under(api, aliases) if not row.other_owner(self.alias, self.guid)]
+
     def deleted_rows(self, api: KeyApi, living: Iterable[LiveKey]) -> list[LiveKey]:
         """Return the keys of the lab that were deleted, as far as `find_deleted` finds them. Raises GatewayError."""
         return [row for row in self.find_deleted(api, living) or [] if self.belongs_to_lab(row)]
@@ -158,7 +165,12 @@ class Lab:
                     api.warn_once(f"the key {row.alias} is left alone, for nothing on it says that it belongs to the lab {self.alias}.")
             return [row for row in listed if self.belongs_to_lab(row)]
         aliases = {self._alias(key) for key in keys}
-        return [row for row in self.rows(api, aliases) if row.served_alias in aliases and not row.other_owner(self.alias, self.guid)]
+        rows = [row for row in self.rows(api, aliases) if row.served_alias in aliases]
+        for row in rows:
+            owner = row.other_owner(self.alias, self.guid)
+            if owner:
+                api.warn_once(f"the key {row.alias} is left alone, for it belongs to the lab {owner}.")
+        return [row for row in rows if not row.other_owner(self.alias, self.guid)]
 
     # ------------------------------------------------------------------------------------------------ wanted keys
     def scope(self, wanted: Sequence[WantedKey]) -> KeyScope:
@@ -232,8 +244,16 @@ class Lab:
 
 def history_of(api: KeyApi, aliases: Collection[str], value_of: ValueOf) -> KeyHistory:
     """Return what the gateway remembers of the deleted keys with these aliases: nothing, if it keeps no list of deleted keys. Raises GatewayError."""
-    deleted = api.deleted_keys_like(*searches_for(set(aliases)), aliases=sorted(aliases)) if aliases else []
-    return KeyHistory(value_of, deleted or [])
+    return KeyHistory(value_of, _deleted_like(api, aliases))
+
+
+def deleted_under(api: KeyApi, aliases: Collection[str]) -> list[LiveKey]:
+    """Return the deleted keys that served one of `aliases`, as far as the gateway keeps and finds them. Raises GatewayError."""
+    return [row for row in _deleted_like(api, aliases) if row.served_alias in aliases]
+
+
+def _deleted_like(api: KeyApi, aliases: Collection[str]) -> list[LiveKey]:
+    return (api.deleted_keys_like(*searches_for(set(aliases)), aliases=sorted(aliases)) or []) if aliases else []
 
 
 def searches_for(aliases: set[str]) -> list[str]:

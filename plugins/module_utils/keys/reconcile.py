@@ -345,9 +345,9 @@ class Reconciler:
         rows = list(find())
         self.api.check_sees_all(rows)  # an API key that sees only its own keys would find too few keys, or none
         recent: list[LiveKey] = []
+        since = self.api.client.now() - DAY
+        recent = [row for row in find_deleted() if row.deleted_at and row.deleted_at > since and derivable(row, self.value_of)]
         if proof.kind is not ProofKind.NONE:
-            since = self.api.client.now() - DAY
-            recent = [row for row in find_deleted() if row.deleted_at and row.deleted_at > since and derivable(row, self.value_of)]
             deleted_elsewhere = list(dict.fromkeys([*deleted_elsewhere, *((row.served_alias, row.generation) for row in recent)]))
         remade = self._remade(recent, {row.token for row in rows})
         rows += remade

@@ -107,6 +107,33 @@ def test_destroying_a_lab_also_ends_its_revoked_values_under_other_aliases(gatew
     assert not [row for row in gateway.keys_with("") if row["token"] == token(old)], "nobody can unblock it"
 
 
+@pytest.mark.parametrize("proof", ["quick", "none"])
+@pytest.mark.parametrize("way", ["virtual_key", "named keys", "lab"])
+def test_deleting_a_key_also_ends_its_revoked_values_under_other_aliases(gateway: Gateway, live: Live, forger: str, way: str, proof: str) -> None:
+    old = live.lab("user1", "user2", _no_log=True)["virtual_keys"]
+    live.run_ok("virtual_keys", guid=live.name, rotation="a")
+    for key in old:
+        forge(gateway, forger, {"key_alias": f"elsewhere-{key['user']}-{live.name[::-1]}", "metadata": {}}, key["value"])
+    if way == "virtual_key":
+        task: dict[str, Any] = {"name": "virtual_key", "alias": live.alias("user1")}
+    else:
+        task = {"name": "virtual_keys", "guid": live.name, **({"keys": [{"user": "user1"}]} if way == "named keys" else {})}
+    name = task.pop("name")
+    for time_ in range(3):
+        assert live.run_ok(name, **task, state="absent", proof=proof)["changed"] is (time_ == 0)
+        assert [live.works(key["value"]) for key in old] == [False, way != "lab"]
+    live.run_ok("virtual_keys", guid=live.name, state="absent")
+    assert not any(live.works(key["value"]) for key in old)
+
+
+def test_deleting_named_keys_warns_of_those_that_belong_to_another_lab(live: Live) -> None:
+    other = live.lab("user1", guid=f"{live.name}-b", _no_log=True)["virtual_keys"][0]
+    result = live.run_ok("virtual_keys", guid=live.name, keys=[{"user": "b-user1"}], state="absent")
+    assert not result["changed"] and live.works(other["value"])
+    assert any(f"is left alone, for it belongs to the lab {live.name}-b." in str(warning) for warning in result["warnings"])
+    live.run_ok("virtual_keys", guid=f"{live.name}-b", state="absent")
+
+
 def test_provisioning_deletes_a_revoked_value_that_it_sees_under_another_alias(gateway: Gateway, live: Live, forger: str) -> None:
     old = live.lab("user1", _no_log=True)["virtual_keys"][0]["value"]
     live.run_ok("virtual_keys", guid=live.name, rotation="a")

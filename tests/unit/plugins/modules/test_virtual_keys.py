@@ -352,3 +352,31 @@ def test_an_option_without_effect_is_refused(modules: Modules, module: str, argu
         result = modules(module, **arguments, _check=check)
         assert result["failed"] and result["code"] == "bad_input" and re.search(words, result["msg"]), result
     assert not modules.served.requests
+
+
+@pytest.mark.parametrize("proof", ["quick", "none"])
+@pytest.mark.parametrize("way", ["virtual_key", "named keys", "lab"])
+def test_deleting_a_key_ends_its_revoked_values_under_other_aliases(way: str, proof: str) -> None:
+    with ServedModel(LitellmModel()) as served:
+        modules, model = Modules(served), served.model
+        keys = [{"user": "user1"}, {"user": "user2"}]
+        old = modules.run_ok("virtual_keys", guid="abc", keys=keys, models=["granite"], _no_log=True)["virtual_keys"]
+        modules.run_ok("virtual_keys", guid="abc", rotation="a")
+        for key in old:
+            model.handle("POST", "/key/generate", {}, {"key": key["value"], "key_alias": f"elsewhere-{key['user']}"})
+        if way == "virtual_key":
+            name, task = way, {"alias": "virtkey-abc-user1"}
+        else:
+            name, task = "virtual_keys", {"guid": "abc", **({"keys": keys[:1]} if way == "named keys" else {})}
+        for time in range(3):
+            assert modules.run_ok(name, **task, state="absent", proof=proof)["changed"] is (time == 0)
+            assert [model.works(key["value"]) for key in old] == [False, way != "lab"]
+
+
+def test_deleting_named_keys_warns_of_those_that_belong_to_another_lab() -> None:
+    with ServedModel(LitellmModel()) as served:
+        modules = Modules(served)
+        modules.run_ok("virtual_keys", guid="abc-b", keys=[{"user": "user1"}], models=["granite"])
+        result = modules.run_ok("virtual_keys", guid="abc", keys=[{"user": "b-user1"}], state="absent")
+        assert not result["changed"] and len(served.model.rows) == 1
+        assert any("is left alone, for it belongs to the lab abc-b." in str(warning) for warning in result["warnings"])
