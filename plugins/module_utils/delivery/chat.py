@@ -22,7 +22,7 @@ from .mail import Block, Code, Content, Facts, Notice, Quote
 
 SLACK, TEAMS, MATTERMOST, JSON = FORMATS = ("slack", "teams", "mattermost", "json")
 LONGEST_TEXT = 8000
-"""Characters of a message; Teams takes 28 KB in all."""
+"""Characters of a message, or of a field in JSON. Teams takes 28 KB in all."""
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~])")
 _MENTION = re.compile(r"(?<![\w.+-])@(?=\w)")
@@ -37,7 +37,7 @@ def payload_of(notice: Notice, content: Content, notice_id: str, form: str) -> d
         return {"text": f"**{_escaped(content.subject)}**\n\n{_markdown(content)}"}
     if form == TEAMS:
         return _card(content)
-    fields = {name: _redacted(getattr(notice, name)) for name in _JSON_FIELDS if getattr(notice, name)}
+    fields = {name: _clipped(_redacted(getattr(notice, name))) for name in _JSON_FIELDS if getattr(notice, name)}
     lists = {"models": list(map(redact, notice.models)), "commands": list(map(redact, notice.commands))}
     return {"id": notice_id, "subject": redact(content.subject), "text": _plain_text(content), **fields, **lists}
 

@@ -31,6 +31,7 @@ SENT, REFUSED, FAILED = "sent", "refused", "failed"
 LONGEST_WAIT = 30.0
 YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _IMPLICIT_PORT, _SUBMISSION_PORT = 465, 587
+_SHORTEST_SECRET = 4  # characters; without shorter ones no message could be read
 _CLOSING = 421  # the server announces that it closes the connection, RFC 5321 section 3.8
 
 
@@ -88,7 +89,8 @@ class Server:
         """What no message shows: passwords and tokens, also in the forms in which a login sends them."""
         plain = {self.password} - {""} | (self.oauth.secrets if self.oauth else set())
         sent = {*plain, f"\0{self.user}\0{self.password}", *(_bearer(self.user, token) for token in plain)}
-        return plain | {base64.b64encode(form.encode()).decode() for form in sent}
+        found = plain | {base64.b64encode(form.encode()).decode() for form in sent}
+        return {form for form in found if len(form) >= _SHORTEST_SECRET}
 
 
 def tls_and_port(use_tls: str | None, port: int | None, start_tls: bool | None = None) -> tuple[str, int]:

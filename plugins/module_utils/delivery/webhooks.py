@@ -127,6 +127,8 @@ def send_webhooks(
     A notice that cannot be posted does not stop the others. A target that cannot be used is given up for the rest of the batch.
     Raises ValueError, before anything is posted, if the authorities of a target cannot be read.
     """
+    if not notices:
+        return []
     posters = [_TargetPoster(target, templates, timeout, retries, retry_delay, sleep) for target in targets]
     return [poster.result(notice, dry_run=dry_run) for poster in posters for notice in notices if notice.kind in poster.target.kinds]
 

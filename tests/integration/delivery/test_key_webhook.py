@@ -176,6 +176,10 @@ def test_the_certificate_is_checked(hooks: HookFactory) -> None:
         assert server.posts == []
 
 
+def test_without_notices_no_authority_is_read() -> None:
+    assert send_webhooks([WebhookTarget("reviewers", "https://hooks.example.com" + PATH, ca_path="/nowhere.pem")], []) == []
+
+
 def test_check_mode_posts_nothing(hooks: HookFactory) -> None:
     server = hooks()
     assert key_webhook([target(server)], check=True)["counts"]["planned"] == 1
