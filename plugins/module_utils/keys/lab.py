@@ -115,7 +115,8 @@ class Lab:
 
         Releases of LiteLLM up to 1.83.0 find only those with an alias of the lab or of one of its `living` keys.
         """
-        return api.deleted_keys_like(*self.searches(), aliases=[self.alias, *(row.served_alias for row in living)])
+        aliases = {self.alias, *(alias for row in living for alias in (row.alias, row.served_alias))} - {""}
+        return api.deleted_keys_like(*self.searches(), aliases=sorted(aliases))
 
     def deleted_before(self, api: KeyApi, keys: Sequence[Mapping[str, Any]] | None) -> list[LiveKey]:
         """Return those keys that `state: absent` deletes which were deleted before, as far as the gateway finds them. Raises GatewayError."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import ON_THE_PINNED_RELEASE, RELEASE, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.key_worlds import RealSite
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import GRANITE, Live, token
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.two_runs import check_meeting, meetings
@@ -56,7 +56,7 @@ def test_two_runs_at_once(gateway: Gateway, first: str, second: str) -> None:
         check_meeting(meeting, first, second)
 
 
-@pytest.mark.parametrize("grace", ["1s", "1h"])
+@pytest.mark.parametrize("grace", ["1h"] if RELEASE else ["1s", "1h"])  # 1.82.6 soon deletes keys that have expired
 @pytest.mark.parametrize("extension", ["extend_for", "extend_until"])
 def test_a_former_value_whose_successor_was_revoked_is_not_extended(live: Live, grace: str, extension: str) -> None:
     made = live.lab("user1", _no_log=True)
@@ -91,6 +91,7 @@ def test_a_key_that_an_admin_renamed_does_not_stop_its_lab(gateway: Gateway, liv
         gateway.request("POST", "/key/delete", json={"keys": [made["key_id"]]})
 
 
+@ON_THE_PINNED_RELEASE  # 1.82.6 finds deleted keys by whole aliases only, and the value was deleted under that of a former value
 @pytest.mark.parametrize("blocked", [False, True])
 @pytest.mark.parametrize("alias", ["free-{}", "elsewhere-{}"])
 def test_destroying_a_lab_also_ends_its_revoked_values_under_other_aliases(gateway: Gateway, live: Live, forger: str, alias: str, blocked: bool) -> None:
@@ -107,6 +108,7 @@ def test_destroying_a_lab_also_ends_its_revoked_values_under_other_aliases(gatew
     assert not [row for row in gateway.keys_with("") if row["token"] == token(old)], "nobody can unblock it"
 
 
+@ON_THE_PINNED_RELEASE
 @pytest.mark.parametrize("proof", ["quick", "none"])
 @pytest.mark.parametrize("way", ["virtual_key", "named keys", "lab"])
 def test_deleting_a_key_also_ends_its_revoked_values_under_other_aliases(gateway: Gateway, live: Live, forger: str, way: str, proof: str) -> None:
@@ -134,6 +136,7 @@ def test_deleting_named_keys_warns_of_those_that_belong_to_another_lab(live: Liv
     live.run_ok("virtual_keys", guid=f"{live.name}-b", state="absent")
 
 
+@ON_THE_PINNED_RELEASE
 def test_provisioning_deletes_a_revoked_value_that_it_sees_under_another_alias(gateway: Gateway, live: Live, forger: str) -> None:
     old = live.lab("user1", _no_log=True)["virtual_keys"][0]["value"]
     live.run_ok("virtual_keys", guid=live.name, rotation="a")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.module_process import ModuleProcess
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import RELEASE, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import GRANITE, MISTRAL, SECRET, Live, token
 
 
@@ -64,7 +64,8 @@ def test_more_users_than_a_page_of_the_list_holds(live: Live) -> None:
     made = values(live.lab(*users))
     assert list(made) == users and len(set(made.values())) == 104
     again = live.lab(*users)
-    assert not again["changed"] and values(again) == made and again["calls"] == 3, "two pages, and the values that were deleted"
+    assert not again["changed"] and values(again) == made
+    assert RELEASE or again["calls"] == 3, "two pages, and the values that were deleted"
     assert live.run_ok("virtual_keys", guid=live.name, state="absent")["counts"]["deleted"] == 104
     assert not live.rows
 
