@@ -28,7 +28,7 @@ def retirement_mark(row: LiveKey, value_of: ValueOf) -> str:
     return derive.token(value_of(f"retired\0{row.served_alias}\0{row.token}", 0))
 
 
-def retired_alias(row: LiveKey, alias: str, value_of: ValueOf, taken: Collection[str]) -> str:
+def untaken_retired_alias(row: LiveKey, alias: str, value_of: ValueOf, taken: Collection[str]) -> str:
     """Return an alias for a value that is taken off `alias`, none of `taken`. Nobody without the secret can foresee it and take it first."""
     number = 0
     while (found := names.retired_alias(alias, derive.token(value_of(f"retired alias\0{alias}\0{row.token}", number)))) in taken:

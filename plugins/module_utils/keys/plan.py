@@ -22,7 +22,7 @@ from . import derive
 from .derive import ValueOf, derivable
 from .history import KeyHistory
 from .key import FIELDS, NEVER_ENDS, LiveKey, Notes, WantedKey, is_set, normal
-from .marks import adoption_mark, is_adopted, is_former_value, retired_alias, retirement_mark
+from .marks import adoption_mark, is_adopted, is_former_value, retirement_mark, untaken_retired_alias
 from .orphan import ORPHAN, OrphanMark
 from .retirement import EXPIRY_TOLERANCE, grace_has_ended, original_end, was_overtaken
 
@@ -250,7 +250,7 @@ class Minting:
 
     def retired_alias(self, row: LiveKey, alias: str) -> str:
         """Return an alias that nobody has for a value that is taken off `alias`."""
-        return retired_alias(row, alias, self.value_of, self.taken)
+        return untaken_retired_alias(row, alias, self.value_of, self.taken)
 
     def next_generation(self, alias: str, rows: Iterable[LiveKey]) -> int:
         """Return the generation of a new value of `alias`, later than those of `rows` and of deleted keys."""
