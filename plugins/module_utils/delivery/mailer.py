@@ -89,9 +89,12 @@ class Mailer:
         return send_notices(self.server, self.sender, notices, self.templates, dry_run=dry_run)
 
 
-def mailer_from(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Mailer:
-    """Return the mailer that `options` (of MAIL_SPEC, all optional) and the environment describe. Raises ValueError."""
-    found = mail_settings(options, environment)
+def mailer_from(options: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Mailer:
+    """Return the mailer that `options` (of MAIL_SPEC, all optional) and the environment describe. Raises ValueError.
+
+    `environment` is that of this process if it is None.
+    """
+    found = mail_settings(options, os.environ if environment is None else environment)
     reply_to = found["reply_to"]
     return Mailer(
         server=server_from(found),
