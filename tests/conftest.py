@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""How the tests share a machine, and the list of slow files at the end.
+"""How the tests share a machine, the gateway of integration and molecule, and the list of slow files at the end.
 
 `make test` gives each of several processes (the workers of pytest-xdist) one file of tests at a time. Each worker has its own
 servers, so a test may stop its database or its Kubernetes API without disturbing another; the tests of a file run one after
@@ -18,6 +18,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes import build
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import gateway, gateway_folder
+
+__all__ = ["gateway", "gateway_folder"]
 
 MOST_WORKERS = 4
 """Each worker has a LiteLLM, a PostgreSQL and a Kubernetes API: more than a gigabyte."""

@@ -1,14 +1,14 @@
 # Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
-"""The fixtures of the integration tests; each is described in the module that defines it."""
+"""The fixtures of the integration tests, beside those of tests/conftest.py; each is described in the module that defines it."""
 
 from __future__ import annotations
 
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import desk
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import playbook
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.fixtures import kube, namespace, pytest_collection_finish
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import gateway, gateway_folder, other_gateway, unique
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import other_gateway, unique
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.litellm_process import without_database
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import live
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.vendor_gateway import vendor_gateway
@@ -20,8 +20,6 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.tls i
 __all__ = [
     "browser",
     "desk",
-    "gateway",
-    "gateway_folder",
     "hooks",
     "kube",
     "live",

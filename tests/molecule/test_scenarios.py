@@ -16,12 +16,18 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm i
 COLLECTION = Path(__file__).parents[2]
 AS_EVER = "bastion_profile"
 """The scenario that runs as a user's does, with no part of it warm."""
+ON_A_GATEWAY = "workload"
+"""The scenario that needs a gateway. By itself it would start one."""
 SCENARIOS = sorted(path.parent.name for path in COLLECTION.glob("extensions/molecule/*/molecule.yml"))
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_scenario(scenario: str) -> None:
-    warm = {} if scenario == AS_EVER else runner.handing_over(os.environ)
+def test_scenario(scenario: str, request: pytest.FixtureRequest) -> None:
+    environment = dict(os.environ)
+    if scenario != AS_EVER:
+        environment |= runner.handing_over(os.environ)
+    if scenario == ON_A_GATEWAY:
+        environment["LITELLM_VIRTUAL_KEYS_TEST_GATEWAY"] = str(request.getfixturevalue("gateway").dir)
     command = ["molecule", "test", "--scenario-name", scenario]
-    done = subprocess.run(command, env={**os.environ, **warm}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0, "\n".join(done.stdout.splitlines()[-200:])
