@@ -26,9 +26,21 @@ MOST_WORKERS = 4
 """Each worker has a LiteLLM, a PostgreSQL and a Kubernetes API: more than a gigabyte."""
 WAITING_WORKERS = 1
 """Workers beyond the number of cores, as tests wait for servers and clocks. With it, 95 % of two cores are in use."""
-SECONDS = {"vendor_gateway": 4.0, "playbook": 4.0, "lab": 4.0, "bastion": 4.0, "live": 1.0, "gateway": 1.0, "kube": 1.0, "inventory": 1.0}
+SECONDS = {
+    "own": 8.0,
+    "lab": 3.0,
+    "desk": 3.0,
+    "playbook": 3.0,
+    "bastion": 3.0,
+    "vendor_gateway": 1.5,
+    "live": 1.0,
+    "gateway": 0.7,
+    "kube": 0.7,
+    "inventory": 0.7,
+}
 """Seconds of a test that uses one of these fixtures, to sort the files; the greatest counts."""
-SCENARIO_SECONDS = 60.0
+SECONDS_BY_NAME = {"test_its_whole_life": 120.0, "test_scenario": 25.0, "test_two_runs_at_once": 15.0, "test_several_hosts_of_a_lab": 25.0}
+"""Seconds of tests that take much longer than others with their fixtures."""
 SLOWEST_FILES = 10
 
 
@@ -52,8 +64,9 @@ def pytest_configure_node(node: Any) -> None:
 
 def expected_seconds(item: pytest.Item) -> float:
     """Estimate how many seconds a test takes."""
-    if item.path.parent.name == "molecule":
-        return SCENARIO_SECONDS
+    name: str = getattr(item, "originalname", item.name)
+    if name in SECONDS_BY_NAME:
+        return SECONDS_BY_NAME[name]
     fixtures: tuple[str, ...] = getattr(item, "fixturenames", ())
     return max((seconds for name, seconds in SECONDS.items() if name in fixtures), default=0.02)
 

@@ -32,6 +32,7 @@ from typing import Any
 
 import pytest
 import requests
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible import installation
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.tools import workshop
 
@@ -49,6 +50,7 @@ RELEASE = os.environ.get("LITELLM_VIRTUAL_KEYS_TEST_LITELLM", "")
 MODEL_REFUSED = 401 if RELEASE else 403
 """The status with which LiteLLM refuses a model that the key may not use; 1.82.6 has another than the pinned release."""
 ON_THE_PINNED_RELEASE = pytest.mark.skipif(bool(RELEASE), reason="for the release of LiteLLM that the role litellm_gateway pins")
+IN_COLD_RUNS = pytest.mark.skipif(not installation.COLD, reason="more of the same, for the nightly run (make integration-cold)")
 GATEWAY_SOFTWARE = workshop.cache() / (f"gateway-software-{RELEASE}" if RELEASE else "gateway-software")
 
 
@@ -219,6 +221,18 @@ def software_variables() -> dict[str, str]:
     """Return the variables of the role litellm_gateway that say which software to install, and where."""
     packages = {"litellm_gateway_requirements_file": str(workshop.pins(f"litellm-{RELEASE}"))} if RELEASE else {}
     return {**packages, "litellm_gateway_software_dir": str(GATEWAY_SOFTWARE)}
+
+
+def linked_software(installed: Path, folder: Path) -> dict[str, str]:
+    """Link the installed software below `folder` for a user who cannot reach it in a home directory; return the role's variable for it.
+
+    Returns none where links cannot help, because its Python is in a home directory or `folder` in another file system. The role then
+    installs the software again, which takes a minute of CPU time.
+    """
+    if not (installed / "venv/bin/python").resolve().is_relative_to("/usr") or folder.stat().st_dev != installed.stat().st_dev:
+        return {}
+    here = shutil.copytree(installed, folder / "software" / installed.name, symlinks=True, copy_function=os.link)
+    return {"__litellm_gateway_software": str(here)}
 
 
 def start_gateway(directory: Path, **more: Any) -> Gateway:
