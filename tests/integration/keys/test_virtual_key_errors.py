@@ -8,7 +8,6 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -195,13 +194,14 @@ def asked(url: str, value: str) -> int:
     return requests.get(f"{url}/models", headers={"Authorization": f"Bearer {value}"}, timeout=30).status_code
 
 
-@pytest.fixture
-def balanced(gateway: Gateway, tmp_path: Path) -> Iterator[tuple[str, str]]:
+@pytest.fixture(scope="module")
+def balanced(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """A gateway of two replicas: calls that list models reach the second one, which remembers a key for eight seconds.
 
     Yields the addresses of the gateway and of the second replica.
     """
-    with running_litellm(gateway, tmp_path, database=True, settings={"user_api_key_cache_ttl": 8}) as replica:
+    folder = tmp_path_factory.mktemp("replica")
+    with running_litellm(gateway, folder, database=True, settings={"user_api_key_cache_ttl": 8}) as replica:
         port = int(replica.url.rsplit(":", 1)[1])
 
         class Balanced(RecordingProxy):
