@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -38,17 +39,31 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
 def job(request: pytest.FixtureRequest, live: Live) -> Run:
     """Each operation of the modules, on a lab of two users."""
     module, arguments = JOBS[request.param]
-    name = {"alias": live.alias("user1")} if module == "virtual_key" else {"guid": live.name}
-    return lambda **more: live(module, **name, **arguments, **more)
+
+    def run(**more: Any) -> dict[str, Any]:
+        name = {"alias": live.alias("user1")} if module == "virtual_key" else {"guid": live.name}
+        return live(module, **name, **arguments, **more)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def standing_lab(gateway: Gateway) -> Iterator[Live]:
+    live = Live(gateway, f"t{uuid.uuid4().hex[:10]}")
+    live.lab("user1", "user2")
+    yield live
+    live.clean()
 
 
 @pytest.fixture
-def lab(live: Live) -> Iterator[Live]:
-    """A lab that must be the same after the test."""
-    live.lab("user1", "user2")
+def lab(live: Live, standing_lab: Live) -> Iterator[Live]:
+    """A lab that must be the same after the test, and stays for the next one."""
+    own, live.name = live.name, standing_lab.name
     before = live.rows
+    assert len(before) == 2
     yield live
     assert live.rows == before
+    live.name = own
 
 
 def refused(result: dict[str, Any], code: str, words: str, secret: str = "") -> None:
