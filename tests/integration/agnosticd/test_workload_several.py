@@ -72,27 +72,34 @@ def test_profiles_in_a_loop_over_item(lab: WorkloadLab) -> None:
     assert "already in use" not in done.output
 
 
-@pytest.mark.parametrize("action", ["provision", "destroy", "extend", "stop"])
-def test_no_fact_of_a_former_lab_is_left(lab: WorkloadLab, action: str) -> None:
+def test_no_fact_of_a_former_lab_is_left(lab: WorkloadLab) -> None:
     first, second = lab.guid, f"{lab.guid}-b"
-    run(lab, [include("provision", guid=second)])
-    tasks = [include("provision", guid=first, num_users=2), include("destroy", guid=f"{first}-gone"), include(action, guid=second)]
-    run(lab, [*tasks, save_facts(lab.folder / "facts.json"), save_facts(lab.folder / "all.json", "^__ocp4_workload_litellm_virtual_keys")])
-    facts = json.loads((lab.folder / "facts.json").read_text())
-    assert facts["litellm_key_alias"] == f"virtkey-{second}"
-    assert facts["_litellm_user_data"] == {}
-    assert (facts["litellm_key_deleted"], facts["litellm_key_was_missing"]) == (action == "destroy", False)
-    assert f"virtkey-{first}-user" not in json.dumps(facts) and f"virtkey-{first}-user" not in (lab.folder / "all.json").read_text()
-    assert bool(facts["litellm_virtual_key"]) == (action != "destroy")
+    actions = ["provision", "extend", "stop", "destroy"]
+    tasks = [include("provision", guid=second)]
+    for action in actions:
+        tasks += [include("provision", guid=first, num_users=2), include("destroy", guid=f"{first}-gone"), include(action, guid=second)]
+        tasks.append(save_facts(lab.folder / f"{action}-facts.json"))
+        tasks.append(save_facts(lab.folder / f"{action}-all.json", "^__ocp4_workload_litellm_virtual_keys"))
+    run(lab, tasks)
+    for action in actions:
+        facts = json.loads((lab.folder / f"{action}-facts.json").read_text())
+        assert facts["litellm_key_alias"] == f"virtkey-{second}"
+        assert facts["_litellm_user_data"] == {}
+        assert (facts["litellm_key_deleted"], facts["litellm_key_was_missing"]) == (action == "destroy", False)
+        assert f"virtkey-{first}-user" not in json.dumps(facts) and f"virtkey-{first}-user" not in (lab.folder / f"{action}-all.json").read_text()
+        assert bool(facts["litellm_virtual_key"]) == (action != "destroy")
 
 
-@pytest.mark.parametrize("action", ["provision", "rotate", "extend", "adopt"])
-def test_without_values_in_facts_no_result_holds_one(lab: WorkloadLab, action: str) -> None:
-    tasks = [include("provision", guid=lab.guid, num_users=2), include(action, guid=lab.guid, num_users=2)]
-    run(lab, [*tasks, save_facts(lab.folder / "all.json", ".*litellm(?!_master).*")], **{f"{P}store_key_in_facts": False})
-    left = (lab.folder / "all.json").read_text()
-    assert "litellm_key_alias" in left and "__ocp4_workload_litellm_virtual_keys_settings" in left
-    assert not KEY.search(left)
+def test_without_values_in_facts_no_result_holds_one(lab: WorkloadLab) -> None:
+    actions = ["provision", "provision", "rotate", "extend", "adopt"]
+    tasks = []
+    for number, action in enumerate(actions):
+        tasks += [include(action, guid=lab.guid, num_users=2), save_facts(lab.folder / f"{number}.json", ".*litellm(?!_master).*")]
+    run(lab, tasks, **{f"{P}store_key_in_facts": False})
+    for number, action in enumerate(actions):
+        left = (lab.folder / f"{number}.json").read_text()
+        assert "litellm_key_alias" in left and "__ocp4_workload_litellm_virtual_keys_settings" in left
+        assert not KEY.search(left), action
 
 
 def test_two_gateways_in_one_play(lab: WorkloadLab) -> None:
