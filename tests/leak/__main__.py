@@ -77,10 +77,9 @@ class World:
 
 
 def playbooks() -> Iterator[str]:
-    """The collection's playbooks by the names that `ansible-playbook` takes after the collection's own, such as `events.request`."""
-    root = COLLECTION_ROOT / "playbooks"
-    for path in [*root.glob("*.yml"), *root.glob("events/*.yml")]:
-        yield ".".join(path.relative_to(root).with_suffix("").parts)
+    """The collection's playbooks by the names that `ansible-playbook` takes after the collection's own."""
+    for path in (COLLECTION_ROOT / "playbooks").glob("*.yml"):
+        yield path.stem
 
 
 def main() -> int:

@@ -23,8 +23,7 @@ WORKSHOP = [sys.executable, str(Path(__file__).with_name("workshop.py")), "run"]
 
 def commands(sanity: bool) -> list[list[str]]:
     modules = sorted(f"{NAMESPACE}.{NAME}.{path.stem}" for path in (CHECKOUT / "plugins" / "modules").glob("*.py"))
-    folder = CHECKOUT / "playbooks"
-    playbooks = sorted(str(path.relative_to(CHECKOUT)) for path in [*folder.glob("*.yml"), *folder.glob("events/*.yml")])
+    playbooks = sorted(str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "playbooks").glob("*.yml"))
     return [
         ["pytest", "-q", "--durations=0", "--durations-min=30", "tests/unit"],
         ["sh", "-c", 'ansible-doc --type module --json "$@" >/dev/null', "ansible-doc", *modules],

