@@ -39,9 +39,11 @@ options:
       - With V(denied) the request is denied, for O(reason). This fails if its key already exists. Delete the key instead.
       - With V(cancelled) the requester withdraws the request. It is kept as denied, with a reason that says so, and can
         be submitted again.
+      - With V(retried) the next pass tries again at once what failed, even if passes gave up because the mail server refused
+        an address for good.
       - With V(absent) the request is removed with its history. Its key is not touched.
     type: str
-    choices: [submitted, approved, denied, cancelled, absent]
+    choices: [submitted, approved, denied, cancelled, retried, absent]
     default: submitted
   request_id:
     description:
@@ -58,7 +60,9 @@ options:
         O(request_id).
     type: str
   models:
-    description: The models asked for, by the names that the gateway serves. Patterns are refused.
+    description:
+      - The models asked for, by the names that the gateway serves. Patterns are refused.
+      - With O(state=approved) and O(request_id), the models granted, instead of those asked for.
     type: list
     elements: str
     aliases: [model, llm]
@@ -85,6 +89,28 @@ options:
       - The budget of the key in USD.
       - With O(state=approved), the budget granted, instead of the one asked for.
     type: float
+  soft_budget:
+    description: With O(state=approved), the spend in USD at which the gateway sends an alert.
+    type: float
+  rpm_limit:
+    description: With O(state=approved), how many requests per minute the key may make.
+    type: int
+  tpm_limit:
+    description: With O(state=approved), how many tokens per minute the key may use.
+    type: int
+  max_parallel_requests:
+    description: With O(state=approved), how many requests with the key may be in progress at the same time.
+    type: int
+  beyond:
+    description:
+      - With O(state=approved), whether more may be granted than the approval chain and the package leave. Without it that is
+        refused. The history shows that it was done.
+    type: bool
+    default: false
+  language:
+    description: With O(state=submitted), the language in which the requester wants mails. The default is that of the pass.
+    type: str
+    choices: [en, de, es]
   reason:
     description:
       - Why the request is approved, denied or cancelled, for the requester. At most 1000 characters.
@@ -102,7 +128,7 @@ options:
     default: false
 seealso:
   - module: rhpds.litellm_virtual_keys.key_request_info
-  - module: rhpds.litellm_virtual_keys.key_requests
+  - module: rhpds.litellm_virtual_keys.key_request_pass
 """
 
 EXAMPLES = r"""
@@ -177,9 +203,27 @@ request:
     cancelled:
       description: Whether the requester withdrew it.
       type: bool
-    granted:
-      description: The approved terms that differ from those asked for.
+    language:
+      description: The language of mails to the requester, or null for the usual one.
+      type: str
+    origin:
+      description: What submitted it, or null if that is not known.
+      type: str
+    verified_at:
+      description: When it was proven that the address belongs to the requester, or null.
+      type: str
+    terms:
+      description:
+        - What the key gets, in the words of the module P(rhpds.litellm_virtual_keys.virtual_keys#module). Empty until the
+          approval chain or a pass has worked it out.
       type: dict
+    granted:
+      description: What a person granted, where it differs from what was asked for or left by the chain.
+      type: dict
+    reviewers:
+      description: Who is asked, while the request is in review. Empty if the chain named nobody.
+      type: list
+      elements: str
     trace:
       description: How the approval chain reached its decision, for administrators.
       type: list
@@ -192,7 +236,7 @@ request:
       type: dict
       contains:
         status:
-          description: Empty, V(minted), V(failed), V(finished) or V(ended).
+          description: Empty, V(minted), V(failed), V(stopped), V(finished) or V(ended).
           type: str
         minted_at:
           description: When the key was made.
@@ -212,6 +256,9 @@ request:
         ended_at:
           description: When the key was found to have expired or been revoked.
           type: str
+        stopped_at:
+          description: When passes gave up, until an administrator retries the request.
+          type: str
         notified:
           description: Notices that are sent only once, and when they were sent.
           type: dict
@@ -225,7 +272,7 @@ request:
       description: When it was last changed, UTC.
       type: str
     history:
-      description: Who moved it from which state to which, when and why.
+      description: Who moved it from which state to which, when and why, and on which terms and by which policy that was decided.
       type: list
       elements: dict
     version:
@@ -245,11 +292,12 @@ from ..module_utils.key_requests.base import Transition
 from ..module_utils.key_requests.desk import Desk, Wish
 from ..module_utils.key_requests.options import STORE_SPEC, acting_user, exit_with, open_store
 from ..module_utils.key_requests.results import transition_result
+from ..module_utils.key_requests.terms import GRANTABLE
 
 
 def wish_of(params: dict[str, Any]) -> Wish:
     """Return what the options ask for."""
-    texts = {name: params[name] or "" for name in ("email", "package", "guid", "user", "purpose", "duration")}
+    texts = {name: params[name] or "" for name in ("email", "package", "guid", "user", "purpose", "duration", "language")}
     models = tuple(model for model in params["models"] or () if model)  # a survey leaves an empty text
     return Wish(**texts, models=models, max_budget=params["max_budget"])
 
@@ -264,17 +312,24 @@ def carry_out(desk: Desk, params: dict[str, Any]) -> Transition:
         return desk.forget(name)
     if state == "cancelled":
         return desk.cancel(name, by=actor, reason=reason)
+    if state == "retried":
+        return desk.retry(name, by=actor or acting_user())
     if state == "denied":
         return desk.deny(name, by=actor or acting_user(), reason=reason)
-    granted = {limit: params[limit] for limit in ("duration", "max_budget") if params[limit] is not None}
-    return desk.approve(name, by=actor or acting_user(), reason=reason, granted=granted)
+    return desk.approve(name, by=actor or acting_user(), reason=reason, granted=granted_by(params), beyond=params["beyond"])
+
+
+def granted_by(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the terms that an approval sets. An approval by e-mail names the request by its models, and by nothing else."""
+    names = GRANTABLE if params["request_id"] else tuple(name for name in GRANTABLE if name != "models")
+    return {name: params[name] for name in names if params[name] not in (None, [])}
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **STORE_SPEC,
-            "state": {"type": "str", "choices": ["submitted", "approved", "denied", "cancelled", "absent"], "default": "submitted"},
+            "state": {"type": "str", "choices": ["submitted", "approved", "denied", "cancelled", "retried", "absent"], "default": "submitted"},
             "request_id": {"type": "str", "aliases": ["id"]},
             "email": {"type": "str"},
             "models": {"type": "list", "elements": "str", "aliases": ["model", "llm"]},
@@ -284,6 +339,12 @@ def main() -> None:
             "purpose": {"type": "str", "aliases": ["justification"]},
             "duration": {"type": "str"},
             "max_budget": {"type": "float"},
+            "soft_budget": {"type": "float"},
+            "rpm_limit": {"type": "int"},
+            "tpm_limit": {"type": "int"},
+            "max_parallel_requests": {"type": "int"},
+            "beyond": {"type": "bool", "default": False},
+            "language": {"type": "str", "choices": ["en", "de", "es"]},
             "reason": {"type": "str"},
             "actor": {"type": "str"},
             "again": {"type": "bool", "default": False},

@@ -76,17 +76,9 @@ def plan_deliveries(keys: Iterable[Mapping[str, Any]], settings: DeliverySetting
 
     Raises ValueError for settings that cannot work.
     """
-    unknown = [method for method in settings.methods if method not in METHODS]
-    if unknown:
-        raise ValueError(f"method {printable(str(unknown[0]), 40)!r} is not known; choose among {', '.join(METHODS)}.")
-    if settings.state not in ("present", "absent"):
-        raise ValueError(f"state is {printable(str(settings.state), 40)!r}, which is not known; choose present or absent.")
     present = settings.state == "present"
     wanted = [_checked(key) for key in keys if not key.get("retired_from") and not (present and key.get("action") == "deleted")]
-    if present and wanted:
-        client_env.variables(settings.url, "sk-check", settings.vendors, settings.vendor_paths)
-    if MAIL in settings.methods and present and not settings.mail_include_value and not settings.mail_note.strip():
-        raise ValueError("mails do not hold the key and the note is empty; say in key_delivery_mail_note where the recipient finds it.")
+    check_settings(settings, with_keys=bool(wanted))
     planned: dict[str, list[Parcel]] = {method: [] for method in METHODS}
     problems: list[dict[str, Any]] = []
     for method in dict.fromkeys(settings.methods):
@@ -106,6 +98,20 @@ def plan_deliveries(keys: Iterable[Mapping[str, Any]], settings: DeliverySetting
         except ValueError as error:
             problems.append(_result(_addressed(message), MAIL, FAILED, reason=str(error).removesuffix(".")))
     return {**{method: [parcel.__dict__ for parcel in parcels] for method, parcels in planned.items()}, "problems": problems}
+
+
+def check_settings(settings: DeliverySettings, *, with_keys: bool = True) -> None:
+    """Raise ValueError for settings that cannot work. Without keys to deliver, those that only keys need are not looked at."""
+    unknown = [method for method in settings.methods if method not in METHODS]
+    if unknown:
+        raise ValueError(f"method {printable(str(unknown[0]), 40)!r} is not known; choose among {', '.join(METHODS)}.")
+    if settings.state not in ("present", "absent"):
+        raise ValueError(f"state is {printable(str(settings.state), 40)!r}, which is not known; choose present or absent.")
+    present = settings.state == "present"
+    if present and with_keys:
+        client_env.variables(settings.url, "sk-check", settings.vendors, settings.vendor_paths)
+    if MAIL in settings.methods and present and not settings.mail_include_value and not settings.mail_note.strip():
+        raise ValueError("mails do not hold the key and the note is empty; say in key_delivery_mail_note where the recipient finds it.")
 
 
 def _checked(key: Mapping[str, Any]) -> Mapping[str, Any]:

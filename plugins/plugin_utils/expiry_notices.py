@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The filters that warn owners before their keys end. Pure: keys in, mails and notes out.
+"""Whom to warn before a key ends. Pure: keys in, mails and notes out.
 
 A key is what `virtual_key_info` returns. The notices that were sent stand in the key's own metadata, each with the end
 that it was about, so that the owner of a key that was extended is warned again.
@@ -10,7 +10,7 @@ that it was about, so that the owner of a key that was extended is warned again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..module_utils.common import durations, email_address
@@ -18,7 +18,6 @@ from ..module_utils.common import durations, email_address
 Data = Mapping[str, Any]
 
 METADATA_ENTRY = "expiry_notices"
-DELIVERED = "delivered"
 
 
 def expiry_mails(keys: Sequence[Data], before: Sequence[str], now: str) -> list[dict[str, Any]]:
@@ -45,9 +44,8 @@ def expiry_mails(keys: Sequence[Data], before: Sequence[str], now: str) -> list[
     return mails
 
 
-def expiry_notes(keys: Sequence[Data], deliveries: Sequence[Data], before: Sequence[str], now: str) -> list[dict[str, Any]]:
-    """Return the keys whose owners got their mail, with the metadata that notes it, for `virtual_keys`."""
-    warned = {delivery["alias"] for delivery in deliveries if delivery["status"] == DELIVERED}
+def expiry_notes(keys: Sequence[Data], warned: Collection[str], before: Sequence[str], now: str) -> list[dict[str, Any]]:
+    """Return the keys of which the owners were `warned`, by alias, with the metadata that notes it."""
     return [
         {"alias": key["alias"], "metadata": {METADATA_ENTRY: sorted({*_sent_notices(key), *_due_notices(key, before, now)})}}
         for key in keys
@@ -65,7 +63,9 @@ def _due_notices(key: Data, before: Sequence[str], now: str) -> list[str]:
 
 
 def _sent_notices(key: Data) -> list[str]:
-    return list((key.get("metadata") or {}).get(METADATA_ENTRY) or [])
+    """Return the notices that are noted on a key. Others may have noted anything there."""
+    noted = (key.get("metadata") or {}).get(METADATA_ENTRY)
+    return [notice for notice in noted if isinstance(notice, str)] if isinstance(noted, list) else []
 
 
 def _owner(key: Data) -> str | None:

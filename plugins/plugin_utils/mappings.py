@@ -6,15 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 
 def without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return `values` without the entries that are an empty text. Others, such as false, 0 and an empty list, stay."""
     return {name: value for name, value in values.items() if value != ""}
-
-
-def variables_by_name(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
-    """Return each of `values` under the name at the same place in `names`. Raises ValueError if their numbers differ."""
-    return dict(zip(names, values, strict=True))

@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The filters that show requests: the table of the playbook `requests`, and the summary of a pass."""
+"""The filter that shows requests: the table of the playbook `requests`."""
 
 from __future__ import annotations
 
@@ -37,20 +37,6 @@ def requests_table(requests: Sequence[Data], set_aside: Sequence[Data]) -> list[
         *("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in (_COLUMNS, *rows)),
         *_set_aside_lines(set_aside),
         f"{len(rows)} requests",
-    ]
-
-
-def pass_summary(due: Sequence[Data], approved: Sequence[Data], denied: Sequence[Data], still_open: Sequence[Data], set_aside: Sequence[Data]) -> list[str]:
-    """Return what a pass has to say: how many requests were decided, which failed, and what the store set aside."""
-    in_review = [request for request in still_open if request["state"] == "in-review"]
-    return [
-        f"{len(due)} requests were due: {len(approved)} approved, {len(denied)} denied, {len(in_review)} in review.",
-        *(
-            f"{request['request_id']} failed and is tried again: {request['progress']['failure']['reason']}"
-            for request in still_open
-            if request["progress"]["failure"]
-        ),
-        *_set_aside_lines(set_aside),
     ]
 
 

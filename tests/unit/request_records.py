@@ -15,7 +15,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import RequestRefused
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import Record
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.text import clip
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.transitions import Change
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.transitions import Change, Ruling
 from hypothesis import strategies as st
 
 AT = "2026-11-21T04:00:00Z"
@@ -81,12 +81,25 @@ step_names = st.sampled_from(["mint", "mail", "kubernetes_secret", "decide"])
 def changes(draw: st.DrawFn) -> Change:
     """Draw a change that people, the chain or a pass may make to a request, at a time that any clock may show."""
     at = draw(times)
-    kind = draw(st.sampled_from(["decide", "cancel", "again", "minted", "delivered", "finished", "ended", "notified", "failed", "by hand"]))
+    kind = draw(
+        st.sampled_from(
+            ["decide", "approve", "settle", "retry", "cancel", "again", "minted", "delivered", "finished", "ended", "notified", "failed", "by hand"]
+        )
+    )
     by = draw(texts)
     if kind == "decide":
         goal, reason, terms, trace = draw(st.sampled_from(records.STATES[1:])), draw(texts), draw(granted), draw(traces)
         only_from = draw(st.sampled_from([records.STATES, (records.PENDING,)]))
-        return lambda r: transitions.decide(r, goal, by=by, at=at, reason=reason, granted=terms, trace=trace, only_from=only_from)
+        ruling = Ruling(reason, terms, trace=trace, reviewers=draw(st.sampled_from([(), ("boss@example.com",)])), policy="sha256:0")
+        return lambda r: transitions.decide(r, goal, ruling, by=by, at=at, only_from=only_from)
+    if kind == "approve":
+        reason, terms, beyond = draw(texts), draw(granted), draw(st.booleans())
+        return lambda r: transitions.approve(r, terms, beyond=beyond, reason=reason, by=by, at=at)
+    if kind == "settle":
+        terms = draw(granted)
+        return lambda r: transitions.settle_terms(r, terms, at=at)
+    if kind == "retry":
+        return lambda r: transitions.retry(r, by=by, at=at)
     if kind == "cancel":
         reason = draw(texts)
         return lambda r: transitions.cancel(r, by=by, at=at, reason=reason)
@@ -97,8 +110,8 @@ def changes(draw: st.DrawFn) -> Change:
         alias, expires = draw(texts), draw(st.just("") | times)
         return lambda r: transitions.mark_minted(r, at=at, key_alias=alias, expires=expires)
     if kind == "failed":
-        step, reason = draw(step_names), draw(hostile)
-        return lambda r: transitions.mark_failed(r, at=at, step=step, reason=reason)
+        step, reason, final, trace = draw(step_names), draw(hostile), draw(st.booleans()), draw(traces)
+        return lambda r: transitions.mark_failed(r, at=at, step=step, reason=reason, final=final, trace=trace)
     if kind == "by hand":
         goal = draw(st.sampled_from(records.STATES))
 

@@ -22,8 +22,8 @@ def open_lock(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
-def take_lock(handle: int, patience: float) -> bool:
-    """Take the lock. Returns False if another program held it for `patience` seconds."""
+def take_lock(handle: int, patience: float, pause: float = _PAUSE_SECONDS) -> bool:
+    """Take the lock, trying again every `pause` seconds. Returns False if another program held it for `patience` seconds."""
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -32,4 +32,4 @@ def take_lock(handle: int, patience: float) -> bool:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 return False
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(pause)

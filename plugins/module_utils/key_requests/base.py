@@ -13,11 +13,13 @@ from __future__ import annotations
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from .errors import Broken, Busy, Conflict, Exists, Missing, RequestRefused, StoreError
+from .errors import Broken, Busy, Conflict, Exists, Missing, NotRecordable, RequestRefused, StoreError
 from .record import Record, check, check_id
 from .transitions import Change, resubmit
 
@@ -60,6 +62,16 @@ class ChangeOutcome:
     id: str
     transition: Transition | None = None
     error: StoreError | None = field(default=None, compare=False)
+
+
+class Turn(Protocol):
+    """The right to make a pass over a store, which one program has at a time."""
+
+    def check(self) -> None:
+        """Raise Busy if the right was lost, because this program was not able to renew it in time."""
+
+    def report(self, report: Mapping[str, Any]) -> None:
+        """Keep what the pass did, for `last_pass`."""
 
 
 class Store(ABC):
@@ -132,6 +144,8 @@ class Store(ABC):
                 return ChangeOutcome(record.id, self.transition(record, change))
             except (RequestRefused, Missing, Broken, Busy) as error:
                 return ChangeOutcome(record.id, error=error)
+            except ValueError as error:
+                return ChangeOutcome(record.id, error=NotRecordable(f"Request {record.id} cannot be changed: {error}"))
 
         return _in_parallel(one, changes, self.parallel)
 
@@ -147,6 +161,18 @@ class Store(ABC):
             except Conflict:
                 _pause(attempt)
         raise Busy(f"Request {request_id} was changed by others {TRIES} times in a row; try again.")
+
+    # ------------------------------------------------------------------------------------------------------ passes
+    @abstractmethod
+    def turn(self, patience: float) -> AbstractContextManager[Turn]:
+        """Return the right to make a pass. Raises Busy if another program had it for `patience` seconds.
+
+        A program that dies loses it. In check mode nothing is taken or kept.
+        """
+
+    @abstractmethod
+    def last_pass(self) -> dict[str, Any] | None:
+        """Return what the last pass reported, or None if none did."""
 
     # ------------------------------------------------------------------------------------------ what a store adds
     @property
@@ -169,6 +195,16 @@ class Store(ABC):
     @abstractmethod
     def _remove(self, record: Record) -> None:
         """Remove the record if it is still at `record.version`. Raises Conflict. A missing record is not an error."""
+
+
+class FreeTurn:
+    """The turn of a pass in check mode, which may overlap with others because it writes nothing."""
+
+    def check(self) -> None:
+        return
+
+    def report(self, report: Mapping[str, Any]) -> None:
+        return
 
 
 def oldest_first(found: Iterable[Record]) -> tuple[Record, ...]:

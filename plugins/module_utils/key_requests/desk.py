@@ -10,16 +10,18 @@ caller knows who is asking, and says so in `by`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ..common import durations, email_address
 from . import transitions
 from .base import Listing, SetAside, Store, Transition
 from .errors import Broken, Missing
 from .record import APPROVED, DENIED, IN_REVIEW, PENDING, Record, new
+from .terms import Terms
+from .transitions import Ruling
 
 STATE_OF_FILTER = {"pending": PENDING, "review": IN_REVIEW, "approved": APPROVED, "denied": DENIED}
 FILTERS = ("all", *STATE_OF_FILTER, "open", "due")
@@ -37,6 +39,9 @@ class Wish:
     purpose: str = ""
     duration: str = ""
     max_budget: float | None = None
+    language: str = ""
+    origin: str = ""
+    verified_at: str = ""
 
     def record(self, *, by: str = "", at: str) -> Record:
         """Return the wish as a new request, submitted by `by` (by default the requester). Raises ValueError."""
@@ -79,13 +84,23 @@ class Desk:
             raise Missing(f"{wish.email} has no such request in {self.store.place}; key_request_info lists those that there are.")
         return found
 
-    def approve(self, name: RequestName, *, by: str, reason: str = "", granted: Mapping[str, Any] | None = None) -> Transition:
-        """Approve a request. `granted` holds the terms that differ from those asked for, such as a shorter `duration`."""
-        return self._decide(name, APPROVED, by=by, reason=reason, granted=granted)
+    def approve(self, name: RequestName, *, by: str, reason: str = "", granted: Terms | None = None, beyond: bool = False) -> Transition:
+        """Approve a request. `granted` holds the terms that differ from those of the request (see `terms.GRANTABLE`).
+
+        Raises RequestRefused if they give more than the chain and the package left, unless `beyond` allows that.
+        """
+        found, at = self.find(name), self._clock()
+        return self.store.transition(found, lambda record: transitions.approve(record, granted or {}, beyond=beyond, reason=reason, by=by, at=at))
 
     def deny(self, name: RequestName, *, by: str, reason: str) -> Transition:
         """Deny a request. Raises RequestRefused if its key already exists."""
-        return self._decide(name, DENIED, by=by, reason=reason)
+        found, at = self.find(name), self._clock()
+        return self.store.transition(found, lambda record: transitions.decide(record, DENIED, Ruling(reason), by=by, at=at))
+
+    def retry(self, name: RequestName, *, by: str) -> Transition:
+        """Let the next pass try again what failed, and what passes gave up. Raises RequestRefused if nothing failed."""
+        found, at = self.find(name), self._clock()
+        return self.store.transition(found, lambda record: transitions.retry(record, by=by, at=at))
 
     def cancel(self, name: RequestName, *, by: str = "", reason: str = "") -> Transition:
         """Withdraw a request for its requester (`by` if given). It is kept as denied, and can be submitted again."""
@@ -122,10 +137,6 @@ class Desk:
         at = self._clock()
         kept = (record for record in listing.records if _is_selected(record, which, at))
         return replace(listing, records=tuple(record for record in kept if not person or email_address.ascii_lower(record.email) == person))
-
-    def _decide(self, name: RequestName, state: str, *, by: str, reason: str, granted: Mapping[str, Any] | None = None) -> Transition:
-        found, at = self.find(name), self._clock()
-        return self.store.transition(found, lambda record: transitions.decide(record, state, by=by, at=at, reason=reason, granted=granted))
 
 
 def _is_selected(record: Record, which: str, at: str) -> bool:

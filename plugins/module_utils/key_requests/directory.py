@@ -16,15 +16,16 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ..common import private_file
 from ..common.file_lock import open_lock, take_lock
 from ..common.printable import printable
-from .base import Listing, SetAside, Store, oldest_first
+from .base import FreeTurn, Listing, SetAside, Store, Turn, oldest_first
 from .document import parse_document, render_document
 from .errors import Broken, Busy, Conflict, Exists, Missing, NotReadable, NotWritable
 from .record import Record, check_id
@@ -32,6 +33,8 @@ from .record import Record, check_id
 SUFFIX = ".json"
 LOCK = ".lock"
 SCRATCH = ".scratch"
+TURN_FILE = ".pass"
+REPORT_FILE = ".last-pass"
 LOCK_SECONDS = 30
 LARGEST = 1 << 20  # bytes
 
@@ -50,6 +53,7 @@ class DirectoryStore(Store):
     def __init__(self, directory: str, *, check_mode: bool = False) -> None:
         super().__init__(check_mode=check_mode)
         self.directory = Path(directory)
+        self._finished: dict[str, tuple[int, int, int]] = {}
 
     @property
     def place(self) -> str:
@@ -59,6 +63,9 @@ class DirectoryStore(Store):
         found: list[Record] = []
         broken: list[SetAside] = []
         for name in self._names():
+            signature = self._signature(name) if only_open else None
+            if signature is not None and self._finished.get(name) == signature:
+                continue
             try:
                 record = self._read(name.removesuffix(SUFFIX))
             except Broken as error:
@@ -66,7 +73,45 @@ class DirectoryStore(Store):
                 continue
             if record is not None and (states is None or record.state in states) and (record.open or not only_open):
                 found.append(record)
+            elif record is not None and signature is not None:
+                self._finished[name] = signature  # a process that makes many passes reads it only once
         return Listing(oldest_first(found), tuple(broken))
+
+    @contextmanager
+    def turn(self, patience: float) -> Iterator[Turn]:
+        if self.check_mode:
+            yield FreeTurn()
+            return
+        try:
+            self._make_directory()
+            handle = open_lock(self.directory / TURN_FILE)
+        except OSError as error:
+            self._not_writable(error)
+        try:
+            if not take_lock(handle, patience, pause=0.1):
+                raise Busy(f"Another pass was at work in {self.place} for {patience:g} s; wait until it has ended.")
+            yield _DirectoryTurn(self)
+        finally:
+            os.close(handle)
+
+    def last_pass(self) -> dict[str, Any] | None:
+        try:
+            self._check_directory()
+            report = json.loads((self.directory / REPORT_FILE).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        except OSError as error:
+            raise NotReadable(f"{self.place} cannot be read: {error.strerror}.") from None
+        return report if isinstance(report, dict) else None
+
+    def write_last_pass(self, report: Mapping[str, Any]) -> None:
+        """Keep `report` for `last_pass`. Raises NotWritable."""
+        content = json.dumps(report, ensure_ascii=False).encode()
+        with self._locked():
+            try:
+                private_file.replace_locked(self.directory / REPORT_FILE, content, self.directory / SCRATCH)
+            except OSError as error:
+                self._not_writable(error)
 
     def _names(self) -> list[str]:
         try:
@@ -76,6 +121,14 @@ class DirectoryStore(Store):
             return []
         except OSError as error:
             raise NotReadable(f"{self.place} cannot be read: {error.strerror}.") from None
+
+    def _signature(self, name: str) -> tuple[int, int, int] | None:
+        """Return what differs after each change of a file, because every writer replaces it, or None if it cannot be told."""
+        try:
+            about = os.stat(self.directory / name, follow_symlinks=False)
+        except OSError:
+            return None
+        return about.st_ino, about.st_mtime_ns, about.st_size
 
     def _path(self, request_id: str) -> Path:
         return self.directory / f"{request_id}{SUFFIX}"
@@ -188,6 +241,19 @@ class DirectoryStore(Store):
 
     def _not_writable(self, error: OSError) -> NoReturn:
         raise NotWritable(f"{self.place} cannot be written: {error.strerror or error}; nothing was changed.") from None
+
+
+@dataclass(frozen=True)
+class _DirectoryTurn:
+    """A turn that lasts as long as this program holds the lock, which nobody can take from it."""
+
+    store: DirectoryStore
+
+    def check(self) -> None:
+        return
+
+    def report(self, report: Mapping[str, Any]) -> None:
+        self.store.write_last_pass(report)
 
 
 def _broken(path: Path, why: str) -> Broken:

@@ -7,6 +7,9 @@
 Reading is strict, because people edit these files: an unknown field, a wrong type or an impossible value is a ValueError
 that names it, and the record is set aside. One edit has a meaning: a `state` other than the last one of the history is
 a decision made by hand.
+
+`format` counts the changes to this form. Releases that share a store keep each other's work: fields that are unknown in a
+record of a newer format are kept as they are. Records of format 1 have no such number.
 """
 
 from __future__ import annotations
@@ -19,17 +22,24 @@ from ..common.printable import printable
 from .record import Failure, HistoryEntry, Progress, Record, check
 from .transitions import set_by_hand
 
-_TEXTS = ("id", "email", "package", "purpose", "duration", "guid", "user", "state", "reason", "created_at", "updated_at")
-_FIELDS = frozenset((*_TEXTS, "models", "max_budget", "cancelled", "granted", "trace", "progress", "history"))
-_PROGRESS_TEXTS = ("minted_at", "key_alias", "expires", "finished_at", "ended_at")
+FORMAT = 2
+
+_TEXTS = (
+    *("id", "email", "package", "purpose", "duration", "guid", "user", "language", "origin", "verified_at"),
+    *("state", "reason", "created_at", "updated_at"),
+)
+_FIELDS = frozenset((*_TEXTS, "format", "models", "max_budget", "cancelled", "terms", "granted", "reviewers", "trace", "progress", "history"))
+_PROGRESS_TEXTS = ("minted_at", "key_alias", "expires", "finished_at", "ended_at", "stopped_at")
 _PROGRESS_FIELDS = frozenset((*_PROGRESS_TEXTS, "delivered", "notified", "failure"))
-_ENTRY_FIELDS = frozenset(("at", "by", "from", "to", "reason"))
+_ENTRY_FIELDS = frozenset(("at", "by", "from", "to", "reason", "terms", "policy"))
 _FAILURE_FIELDS = frozenset(("step", "reason", "attempts", "next_attempt_at"))
 
 
 def render_document(record: Record) -> dict[str, Any]:
     """Return `record` as a document without its empty fields."""
     document: dict[str, Any] = {
+        **record.extra,
+        "format": max(FORMAT, record.format),
         "id": record.id,
         "email": record.email,
         "models": list(record.models),
@@ -39,10 +49,15 @@ def render_document(record: Record) -> dict[str, Any]:
         "max_budget": record.max_budget,
         "guid": record.guid,
         "user": record.user,
+        "language": record.language,
+        "origin": record.origin,
+        "verified_at": record.verified_at,
         "state": record.state,
         "reason": record.reason,
         "cancelled": record.cancelled,
+        "terms": dict(record.terms),
         "granted": dict(record.granted),
+        "reviewers": list(record.reviewers),
         "trace": [dict(entry) for entry in record.trace],
         "progress": _render_progress(record.progress),
         "created_at": record.created_at,
@@ -68,10 +83,15 @@ def public(record: Record) -> dict[str, Any]:
         "max_budget": record.max_budget,
         "guid": record.guid or None,
         "user": record.user or None,
+        "language": record.language or None,
+        "origin": record.origin or None,
+        "verified_at": record.verified_at or None,
         "state": record.state,
         "reason": record.reason,
         "cancelled": record.cancelled,
+        "terms": dict(record.terms),
         "granted": dict(record.granted),
+        "reviewers": list(record.reviewers),
         "trace": [dict(entry) for entry in record.trace],
         "open": record.open,
         "progress": {
@@ -82,31 +102,42 @@ def public(record: Record) -> dict[str, Any]:
             "delivered": dict(progress.delivered),
             "finished_at": progress.finished_at or None,
             "ended_at": progress.ended_at or None,
+            "stopped_at": progress.stopped_at or None,
             "notified": dict(progress.notified),
             "failure": dataclasses.asdict(failure) if failure else None,
         },
         "created_at": record.created_at,
         "updated_at": record.updated_at,
-        "history": [{"at": entry.at, "by": entry.by, "from": entry.was or None, "to": entry.now, "reason": entry.reason} for entry in record.history],
+        "history": [
+            {"at": entry.at, "by": entry.by, "from": entry.was or None, "to": entry.now, "reason": entry.reason}
+            | {"terms": dict(entry.terms), "policy": entry.policy or None}
+            for entry in record.history
+        ],
     }
 
 
 def parse_document(document: object, version: str = "") -> Record:
     """Return the record in `document`. Raises ValueError."""
-    fields = _mapping(document, "the document", _FIELDS)
+    fields = _mapping(document, "the document")
+    newest = _format(fields)
+    extra = _unknown(fields, "the document", _FIELDS, newest)
     texts = {name: _text(fields, name) for name in _TEXTS}
     wished = texts.pop("state")
-    history = tuple(_parse_entry(entry) for entry in _list(fields, "history"))
+    history = tuple(_parse_entry(entry, newest) for entry in _list(fields, "history"))
     record = Record(
         **texts,
         state=history[-1].now if history else wished,
         models=tuple(_texts(fields, "models")),
         max_budget=_number(fields, "max_budget"),
         cancelled=_bool(fields, "cancelled"),
-        granted=_mapping(fields.get("granted", {}), "granted"),
+        terms=_mapping(fields.get("terms", {}), "terms"),
+        granted=_granted(fields),
+        reviewers=tuple(_texts(fields, "reviewers")),
         trace=tuple(_mapping(entry, "an entry of the trace") for entry in _list(fields, "trace")),
-        progress=_parse_progress(fields.get("progress", {})),
+        progress=_parse_progress(fields.get("progress", {}), newest),
         history=history,
+        format=newest,
+        extra=extra,
         version=version,
     )
     check(record)
@@ -117,53 +148,84 @@ def parse_document(document: object, version: str = "") -> Record:
 
 def _render_progress(progress: Progress) -> dict[str, Any]:
     fields = {
+        **progress.extra,
         "minted_at": progress.minted_at,
         "key_alias": progress.key_alias,
         "expires": progress.expires,
         "delivered": dict(progress.delivered),
         "finished_at": progress.finished_at,
         "ended_at": progress.ended_at,
+        "stopped_at": progress.stopped_at,
         "notified": dict(progress.notified),
         "failure": dataclasses.asdict(progress.failure) if progress.failure else None,
     }
     return {name: value for name, value in fields.items() if value}
 
 
-def _render_entry(entry: HistoryEntry) -> dict[str, str]:
-    fields = {"at": entry.at, "by": entry.by, "from": entry.was, "to": entry.now, "reason": entry.reason}
+def _render_entry(entry: HistoryEntry) -> dict[str, Any]:
+    texts = {"at": entry.at, "by": entry.by, "from": entry.was, "to": entry.now, "reason": entry.reason}
+    fields = {**entry.extra, **texts, "terms": dict(entry.terms), "policy": entry.policy}
     return {name: value for name, value in fields.items() if value}
 
 
-def _parse_progress(raw: object) -> Progress:
-    fields = _mapping(raw, "progress", _PROGRESS_FIELDS)
+def _parse_progress(raw: object, newest: int) -> Progress:
+    fields = _mapping(raw, "progress")
     failure = fields.get("failure")
     return Progress(
         **{name: _text(fields, name) for name in _PROGRESS_TEXTS},
         delivered=_text_mapping(fields, "delivered"),
         notified=_text_mapping(fields, "notified"),
         failure=None if failure is None else _parse_failure(failure),
+        extra=_unknown(fields, "progress", _PROGRESS_FIELDS, newest),
     )
 
 
 def _parse_failure(raw: object) -> Failure:
-    fields = _mapping(raw, "failure", _FAILURE_FIELDS)
+    fields = _mapping(raw, "failure")
+    _unknown(fields, "failure", _FAILURE_FIELDS, FORMAT)
     attempts = fields.get("attempts")
     if not isinstance(attempts, int) or isinstance(attempts, bool):
         raise ValueError("attempts is not a whole number.")
     return Failure(_text(fields, "step"), _text(fields, "reason"), attempts, _text(fields, "next_attempt_at"))
 
 
-def _parse_entry(raw: object) -> HistoryEntry:
-    fields = _mapping(raw, "an entry of the history", _ENTRY_FIELDS)
-    return HistoryEntry(_text(fields, "at"), _text(fields, "by"), _text(fields, "from"), _text(fields, "to"), _text(fields, "reason"))
+def _parse_entry(raw: object, newest: int) -> HistoryEntry:
+    fields = _mapping(raw, "an entry of the history")
+    return HistoryEntry(
+        at=_text(fields, "at"),
+        by=_text(fields, "by"),
+        was=_text(fields, "from"),
+        now=_text(fields, "to"),
+        reason=_text(fields, "reason"),
+        terms=_mapping(fields.get("terms", {}), "terms in the history"),
+        policy=_text(fields, "policy"),
+        extra=_unknown(fields, "an entry of the history", _ENTRY_FIELDS, newest),
+    )
 
 
-def _mapping(raw: object, name: str, known: frozenset[str] | None = None) -> dict[str, Any]:
+def _granted(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was granted. In format 1 that could name a package, which nothing did, and which is left out."""
+    return {name: value for name, value in _mapping(fields.get("granted", {}), "granted").items() if name != "package"}
+
+
+def _format(fields: Mapping[str, Any]) -> int:
+    given = fields.get("format", 1)
+    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
+        raise ValueError("format is not a whole number from 1 up.")
+    return given
+
+
+def _unknown(fields: Mapping[str, Any], name: str, known: frozenset[str], newest: int) -> dict[str, Any]:
+    """Return the fields that are not `known`. Raises ValueError if the record is of a format whose fields all are."""
+    unknown = {field: value for field, value in fields.items() if field not in known}
+    if unknown and newest <= FORMAT:
+        raise ValueError(f"{name} has a field {printable(min(unknown), 40)!r} that does not exist.")
+    return unknown
+
+
+def _mapping(raw: object, name: str) -> dict[str, Any]:
     if not isinstance(raw, Mapping) or not all(isinstance(key, str) for key in raw):
         raise ValueError(f"{name} is not a mapping.")
-    unknown = sorted(set(raw) - known) if known is not None else []
-    if unknown:
-        raise ValueError(f"{name} has a field {printable(unknown[0], 40)!r} that does not exist.")
     return dict(raw)
 
 

@@ -19,6 +19,12 @@ class RequestRefused(StoreError):
     code = "refused"
 
 
+class NotRecordable(StoreError):
+    """The changed request would hold something that a request cannot hold."""
+
+    code = "not_recordable"
+
+
 class Missing(StoreError):
     """The request does not exist."""
 

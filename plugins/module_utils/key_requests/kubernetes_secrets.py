@@ -4,7 +4,8 @@
 
 """Requests as Secrets in a namespace of Kubernetes, with the layout that `secret` defines.
 
-The account needs the verbs get, list, create and patch on secrets in the namespace, and delete to remove requests.
+The account needs the verbs get, list, create and patch on secrets in the namespace, and delete to remove requests. Passes
+also need get, create and patch on leases.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..common import email_address
-from . import secret
-from .base import Listing, SetAside, Store, oldest_first
+from . import lease, secret
+from .base import FreeTurn, Listing, SetAside, Store, Turn, oldest_first
 from .errors import (
     Broken,
     Conflict,
@@ -78,7 +79,7 @@ class KubernetesStore(Store):
 
     def __init__(self, access: Access, *, check_mode: bool = False) -> None:
         super().__init__(check_mode=check_mode)
-        configuration, namespace = _configure(access)
+        configuration, namespace = configure(access)
         configuration.connection_pool_maxsize = self.parallel
         # Every call of this store is safe to repeat: a second create finds the first, and a second patch names a version
         # that no longer exists, whereupon the record is read again.
@@ -92,7 +93,9 @@ class KubernetesStore(Store):
         self.namespace = namespace
         self.host = str(configuration.host)
         self.timeout = access.timeout
-        self._api = kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(configuration))
+        client = kubernetes.client.ApiClient(configuration)
+        self._api = kubernetes.client.CoreV1Api(client)
+        self._leases = kubernetes.client.CoordinationV1Api(client)
 
     @property
     def place(self) -> str:
@@ -135,6 +138,29 @@ class KubernetesStore(Store):
                 return record
         return None
 
+    @contextmanager
+    def turn(self, patience: float) -> Iterator[Turn]:
+        if self.check_mode:
+            yield FreeTurn()
+            return
+        with lease.hold(self._call_lease, self.place, patience) as turn:
+            yield turn
+
+    def last_pass(self) -> dict[str, Any] | None:
+        return lease.last_pass(self._call_lease)
+
+    def _call_lease(self, verb: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
+        names = () if verb == "create" else (lease.NAME,)
+        bodies = () if body is None else (body,)
+        options = {} if verb == "get" else {"field_manager": secret.MANAGED_BY_VALUE}
+        method = {
+            "get": self._leases.read_namespaced_lease,
+            "create": self._leases.create_namespaced_lease,
+            "patch": self._leases.patch_namespaced_lease,
+        }[verb]
+        answer: dict[str, Any] = self._call(verb, method, *names, self.namespace, *bodies, resource="leases", **options)
+        return answer
+
     def _read(self, request_id: str) -> Record | None:
         try:
             return self._load(self._call("get", self._api.read_namespaced_secret, secret.name_of(request_id), self.namespace))
@@ -169,7 +195,7 @@ class KubernetesStore(Store):
             more = None
             while True:
                 # Without pages the second time, because the API drops the position in a listing after some minutes.
-                paging = {} if last_try else {"limit": PAGE, **({"_continue": more} if more else {})}
+                paging: dict[str, Any] = {} if last_try else {"limit": PAGE, **({"_continue": more} if more else {})}
                 try:
                     page = self._call("list", self._api.list_namespaced_secret, self.namespace, label_selector=selector, **paging)
                 except _Expired:
@@ -189,7 +215,7 @@ class KubernetesStore(Store):
         except Forbidden:
             pass
 
-    def _call(self, verb: str, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    def _call(self, verb: str, method: Callable[..., Any], *arguments: Any, resource: str = "secrets", **options: Any) -> Any:
         """Make one call and return its answer as JSON. Raises the StoreError that fits."""
         try:
             response = method(*arguments, **options, _preload_content=False, _request_timeout=(self.timeout, self.timeout))
@@ -207,19 +233,19 @@ class KubernetesStore(Store):
         except ValueError:
             answer = None
         if not 200 <= status < 300:
-            raise self._error(verb, status, answer if isinstance(answer, dict) else {})
+            raise self._error(verb, resource, status, answer if isinstance(answer, dict) else {})
         if not isinstance(answer, dict):
             raise StoreUnreachable(f"{self.host} gave an answer that is not the Kubernetes API's; check the address.")
         return answer
 
-    def _error(self, verb: str, status: int, answer: Mapping[str, Any]) -> StoreError:
+    def _error(self, verb: str, resource: str, status: int, answer: Mapping[str, Any]) -> StoreError:
         words = clip(str(answer.get("message", "")), 300) or f"HTTP status {status}"
         reason = answer.get("reason")
         kind = (answer.get("details") or {}).get("kind")
         if status == 401:
             return StoreUnauthorized(f"The Kubernetes API at {self.host} does not accept the token or certificate, which may have expired; give a new one.")
         if status == 403 and f"cannot {verb} resource" in words:
-            return Forbidden(f"The account may not {verb} secrets in {self.place}; give its Role the verb {verb} on secrets. ({words})")
+            return Forbidden(f"The account may not {verb} {resource} in {self.place}; give its Role the verb {verb} on {resource}. ({words})")
         if status == 404:
             return self._no_namespace() if kind == "namespaces" and verb != "get" else Missing(f"{self.place} has no such request.")
         if status == 409:
@@ -248,7 +274,7 @@ def _email_of(item: Mapping[str, Any]) -> str:
     return email_address.ascii_lower(str((item["metadata"].get("annotations") or {}).get("email", "")))
 
 
-def _configure(access: Access) -> tuple[Any, str]:
+def configure(access: Access) -> tuple[Any, str]:
     """Return the library's configuration and the namespace."""
     configuration = kubernetes.client.Configuration()
     from_config: str | None = None
@@ -289,8 +315,13 @@ def _load_config(access: Access, configuration: Any) -> str | None:
     return None
 
 
+def own_namespace() -> str:
+    """Return the namespace that this process belongs to: that of KUBERNETES_NAMESPACE, or of the pod that it runs in, or `default`."""
+    return os.environ.get("KUBERNETES_NAMESPACE") or _of_service_account() or "default"
+
+
 def _namespace(given: str | None, from_config: str | None) -> str:
-    name = given or os.environ.get("KUBERNETES_NAMESPACE") or from_config or _of_service_account() or "default"
+    name = given or os.environ.get("KUBERNETES_NAMESPACE") or from_config or own_namespace()
     if not _NAMESPACE.fullmatch(name):
         raise ValueError(f"namespace is {clip(name, 80)!r}; a namespace has up to 63 small letters, digits and hyphens.")
     return name

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ansible.module_utils.basic import env_fallback, missing_required_lib
 
 from .base import Store
 from .directory import DirectoryStore, default_directory
-from .errors import StoreError
+from .errors import NoAccess, StoreError
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -36,17 +36,26 @@ STORE_SPEC: dict[str, dict[str, Any]] = {
 
 def open_store(module: AnsibleModule) -> Store:
     """Return the store that the module's options name. Fails the module if a library is missing."""
-    params = module.params
+    if module.params["store"] == "kubernetes":
+        from .kubernetes_secrets import KUBERNETES_ERROR  # here, because the library loads slowly
+
+        if KUBERNETES_ERROR is not None:
+            module.fail_json(msg=missing_required_lib("kubernetes"), exception=str(KUBERNETES_ERROR), code="missing_library")
+    return store_from(module.params, check_mode=module.check_mode)
+
+
+def store_from(params: Mapping[str, Any], *, check_mode: bool) -> Store:
+    """Return the store that `params` (names of `STORE_SPEC`) describe. Raises ValueError, and StoreError if there is no way to it."""
     if params["store"] == "file":
-        return DirectoryStore(params["directory"] or default_directory(), check_mode=module.check_mode)
+        return DirectoryStore(params["directory"] or default_directory(), check_mode=check_mode)
     from .kubernetes_secrets import KUBERNETES_ERROR, Access, KubernetesStore  # here, because the library loads slowly
 
     if KUBERNETES_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=str(KUBERNETES_ERROR), code="missing_library")
+        raise NoAccess("The Python library kubernetes is missing where Ansible runs; install it, or keep requests in a directory.")
     if params["timeout"] <= 0:
         raise ValueError(f"timeout is {params['timeout']}; give a number of seconds above 0.")
     names = ("namespace", "kubeconfig", "context", "host", "api_key", "ca_cert", "validate_certs", "timeout")
-    return KubernetesStore(Access(**{name: params[name] for name in names}), check_mode=module.check_mode)
+    return KubernetesStore(Access(**{name: params[name] for name in names}), check_mode=check_mode)
 
 
 def acting_user() -> str:

@@ -17,13 +17,14 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..common import durations, email_address, names
 from ..common.printable import printable
-from .text import check_text, is_plain
+from .terms import Terms, check_terms
+from .text import check_text, is_plain, looks_like_key
 
 PENDING = "pending"
 IN_REVIEW = "in-review"
@@ -35,6 +36,7 @@ LONGEST_REASON = 1_000
 LONGEST_PURPOSE = 2_000
 LONGEST_NAME = 254
 LONGEST_MODEL = 256
+LONGEST_ALIAS = 255
 MOST_MODELS = 200
 MOST_STEPS = 40
 LARGEST_TRACE = 16_384
@@ -54,6 +56,11 @@ class HistoryEntry:
     was: str
     now: str
     reason: str = ""
+    terms: Terms = field(default_factory=dict)
+    """The terms after this step, where it decided on terms."""
+    policy: str = ""
+    """The digest of the approval chain and packages, where they decided."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,14 +87,18 @@ class Progress:
     """When the requester had the answer by every method; nothing is left to do."""
     ended_at: str = ""
     """When the key was found to have expired or been revoked; the person may ask again."""
+    stopped_at: str = ""
+    """When passes gave up, because the failure will not pass by itself; an administrator can let them try again."""
     notified: Mapping[str, str] = field(default_factory=dict)
     """Notices that are sent only once, such as `review`, and when they were sent."""
     failure: Failure | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
-        """`ended`, `finished`, `failed`, `minted`, or empty before any of these."""
-        for name, seen in (("ended", self.ended_at), ("finished", self.finished_at), ("failed", self.failure), ("minted", self.minted_at)):
+        """`ended`, `finished`, `stopped`, `failed`, `minted`, or empty before any of these."""
+        seen_of = {"ended": self.ended_at, "finished": self.finished_at, "stopped": self.stopped_at, "failed": self.failure, "minted": self.minted_at}
+        for name, seen in seen_of.items():
             if seen:
                 return name
         return ""
@@ -106,25 +117,40 @@ class Record:
     max_budget: float | None = None
     guid: str = ""
     user: str = ""
+    language: str = ""
+    """The language in which the requester wants mails, such as `de`; empty for the usual one."""
+    origin: str = ""
+    """What submitted it, such as `playbook` or `portal`."""
+    verified_at: str = ""
+    """When it was proven that the address belongs to the requester; empty if it was not."""
     state: str = PENDING
     reason: str = ""
     """Why it is in this state, written for the requester."""
     cancelled: bool = False
     """Whether it is denied because the requester withdrew it."""
-    granted: Mapping[str, Any] = field(default_factory=dict)
-    """The approved terms that differ from those asked for, named as the options of the module `virtual_keys`."""
+    terms: Terms = field(default_factory=dict)
+    """What the key gets. Empty until the chain, or a pass after the decision of a person, has worked it out."""
+    granted: Terms = field(default_factory=dict)
+    """What a person granted, where it differs from what was asked for or left by the chain."""
+    reviewers: tuple[str, ...] = ()
+    """The e-mail addresses of those whom the chain asks, while the request is in review."""
     trace: tuple[Mapping[str, Any], ...] = ()
     """How the approval chain reached its decision, written for administrators."""
     progress: Progress = field(default_factory=Progress)
     history: tuple[HistoryEntry, ...] = ()
     created_at: str = ""
     updated_at: str = ""
+    format: int = field(default=0, compare=False)
+    """The format that the record was read in, see `document`; 0 for a new one."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Fields that a newer release wrote and this one does not know. They are kept as they are."""
     version: str = field(default="", compare=False)
 
     @property
     def open(self) -> bool:
         """Whether something is left to do: to decide, to mint or to deliver."""
-        return self.state not in (APPROVED, DENIED) or not (self.progress.finished_at or self.progress.ended_at)
+        progress = self.progress
+        return self.state not in (APPROVED, DENIED) or not (progress.finished_at or progress.ended_at or progress.stopped_at)
 
 
 # --------------------------------------------------------------------------------------------------------- identity
@@ -165,12 +191,18 @@ def new(
     max_budget: float | None = None,
     guid: str = "",
     user: str = "",
+    language: str = "",
+    origin: str = "",
+    verified_at: str = "",
     by: str = "",
     at: str,
 ) -> Record:
     """Return a pending request, submitted by `by` (by default the requester). Raises ValueError if any value is not allowed."""
     address = str(email_address.parse_address(email))
     names = tuple(dict.fromkeys(models))
+    for name, value in (*(("model", model) for model in names), ("package", package), ("guid", guid), ("user", user)):
+        if looks_like_key(value):
+            raise ValueError(f"{name} holds what looks like a key; never write a key into a request.")
     return check(
         Record(
             id=request_id(address, names, package, guid, user),
@@ -182,6 +214,9 @@ def new(
             max_budget=max_budget,
             guid=guid,
             user=user,
+            language=language,
+            origin=origin,
+            verified_at=verified_at,
             history=(HistoryEntry(at, by or address, "", PENDING),),
             created_at=at,
             updated_at=at,
@@ -202,12 +237,14 @@ def check(record: Record) -> Record:
         raise ValueError(f"the state is {printable(record.state, 40)!r}; it must be one of {', '.join(STATES)}.")
     if record.cancelled and record.state != DENIED:
         raise ValueError(f"the request is noted as cancelled, and the state is {record.state}.")
-    _check_granted(record.granted)
+    check_terms(record.terms)
+    check_terms(record.granted, "granted")
+    _check_reviewers(record)
     _check_trace(record.trace)
     _check_plain(record.reason, "reason", LONGEST_REASON, lines=True)
     _check_history(record)
     _check_progress(record)
-    for name in ("created_at", "updated_at"):
+    for name in ("created_at", "updated_at", *(("verified_at",) if record.verified_at else ())):
         _check_time(getattr(record, name), name)
     return record
 
@@ -232,6 +269,9 @@ def _check_wish(record: Record) -> None:
         names.check_guid(record.guid)
     if record.user:
         names.check_user(record.user)
+    for name, value in (("language", record.language), ("origin", record.origin)):
+        if value and not _STEP_NAME.fullmatch(value):
+            raise ValueError(f"{name} is {printable(value, 80)!r}; use small letters, digits and '_.:-'.")
     if record.user and not record.guid:
         raise ValueError(f"user is {record.user!r}, a user of a lab, and the guid of the lab is missing; give it too.")
 
@@ -245,34 +285,10 @@ def _check_model(model: str) -> None:
         raise ValueError(f"model is {shown!r}, which means more than one model; name the models one by one, or a package.")
 
 
-def _check_granted(granted: Mapping[str, Any]) -> None:
-    for name, value in granted.items():
-        if name not in GRANTED:
-            raise ValueError(f"granted names {printable(name, 40)!r}, which is not a limit of a key.")
-        if name in ("duration", "budget_duration") and isinstance(value, str) and len(value) <= 40 and value != "never":
-            durations.seconds(value, f"granted.{name}")
-        if not GRANTED[name](value):
-            raise ValueError(f"granted.{name} is {printable(str(value), 80)!r}, which cannot be.")
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and value != "" and printable(value, LONGEST_MODEL) == value
-
-
-def _is_limit(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
-
-
-def _are_models(value: object) -> bool:
-    return isinstance(value, list) and 0 < len(value) <= MOST_MODELS and all(_is_name(model) for model in value)
-
-
-GRANTED: dict[str, Callable[[object], bool]] = {
-    **dict.fromkeys(("package", "duration", "budget_duration"), _is_name),
-    **dict.fromkeys(("max_budget", "soft_budget", "rpm_limit", "tpm_limit", "max_parallel_requests"), _is_limit),
-    "models": _are_models,
-}
-"""Terms that an approval may override, named as the options of `virtual_keys`, each with its validator."""
+def _check_reviewers(record: Record) -> None:
+    for address in record.reviewers:
+        if str(email_address.parse_address(address, "a reviewer")) != address:
+            raise ValueError(f"a reviewer is {printable(address, 80)!r}, whose domain is not in lower-case ASCII form.")
 
 
 def _check_trace(trace: Sequence[Mapping[str, Any]]) -> None:
@@ -297,6 +313,8 @@ def _check_history(record: Record) -> None:
         _check_time(step.at, "the time of an entry of the history")
         _check_plain(step.by, "who acted", LONGEST_NAME)
         _check_plain(step.reason, "a reason in the history", LONGEST_REASON, lines=True)
+        _check_plain(step.policy, "the policy in the history", LONGEST_NAME)
+        check_terms(step.terms, "terms in the history")
         if step.was not in (*STATES, "") or step.now not in STATES:
             raise ValueError(f"the history tells of a state that does not exist: {printable(step.was + ' ' + step.now, 80)!r}.")
     if record.history and record.history[-1].now != record.state:
@@ -311,8 +329,9 @@ def _check_progress(record: Record) -> None:
         raise ValueError(f"the request is noted as finished, and the state is {record.state}.")
     if record.state == APPROVED and (progress.finished_at or progress.ended_at) and not progress.minted_at:
         raise ValueError("the answer is noted as delivered, and no key as minted.")
-    _check_plain(progress.key_alias, "key_alias", 255)
-    for name in ("minted_at", "expires", "finished_at", "ended_at"):
+    if len(progress.key_alias) > LONGEST_ALIAS or not is_plain(progress.key_alias):
+        raise ValueError(f"key_alias is {printable(progress.key_alias, 80)!r}, which cannot be the alias of a key.")
+    for name in ("minted_at", "expires", "finished_at", "ended_at", "stopped_at"):
         if getattr(progress, name):
             _check_time(getattr(progress, name), name)
     for where in (progress.delivered, progress.notified):

@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .base import ChangeOutcome, Listing, Transition
+from .base import Listing, Transition
 from .document import public, render_document
 from .record import Record
 
@@ -30,23 +29,6 @@ def listing_result(listing: Listing) -> dict[str, Any]:
         "changed": False,
         "requests": [public(record) for record in listing.records],
         "set_aside": [{"name": entry.name, "reason": entry.reason} for entry in listing.set_aside],
-    }
-
-
-def changes_result(items: Sequence[Mapping[str, Any]], outcomes: Sequence[ChangeOutcome], *, with_diff: bool) -> dict[str, Any]:
-    """Return the result of many changes: `outcomes` are those of `items`, in the same order."""
-    done = [outcome.transition for outcome in outcomes if outcome.transition is not None]
-    latest = {transition.after.id: transition.after for transition in done if transition.after is not None}
-    changed = [transition for transition in done if transition.changed]
-    return {
-        "changed": bool(changed),
-        "requests": [public(record) for record in latest.values()],
-        "refused": [
-            {"request_id": outcome.id, "action": item["action"], "code": outcome.error.code, "msg": str(outcome.error)}
-            for item, outcome in zip(items, outcomes, strict=True)
-            if outcome.error is not None
-        ],
-        **({"diff": [transition_diff(transition) for transition in changed]} if with_diff else {}),
     }
 
 

@@ -20,11 +20,16 @@ def check_text(text: str, name: str, longest: int, *, lines: bool = False) -> st
     clean = text.replace("\r\n", "\n").strip()
     if len(clean) > longest:
         raise ValueError(f"{name} has {len(clean)} characters, and at most {longest} are allowed; shorten it.")
-    if _KEY.search(clean):
+    if looks_like_key(clean):
         raise ValueError(f"{name} holds what looks like a key; never write a key into a request.")
     if not is_plain(clean.replace("\n", "") if lines else clean):
         raise ValueError(f"{name} holds control or direction characters ({printable(clean, 60)!r}); write it as plain text.")
     return clean
+
+
+def looks_like_key(text: str) -> bool:
+    """Return whether `text` holds what may be the value of a key."""
+    return _KEY.search(text) is not None
 
 
 def is_plain(text: str) -> bool:

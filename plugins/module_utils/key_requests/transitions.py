@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeAlias
 
@@ -36,6 +36,7 @@ from .record import (
     Record,
     check,
 )
+from .terms import BEYOND, Terms, check_terms, exceeded
 from .text import check_text, clip
 
 Change: TypeAlias = Callable[[Record], Record]
@@ -59,42 +60,81 @@ TRANSITIONS: frozenset[tuple[str, str]] = frozenset(
 
 SHORTEST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(minutes=30)
+MOST_ATTEMPTS = 150
+"""About three days of attempts to make or deliver a key."""
 
 
 # --------------------------------------------------------------------------------------------------------- decisions
-def decide(
-    record: Record,
-    state: str,
-    *,
-    by: str,
-    at: str,
-    reason: str = "",
-    granted: Mapping[str, Any] | None = None,
-    trace: Sequence[Mapping[str, Any]] = (),
-    only_from: Sequence[str] = STATES,
-) -> Record:
+@dataclass(frozen=True)
+class Ruling:
+    """What a decision says besides the state: why, on which terms, and how it was reached.
+
+    `terms` None leaves the terms of the request as they are, and `granted` is what a person granted. `policy` is the digest
+    of the rules that decided.
+    """
+
+    reason: str = ""
+    terms: Terms | None = None
+    granted: Terms = field(default_factory=dict)
+    trace: Sequence[Mapping[str, Any]] = ()
+    reviewers: Sequence[str] = ()
+    policy: str = ""
+
+
+NO_RULING = Ruling()
+
+
+def decide(record: Record, state: str, ruling: Ruling = NO_RULING, *, by: str, at: str, only_from: Sequence[str] = STATES) -> Record:
     """Return `record` in `state`. A record in that state already changes only if the reason or the terms are new.
 
     `only_from` limits a decision to some states: the chain decides pending requests and must not overrule an
     administrator who was faster.
     """
-    words = check_text(reason, "reason", LONGEST_REASON, lines=True)
+    words = check_text(ruling.reason, "reason", LONGEST_REASON, lines=True)
     if record.state == state:
-        return _confirmed(record, words, granted or record.granted, by=by, at=at) if state in only_from else record
+        return _confirmed(record, replace(ruling, reason=words), by=by, at=at) if state in only_from else record
     if record.state not in only_from:
         raise RequestRefused(f"Request {record.id} is {record.state} by now, so it is not {_participle(state)} any more; nothing was changed.")
     _check_transition(record, state)
-    return _moved(record, state, by=by, at=at, reason=words, granted=granted or {}, trace=bounded_trace(trace))
+    return _moved(record, state, replace(ruling, reason=words), by=by, at=at)
 
 
-def _confirmed(record: Record, reason: str, granted: Mapping[str, Any], *, by: str, at: str) -> Record:
-    reason = reason or record.reason
-    if reason == record.reason and granted == record.granted:
+def approve(record: Record, granted: Terms, *, beyond: bool = False, reason: str = "", by: str, at: str) -> Record:
+    """Return `record` approved by a person, who grants `granted` of the terms.
+
+    Raises RequestRefused if that is more than the chain and the offer left, unless `beyond` says that it may be. If the chain
+    has not looked at the request, the next pass compares the grant with the offer.
+    """
+    check_terms(granted, "granted")
+    more = exceeded(granted, record.terms) if record.terms else []
+    if more and not beyond:
+        raise RequestRefused(
+            f"Request {record.id} would be granted more than its terms allow: {'; '.join(more)}; grant less, or say with beyond that it may be more."
+        )
+    grants = {**(record.granted if record.state == APPROVED else {}), **granted}
+    if granted and beyond and (more or not record.terms):
+        grants[BEYOND] = True
+    return decide(record, APPROVED, Ruling(reason, {**record.terms, **grants} if record.terms else {}, grants), by=by, at=at)
+
+
+def settle_terms(record: Record, terms: Terms, *, at: str) -> Record:
+    """Note the complete terms of an approved request whose key is not made yet."""
+    if record.state != APPROVED:
+        raise RequestRefused(f"Request {record.id} is {record.state} by now, so its terms are not settled.")
+    if record.progress.minted_at or dict(record.terms) == dict(terms):
         return record
-    if granted != record.granted and record.progress.minted_at:
+    return check(replace(record, terms=dict(terms), updated_at=at))
+
+
+def _confirmed(record: Record, ruling: Ruling, *, by: str, at: str) -> Record:
+    reason = ruling.reason or record.reason
+    terms = dict(record.terms if ruling.terms is None else ruling.terms)
+    if reason == record.reason and terms == dict(record.terms) and dict(ruling.granted) == dict(record.granted):
+        return record
+    if (terms, dict(ruling.granted)) != (dict(record.terms), dict(record.granted)) and record.progress.minted_at:
         raise RequestRefused(f"Request {record.id} has its key {record.progress.key_alias} already; change the key instead of the terms.")
-    entry = _entry(record, record.state, by=by, at=at, reason=reason)
-    return replace(record, reason=reason, granted=dict(granted), history=_history(record, entry), updated_at=at)
+    entry = _entry(record, record.state, replace(ruling, reason=reason, terms=terms or ruling.granted), by=by, at=at)
+    return replace(record, reason=reason, terms=terms, granted=dict(ruling.granted), history=_history(record, entry), updated_at=at)
 
 
 def cancel(record: Record, *, by: str, at: str, reason: str = "") -> Record:
@@ -103,7 +143,7 @@ def cancel(record: Record, *, by: str, at: str, reason: str = "") -> Record:
         return record
     words = check_text(reason, "reason", LONGEST_REASON, lines=True) or "Cancelled by the requester."
     _check_transition(record, DENIED)
-    return replace(_moved(record, DENIED, by=by, at=at, reason=words), cancelled=True)
+    return replace(_moved(record, DENIED, Ruling(words), by=by, at=at), cancelled=True)
 
 
 def resubmit(record: Record, wish: Record, *, again: bool = False) -> Record:
@@ -112,11 +152,20 @@ def resubmit(record: Record, wish: Record, *, again: bool = False) -> Record:
     A cancelled request and one whose key has ended start again, a denied one only with `again`. A request that is under
     way, or whose key is alive, never changes.
     """
+    record = _ended_by(record, wish.updated_at)
     over = record.cancelled or bool(record.progress.ended_at) or (again and record.state == DENIED)
     if not over:
         return record
-    fresh = _moved(record, PENDING, by=wish.history[-1].by, at=wish.updated_at)
+    fresh = _moved(record, PENDING, Ruling(terms={}), by=wish.history[-1].by, at=wish.updated_at)
     return replace(fresh, purpose=wish.purpose, duration=wish.duration, max_budget=wish.max_budget)
+
+
+def _ended_by(record: Record, at: str) -> Record:
+    """Return `record` as ended if its key's time is over, whether or not a pass has noticed."""
+    progress = record.progress
+    if progress.ended_at or not progress.minted_at or not progress.expires or durations.parse_time(progress.expires) > durations.parse_time(at):
+        return record
+    return mark_ended(record, at=at)
 
 
 def set_by_hand(record: Record, state: str, *, by: str, at: str) -> Record:
@@ -125,7 +174,7 @@ def set_by_hand(record: Record, state: str, *, by: str, at: str) -> Record:
         _check_transition(record, state)
     except RequestRefused as error:
         raise ValueError(f"the state was set to {printable(state, 40)} by hand: {error}") from None
-    return _moved(record, state, by=by, at=at)
+    return _moved(record, state, Ruling(terms={} if state == PENDING else None), by=by, at=at)
 
 
 def _check_transition(record: Record, state: str) -> None:
@@ -138,31 +187,26 @@ def _check_transition(record: Record, state: str) -> None:
         raise RequestRefused(f"Request {record.id} is approved, and its key has not ended; there is nothing to ask for again.")
 
 
-def _moved(
-    record: Record,
-    state: str,
-    *,
-    by: str,
-    at: str,
-    reason: str = "",
-    granted: Mapping[str, Any] | None = None,
-    trace: tuple[Mapping[str, Any], ...] = (),
-) -> Record:
+def _moved(record: Record, state: str, ruling: Ruling, *, by: str, at: str) -> Record:
+    terms = record.terms if ruling.terms is None else ruling.terms
     return replace(
         record,
         state=state,
-        reason=reason,
+        reason=ruling.reason,
         cancelled=False,
-        granted=dict(granted or {}),
-        trace=trace,
+        terms=dict(terms),
+        granted=dict(ruling.granted),
+        reviewers=tuple(ruling.reviewers) if state == IN_REVIEW else (),
+        trace=bounded_trace(ruling.trace),
         progress=Progress(),
-        history=_history(record, _entry(record, state, by=by, at=at, reason=reason)),
+        history=_history(record, _entry(record, state, ruling, by=by, at=at)),
         updated_at=at,
     )
 
 
-def _entry(record: Record, state: str, *, by: str, at: str, reason: str) -> HistoryEntry:
-    return HistoryEntry(at, check_text(by, "actor", LONGEST_NAME) or "unknown", record.state, state, reason)
+def _entry(record: Record, state: str, ruling: Ruling, *, by: str, at: str) -> HistoryEntry:
+    terms = dict(ruling.terms or ruling.granted)
+    return HistoryEntry(at, check_text(by, "actor", LONGEST_NAME) or "unknown", record.state, state, ruling.reason, terms, ruling.policy)
 
 
 def _history(record: Record, entry: HistoryEntry) -> tuple[HistoryEntry, ...]:
@@ -223,7 +267,7 @@ def mark_finished(record: Record, *, at: str) -> Record:
     _check_answered(record)
     if record.progress.finished_at:
         return record
-    return _progressed(record, at, finished_at=at, failure=None)
+    return _progressed(record, at, finished_at=at, stopped_at="", failure=None)
 
 
 def mark_ended(record: Record, *, at: str) -> Record:
@@ -232,7 +276,7 @@ def mark_ended(record: Record, *, at: str) -> Record:
         raise RequestRefused(f"Request {record.id} is {record.state} and has no key that could have ended.")
     if record.progress.ended_at:
         return record
-    return _progressed(record, at, ended_at=at, failure=None)
+    return _progressed(record, at, ended_at=at, stopped_at="", failure=None)
 
 
 def mark_notified(record: Record, *, at: str, whom: str) -> Record:
@@ -242,13 +286,27 @@ def mark_notified(record: Record, *, at: str, whom: str) -> Record:
     return _progressed(record, at, notified={**record.progress.notified, whom: at})
 
 
-def mark_failed(record: Record, *, at: str, step: str, reason: str) -> Record:
-    """Note that a step failed, to be tried again after 1, 2, 4, ... and at most 30 minutes."""
+def mark_failed(record: Record, *, at: str, step: str, reason: str, final: bool = False, trace: Sequence[Mapping[str, Any]] = ()) -> Record:
+    """Note that a step failed, to be tried again after 1, 2, 4, ... and at most 30 minutes.
+
+    After a failure that is `final`, and after MOST_ATTEMPTS of a step other than the decision, passes give up until an
+    administrator lets them try again. A `trace` says what the rules answered that could not decide.
+    """
     last = record.progress.failure
     attempts = last.attempts + 1 if last and last.step == step else 1
     wait = min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(attempts - 1, 20))
     failure = Failure(step, clip(reason, LONGEST_REASON), attempts, durations.iso(durations.parse_time(at) + wait))
-    return _progressed(record, at, failure=failure)
+    gives_up = record.state in (APPROVED, DENIED) and (final or attempts >= MOST_ATTEMPTS)
+    progressed = _progressed(record, at, failure=failure, stopped_at=at if gives_up else "")
+    return replace(progressed, trace=bounded_trace(trace)) if trace else progressed
+
+
+def retry(record: Record, *, by: str, at: str) -> Record:
+    """Return `record` to be tried again at once, whether passes gave up or only wait. Raises RequestRefused if nothing failed."""
+    if not record.progress.failure:
+        raise RequestRefused(f"Request {record.id} is {record.state}, and nothing about it has failed.")
+    entry = _entry(record, record.state, Ruling("To be tried again."), by=by, at=at)
+    return replace(_progressed(record, at, failure=None, stopped_at=""), history=_history(record, entry))
 
 
 def is_due(record: Record, at: str) -> bool:

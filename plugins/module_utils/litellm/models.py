@@ -22,17 +22,20 @@ from .client import Client
 ALL_TEAM_MODELS = "all-team-models"
 # Names in a team's list of models that stand for every model.
 _EVERY_MODEL = {"*", "all-proxy-models", ALL_TEAM_MODELS}
-# Without the first parameter /models leaves access groups out, without the second wildcards.
-_COMPLETE = {"include_model_access_groups": "true", "return_wildcard_routes": "true"}
+# Without these parameters /models leaves wildcards and access groups out.
+_WITH_WILDCARDS = {"return_wildcard_routes": "true"}
+_COMPLETE = {"include_model_access_groups": "true", **_WITH_WILDCARDS}
 
 
-def served_models(client: Client, **team: str) -> list[str]:
+def served_models(client: Client, *, groups: bool = True, **team: str) -> list[str]:
     """Return the names of the models, wildcards and model access groups that the gateway serves, sorted. Raises GatewayError.
+
+    Without `groups`, access groups are left out: they stand for models that a rule about names of models does not see.
 
     For a wildcard such as `openai/*` LiteLLM lists the models that it knows of that provider as well. With `team_id`, return what
     that team may use instead, with the members of its access groups; LiteLLM may take that from its cache.
     """
-    answer = client.get("/models", {**_COMPLETE, **team})
+    answer = client.get("/models", {**(_COMPLETE if groups else _WITH_WILDCARDS), **team})
     try:
         return sorted({str(model["id"]) for model in answer["data"]})
     except (KeyError, TypeError):

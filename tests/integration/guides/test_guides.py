@@ -188,8 +188,8 @@ def a_provider_and_a_project(reader: Reader) -> None:
 def a_granted_request_and_a_program(reader: Reader) -> None:
     """Approve a request of Ada's, and write a file with a key and a program that calls a model with it."""
     asked = reader.module("key_request", email="ada@example.com", package="ai-developer", directory=str(reader.queue))["request"]
-    granted = {"request_id": asked["request_id"], "action": "approve", "reason": "Addresses of example.com get keys."}
-    reader.module("key_requests", directory=str(reader.queue), changes=[granted])
+    reason = "Addresses of example.com get keys."
+    reader.module("key_request", state="approved", request_id=asked["request_id"], reason=reason, directory=str(reader.queue))
     made = reader.module("virtual_keys", guid=reader.guid, keys=[{}], models=MOCK_MODELS[:1])["virtual_keys"][0]
     file = {"path": str(reader.folder / "litellm.env"), "value": made["value"], "alias": made["alias"]}
     reader.module("key_env_file", url=reader.gateway.url, files=[file])

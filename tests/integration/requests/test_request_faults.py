@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import GRANITE, Desk
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import GRANITE, PASS_RULES, Desk
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible import installation
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT, COLLECTION, Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import runner
@@ -27,8 +27,6 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.clu
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy, Harm
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import SmtpFactory
-
-VERBS = ["get", "list", "create", "patch"]
 
 
 def people(desk: Desk, unique: str, count: int = 3, **wish: str) -> dict[str, str]:
@@ -93,7 +91,7 @@ def test_the_key_of_a_request_that_was_taken_back_meanwhile_is_deleted_and_prove
 @pytest.fixture
 def cluster_desk(gateway: Gateway, playbook: Playbooks, smtp: SmtpFactory, tmp_path: Path, kube: Cluster, namespace: str) -> Desk:
     """A desk whose queue is in Kubernetes, with the least rights."""
-    account = kube.account(namespace, VERBS)
+    account = kube.account_with_rules(namespace, PASS_RULES)
     where = {"key_requests_namespace": namespace, "key_requests_kubeconfig": str(account.kubeconfig)}
     return Desk(gateway, playbook, smtp(tls="starttls"), tmp_path, key_requests_store="kubernetes", **where)
 

@@ -14,7 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import GRANITE, LLAMA, MISTRAL, Desk
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import GRANITE, LLAMA, MISTRAL, PASS_RULES, Desk
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import runner
 
@@ -92,30 +92,6 @@ def test_a_model_that_the_gateway_does_not_serve_is_denied_and_delays_no_other_r
     assert "is pending" in run.output, "for when it is served"
 
 
-AFTER_AN_EARLIER_DELIVERY = """
-- hosts: localhost
-  gather_facts: false
-  tasks:
-    - ansible.builtin.set_fact:
-        key_delivery_results: [{alias: earlier, request_id: id-1, method: mail, status: failed, reason: no route}]
-        __key_requests_deliveries: []
-    - ansible.builtin.include_role:
-        name: rhpds.litellm_virtual_keys.key_requests
-        tasks_from: pass/deliver
-      vars:
-        __key_requests_method: mail
-        __key_requests_minted_keys: {deliverable: {mail: []}}
-    - ansible.builtin.debug:
-        msg: "{{ __key_requests_deliveries | length }} deliveries"
-"""
-
-
-def test_without_a_key_to_deliver_the_results_of_an_earlier_delivery_are_not_collected(playbook, tmp_path):
-    play = tmp_path / "play.yml"
-    play.write_text(AFTER_AN_EARLIER_DELIVERY)
-    assert "0 deliveries" in playbook(play).output
-
-
 def test_two_passes_at_once_make_one_key_each(desk, unique):
     ids = {email: desk.ask(email) for email in (f"p{number}-{unique}@company.com" for number in range(6))}
     with ThreadPoolExecutor(2) as pool:
@@ -151,7 +127,7 @@ def test_a_pass_that_is_killed_before_or_after_any_step_is_finished_by_the_next(
 
 
 def test_on_kubernetes_with_approval_by_kubectl_and_the_least_rights(gateway, playbook, smtp, tmp_path, kube, namespace, unique):
-    account = kube.account(namespace, ["get", "list", "create", "patch"])
+    account = kube.account_with_rules(namespace, PASS_RULES)
     desk = Desk(
         gateway,
         playbook,

@@ -134,7 +134,7 @@ def test_a_decision_by_hand_is_not_overruled_by_a_pass_that_read_before(kube: Cl
 
 def test_a_finished_request_that_is_reopened_by_hand_is_found_again(kube: Cluster, store: KubernetesStore, account: Account) -> None:
     record = submitted(store)
-    store.transition(record, lambda r: transitions.mark_finished(transitions.decide(r, DENIED, by="chain", at=AT, reason="no"), at=AT))
+    store.transition(record, lambda r: transitions.mark_finished(transitions.decide(r, DENIED, transitions.Ruling("no"), by="chain", at=AT), at=AT))
     assert store.listing(only_open=True).records == ()
     name = secret.name_of(record.id)
     kube.kubectl("label", "secret", name, "request-state=approved", "--overwrite", account=account)
@@ -193,7 +193,7 @@ def test_no_change_of_two_simultaneous_passes_is_lost(store: KubernetesStore, ac
 def test_many_changes_at_once_of_which_a_refused_one_stops_no_other(store: KubernetesStore) -> None:
     read = [submitted(store, number) for number in range(20)]
     store.delete(read[3].id)
-    store.transition(read[4], lambda r: transitions.decide(r, DENIED, by="admin", at=AT, reason="no"))
+    store.transition(read[4], lambda r: transitions.decide(r, DENIED, transitions.Ruling("no"), by="admin", at=AT))
     outcomes = store.transition_all([(r, lambda r: transitions.decide(r, APPROVED, by="chain", at=AT, only_from=(PENDING,))) for r in read])
     assert [outcome.id for outcome in outcomes] == [record.id for record in read], "in order"
     assert {index for index, outcome in enumerate(outcomes) if outcome.error} == {3, 4}
@@ -217,7 +217,7 @@ def test_text_that_people_write_stays_data(kube: Cluster, store: KubernetesStore
     record = submitted(store, email="o'brien+{x}=$y`z`@example.com", models=["日本語/<b>:{{x}}", "a b"], purpose=purpose)
     assert store.get(record.id) == record
     assert record.purpose == purpose
-    denied = store.transition(record, lambda r: transitions.decide(r, DENIED, by="<admin>", at=AT, reason="x" * 1000, trace=[{"a": "<b>"}])).after
+    denied = store.transition(record, lambda r: transitions.decide(r, DENIED, transitions.Ruling("x" * 1000, trace=[{"a": "<b>"}]), by="<admin>", at=AT)).after
     assert denied is not None
     assert store.get(record.id) == denied
     raw = kube.call("GET", f"/api/v1/namespaces/{store.namespace}/secrets/{secret.name_of(record.id)}")
@@ -230,7 +230,7 @@ def test_the_largest_request_that_is_allowed_fits(store: KubernetesStore) -> Non
     record = submitted(store, email="x" * 64 + "@" + "y" * 60 + "." + "z" * 60 + ".example", models=models, purpose="\u6771" * 2000)
 
     def deny(record: Record) -> Record:
-        return transitions.decide(record, DENIED, by="\u6771" * 254, at=AT, reason="\u6771" * 1000)
+        return transitions.decide(record, DENIED, transitions.Ruling("\u6771" * 1000), by="\u6771" * 254, at=AT)
 
     for number in range(60):
         after = store.transition(record, approve if number % 2 else deny).after
@@ -416,9 +416,9 @@ def test_the_modules_reach_it_and_never_show_the_token(kube: Cluster, account: A
     monkeypatch.setenv("K8S_AUTH_KUBECONFIG", str(account.kubeconfig))
     listed = call_module("key_request_info", {"store": "kubernetes", "filter": "open"}, no_log=False)
     assert [request["state"] for request in listed["requests"]] == ["approved"]
-    change = {"request_id": asked["request"]["request_id"], "action": "minted", "key_alias": "k"}
-    rehearsed = call_module("key_requests", {"store": "kubernetes", "changes": [change]}, check=True, no_log=False)
-    assert rehearsed["requests"][0]["progress"]["status"] == "minted"
+    change = {"request_id": asked["request"]["request_id"], "state": "denied", "reason": "no"}
+    rehearsed = call_module("key_request", {"store": "kubernetes", **change}, check=True, no_log=False)
+    assert rehearsed["request"]["state"] == "denied"
     assert call_module("key_request_info", {"store": "kubernetes"})["requests"] == listed["requests"], "check mode wrote nothing"
     wrong = call_module("key_request_info", {**direct, "api_key": account.token + "x"}, no_log=False)
     assert (wrong["failed"], wrong["code"]) == (True, "unauthorized")

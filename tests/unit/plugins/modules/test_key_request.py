@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The modules key_request, key_request_info and key_requests, on a directory."""
+"""The modules key_request and key_request_info, on a directory."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import now
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.transitions import Change, Ruling
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import run_module
 
+AT = "2026-11-21T04:00:00Z"
 Run = Callable[..., dict[str, Any]]
 
 
@@ -27,15 +32,17 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
+@pytest.fixture
+def store(tmp_path: Path) -> DirectoryStore:
+    """The store behind that directory."""
+    return DirectoryStore(str(tmp_path / "requests"))
+
+
 def ask(run: Run, email: str = "ada@example.com", **more: Any) -> dict[str, Any]:
     result = run("key_request", **{"email": email, "model": "gpt-4", **more})
     assert not result.get("failed"), result
     request: dict[str, Any] = result["request"]
     return request
-
-
-def record(run: Run, *changes: dict[str, Any], check: bool = False) -> dict[str, Any]:
-    return run("key_requests", changes=list(changes), check=check)
 
 
 # ------------------------------------------------------------------------------------------------------- key_request
@@ -93,6 +100,36 @@ def test_an_approval_may_grant_less(run: Run) -> None:
     approved = run("key_request", state="approved", request_id=asked["request_id"], duration="7d", max_budget=5)["request"]
     assert approved["granted"] == {"duration": "7d", "max_budget": 5}
     assert (approved["duration"], approved["max_budget"]) == ("90d", 100)
+
+
+def test_an_approval_may_set_every_limit_and_says_when_it_may_be_more(run: Run) -> None:
+    asked = ask(run)["request_id"]
+    limits = {"models": ["gpt-4-mini"], "rpm_limit": 5, "tpm_limit": 6, "max_parallel_requests": 7, "soft_budget": 0.5}
+    approved = run("key_request", state="approved", request_id=asked, beyond=True, **limits)["request"]
+    assert approved["granted"] == {**limits, "beyond": True}
+    assert approved["terms"] == {}, "the next pass works them out, because the chain has not looked at the request"
+    assert approved["history"][-1]["terms"] == approved["granted"]
+
+
+def test_only_what_failed_can_be_retried(run: Run, store: DirectoryStore) -> None:
+    asked = ask(run)["request_id"]
+    refused = run("key_request", state="retried", request_id=asked)
+    assert (refused["code"], "nothing about it has failed" in refused["msg"]) == ("refused", True)
+    store.transition(
+        store.get(asked), lambda r: transitions.mark_failed(transitions.approve(r, {}, by="boss", at=AT), at=AT, step="mail", reason="550", final=True)
+    )
+    assert run("key_request_info", filter="open")["requests"] == [], "passes gave up"
+    retried = run("key_request", state="retried", request_id=asked, actor="grace")["request"]
+    assert (retried["open"], retried["progress"]["failure"], retried["history"][-1]["by"]) == (True, None, "grace")
+
+
+def test_a_key_whose_time_is_over_lets_its_owner_ask_again_before_any_pass_has_noticed(run: Run, store: DirectoryStore) -> None:
+    asked = ask(run)["request_id"]
+    for expires, state in (("2099-12-31T17:00:00Z", "approved"), ("2026-01-01T00:00:00Z", "pending")):
+        store.transition(
+            store.get(asked), lambda r, ends=expires: transitions.mark_minted(transitions.approve(r, {}, by="boss", at=AT), at=AT, key_alias="k", expires=ends)
+        )
+        assert ask(run)["state"] == state
 
 
 def test_a_denied_request_starts_again_only_on_demand_and_a_cancelled_one_at_once(run: Run) -> None:
@@ -157,16 +194,15 @@ def test_html_in_a_reason_is_kept_as_it_is(run: Run) -> None:
 
 
 # -------------------------------------------------------------------------------------------------- key_request_info
-def test_filters(run: Run) -> None:
+def test_filters(run: Run, store: DirectoryStore) -> None:
     ids = {name: ask(run, email=f"{name}@example.com")["request_id"] for name in ("ada", "bob", "cleo", "dora", "eve")}
-    record(
-        run,
-        {"request_id": ids["bob"], "action": "approve"},
-        {"request_id": ids["cleo"], "action": "deny", "reason": "no"},
-        {"request_id": ids["cleo"], "action": "finished"},
-        {"request_id": ids["dora"], "action": "review"},
-        {"request_id": ids["eve"], "action": "failed", "step": "decide", "reason": "gateway down"},
-    )
+    changes: dict[str, Change] = {
+        "bob": lambda r: transitions.decide(r, "approved", by="chain", at=now()),
+        "cleo": lambda r: transitions.mark_finished(transitions.decide(r, "denied", Ruling("no"), by="chain", at=now()), at=now()),
+        "dora": lambda r: transitions.decide(r, "in-review", by="chain", at=now()),
+        "eve": lambda r: transitions.mark_failed(r, at=now(), step="decide", reason="gateway down"),
+    }
+    store.transition_all([(store.get(ids[name]), change) for name, change in changes.items()])
 
     def people(**how: Any) -> set[str]:
         return {request["email"].partition("@")[0] for request in run("key_request_info", **how)["requests"]}
@@ -196,83 +232,3 @@ def test_a_damaged_record_is_named_beside_the_others(run: Run, tmp_path: Path) -
     failed = run("key_request", state="approved", request_id=asked["request_id"])
     assert failed["code"] == "broken"
     assert file.read_text() == "nonsense"
-
-
-# ------------------------------------------------------------------------------------------------------ key_requests
-def test_a_whole_pass(run: Run) -> None:
-    ids = [ask(run, email=f"person{number}@example.com")["request_id"] for number in range(12)]
-    approve = [{"request_id": request_id, "action": "approve", "granted": {"duration": "7d"}} for request_id in ids]
-    rehearsed, done, again = record(run, *approve, check=True), record(run, *approve), record(run, *approve)
-    assert [result["changed"] for result in (rehearsed, done, again)] == [True, True, False]
-    assert len(done["requests"]) == len(done["diff"]) == 12
-    assert done["refused"] == []
-    record(run, *({"request_id": request_id, "action": "minted", "key_alias": f"k-{request_id}"} for request_id in ids))
-    result = record(
-        run,
-        *({"request_id": request_id, "action": "delivered", "via": "mail"} for request_id in ids[:10]),
-        *({"request_id": request_id, "action": "finished"} for request_id in ids[:10]),
-        {"request_id": ids[10], "action": "failed", "step": "mail", "reason": "421 try later\r\n\x1b[31m" + "x" * 5000},
-    )
-    assert result["refused"] == []
-    left = {request["request_id"]: request for request in run("key_request_info", filter="open")["requests"]}
-    assert set(left) == set(ids[10:])
-    failure = left[ids[10]]["progress"]["failure"]
-    assert (failure["attempts"], failure["step"]) == (1, "mail")
-    assert len(failure["reason"]) == 1000
-    assert failure["reason"].isprintable()
-
-
-def test_changes_that_are_no_longer_possible_are_named_and_the_rest_is_made(run: Run) -> None:
-    mine, theirs = ask(run)["request_id"], ask(run, email="bob@example.com")["request_id"]
-    run("key_request", state="denied", request_id=theirs, reason="no")
-    result = record(
-        run,
-        {"request_id": theirs, "action": "approve"},
-        {"request_id": "none", "action": "approve"},
-        {"request_id": theirs, "action": "minted", "key_alias": "virtkey-bob"},
-        {"request_id": mine, "action": "approve"},
-    )
-    assert [(entry["action"], entry["code"]) for entry in result["refused"]] == [
-        ("approve", "refused"),
-        ("approve", "missing"),
-        ("minted", "refused"),
-    ]
-    assert "virtkey-bob must be deleted" in result["refused"][2]["msg"]
-    assert [request["request_id"] for request in result["requests"]] == [mine]
-
-
-def test_a_chain_does_not_overrule_an_administrator(run: Run) -> None:
-    asked = ask(run)["request_id"]
-    run("key_request", state="denied", request_id=asked, reason="no")
-    assert record(run, {"request_id": asked, "action": "approve"})["refused"][0]["code"] == "refused"
-    assert ask(run)["state"] == "denied"
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"action": "deny"}, "reason"),
-        ({"action": "minted"}, "key_alias"),
-        ({"action": "approve", "granted": {"api_key": "x"}}, "not a limit"),
-        ({"action": "approve", "granted": {"duration": "1h30m"}}, "granted.duration"),
-        ({"action": "notified", "whom": "a\nb"}, "not the name of a step"),
-        ({"action": "explode"}, "must be one of"),
-        ({"action": "approve", "aktion": 1}, "Unsupported parameters"),
-    ],
-)
-def test_one_bad_change_keeps_all_others_from_being_made(run: Run, change: dict[str, Any], words: str) -> None:
-    first, second = ask(run)["request_id"], ask(run, email="bob@example.com")["request_id"]
-    result = record(run, {"request_id": first, "action": "approve"}, {"request_id": second, **change})
-    assert result["failed"]
-    assert words in result["msg"]
-    assert {request["state"] for request in run("key_request_info")["requests"]} == {"pending"}
-
-
-def test_an_ended_key_lets_its_owner_ask_again(run: Run) -> None:
-    asked = ask(run)["request_id"]
-    steps = ({"action": "approve"}, {"action": "minted", "key_alias": "k", "expires": "2026-12-31T18:00:00+01:00"}, {"action": "finished"})
-    done = record(run, *({"request_id": asked, **step} for step in steps))
-    assert done["requests"][0]["progress"]["expires"] == "2026-12-31T17:00:00Z"
-    assert ask(run)["state"] == "approved"
-    record(run, {"request_id": asked, "action": "ended"})
-    assert ask(run)["state"] == "pending"

@@ -29,7 +29,7 @@ def test_the_latest_notice_is_sent_and_the_earlier_ones_count_as_sent(ends, due)
     mails = expiry_mails([living(ends)], BEFORE, AT)
     assert [mail["id"] for mail in mails] == ([f"a-{due} before {ends}"] if due else [])
     if due:
-        (noted,) = expiry_notes([living(ends)], [{"alias": "a", "status": "delivered"}], BEFORE, AT)
+        (noted,) = expiry_notes([living(ends)], {"a"}, BEFORE, AT)
         assert expiry_mails([living(ends, metadata=noted["metadata"])], BEFORE, AT) == []
 
 
@@ -44,7 +44,12 @@ def test_nobody_is_warned_about_a_retired_value_or_without_an_address():
 
 
 def test_a_mail_that_failed_is_sent_again_next_time():
-    assert expiry_notes([living("2026-11-21T05:00:00Z")], [{"alias": "a", "status": "failed"}], BEFORE, AT) == []
+    assert expiry_notes([living("2026-11-21T05:00:00Z")], set(), BEFORE, AT) == []
+
+
+@pytest.mark.parametrize("noted", [1, "72h", {"a": 1}, [1, None], None])
+def test_whatever_others_noted_on_a_key_stops_no_warning(noted):
+    assert len(expiry_mails([living("2026-11-21T05:00:00Z", metadata={"expiry_notices": noted, "owner": 42})], BEFORE, AT)) == 1
 
 
 def test_a_span_that_is_not_a_duration_is_an_error_that_names_the_variable():

@@ -4,16 +4,9 @@
 
 from __future__ import annotations
 
-import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.mappings import variables_by_name, without_empty
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.mappings import without_empty
 
 
 def test_only_empty_texts_are_left_out():
     values = {"url": "", "false": False, "zero": 0, "none": None, "list": [], "space": " "}
     assert without_empty(values) == {name: value for name, value in values.items() if name != "url"}
-
-
-def test_values_stand_under_their_names():
-    assert variables_by_name(["a", "b"], [1, [2]]) == {"a": 1, "b": [2]}
-    with pytest.raises(ValueError, match="shorter"):
-        variables_by_name(["a", "b"], [1])

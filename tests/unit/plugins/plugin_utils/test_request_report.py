@@ -2,13 +2,13 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The table of requests and the summary of a pass."""
+"""The table of requests."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_report import pass_summary, requests_table
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_report import requests_table
 
 ID = "61675744-cffc-5b79-8a46-d69b1c18c28e"
 BROKEN = [{"name": "broken.json", "reason": "it is not JSON"}]
@@ -48,14 +48,3 @@ def test_columns_are_as_wide_as_their_longest_text():
 
 def test_a_table_without_requests_has_its_head():
     assert requests_table([], []) == ["REQUEST                               STATE      PERSON  WISH  DONE       ASKED", "0 requests"]
-
-
-# -------------------------------------------------------------------------------------------------------------- summary
-def test_the_summary_counts_and_names_what_failed():
-    failed = request(state="approved", progress={"failure": {"reason": "no answer"}})
-    lines = pass_summary([failed, request(), request()], approved=[failed], denied=[request()], still_open=[failed, request()], set_aside=BROKEN)
-    assert lines == [
-        "3 requests were due: 1 approved, 1 denied, 1 in review.",
-        f"{ID} failed and is tried again: no answer",
-        "broken.json is set aside: it is not JSON",
-    ]

@@ -136,7 +136,7 @@ def test_listings(store: DirectoryStore) -> None:
         record = store.submit(wish(person, at=f"2026-11-2{9 - number}T00:00:00Z")).after
         assert record is not None
         if goal != "pending":
-            store.transition(record, lambda r, goal=goal: transitions.decide(r, goal, by="admin", at=LATER, reason="so"))  # type: ignore[misc]
+            store.transition(record, lambda r, goal=goal: transitions.decide(r, goal, transitions.Ruling("so"), by="admin", at=LATER))  # type: ignore[misc]
     cleo = store.get(wish("cleo").id)
     store.transition(cleo, lambda record: transitions.mark_finished(record, at=LATER))
 

@@ -21,7 +21,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
     STATES,
     Record,
 )
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.transitions import TRANSITIONS, Change
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.transitions import TRANSITIONS, Change, Ruling
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_records import AT, changes, lives, wishes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -34,7 +34,7 @@ def pending(**more: object) -> Record:
 
 
 def in_state(state: str) -> Record:
-    return pending() if state == PENDING else transitions.decide(pending(), state, by="admin", at=AT, reason="so")
+    return pending() if state == PENDING else transitions.decide(pending(), state, Ruling("so"), by="admin", at=AT)
 
 
 def with_key() -> Record:
@@ -113,7 +113,7 @@ def test_the_table(was: str, goal: str) -> None:
 def test_a_request_whose_key_lives_cannot_be_denied_cancelled_or_asked_for_again() -> None:
     record = with_key()
     with pytest.raises(RequestRefused, match="delete the key instead"):
-        transitions.decide(record, DENIED, by="admin", at=LATER, reason="no")
+        transitions.decide(record, DENIED, Ruling("no"), by="admin", at=LATER)
     with pytest.raises(RequestRefused, match="delete the key instead"):
         transitions.cancel(record, by="ada@example.com", at=LATER)
     assert transitions.resubmit(record, pending(at=LATER), again=True) is record
@@ -124,16 +124,16 @@ def test_the_chain_does_not_overrule_an_administrator() -> None:
         with pytest.raises(RequestRefused, match="by now"):
             transitions.decide(in_state(state), DENIED if state != DENIED else APPROVED, by="chain", at=LATER, only_from=(PENDING,))
     approved = in_state(APPROVED)
-    assert transitions.decide(approved, APPROVED, by="chain", at=LATER, reason="other words", only_from=(PENDING,)) is approved
+    assert transitions.decide(approved, APPROVED, Ruling("other words"), by="chain", at=LATER, only_from=(PENDING,)) is approved
 
 
 def test_an_administrator_can_correct_the_reason_and_the_terms_until_a_key_exists() -> None:
-    denied = transitions.decide(in_state(DENIED), DENIED, by="admin", at=LATER, reason="better words")
+    denied = transitions.decide(in_state(DENIED), DENIED, Ruling("better words"), by="admin", at=LATER)
     assert (denied.reason, len(denied.history)) == ("better words", 3)
-    less = transitions.decide(in_state(APPROVED), APPROVED, by="admin", at=LATER, granted={"duration": "7d"})
+    less = transitions.approve(in_state(APPROVED), {"duration": "7d"}, by="admin", at=LATER)
     assert less.granted == {"duration": "7d"}
     with pytest.raises(RequestRefused, match="change the key instead"):
-        transitions.decide(with_key(), APPROVED, by="admin", at=LATER, granted={"duration": "7d"})
+        transitions.approve(with_key(), {"duration": "7d"}, by="admin", at=LATER)
 
 
 def test_asking_again_starts_a_new_request_only_when_the_former_one_is_over() -> None:
@@ -153,7 +153,7 @@ def test_asking_again_starts_a_new_request_only_when_the_former_one_is_over() ->
 
 
 def test_a_key_that_was_minted_for_a_request_no_longer_approved_is_refused_by_name() -> None:
-    denied = transitions.decide(in_state(APPROVED), DENIED, by="admin", at=LATER, reason="changed my mind")
+    denied = transitions.decide(in_state(APPROVED), DENIED, Ruling("changed my mind"), by="admin", at=LATER)
     with pytest.raises(RequestRefused, match="virtkey-ada must be deleted"):
         transitions.mark_minted(denied, at=LATER, key_alias="virtkey-ada")
 
@@ -238,15 +238,17 @@ def test_a_look_alike_domain_is_another_person() -> None:
     assert pending(email="ada@ex\u0430mple.com").email == "ada@xn--exmple-4nf.com" != pending().email
 
 
-@pytest.mark.parametrize("terms", [{"duration": "1h30m"}, {"max_budget": -1}, {"models": []}, {"api_key": "x"}, {"rpm_limit": True}])
+@pytest.mark.parametrize(
+    "terms", [{"duration": "1h30m"}, {"duration": "1" * 41 + "d"}, {"duration": 7}, {"max_budget": -1}, {"models": []}, {"api_key": "x"}, {"rpm_limit": True}]
+)
 def test_impossible_terms_are_refused(terms: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="granted"):
-        records.check(transitions.decide(pending(), APPROVED, by="admin", at=AT, granted=terms))
+        transitions.approve(pending(), terms, by="admin", at=AT)
 
 
 def test_the_trace_is_kept_within_bounds_and_without_keys() -> None:
     trace = [{"rule": "http", "why": "sk-" + "a" * 40 + "\x1b[0m" + "x" * 900}] * 100
-    record = transitions.decide(pending(), APPROVED, by="chain", at=AT, trace=trace)
+    record = transitions.decide(pending(), APPROVED, Ruling(trace=trace), by="chain", at=AT)
     records.check(record)
     assert 5 < len(record.trace) < 50
     assert record.trace[-1] == {"cut": 101 - len(record.trace)}

@@ -144,7 +144,7 @@ def by_kubectl(record: Record, label: str | None, note: str | None) -> dict[str,
 
 
 ASKED = records.new(email="ada@example.com", models=["gpt-4"], at=AT)
-REFUSED = transitions.mark_finished(transitions.decide(ASKED, DENIED, by="chain", at=AT, reason="no"), at=AT)
+REFUSED = transitions.mark_finished(transitions.decide(ASKED, DENIED, transitions.Ruling("no"), by="chain", at=AT), at=AT)
 SERVED = transitions.mark_finished(transitions.mark_minted(transitions.decide(ASKED, APPROVED, by="chain", at=AT), at=AT, key_alias="k"), at=AT)
 
 

@@ -1,0 +1,54 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Passes at an interval, in one process, until a file says to stop."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ...module_utils.common.printable import printable
+from ...module_utils.key_requests.errors import StoreError
+from .report import PassReport
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_LOOK_SECONDS = 1.0
+
+
+def seconds_of(interval: str) -> int:
+    """Return an interval such as 30s, 5m or 1h in seconds. Raises ValueError."""
+    match = re.fullmatch(r"([1-9][0-9]{0,6})([smh])", interval)
+    if match is None:
+        raise ValueError(f"The interval is {printable(interval, 40)!r}; give a whole number and s, m or h, such as 30s, 5m or 1h.")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def make_passes(
+    make: Callable[[], PassReport],
+    interval: float,
+    stop_file: str | None,
+    show: Callable[[PassReport | Exception], None],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Make a pass every `interval` seconds until `stop_file` exists; without one, until the process is ended.
+
+    The reports are given to `show`. A pass that fails, for example because its store cannot be reached, is shown, too, and
+    the next one goes on.
+    """
+    while not _stopped(stop_file):
+        began = time.monotonic()
+        try:
+            show(make())
+        except (StoreError, ValueError) as error:
+            show(error)
+        while (left := interval - (time.monotonic() - began)) > 0 and not _stopped(stop_file):
+            sleep(min(left, _LOOK_SECONDS))
+
+
+def _stopped(stop_file: str | None) -> bool:
+    return bool(stop_file) and Path(str(stop_file)).exists()

@@ -1,0 +1,154 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The options of the actions `key_request_pass` and `key_expiry_notices`, and the parts of a pass that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.module_utils.basic import env_fallback
+from ansible.parsing.dataloader import DataLoader
+
+from ...module_utils.common.transport import REQUESTS_ERROR
+from ...module_utils.delivery import client_env
+from ...module_utils.delivery.mail import LANGUAGES
+from ...module_utils.key_requests.desk import now
+from ...module_utils.key_requests.kubernetes_secrets import own_namespace
+from ...module_utils.key_requests.options import STORE_SPEC, store_from
+from ...module_utils.keys.api import KeyApi
+from ...module_utils.keys.options import PROOF_SPEC, proof_of
+from ...module_utils.litellm.client import Client
+from ...module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, connection_of, secret_of
+from ..delivery import KUBERNETES_SECRET, MAIL, MANAGER, DeliverySettings, check_settings
+from .gateway import PassGateway
+from .offers import Offers
+from .post import KubernetesSecrets, PostResult, SecretWriter, SmtpMailer
+from .run import ApprovalChain, Desk, PassSettings
+from .site_chain import SiteChain
+
+MAIL_SPEC: dict[str, dict[str, Any]] = {
+    "language": {"type": "str", "choices": list(LANGUAGES), "default": "en"},
+    "templates": {"type": "list", "elements": "dict", "default": []},
+    "sender": {"type": "str", "default": "noreply@example.com", "fallback": (env_fallback, ["SMTP_FROM"])},
+    "host": {"type": "str", "default": "localhost", "fallback": (env_fallback, ["SMTP_HOST"])},
+    "port": {"type": "int", "fallback": (env_fallback, ["SMTP_PORT"])},
+    "user": {"type": "str", "fallback": (env_fallback, ["SMTP_USER"])},
+    "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["SMTP_PASSWORD"])},
+    "use_tls": {"type": "str", "default": "true", "fallback": (env_fallback, ["SMTP_USE_TLS"])},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+    "timeout": {"type": "float", "default": 30},
+    "retries": {"type": "int", "default": 3},
+    "retry_delay": {"type": "float", "default": 2},
+}
+DELIVERY_SPEC: dict[str, dict[str, Any]] = {
+    "methods": {"type": "list", "elements": "str", "choices": [MAIL, KUBERNETES_SECRET], "default": [MAIL]},
+    "url": {"type": "str"},
+    "vendors": {"type": "list", "elements": "str", "default": list(client_env.VENDORS)},
+    "vendor_paths": {"type": "dict", "default": {}},
+    "namespace": {"type": "str"},
+    "secret_prefix": {"type": "str", "default": "llm-key-"},
+    "mail_note": {"type": "str", "default": ""},
+    "mail_include_value": {"type": "bool", "default": True},
+    "kubernetes": {"type": "dict", "default": {}},
+    "force_conflicts": {"type": "bool", "default": False},
+}
+PASS_SPEC: dict[str, dict[str, Any]] = {
+    "store": {"type": "dict", "options": STORE_SPEC, "apply_defaults": True},
+    "gateway": {"type": "dict", "options": {**GATEWAY_SPEC, **SECRET_SPEC, **PROOF_SPEC}, "apply_defaults": True},
+    "mail": {"type": "dict", "options": MAIL_SPEC, "apply_defaults": True},
+    "delivery": {"type": "dict", "options": DELIVERY_SPEC, "apply_defaults": True},
+    "rules": {"type": "list", "elements": "raw", "default": []},
+    "packages": {"type": "dict", "default": {}},
+    "limits": {"type": "dict", "default": {}},
+    "lifetime": {"type": "str", "default": "30d"},
+    "parallel": {"type": "int", "default": 8},
+    "mails_answers": {"type": "bool", "default": True},
+    "reviewers": {"type": "list", "elements": "str", "default": []},
+    "wait": {"type": "float", "default": 120},
+    "fail_on": {"type": "str", "choices": ["nothing", "failures"], "default": "nothing"},
+    "interval": {"type": "str"},
+    "stop_file": {"type": "path"},
+}
+
+NOTICES_SPEC: dict[str, dict[str, Any]] = {
+    **{name: PASS_SPEC[name] for name in ("store", "gateway", "mail", "wait", "fail_on")},
+    "before": {"type": "list", "elements": "str", "default": ["72h", "24h", "1h"]},
+    "ahead": {"type": "str", "default": "1h"},
+}
+
+
+def desk_for_notices(options: Mapping[str, Any], *, check_mode: bool, warn: Callable[[str], None]) -> tuple[Desk, Client]:
+    """Return the parts that notices need, as `desk_of` does."""
+    decides_nothing = ValueError("notices decide nothing")
+    return _desk(options, decides_nothing, _NoSecrets(), check_mode=check_mode, warn=warn)
+
+
+def desk_of(options: Mapping[str, Any], loader: DataLoader, *, check_mode: bool, warn: Callable[[str], None]) -> tuple[Desk, Client]:
+    """Return the parts of a pass, and the client to close at the end. Raises ValueError and StoreError for options that cannot work.
+
+    A chain or an offer that cannot be used is no error here: what people have approved is delivered nevertheless.
+    """
+    chain, secrets = _chain_of(options, loader, check_mode=check_mode), _secrets_of(options["delivery"], check_mode=check_mode)
+    return _desk(options, chain, secrets, check_mode=check_mode, warn=warn)
+
+
+def _desk(
+    options: Mapping[str, Any], chain: ApprovalChain | ValueError, secrets: SecretWriter, *, check_mode: bool, warn: Callable[[str], None]
+) -> tuple[Desk, Client]:
+    if REQUESTS_ERROR is not None:
+        raise ValueError(f"the Python library requests is missing where Ansible runs ({REQUESTS_ERROR}); install it.")
+    given = options["gateway"]
+    mailer = SmtpMailer(options["mail"], dry_run=check_mode)
+    for warning in mailer.warnings:
+        warn(warning)
+    store = store_from(options["store"], check_mode=check_mode)
+    client = Client(connection_of(given))
+    gateway = PassGateway(KeyApi(client, warn), secret_of(given, new_values=True), proof=proof_of(given), check_mode=check_mode)
+    return Desk(store, chain, gateway, mailer, secrets, now), client
+
+
+def _chain_of(options: Mapping[str, Any], loader: DataLoader, *, check_mode: bool) -> ApprovalChain | ValueError:
+    try:
+        offers = Offers.from_settings(options["packages"], options["limits"], options["lifetime"])
+        return SiteChain(options["rules"], offers, loader, parallel=options["parallel"], check_mode=check_mode)
+    except ValueError as error:
+        return error
+
+
+def _secrets_of(delivery: Mapping[str, Any], *, check_mode: bool) -> SecretWriter:
+    if KUBERNETES_SECRET not in delivery["methods"]:
+        return _NoSecrets()
+    return KubernetesSecrets(delivery["kubernetes"], manager=MANAGER, force=delivery["force_conflicts"], dry_run=check_mode)
+
+
+class _NoSecrets:
+    """Stands for Kubernetes where no key is delivered there."""
+
+    def apply(self, manifests: Any) -> list[PostResult]:
+        raise AssertionError("no key is delivered as a Secret")
+
+
+def settings_of(options: Mapping[str, Any]) -> PassSettings:
+    """Return what a pass does besides deciding. Raises ValueError for settings that cannot work."""
+    delivery = options["delivery"]
+    names = ("vendors", "vendor_paths", "secret_prefix", "mail_note", "mail_include_value", "methods")
+    settings = DeliverySettings(
+        **{name: delivery[name] for name in names},
+        url=delivery["url"] or options["gateway"]["url"],
+        namespace=delivery["namespace"] or own_namespace(),
+        mail_language=options["mail"]["language"],
+    )
+    check_settings(settings)
+    return PassSettings(settings, options["mails_answers"], options["reviewers"], store_variables(options["store"]))
+
+
+def store_variables(store: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables of the role that name this store, for the commands that reviewers get. None of them is secret."""
+    if store["store"] == "file":
+        return {"key_requests_directory": store["directory"]} if store["directory"] else {}
+    names = {"key_requests_store": "kubernetes", "key_requests_namespace": store["namespace"], "key_requests_context": store["context"]}
+    return {name: value for name, value in names.items() if value}

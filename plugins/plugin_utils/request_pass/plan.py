@@ -1,0 +1,144 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The steps of a pass as data: what to ask the chain and the gateway, and which mails to write. Pure: records in, data out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ...module_utils.key_requests.document import public
+from ...module_utils.key_requests.record import PENDING, Record
+from ...module_utils.key_requests.terms import AMOUNTS, NEVER, Terms, in_words
+from ...module_utils.keys.key import LiveKey
+
+REVIEW = "review"
+_COLLECTION = "rhpds.litellm_virtual_keys"
+
+
+def alias_of(record: Record) -> str:
+    """Return the alias of the key that a request leads to.
+
+    It contains the request's id and the time of its submission. So a request never takes over an existing key, and a
+    person who asks again after a key has ended gets another value. With a lab's GUID it begins like the aliases of the
+    lab's keys, so that the lab's operations find it.
+    """
+    if record.progress.key_alias:
+        return record.progress.key_alias
+    submissions = [entry.at for entry in record.history if entry.now == PENDING and entry.was != PENDING]
+    submitted = re.sub(r"\D", "", submissions[-1] if submissions else record.created_at)
+    lab = f"virtkey-{record.guid}-" if record.guid else ""
+    return f"{lab}request-{record.id}-{submitted}"
+
+
+# ----------------------------------------------------------------------------------------------------------- deciding
+def as_asked(record: Record, asked: Terms) -> dict[str, Any]:
+    """Return a request as the approval chain reads it, with the terms that it can get at most."""
+    shown = public(record)
+    duration = asked.get("duration", NEVER)
+    return {**shown, "duration": None if duration == NEVER else duration, "max_budget": asked.get("max_budget")}
+
+
+def quota_usage(keys: Iterable[LiveKey], promised: Iterable[Record]) -> list[dict[str, Any]]:
+    """Return living keys as the rule `quota` counts them, and those that are `promised`: approved, and not made yet.
+
+    A value in its grace period is not counted again. An owner that is not text, which others may have noted on a key of
+    their own, is nobody's.
+    """
+    counted = [
+        {
+            "owner": _text(row.metadata.get("owner")) or _text(row.fields.get("user_id")) or None,
+            "package": (row.notes.package if row.notes else "") or None,
+            "alias": row.alias,
+        }
+        for row in keys
+        if row.in_service
+    ]
+    known = {row["alias"] for row in counted}
+    return counted + [
+        {"owner": record.email, "package": record.package or None, "alias": alias_of(record)} for record in promised if alias_of(record) not in known
+    ]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+# ------------------------------------------------------------------------------------------------------------ minting
+def key_arguments(record: Record, terms: Terms) -> dict[str, Any]:
+    """Return the key of an approved request in the words of the module `virtual_keys`."""
+    limits = {name: terms[name] for name in ("models", "duration", "budget_duration", "allowed_routes", "tags", "team_id", *AMOUNTS) if name in terms}
+    return {
+        "max_budget": -1,
+        **limits,
+        "alias": alias_of(record),
+        "guid": record.guid or None,
+        "user_id": record.email,
+        "package": terms.get("package") or record.package or None,
+        "metadata": {"owner": record.email, "request_id": record.id, "guid": record.guid or None},
+    }
+
+
+# -------------------------------------------------------------------------------------------------------------- mails
+def denial_mail(record: Record) -> dict[str, Any]:
+    """Return the mail that brings a requester the reason of a denial, for the module `key_mail`."""
+    return {
+        "kind": "denial",
+        "to": record.email,
+        "id": _mail_id(record),
+        "request_id": record.id,
+        "models": list(record.models),
+        **({"language": record.language} if record.language else {}),
+        "package": record.package or None,
+        "reason": record.reason or None,
+    }
+
+
+def reviewers_to_ask(record: Record, usual: Sequence[str]) -> list[str]:
+    """Return the reviewers of a request who have not been asked yet: those that the chain named, else the `usual` ones."""
+    if REVIEW in record.progress.notified:
+        return []
+    return [address for address in record.reviewers or usual if notice_name(address) not in record.progress.notified]
+
+
+def notice_name(address: str) -> str:
+    """Return the name under which a request notes that this reviewer was asked."""
+    return f"{REVIEW}:{hashlib.sha256(address.lower().encode()).hexdigest()[:12]}"
+
+
+def review_mail(record: Record, reviewer: str, store: Mapping[str, str]) -> dict[str, Any]:
+    """Return the mail that asks a reviewer, with the terms to decide on. `store` holds the role's variables that name the store."""
+    where = f" -e {shlex.quote(json.dumps(store))}" if store else ""
+    return {
+        "kind": "review",
+        "to": reviewer,
+        "id": _mail_id(record),
+        "request_id": record.id,
+        "email": record.email,
+        "models": list(record.terms.get("models") or record.models),
+        "package": record.package or None,
+        "purpose": record.purpose or None,
+        "reason": record.reason or None,
+        "note": "\n".join([*_terms_to_decide(record), *([f"guid: {record.guid}"] if record.guid else [])]),
+        "commands": [_command("approve", record, where), _command("deny", record, where) + " -e \"reason='...'\""],
+    }
+
+
+def _command(playbook: str, record: Record, where: str) -> str:
+    return f"ansible-playbook {_COLLECTION}.{playbook} -e request_id={record.id}{where}"
+
+
+def _terms_to_decide(record: Record) -> list[str]:
+    """Return the terms besides those that the mail shows anyway."""
+    return in_words({name: value for name, value in record.terms.items() if name not in ("models", "package")})
+
+
+def _mail_id(record: Record) -> str:
+    """Return an id that is the same whenever a mail about this state of the request is sent again."""
+    return f"{record.id}-{re.sub(r'[^0-9]', '', record.history[-1].at if record.history else record.created_at)}"

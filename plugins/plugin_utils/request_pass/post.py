@@ -1,0 +1,132 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""How the answers of a pass reach people: mails over SMTP, and Secrets in Kubernetes. Every result says whether trying again can help."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ...module_utils.common import email_address
+from ...module_utils.common.printable import printable
+from ...module_utils.delivery import mail, outbox, smtp
+from ...module_utils.key_requests.errors import NoAccess
+from ...module_utils.key_requests.kubernetes_secrets import KUBERNETES_ERROR, Access, configure
+
+try:
+    import kubernetes
+    import urllib3
+except ImportError:
+    pass  # KUBERNETES_ERROR tells
+
+TIMEOUT = 30
+"""Seconds that one exchange with the Kubernetes API may take."""
+_SETTINGS = ("kubeconfig", "context", "host", "api_key", "ca_cert", "validate_certs")
+
+
+@dataclass(frozen=True)
+class PostResult:
+    """The result of one delivery. `final`: the receiving side will never take it, so that trying again is of no use."""
+
+    delivered: bool
+    reason: str = ""
+    final: bool = False
+
+
+class Mailer(Protocol):
+    """Sends mails."""
+
+    def send(self, messages: Sequence[Mapping[str, Any]]) -> list[PostResult]:
+        """Send mails, each in the words of the module `key_mail`, and return their results in the same order."""
+
+
+class SecretWriter(Protocol):
+    """Writes Secrets."""
+
+    def apply(self, manifests: Sequence[Mapping[str, Any]]) -> list[PostResult]:
+        """Apply Secrets and return the results in the same order."""
+
+
+class SmtpMailer:
+    """Sends mails as the module `key_mail` does. `settings` are that module's options."""
+
+    def __init__(self, settings: Mapping[str, Any], *, dry_run: bool = False) -> None:
+        """Raises ValueError for settings that cannot work."""
+        self._server = outbox.server_from(settings)
+        self._sender = email_address.parse_address(settings["sender"], "sender")
+        self._templates = [outbox.template_from(given) for given in settings["templates"]]
+        self._language = settings["language"]
+        self._dry_run = dry_run
+        self.warnings = outbox.warnings_about(self._server)
+
+    def send(self, messages: Sequence[Mapping[str, Any]]) -> list[PostResult]:
+        notices: dict[int, mail.Notice] = {}
+        results: dict[int, PostResult] = {}
+        for number, message in enumerate(messages):
+            try:
+                notices[number] = outbox.notice_from(message, self._language)
+            except (TypeError, ValueError) as error:
+                results[number] = PostResult(False, printable(str(error)))
+        sent = outbox.send_notices(self._server, self._sender, list(notices.values()), self._templates, dry_run=self._dry_run)
+        for number, result in zip(notices, sent, strict=True):
+            outcome = result.outcome
+            results[number] = PostResult(outcome.status in (smtp.SENT, outbox.PLANNED), outcome.reason, outcome.status == smtp.REFUSED)
+        return [results[number] for number in range(len(messages))]
+
+
+class KubernetesSecrets:
+    """Applies Secrets on the server, as the role `key_delivery` does, so that other programs' Secrets are never taken over."""
+
+    def __init__(self, connection: Mapping[str, Any], *, manager: str, force: bool = False, dry_run: bool = False) -> None:
+        """`connection` holds options of kubernetes.core. Raises ValueError for one that is not known here, and StoreError."""
+        if KUBERNETES_ERROR is not None:
+            raise NoAccess("The Python library kubernetes is missing where Ansible runs; install it, or deliver by another method.")
+        given = {_ALIASES.get(name, name): value for name, value in connection.items() if value not in (None, "")}
+        unknown = sorted(set(given) - set(_SETTINGS))
+        if unknown:
+            raise ValueError(f"key_delivery_kubernetes_connection names {printable(unknown[0], 40)!r}; a pass knows {', '.join(_SETTINGS)}.")
+        configuration, _namespace = configure(Access(**given))
+        self._api = kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(configuration))
+        self._options: dict[str, Any] = {"field_manager": manager, "force": force, **({"dry_run": "All"} if dry_run else {})}
+
+    def apply(self, manifests: Sequence[Mapping[str, Any]]) -> list[PostResult]:
+        return [self._apply(manifest) for manifest in manifests]
+
+    def _apply(self, manifest: Mapping[str, Any]) -> PostResult:
+        name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+        try:
+            self._api.patch_namespaced_secret(
+                name,
+                namespace,
+                manifest,
+                **self._options,
+                _content_type="application/apply-patch+yaml",
+                _preload_content=False,
+                _request_timeout=(TIMEOUT, TIMEOUT),
+            )
+        except kubernetes.client.ApiException as error:
+            return PostResult(False, *_refusal(error, f"{namespace}/{name}", manifest))
+        except urllib3.exceptions.HTTPError as error:
+            return PostResult(False, f"the Kubernetes API does not answer: {printable(str(getattr(error, 'reason', None) or error), 200)}")
+        return PostResult(True)
+
+
+_ALIASES = {"verify_ssl": "validate_certs", "ssl_ca_cert": "ca_cert"}
+
+
+def _refusal(error: Any, target: str, manifest: Mapping[str, Any]) -> tuple[str, bool]:
+    """Return why the API refused a Secret, without its contents, and whether it always will."""
+    try:
+        status = json.loads(error.body or b"")
+        reason = str(status["message"])
+    except (ValueError, KeyError, TypeError):
+        reason = str(error.reason)
+    for hidden in (manifest.get("data") or {}).values():
+        reason = reason.replace(hidden, "***")
+    if "field is immutable" in reason or (error.status == 409 and ".type" in reason):
+        return f"{target} is a Secret that this collection did not make; give the key another secret_name", True
+    return printable(reason, 300), error.status == 422

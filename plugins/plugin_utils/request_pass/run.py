@@ -1,0 +1,393 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""A pass over the queue of requests: read, decide, make keys, deliver answers, and record each step before the next.
+
+A pass starts from what is recorded, so the next one finishes what one that was cut off began. A key is made only for a
+request that never had one; an answer is delivered again by deriving the same value; a key that is gone has ended. What
+goes wrong with a request is noted on that request, with the time of its next attempt, and stops no other. One pass at a
+time works on a store.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+
+from ...module_utils.key_requests import transitions
+from ...module_utils.key_requests.base import Listing, Store, Turn
+from ...module_utils.key_requests.errors import Broken, Busy, Missing, NotRecordable, RequestRefused
+from ...module_utils.key_requests.record import APPROVED, DENIED, IN_REVIEW, LONGEST_REASON, PENDING, Record
+from ...module_utils.key_requests.text import clip
+from ...module_utils.key_requests.transitions import Change, Ruling
+from ...module_utils.keys.key import LiveKey
+from ...module_utils.litellm.errors import GatewayError
+from ..approval.chain import ChainOutcome
+from ..approval.decision import Decision
+from ..delivery import MAIL, DeliverySettings, plan_deliveries
+from . import plan
+from .ended import split_ended
+from .gateway import Minted
+from .offers import NotOffered, Offers, terms_left
+from .post import Mailer, PostResult, SecretWriter
+from .report import PassReport
+
+CHAIN, MINTING, DELIVERY = "approval chain", "minting", "delivery"
+"""Who acts, as the history shows it."""
+STATES = {Decision.APPROVE: APPROVED, Decision.DENY: DENIED, Decision.REVIEW: IN_REVIEW}
+PATIENCE = 120
+"""Seconds that a pass waits for another one to end."""
+
+
+class ApprovalChain(Protocol):
+    """The approval chain of a site with its offers."""
+
+    offers: Offers
+    policy: str
+    """The digest of chain and offers."""
+    counts_keys: bool
+    """Whether a rule asks how many keys somebody has."""
+    has_rules: bool
+
+    def decide(self, requests: Sequence[Mapping[str, Any]], models: Sequence[str] | None, usage: Sequence[Mapping[str, Any]] | None) -> list[ChainOutcome]:
+        """Return the decision on each request, in the same order."""
+
+
+class Gateway(Protocol):
+    """See `gateway.PassGateway`."""
+
+    @property
+    def calls(self) -> int: ...
+
+    def models(self) -> list[str]: ...
+
+    def living_keys(self) -> list[LiveKey]: ...
+
+    def mint(self, wanted: Mapping[str, Mapping[str, Any]]) -> Minted: ...
+
+    def in_service(self, aliases: Sequence[str]) -> dict[str, dict[str, Any]]: ...
+
+    def revoke(self, aliases: Sequence[str]) -> None: ...
+
+    def deleted(self, aliases: Sequence[str]) -> set[str] | None: ...
+
+    def annotate(self, metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, str]: ...
+
+
+@dataclass(frozen=True)
+class PassSettings:
+    """What a pass does besides deciding. `store_variables` name the store in the commands that reviewers get."""
+
+    delivery: DeliverySettings
+    mails_answers: bool = True
+    """Whether those who are denied, and the reviewers, get mails."""
+    reviewers: Sequence[str] = ()
+    store_variables: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The parts of a pass: the store, the chain or the reason why there is none, the gateway, and the ways to people."""
+
+    store: Store
+    chain: ApprovalChain | ValueError
+    gateway: Gateway
+    mailer: Mailer
+    secrets: SecretWriter
+    clock: Callable[[], str]
+
+
+def run_pass(desk: Desk, settings: PassSettings, *, patience: float = PATIENCE) -> PassReport:
+    """Make one pass and return what it did.
+
+    Raises StoreError if the store fails, and Busy if another pass was at work for `patience` seconds. What was recorded
+    before that stays, and the next pass goes on from there.
+    """
+    with desk.store.turn(patience) as turn:
+        began, report = time.monotonic(), PassReport(desk.clock())
+        calls = desk.gateway.calls
+        _Pass(desk, settings, turn, report).make()
+        report.calls, report.seconds = desk.gateway.calls - calls, time.monotonic() - began
+        turn.report(report.as_dict())
+    return report
+
+
+class _Pass:
+    """One pass. `_open` holds the open requests in their present form, by id."""
+
+    def __init__(self, desk: Desk, settings: PassSettings, turn: Turn, report: PassReport) -> None:
+        self._desk, self._settings, self._turn, self._report = desk, settings, turn, report
+        self._open: dict[str, Record] = {}
+        self._due: list[str] = []
+
+    def make(self) -> None:
+        listing: Listing = self._desk.store.listing(only_open=True)
+        self._report.set_aside = list(listing.set_aside)
+        self._open = {record.id: record for record in listing.records}
+        at = self._desk.clock()
+        self._due = [record.id for record in listing.records if transitions.is_due(record, at)]
+        self._report.due = len(self._due)
+        self._decide()
+        self._report.approved, self._report.denied = (len(self._in_state(state)) for state in (APPROVED, DENIED))
+        for step in (self._mint_and_deliver, self._answer_denied, self._ask_reviewers):
+            self._turn.check()
+            step()
+        self._report.note_left(list(self._open.values()))
+
+    def _in_state(self, state: str) -> list[Record]:
+        return [record for each in self._due if (record := self._open.get(each)) and record.state == state and record.open]
+
+    # -------------------------------------------------------------------------------------------------- recording
+    def _record(self, changes: Sequence[tuple[Record, Change]]) -> dict[str, Record]:
+        """Make the changes, and return the changed records by id. What cannot be recorded is that request's failure."""
+        self._turn.check()
+        recorded: dict[str, Record] = {}
+        for (record, _change), outcome in zip(changes, self._desk.store.transition_all(changes), strict=True):
+            if outcome.transition is not None and outcome.transition.after is not None:
+                recorded[record.id] = self._open[record.id] = outcome.transition.after
+                self._report.changed |= outcome.transition.changed
+            elif isinstance(outcome.error, Missing):
+                self._open.pop(record.id, None)
+            elif isinstance(outcome.error, NotRecordable):
+                self._fail({record.id: str(outcome.error)}, "record")
+            elif isinstance(outcome.error, (RequestRefused, Broken, Busy)):
+                self._report.warnings.append(str(outcome.error))
+        return recorded
+
+    def _fail(self, reasons: Mapping[str, str], step: str, *, final: frozenset[str] = frozenset(), traces: Mapping[str, Any] | None = None) -> None:
+        """Note for each request why `step` failed. For those in `final` passes give up."""
+        at = self._desk.clock()
+        changes: list[tuple[Record, Change]] = []
+        for request_id, reason in reasons.items():
+            if request_id in self._open:
+                trace = (traces or {}).get(request_id, ())
+                change = partial(transitions.mark_failed, at=at, step=step, reason=reason, final=request_id in final, trace=trace)
+                changes.append((self._open[request_id], change))
+        self._record(changes)
+
+    # --------------------------------------------------------------------------------------------------- deciding
+    def _decide(self) -> None:
+        pending = self._in_state(PENDING)
+        chain = self._desk.chain
+        if isinstance(chain, ValueError):
+            self._report.errors.append(f"nothing is decided: {chain}")
+            return
+        if not pending:
+            return
+        if not chain.has_rules:
+            self._report.warnings.append("no approval rules are configured, so every request is denied; give rules, or withdraw the requests first.")
+        models, usage, waiting = self._asked_of_gateway(chain, pending)
+        self._fail(waiting, "decide")
+        decidable = [record for record in pending if record.id not in waiting]
+        asked = {record.id: _asked(chain.offers, record) for record in decidable}
+        requests = [plan.as_asked(record, asked[record.id]) for record in decidable]
+        outcomes = chain.decide(requests, models, usage)
+        changes: list[tuple[Record, Change]] = []
+        parked: dict[str, str] = {}
+        for record, outcome in zip(decidable, outcomes, strict=True):
+            if outcome.decision in STATES:
+                changes.append((record, self._ruling(record, outcome, asked[record.id], chain.policy)))
+            else:
+                parked[record.id] = _why_parked(outcome)
+        self._record(changes)
+        self._fail(parked, "decide", traces={record.id: _trace(outcome) for record, outcome in zip(decidable, outcomes, strict=True)})
+
+    def _asked_of_gateway(self, chain: ApprovalChain, pending: Sequence[Record]) -> tuple[list[str] | None, list[dict[str, Any]] | None, dict[str, str]]:
+        """Return the gateway's models, the keys to count, and which requests wait because the gateway did not say.
+
+        An outage never becomes a denial. A gateway that serves no model has not read its models yet.
+        """
+        models: list[str] | None = None
+        usage: list[dict[str, Any]] | None = None
+        if chain.counts_keys:
+            try:
+                promised = [record for record in self._open.values() if record.state == APPROVED and not record.progress.minted_at]
+                usage = plan.quota_usage(self._desk.gateway.living_keys(), promised)
+            except GatewayError as error:
+                return None, None, {record.id: str(error) for record in pending}
+        by_model = [record.id for record in pending if record.models]
+        if not by_model:
+            return None, usage, {}
+        try:
+            models = self._desk.gateway.models()
+        except GatewayError as error:
+            return None, usage, dict.fromkeys(by_model, str(error))
+        return models, usage, {} if models else dict.fromkeys(by_model, "the gateway serves no models at present")
+
+    def _ruling(self, record: Record, outcome: ChainOutcome, asked: Mapping[str, Any], policy: str) -> Change:
+        ruling = Ruling(
+            reason=clip(outcome.reason, LONGEST_REASON),
+            terms=terms_left(asked, outcome.request),
+            trace=_trace(outcome),
+            reviewers=outcome.reviewers,
+            policy=policy,
+        )
+        return partial(transitions.decide, state=STATES[outcome.decision], ruling=ruling, by=CHAIN, at=self._desk.clock(), only_from=(PENDING,))
+
+    # ------------------------------------------------------------------------------------- minting and delivering
+    def _mint_and_deliver(self) -> None:
+        approved = self._in_state(APPROVED)
+        self._mint([record for record in approved if not record.progress.minted_at])
+        minted = [record for record in self._in_state(APPROVED) if record.progress.minted_at]
+        keys = self._keys_of(minted)
+        for method in self._settings.delivery.methods:
+            self._deliver(method, keys)
+        self._finish([record for each in keys if (record := self._open.get(each))])
+
+    def _mint(self, records: Sequence[Record]) -> None:
+        """Make the keys of requests that never had one. Their values are used in this pass and kept nowhere."""
+        self._fresh: dict[str, Mapping[str, Any]] = {}
+        wanted, failures = self._settled(records)
+        minted = self._desk.gateway.mint(dict(wanted.values())) if wanted else Minted()
+        at = self._desk.clock()
+        changes: list[tuple[Record, Change]] = []
+        for request_id, (alias, _arguments) in wanted.items():
+            key = minted.keys.get(alias)
+            if key is None:
+                failures[request_id] = minted.failures.get(alias, "the gateway did not make the key")
+            else:
+                self._fresh[request_id] = key
+                changes.append((self._open[request_id], partial(transitions.mark_minted, at=at, key_alias=alias, expires=key.get("expires") or "")))
+        recorded = self._record(changes)
+        self._report.minted += len(recorded)
+        self._fail(failures, "mint")
+        self._withdraw([(record.id, wanted[record.id][0]) for record, _change in changes if record.id not in recorded])
+
+    def _settled(self, records: Sequence[Record]) -> tuple[dict[str, tuple[str, dict[str, Any]]], dict[str, str]]:
+        """Note the terms of each request, and return its key's alias and arguments by id, and why others have none."""
+        chain, at = self._desk.chain, self._desk.clock()
+        failures: dict[str, str] = {}
+        changes: list[tuple[Record, Change]] = []
+        for record in records:
+            try:
+                if isinstance(chain, ValueError) and not record.terms:
+                    raise NotOffered(f"its terms cannot be worked out: {chain}")
+                terms = dict(record.terms) if isinstance(chain, ValueError) else chain.offers.settled(record)
+                changes.append((record, partial(transitions.settle_terms, terms=terms, at=at)))
+            except ValueError as error:
+                failures[record.id] = str(error)
+        recorded = self._record(changes)
+        keys = {each.id: (plan.alias_of(each), plan.key_arguments(each, each.terms)) for each in recorded.values()}
+        return keys, failures
+
+    def _withdraw(self, taken_back: Sequence[tuple[str, str]]) -> None:
+        """Delete the keys of requests that were taken back while their keys were made. A failure does not stop the others."""
+        for request_id, alias in taken_back:
+            self._fresh.pop(request_id, None)
+            if self._desk.store.check_mode:
+                continue
+            try:
+                self._desk.gateway.revoke([alias])
+            except GatewayError as error:
+                self._report.errors.append(f"the request {request_id} was taken back, and its key {alias} could not be deleted: {error}")
+
+    def _keys_of(self, records: Sequence[Record]) -> dict[str, Mapping[str, Any]]:
+        """Return the keys to deliver, with their values, by request. A key that is gone or expired has ended."""
+        earlier = {record.progress.key_alias: record.id for record in records if record.id not in self._fresh}
+        try:
+            found = self._desk.gateway.in_service(sorted(earlier))
+        except GatewayError as error:
+            self._fail(dict.fromkeys(earlier.values(), str(error)), "deliver")
+            found, earlier = {}, {}
+        self._note_ended([self._open[request_id] for alias, request_id in earlier.items() if alias not in found], right_gateway=bool(found))
+        keys = {request_id: found[alias] for alias, request_id in earlier.items() if alias in found}
+        return {**keys, **{each: key for each, key in self._fresh.items() if each in {record.id for record in records}}}
+
+    def _note_ended(self, missing: Sequence[Record], *, right_gateway: bool) -> None:
+        at = self._desk.clock()
+        try:
+            gone, unknown = split_ended(self._desk.gateway, missing, now=at, right_gateway=right_gateway)
+        except GatewayError as error:
+            self._fail({record.id: str(error) for record in missing}, "deliver")
+            return
+        self._report.ended += len(self._record([(record, partial(transitions.mark_ended, at=at)) for record in gone]))
+        reason = "the gateway knows nothing of the key {}; check that it is the right one"
+        self._fail({record.id: reason.format(record.progress.key_alias) for record in unknown}, "deliver")
+
+    def _deliver(self, method: str, keys: Mapping[str, Mapping[str, Any]]) -> None:
+        """Deliver by one method what it has not delivered yet, and note each result."""
+        self._turn.check()
+        due = {each: key for each, key in keys.items() if method not in self._open[each].progress.delivered}
+        parcels, failures = self._parcels(method, due)
+        send = self._desk.mailer.send if method == MAIL else self._desk.secrets.apply
+        results = dict(zip(parcels, send(list(parcels.values())), strict=True)) if parcels else {}
+        self._note_results({**failures, **results}, "deliver", method)
+
+    def _parcels(self, method: str, keys: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Mapping[str, Any]], dict[str, PostResult]]:
+        """Return what to send, and the results of keys that cannot be delivered, by request."""
+        parcels: dict[str, Mapping[str, Any]] = {}
+        failures: dict[str, PostResult] = {}
+        for request_id, key in keys.items():
+            record = self._open[request_id]
+            entry = {**key, "email": record.email, "request_id": request_id, **({"language": record.language} if record.language else {})}
+            planned = plan_deliveries([entry], replace(self._settings.delivery, methods=[method]))
+            if planned["problems"]:
+                failures[request_id] = PostResult(False, planned["problems"][0]["reason"])
+            else:
+                parcels[request_id] = planned[method][0]["contents"]
+        return parcels, failures
+
+    def _finish(self, records: Sequence[Record]) -> None:
+        """Note which requests have their answer by every method. After a failure they do not."""
+        at, methods = self._desk.clock(), set(self._settings.delivery.methods)
+        done = [record for record in records if record.state == APPROVED and methods <= set(record.progress.delivered)]
+        self._report.delivered += len(self._record([(record, partial(transitions.mark_finished, at=at)) for record in done]))
+
+    def _note_results(self, results: Mapping[str, PostResult], step: str, method: str) -> None:
+        at = self._desk.clock()
+        sent = [(self._open[each], partial(transitions.mark_delivered, at=at, via=method)) for each, result in results.items() if result.delivered]
+        self._record(sent)
+        failed = {each: result for each, result in results.items() if not result.delivered}
+        final = frozenset(each for each, result in failed.items() if result.final)
+        self._fail({each: f"{method}: {result.reason or 'failed'}" for each, result in failed.items()}, step, final=final)
+
+    # ----------------------------------------------------------------------------------------- denials and reviews
+    def _answer_denied(self) -> None:
+        """Mail the reasons to those who were denied. Whoever withdrew a request needs no answer."""
+        denied = self._in_state(DENIED)
+        to_mail = [record for record in denied if self._settings.mails_answers and not record.cancelled and MAIL not in record.progress.delivered]
+        results = self._desk.mailer.send([plan.denial_mail(record) for record in to_mail]) if to_mail else []
+        self._note_results({record.id: result for record, result in zip(to_mail, results, strict=True)}, "mail", MAIL)
+        at, open_still = self._desk.clock(), {record.id for record in to_mail}
+        done = [record for record in self._in_state(DENIED) if record.id not in open_still or MAIL in record.progress.delivered]
+        self._record([(record, partial(transitions.mark_finished, at=at)) for record in done])
+
+    def _ask_reviewers(self) -> None:
+        """Mail each reviewer once about each request."""
+        if not self._settings.mails_answers:
+            return
+        waiting = self._in_state(IN_REVIEW)
+        wanted = [(record.id, address) for record in waiting for address in plan.reviewers_to_ask(record, self._settings.reviewers)]
+        for record in waiting:
+            if not record.reviewers and not self._settings.reviewers:
+                self._report.warnings.append(f"the request {record.id} is in review, and nobody was asked; name reviewers in the chain or for the pass.")
+        mails = [plan.review_mail(self._open[each], address, self._settings.store_variables or {}) for each, address in wanted]
+        results = self._desk.mailer.send(mails) if mails else []
+        at, failures = self._desk.clock(), dict[str, str]()
+        for (request_id, address), result in zip(wanted, results, strict=True):
+            if result.delivered:
+                self._record([(self._open[request_id], partial(transitions.mark_notified, at=at, whom=plan.notice_name(address)))])
+            else:
+                failures[request_id] = f"{address}: {result.reason}"
+        self._fail(failures, "mail")
+
+
+def _asked(offers: Offers, record: Record) -> dict[str, Any]:
+    """Return the terms for what was asked; for a package that does not exist, what the chain needs to say so."""
+    try:
+        return offers.asked(record)
+    except NotOffered:
+        return {"models": list(record.models)}
+
+
+def _trace(outcome: ChainOutcome) -> list[dict[str, Any]]:
+    return [step.as_dict() for step in outcome.trace]
+
+
+def _why_parked(outcome: ChainOutcome) -> str:
+    detail = outcome.trace[-1] if outcome.trace else None
+    return f"{detail.rule}: {detail.detail}" if detail and detail.detail else outcome.reason

@@ -1,0 +1,56 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Passes at an interval: one after the other, whatever becomes of each, until a file says to stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreUnreachable
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.interval import make_passes, seconds_of
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.report import PassReport
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("5m", 300), ("1h", 3600)])
+def test_an_interval_is_a_number_with_a_unit(text: str, seconds: int) -> None:
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["soon", "5", "0s", "-5m", "1d", "5m\n", "1e9s", "", "99999999h"])
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="give a whole number and s, m or h"):
+        seconds_of(text)
+
+
+def test_a_pass_that_fails_stops_no_other_and_is_shown(tmp_path: Path) -> None:
+    stop, shown, made = tmp_path / "stop", list[PassReport | Exception](), list[int]()
+
+    def make() -> PassReport:
+        made.append(1)
+        if len(made) == 2:
+            raise StoreUnreachable("no answer.")
+        if len(made) == 3:
+            stop.touch()
+        return PassReport("2026-11-21T04:00:00Z")
+
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    make_passes(make, 0.001, str(stop), shown.append, sleep=sleep)
+    assert [type(each) for each in shown] == [PassReport, StoreUnreachable, PassReport]
+
+
+def test_a_stop_file_ends_a_long_wait_soon(tmp_path: Path) -> None:
+    stop, waits = tmp_path / "stop", list[float]()
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        stop.touch()
+
+    make_passes(lambda: PassReport("2026-11-21T04:00:00Z"), 3600, str(stop), lambda _report: None, sleep=sleep)
+    assert waits == [1.0]
