@@ -102,17 +102,18 @@ def test_two_passes_at_once_make_one_key_each(desk, unique):
 
 
 def test_a_pass_that_is_killed_before_or_after_any_step_is_finished_by_the_next(desk, unique):
-    """Kill the whole pass with kill -9, one step later each time, until one completes. Tests of the modules cover kills inside a step."""
+    """Kill the whole pass with kill -9, one step later each time, until one completes: a call, a mail or a record, before and after."""
     ids = {email: desk.ask(email) for email in (f"k{number}-{unique}@company.com" for number in range(3))}
     desk.ask(f"eve-{unique}@evil.com")
     desk.ask(f"rev-{unique}@company.com", model=MISTRAL)
     variables = desk.folder / "variables.json"
     variables.write_text(json.dumps(desk.variables))
     usual, arguments = {**os.environ, **ANSIBLE_ENVIRONMENT}, ["rhpds.litellm_virtual_keys.process_requests", "-e", f"@{variables}"]
-    deadly = {"ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).with_name("callbacks")), "ANSIBLE_CALLBACKS_ENABLED": "die_at_event"}
+    deadly = {"ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).with_name("callbacks")), "ANSIBLE_CALLBACKS_ENABLED": "die_at_step"}
     cuts = 0
-    for event in range(1, 60):
-        run = runner.run(arguments, usual, {**deadly, "DIE_AT_EVENT": str(event)}, desk.folder, 300)
+    for step in range(1, 60):
+        desk.forget_the_wait()
+        run = runner.run(arguments, usual, {**deadly, "DIE_AT_STEP": str(step)}, desk.folder, 300)
         if run.returncode == 0:
             break
         assert run.returncode == -signal.SIGKILL, run.stdout
