@@ -28,9 +28,9 @@ _TEXTS = (
     *("id", "email", "package", "purpose", "duration", "guid", "user", "language", "origin", "verified_at"),
     *("state", "reason", "created_at", "updated_at"),
 )
-_FIELDS = frozenset((*_TEXTS, "format", "models", "max_budget", "cancelled", "terms", "granted", "reviewers", "trace", "progress", "history"))
+_FIELDS = frozenset((*_TEXTS, "format", "models", "max_budget", "cancelled", "terms", "granted", "reviewers", "review", "trace", "progress", "history"))
 _PROGRESS_TEXTS = ("minted_at", "key_alias", "expires", "finished_at", "ended_at", "stopped_at")
-_PROGRESS_FIELDS = frozenset((*_PROGRESS_TEXTS, "delivered", "notified", "failure"))
+_PROGRESS_FIELDS = frozenset((*_PROGRESS_TEXTS, "delivered", "approvals", "notified", "failure"))
 _ENTRY_FIELDS = frozenset(("at", "by", "from", "to", "reason", "terms", "policy"))
 _FAILURE_FIELDS = frozenset(("step", "reason", "attempts", "next_attempt_at"))
 
@@ -58,6 +58,7 @@ def render_document(record: Record) -> dict[str, Any]:
         "terms": dict(record.terms),
         "granted": dict(record.granted),
         "reviewers": list(record.reviewers),
+        "review": dict(record.review),
         "trace": [dict(entry) for entry in record.trace],
         "progress": _render_progress(record.progress),
         "created_at": record.created_at,
@@ -92,6 +93,7 @@ def public(record: Record) -> dict[str, Any]:
         "terms": dict(record.terms),
         "granted": dict(record.granted),
         "reviewers": list(record.reviewers),
+        "review": dict(record.review),
         "trace": [dict(entry) for entry in record.trace],
         "open": record.open,
         "progress": {
@@ -103,6 +105,7 @@ def public(record: Record) -> dict[str, Any]:
             "finished_at": progress.finished_at or None,
             "ended_at": progress.ended_at or None,
             "stopped_at": progress.stopped_at or None,
+            "approvals": dict(progress.approvals),
             "notified": dict(progress.notified),
             "failure": dataclasses.asdict(failure) if failure else None,
         },
@@ -133,6 +136,7 @@ def parse_document(document: object, version: str = "") -> Record:
         terms=_mapping(fields.get("terms", {}), "terms"),
         granted=_granted(fields),
         reviewers=tuple(_texts(fields, "reviewers")),
+        review=_mapping(fields.get("review", {}), "review"),
         trace=tuple(_mapping(entry, "an entry of the trace") for entry in _list(fields, "trace")),
         progress=_parse_progress(fields.get("progress", {}), newest),
         history=history,
@@ -156,6 +160,7 @@ def _render_progress(progress: Progress) -> dict[str, Any]:
         "finished_at": progress.finished_at,
         "ended_at": progress.ended_at,
         "stopped_at": progress.stopped_at,
+        "approvals": dict(progress.approvals),
         "notified": dict(progress.notified),
         "failure": dataclasses.asdict(progress.failure) if progress.failure else None,
     }
@@ -174,6 +179,7 @@ def _parse_progress(raw: object, newest: int) -> Progress:
     return Progress(
         **{name: _text(fields, name) for name in _PROGRESS_TEXTS},
         delivered=_text_mapping(fields, "delivered"),
+        approvals=_text_mapping(fields, "approvals"),
         notified=_text_mapping(fields, "notified"),
         failure=None if failure is None else _parse_failure(failure),
         extra=_unknown(fields, "progress", _PROGRESS_FIELDS, newest),

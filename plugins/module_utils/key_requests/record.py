@@ -23,6 +23,7 @@ from typing import Any
 
 from ..common import durations, email_address, names
 from ..common.printable import printable
+from .review import check_review
 from .terms import Terms, check_terms
 from .text import check_text, is_plain, looks_like_key
 
@@ -89,6 +90,8 @@ class Progress:
     """When the key was found to have expired or been revoked; the person may ask again."""
     stopped_at: str = ""
     """When passes gave up, because the failure will not pass by itself; an administrator can let them try again."""
+    approvals: Mapping[str, str] = field(default_factory=dict)
+    """Who approved so far, and when, while a review needs more approvals."""
     notified: Mapping[str, str] = field(default_factory=dict)
     """Notices that are sent only once, such as `review`, and when they were sent."""
     failure: Failure | None = None
@@ -134,6 +137,8 @@ class Record:
     """What a person granted, where it differs from what was asked for or left by the chain."""
     reviewers: tuple[str, ...] = ()
     """The e-mail addresses of those whom the chain asks, while the request is in review."""
+    review: Mapping[str, Any] = field(default_factory=dict)
+    """How the review is to be made, see the module `review`."""
     trace: tuple[Mapping[str, Any], ...] = ()
     """How the approval chain reached its decision, written for administrators."""
     progress: Progress = field(default_factory=Progress)
@@ -145,6 +150,12 @@ class Record:
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Fields that a newer release wrote and this one does not know. They are kept as they are."""
     version: str = field(default="", compare=False)
+
+    @property
+    def review_began(self) -> str:
+        """When the present review began."""
+        began = [entry.at for entry in self.history if entry.now == IN_REVIEW and entry.was != IN_REVIEW]
+        return began[-1] if began else self.updated_at
 
     @property
     def open(self) -> bool:
@@ -286,6 +297,12 @@ def _check_model(model: str) -> None:
 
 
 def _check_reviewers(record: Record) -> None:
+    check_review(record.review)
+    if record.state != IN_REVIEW and (record.review or record.progress.approvals):
+        raise ValueError(f"a review is noted, and the state is {record.state}.")
+    for name, at in record.progress.approvals.items():
+        _check_plain(name, "who approved", LONGEST_NAME)
+        _check_time(at, f"the time of the approval of {printable(name, 80)}")
     for address in record.reviewers:
         if str(email_address.parse_address(address, "a reviewer")) != address:
             raise ValueError(f"a reviewer is {printable(address, 80)!r}, whose domain is not in lower-case ASCII form.")

@@ -36,6 +36,7 @@ from .record import (
     Record,
     check,
 )
+from .review import BY_OTHERS, approvals_needed, is_plain_decision, is_requester
 from .terms import BEYOND, Terms, check_terms, exceeded
 from .text import check_text, clip
 
@@ -78,6 +79,7 @@ class Ruling:
     granted: Terms = field(default_factory=dict)
     trace: Sequence[Mapping[str, Any]] = ()
     reviewers: Sequence[str] = ()
+    review: Mapping[str, Any] = field(default_factory=dict)
     policy: str = ""
 
 
@@ -111,10 +113,29 @@ def approve(record: Record, granted: Terms, *, beyond: bool = False, reason: str
         raise RequestRefused(
             f"Request {record.id} would be granted more than its terms allow: {'; '.join(more)}; grant less, or say with beyond that it may be more."
         )
-    grants = {**(record.granted if record.state == APPROVED else {}), **granted}
+    grants = {**(record.granted if record.state in (APPROVED, IN_REVIEW) else {}), **granted}
     if granted and beyond and (more or not record.terms):
         grants[BEYOND] = True
-    return decide(record, APPROVED, Ruling(reason, {**record.terms, **grants} if record.terms else {}, grants), by=by, at=at)
+    terms = {**record.terms, **grants} if record.terms else {}
+    if record.state == IN_REVIEW and not is_plain_decision(record.review):
+        record = _approved_by_one_more(record, terms, grants, by=by, at=at)
+        if len(record.progress.approvals) < approvals_needed(record.review):
+            return record
+    return decide(record, APPROVED, Ruling(reason, terms, grants), by=by, at=at)
+
+
+def _approved_by_one_more(record: Record, terms: Terms, grants: Terms, *, by: str, at: str) -> Record:
+    """Return `record` with one more approval. Whoever changes the terms begins anew, because the others approved something else."""
+    if record.review.get(BY_OTHERS) and is_requester(by, record.email):
+        raise RequestRefused(f"Request {record.id} is that of {record.email}, who may not approve it; let somebody else decide.")
+    progress = record.progress
+    if by in progress.approvals and dict(terms) == dict(record.terms):
+        return record
+    approvals = {**(progress.approvals if dict(terms) == dict(record.terms) else {}), check_text(by, "actor", LONGEST_NAME): at}
+    words = f"{len(approvals)} of {approvals_needed(record.review)} approvals."
+    entry = _entry(record, IN_REVIEW, Ruling(words, terms, grants), by=by, at=at)
+    changed = replace(record, terms=dict(terms), granted=dict(grants), history=_history(record, entry), updated_at=at)
+    return replace(changed, progress=replace(progress, approvals=approvals))
 
 
 def settle_terms(record: Record, terms: Terms, *, at: str) -> Record:
@@ -170,6 +191,8 @@ def _ended_by(record: Record, at: str) -> Record:
 
 def set_by_hand(record: Record, state: str, *, by: str, at: str) -> Record:
     """Return `record` in `state`, as somebody set it with kubectl or an editor. Raises ValueError if it cannot become so."""
+    if record.state == IN_REVIEW and state == APPROVED and not is_plain_decision(record.review):
+        raise ValueError("the state was set to approved by hand, and its review needs to know who approves; set it back, and use the playbook approve.")
     try:
         _check_transition(record, state)
     except RequestRefused as error:
@@ -197,6 +220,7 @@ def _moved(record: Record, state: str, ruling: Ruling, *, by: str, at: str) -> R
         terms=dict(terms),
         granted=dict(ruling.granted),
         reviewers=tuple(ruling.reviewers) if state == IN_REVIEW else (),
+        review=dict(ruling.review) if state == IN_REVIEW else {},
         trace=bounded_trace(ruling.trace),
         progress=Progress(),
         history=_history(record, _entry(record, state, ruling, by=by, at=at)),

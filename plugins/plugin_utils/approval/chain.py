@@ -10,7 +10,7 @@ import contextvars
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -64,6 +64,8 @@ class ChainOutcome:
     """The rule that ended the chain, or None."""
     trace: tuple[ChainStep, ...] = ()
     reviewers: tuple[str, ...] = ()
+    review: Mapping[str, Any] = field(default_factory=dict)
+    """How the review is to be made, if the decision is REVIEW."""
     faults: tuple[str, ...] = field(default=(), repr=False)
     """Tracebacks of rules that failed unexpectedly."""
 
@@ -75,6 +77,7 @@ class ChainOutcome:
             "rule": self.decided_by.name if self.decided_by else None,
             "rule_index": self.decided_by.index if self.decided_by else None,
             "reviewers": list(self.reviewers),
+            "review": dict(self.review),
             "request": self.request.as_dict() if self.request else None,
             "trace": [step.as_dict() for step in self.trace],
         }
@@ -148,7 +151,9 @@ class _Pass:
             if verdict.decision is not Decision.CONTINUE:
                 reviewers = tuple(dict.fromkeys((*verdict.reviewers, *link.reviewers))) if verdict.decision is Decision.REVIEW else ()
                 reason = (link.reason if answered else "") or verdict.reason or USUAL_REASONS[verdict.decision]
-                return ChainOutcome(verdict.decision, printable(link.conceal(reason), LONGEST_REASON), request, link, tuple(trace), reviewers, faults)
+                review = verdict.review if verdict.decision is Decision.REVIEW else {}
+                shown = printable(link.conceal(reason), LONGEST_REASON)
+                return ChainOutcome(verdict.decision, shown, request, link, tuple(trace), reviewers, review, faults)
         return ChainOutcome(Decision.DENY, NOTHING_APPROVED, request, None, tuple(trace))
 
     def _ask(self, link: Link, request: Request, context: Context) -> tuple[Verdict, bool, tuple[str, ...]]:

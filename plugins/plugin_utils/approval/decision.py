@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .request import Request
@@ -49,6 +50,8 @@ class Verdict:
     """The request as the next rules see it and as it will be minted. None keeps it. It may only be reduced."""
     reviewers: tuple[str, ...] = ()
     """E-mail addresses of the reviewers, if the decision is REVIEW."""
+    review: Mapping[str, Any] = field(default_factory=dict)
+    """How the review is to be made, see `module_utils.key_requests.review`."""
 
 
 # The reasons that the requester reads if neither the rule nor the chain gives one.

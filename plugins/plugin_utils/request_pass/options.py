@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible.module_utils.basic import env_fallback
 from ansible.parsing.dataloader import DataLoader
 
 from ...module_utils.common.transport import REQUESTS_ERROR
 from ...module_utils.delivery import client_env
-from ...module_utils.delivery.mail import LANGUAGES
+from ...module_utils.delivery.mailer import MAIL_SPEC
 from ...module_utils.key_requests.desk import now
 from ...module_utils.key_requests.kubernetes_secrets import own_namespace
 from ...module_utils.key_requests.options import STORE_SPEC, store_from
@@ -29,21 +28,6 @@ from .post import KubernetesSecrets, PostResult, SecretWriter, SmtpMailer
 from .run import ApprovalChain, Desk, PassSettings
 from .site_chain import SiteChain
 
-MAIL_SPEC: dict[str, dict[str, Any]] = {
-    "language": {"type": "str", "choices": list(LANGUAGES), "default": "en"},
-    "templates": {"type": "list", "elements": "dict", "default": []},
-    "sender": {"type": "str", "default": "noreply@example.com", "fallback": (env_fallback, ["SMTP_FROM"])},
-    "host": {"type": "str", "default": "localhost", "fallback": (env_fallback, ["SMTP_HOST"])},
-    "port": {"type": "int", "fallback": (env_fallback, ["SMTP_PORT"])},
-    "user": {"type": "str", "fallback": (env_fallback, ["SMTP_USER"])},
-    "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["SMTP_PASSWORD"])},
-    "use_tls": {"type": "str", "default": "true", "fallback": (env_fallback, ["SMTP_USE_TLS"])},
-    "validate_certs": {"type": "bool", "default": True},
-    "ca_path": {"type": "path"},
-    "timeout": {"type": "float", "default": 30},
-    "retries": {"type": "int", "default": 3},
-    "retry_delay": {"type": "float", "default": 2},
-}
 DELIVERY_SPEC: dict[str, dict[str, Any]] = {
     "methods": {"type": "list", "elements": "str", "choices": [MAIL, KUBERNETES_SECRET], "default": [MAIL]},
     "url": {"type": "str"},

@@ -11,10 +11,12 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ...module_utils.key_requests.document import public
 from ...module_utils.key_requests.record import PENDING, Record
+from ...module_utils.key_requests.review import MOST_REMINDERS, approvals_needed, is_to_be_reminded
 from ...module_utils.key_requests.terms import AMOUNTS, NEVER, Terms, in_words
 from ...module_utils.keys.key import LiveKey
 
@@ -100,11 +102,30 @@ def denial_mail(record: Record) -> dict[str, Any]:
     }
 
 
-def reviewers_to_ask(record: Record, usual: Sequence[str]) -> list[str]:
-    """Return the reviewers of a request who have not been asked yet: those that the chain named, else the `usual` ones."""
-    if REVIEW in record.progress.notified:
+@dataclass(frozen=True)
+class Question:
+    """A mail to a reviewer: the first one about a request, or a reminder. `notice` is the name under which it is noted."""
+
+    reviewer: str
+    reminders: int
+    notice: str
+
+
+def questions_due(record: Record, usual: Sequence[str], now: str) -> list[Question]:
+    """Return the mails to reviewers that are due: to those whom the chain named, else the `usual` ones."""
+    notified = record.progress.notified
+    if REVIEW in notified:  # a former release asked all of them
         return []
-    return [address for address in record.reviewers or usual if notice_name(address) not in record.progress.notified]
+    questions = []
+    for address in record.reviewers or usual:
+        name = notice_name(address)
+        names = [name, *(f"{name}:{number}" for number in range(1, MOST_REMINDERS + 1))]
+        sent = [each for each in names if each in notified]
+        if not sent:
+            questions.append(Question(address, 0, name))
+        elif is_to_be_reminded(record.review, notified[sent[-1]], len(sent) - 1, now):
+            questions.append(Question(address, len(sent), names[len(sent)]))
+    return questions
 
 
 def notice_name(address: str) -> str:
@@ -112,13 +133,13 @@ def notice_name(address: str) -> str:
     return f"{REVIEW}:{hashlib.sha256(address.lower().encode()).hexdigest()[:12]}"
 
 
-def review_mail(record: Record, reviewer: str, store: Mapping[str, str]) -> dict[str, Any]:
+def review_mail(record: Record, question: Question, store: Mapping[str, str]) -> dict[str, Any]:
     """Return the mail that asks a reviewer, with the terms to decide on. `store` holds the role's variables that name the store."""
     where = f" -e {shlex.quote(json.dumps(store))}" if store else ""
     return {
         "kind": "review",
-        "to": reviewer,
-        "id": _mail_id(record),
+        "to": question.reviewer,
+        "id": _mail_id(record) + (f"-reminder-{question.reminders}" if question.reminders else ""),
         "request_id": record.id,
         "email": record.email,
         "models": list(record.terms.get("models") or record.models),
@@ -135,10 +156,13 @@ def _command(playbook: str, record: Record, where: str) -> str:
 
 
 def _terms_to_decide(record: Record) -> list[str]:
-    """Return the terms besides those that the mail shows anyway."""
-    return in_words({name: value for name, value in record.terms.items() if name not in ("models", "package")})
+    """Return the terms besides those that the mail shows anyway, and how many people must approve."""
+    needed = approvals_needed(record.review)
+    more = [f"approvals: {len(record.progress.approvals)} of {needed}"] if needed > 1 else []
+    return more + in_words({name: value for name, value in record.terms.items() if name not in ("models", "package")})
 
 
 def _mail_id(record: Record) -> str:
     """Return an id that is the same whenever a mail about this state of the request is sent again."""
-    return f"{record.id}-{re.sub(r'[^0-9]', '', record.history[-1].at if record.history else record.created_at)}"
+    entered = [entry.at for entry in record.history if entry.was != entry.now]
+    return f"{record.id}-{re.sub(r'[^0-9]', '', entered[-1] if entered else record.created_at)}"

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ...module_utils.common import email_address
 from ...module_utils.common.printable import printable
 from ...module_utils.delivery import mail, outbox, smtp
+from ...module_utils.delivery.mailer import mailer_from
 from ...module_utils.key_requests.errors import NoAccess
 from ...module_utils.key_requests.kubernetes_secrets import KUBERNETES_ERROR, Access, configure
 
@@ -56,25 +56,23 @@ class SmtpMailer:
 
     def __init__(self, settings: Mapping[str, Any], *, dry_run: bool = False) -> None:
         """Raises ValueError for settings that cannot work."""
-        self._server = outbox.server_from(settings)
-        self._sender = email_address.parse_address(settings["sender"], "sender")
-        self._templates = [outbox.template_from(given) for given in settings["templates"]]
-        self._language = settings["language"]
+        self._mailer = mailer_from(settings)
         self._dry_run = dry_run
-        self.warnings = outbox.warnings_about(self._server)
+        self.warnings = outbox.warnings_about(self._mailer.server)
 
     def send(self, messages: Sequence[Mapping[str, Any]]) -> list[PostResult]:
         notices: dict[int, mail.Notice] = {}
         results: dict[int, PostResult] = {}
         for number, message in enumerate(messages):
             try:
-                notices[number] = outbox.notice_from(message, self._language)
+                notices[number] = self._mailer.notice(message)
             except (TypeError, ValueError) as error:
-                results[number] = PostResult(False, printable(str(error)))
-        sent = outbox.send_notices(self._server, self._sender, list(notices.values()), self._templates, dry_run=self._dry_run)
+                results[number] = PostResult(False, printable(str(error)), final=True)
+        sent = self._mailer.send(list(notices.values()), dry_run=self._dry_run) if notices else []
         for number, result in zip(notices, sent, strict=True):
             outcome = result.outcome
-            results[number] = PostResult(outcome.status in (smtp.SENT, outbox.PLANNED), outcome.reason, outcome.status == smtp.REFUSED)
+            delivered = outcome.status in (smtp.SENT, outbox.PLANNED)
+            results[number] = PostResult(delivered, outcome.reason, final=not delivered and not outcome.temporary)
         return [results[number] for number in range(len(messages))]
 
 

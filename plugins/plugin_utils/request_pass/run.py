@@ -22,6 +22,7 @@ from ...module_utils.key_requests import transitions
 from ...module_utils.key_requests.base import Listing, Store, Turn
 from ...module_utils.key_requests.errors import Broken, Busy, Missing, NotRecordable, RequestRefused
 from ...module_utils.key_requests.record import APPROVED, DENIED, IN_REVIEW, LONGEST_REASON, PENDING, Record
+from ...module_utils.key_requests.review import has_expired
 from ...module_utils.key_requests.text import clip
 from ...module_utils.key_requests.transitions import Change, Ruling
 from ...module_utils.keys.key import LiveKey
@@ -133,7 +134,7 @@ class _Pass:
         self._report.due = len(self._due)
         self._decide()
         self._report.approved, self._report.denied = (len(self._in_state(state)) for state in (APPROVED, DENIED))
-        for step in (self._mint_and_deliver, self._answer_denied, self._ask_reviewers):
+        for step in (self._mint_and_deliver, self._ask_reviewers, self._answer_denied):
             self._turn.check()
             step()
         self._report.note_left(list(self._open.values()))
@@ -224,6 +225,7 @@ class _Pass:
             terms=terms_left(asked, outcome.request),
             trace=_trace(outcome),
             reviewers=outcome.reviewers,
+            review=outcome.review,
             policy=policy,
         )
         return partial(transitions.decide, state=STATES[outcome.decision], ruling=ruling, by=CHAIN, at=self._desk.clock(), only_from=(PENDING,))
@@ -358,22 +360,34 @@ class _Pass:
 
     def _ask_reviewers(self) -> None:
         """Mail each reviewer once about each request."""
+        waiting = self._without_expired(self._in_state(IN_REVIEW))
         if not self._settings.mails_answers:
             return
-        waiting = self._in_state(IN_REVIEW)
-        wanted = [(record.id, address) for record in waiting for address in plan.reviewers_to_ask(record, self._settings.reviewers)]
+        now = self._desk.clock()
+        wanted = [(record.id, each) for record in waiting for each in plan.questions_due(record, self._settings.reviewers, now)]
         for record in waiting:
             if not record.reviewers and not self._settings.reviewers:
                 self._report.warnings.append(f"the request {record.id} is in review, and nobody was asked; name reviewers in the chain or for the pass.")
-        mails = [plan.review_mail(self._open[each], address, self._settings.store_variables or {}) for each, address in wanted]
+        mails = [plan.review_mail(self._open[each], question, self._settings.store_variables or {}) for each, question in wanted]
         results = self._desk.mailer.send(mails) if mails else []
         at, failures = self._desk.clock(), dict[str, str]()
-        for (request_id, address), result in zip(wanted, results, strict=True):
+        for (request_id, question), result in zip(wanted, results, strict=True):
             if result.delivered:
-                self._record([(self._open[request_id], partial(transitions.mark_notified, at=at, whom=plan.notice_name(address)))])
+                self._record([(self._open[request_id], partial(transitions.mark_notified, at=at, whom=question.notice))])
             else:
-                failures[request_id] = f"{address}: {result.reason}"
+                failures[request_id] = f"{question.reviewer}: {result.reason}"
         self._fail(failures, "mail")
+
+    def _without_expired(self, waiting: Sequence[Record]) -> list[Record]:
+        """Deny the requests whose review has lasted too long, and return the others."""
+        at = self._desk.clock()
+        over = [record for record in waiting if has_expired(record.review, record.review_began, at)]
+        changes: list[tuple[Record, Change]] = []
+        for record in over:
+            ruling = Ruling(f"Nobody decided within {record.review['expires_after']}; ask again if you still need the key.")
+            changes.append((record, partial(transitions.decide, state=DENIED, ruling=ruling, by=CHAIN, at=at, only_from=(IN_REVIEW,))))
+        self._record(changes)
+        return [record for record in waiting if record not in over]
 
 
 def _asked(offers: Offers, record: Record) -> dict[str, Any]:

@@ -10,31 +10,55 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...module_utils.common import email_address
+from ...module_utils.key_requests.review import check_review
 from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Patterns, Request, Verdict, checked_patterns, first_match
 
 
 class Rule(ApprovalRule):
     OPTIONS = {
-        "email": {"type": "list", "elements": "str", "required": True, "description": "The reviewer's address, or a list."},
+        "email": {
+            "type": "list",
+            "elements": "str",
+            "description": "The reviewer's address, or a list. Left out: the ``reviewers`` of the rule, else ``key_requests_reviewers``.",
+        },
         "patterns": {"type": "list", "elements": "str", "required": True, "description": "Patterns for models."},
+        "approvals": {"type": "int", "default": 1, "description": "How many people must approve, from 1 to 10. Whoever changes the terms begins anew."},
+        "by_others": {
+            "type": "bool",
+            "default": False,
+            "description": "Whether requesters may not approve their own requests. The ``actor`` of an approval tells: their address, or the part before the @.",
+        },
+        "remind_after": {
+            "type": "str",
+            "description": "The time, such as ``24h``, after which reviewers are reminded, up to five times, with pauses that double.",
+        },
+        "expires_after": {"type": "str", "description": "The time, such as ``14d``, after which a request that nobody decided is denied."},
     }
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
         self._patterns = checked_patterns("patterns", options["patterns"])
-        if not options["email"]:
-            raise OptionError("email", "is an empty list, so nobody would be told; give the reviewer's address")
+        if options["email"] == []:
+            raise OptionError("email", "is an empty list, so nobody would be told; give the reviewer's address, or leave it out")
         try:
-            self._reviewers = tuple(str(email_address.parse_address(reviewer, "it")) for reviewer in options["email"])
+            self._reviewers = tuple(str(email_address.parse_address(reviewer, "it")) for reviewer in options["email"] or ())
         except ValueError as error:
             raise OptionError("email", f"cannot be used: {str(error).rstrip('.')}") from None
+
+        usual = {"remind_after": None, "expires_after": None, "approvals": 1, "by_others": False}
+        self._review = {name: options[name] for name, default in usual.items() if options[name] != default}
+        for name, value in self._review.items():
+            try:
+                check_review({name: value})
+            except ValueError as error:
+                raise OptionError(name, f"cannot be used: {str(error).rstrip('.')}") from None
 
     def evaluate(self, request: Request, context: Context) -> Verdict:
         for model in request.models:
             pattern = first_match(self._patterns, model)
             if pattern is not None:
-                detail = f"the model {model} needs a reviewer: {', '.join(self._reviewers)}"
-                return Verdict(Decision.REVIEW, detail, matched=pattern, reviewers=self._reviewers)
+                detail = f"the model {model} needs a reviewer" + (f": {', '.join(self._reviewers)}" if self._reviewers else "")
+                return Verdict(Decision.REVIEW, detail, matched=pattern, reviewers=self._reviewers, review=self._review)
         return Verdict(Decision.CONTINUE, "no model needs a reviewer")
 
     def outcomes(self) -> frozenset[Decision]:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible.parsing.splitter import parse_kv
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import IN_REVIEW, Record, new
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.transitions import Ruling
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass import plan
 
+ZOE = plan.Question("zoe@example.com", 0, plan.notice_name("zoe@example.com"))
 AT, LATER = "2026-11-21T04:00:00Z", "2026-12-01T04:00:00Z"
 
 
@@ -52,14 +55,14 @@ def test_a_retry_or_a_corrected_decision_changes_no_alias() -> None:
 
 # --------------------------------------------------------------------------------------------------------------- mails
 def test_the_question_to_a_reviewer_shows_what_is_decided() -> None:
-    mail = plan.review_mail(in_review(guid="abc12", purpose="a course"), "zoe@example.com", {})
+    mail = plan.review_mail(in_review(guid="abc12", purpose="a course"), ZOE, {})
     assert mail["note"].splitlines() == ["duration: 7d", "max_budget: 5", "guid: abc12"]
     assert (mail["models"], mail["purpose"]) == (["granite"], "a course")
 
 
 @pytest.mark.parametrize("directory", ["/srv/llm requests", "/srv/it's", '/srv/"x"', "/srv/$HOME"])
 def test_the_commands_in_a_mail_survive_a_shell_and_name_the_store(directory: str) -> None:
-    approve, deny = (shlex.split(command) for command in plan.review_mail(in_review(), "zoe@example.com", {"key_requests_directory": directory})["commands"])
+    approve, deny = (shlex.split(command) for command in plan.review_mail(in_review(), ZOE, {"key_requests_directory": directory})["commands"])
     assert approve[:4] == ["ansible-playbook", "rhpds.litellm_virtual_keys.approve", "-e", f"request_id={asked().id}"]
     assert json.loads(approve[5]) == {"key_requests_directory": directory}
     assert parse_kv(deny[-1].replace("...", "not this month")) == {"reason": "not this month"}
@@ -67,12 +70,24 @@ def test_the_commands_in_a_mail_survive_a_shell_and_name_the_store(directory: st
 
 def test_each_reviewer_is_asked_once() -> None:
     record = in_review()
-    assert plan.reviewers_to_ask(record, ["usual@example.com"]) == ["zoe@example.com"]
+    assert plan.questions_due(record, ["usual@example.com"], LATER) == [ZOE]
     told = transitions.mark_notified(record, at=AT, whom=plan.notice_name("Zoe@example.com"))
-    assert plan.reviewers_to_ask(told, []) == []
-    assert plan.reviewers_to_ask(replace(record, reviewers=()), ["usual@example.com"]) == ["usual@example.com"]
+    assert plan.questions_due(told, [], LATER) == []
+    assert [each.reviewer for each in plan.questions_due(replace(record, reviewers=()), ["usual@example.com"], LATER)] == ["usual@example.com"]
     by_a_former_release = transitions.mark_notified(record, at=AT, whom="review")
-    assert plan.reviewers_to_ask(by_a_former_release, []) == []
+    assert plan.questions_due(by_a_former_release, [], LATER) == []
+
+
+def test_reminders_have_pauses_that_double_and_end() -> None:
+    record = replace(in_review(), review={"remind_after": "1h"})
+    at, sent = datetime(2026, 11, 21, 4, tzinfo=UTC), []
+    for hour in range(100):
+        now = durations.iso(at + timedelta(hours=hour))
+        for question in plan.questions_due(record, [], now):
+            record = transitions.mark_notified(record, at=now, whom=question.notice)
+            sent.append((hour, question.reminders, plan.review_mail(record, question, {})["id"]))
+    assert [(hour, number) for hour, number, _id in sent] == [(0, 0), (1, 1), (3, 2), (7, 3), (15, 4), (31, 5)]
+    assert len({name for _hour, _number, name in sent}) == 6, "a reminder is another mail"
 
 
 def test_a_mail_about_the_same_state_is_the_same_mail() -> None:

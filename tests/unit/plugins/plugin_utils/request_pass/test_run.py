@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Busy
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Busy, RequestRefused
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass import plan
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.post import PostResult
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_desk import TestDesk
@@ -367,6 +367,57 @@ def test_a_review_that_nobody_is_asked_about_is_reported(desk: TestDesk) -> None
     assert "nobody was asked" in desk.make_pass().warnings[0]
     assert desk.make_pass(reviewers=["boss@company.com"]).warnings == []
     assert desk.post.kinds_to("boss@company.com") == ["review"]
+
+
+def in_review(desk: TestDesk, **config: Any) -> str:
+    desk.rules = [{"name": "human_review", "config": {"email": "boss@company.com", "patterns": ["*"], **config}}]
+    asked = desk.ask()
+    desk.make_pass()
+    return asked
+
+
+def test_a_review_may_need_the_approval_of_several_people(desk: TestDesk) -> None:
+    asked = in_review(desk, approvals=2)
+    assert "approvals: 0 of 2" in desk.post.sent[0]["note"]
+    for _twice in range(2):
+        desk.people.approve(asked, by="boss")
+        assert (desk.get(asked).state, list(desk.get(asked).progress.approvals)) == ("in-review", ["boss"])
+    desk.people.approve(asked, by="chief", granted={"duration": "2d"})
+    assert list(desk.get(asked).progress.approvals) == ["chief"], "the boss approved something else"
+    desk.people.approve(asked, by="boss")
+    desk.make_pass()
+    assert desk.get(asked).progress.status == "finished" and desk.gateway.wanted[0]["duration"] == "2d"
+    assert [entry.by for entry in desk.get(asked).history][2:] == ["boss", "chief", "boss", "boss"]
+
+
+@pytest.mark.parametrize("name", ["ada@company.com", "ADA@company.com", "ada", " Ada "])
+def test_requesters_may_be_kept_from_approving_their_own_requests(desk: TestDesk, name: str) -> None:
+    asked = in_review(desk, by_others=True)
+    with pytest.raises(RequestRefused, match="who may not approve it"):
+        desk.people.approve(asked, by=name)
+    desk.people.approve(asked, by="boss")
+    assert desk.get(asked).state == "approved"
+
+
+@pytest.mark.parametrize("config", [{"approvals": 2}, {"by_others": True}])
+def test_an_approval_by_hand_does_not_get_around_such_a_review(desk: TestDesk, config: dict[str, Any]) -> None:
+    asked = in_review(desk, **config)
+    path = desk.store.directory / f"{asked}.json"
+    path.write_text(path.read_text().replace('"state": "in-review"', '"state": "approved"'))
+    report = desk.make_pass()
+    assert "needs to know who approves" in report.set_aside[0].reason and not desk.gateway.keys
+
+
+def test_a_review_that_nobody_makes_ends_in_a_denial(desk: TestDesk) -> None:
+    asked = in_review(desk, expires_after="2h")
+    desk.hours_later(1)
+    desk.make_pass()
+    assert desk.get(asked).state == "in-review"
+    desk.hours_later(2)
+    desk.make_pass()
+    assert desk.get(asked).state == "denied" and "Nobody decided within 2h" in desk.get(asked).reason
+    desk.make_pass()
+    assert desk.post.kinds_to("ada@company.com") == ["denial"]
 
 
 def test_a_denial_is_mailed_once_in_the_language_of_the_requester(desk: TestDesk) -> None:
