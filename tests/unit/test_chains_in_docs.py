@@ -18,7 +18,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approva
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("docs/docsite/rst/*.rst"), *ROOT.glob("roles/*/README.md"), ROOT / "README.md"])
-BLOCK = re.compile(r"^(?:\.\. code-block:: ya?ml\n\n((?:    ?.*\n|\n)+)|```ya?ml\n(.*?)```)", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^(?:\.\. code-block:: ya?ml\n\n((?:   [^\n]*\n|\n)+)|```ya?ml\n(.*?)```)", re.MULTILINE | re.DOTALL)
 RULES = re.compile(r"(^|_)(rules|approval_plugins)$")
 
 
