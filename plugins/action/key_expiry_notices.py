@@ -14,7 +14,7 @@ from ansible.utils.display import Display
 
 from ..module_utils.key_requests.errors import StoreError
 from ..module_utils.litellm.errors import GatewayError
-from ..plugin_utils.request_pass.notices import send_notices
+from ..plugin_utils.request_pass.notices import warn_owners
 from ..plugin_utils.request_pass.options import NOTICES_SPEC, desk_for_notices
 
 display = Display()
@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
         try:
             desk, client = desk_for_notices(options, check_mode=self._task.check_mode, warn=display.warning)
             try:
-                report = send_notices(desk, options["before"], options["ahead"], patience=options["wait"])
+                report = warn_owners(desk, options["before"], options["ahead"], patience=options["wait"])
             finally:
                 client.close()
         except (StoreError, GatewayError, ValueError) as error:

@@ -14,7 +14,7 @@ from ansible.utils.display import Display
 
 from ..module_utils.key_requests.errors import StoreError
 from ..plugin_utils.request_pass.interval import make_passes, seconds_of
-from ..plugin_utils.request_pass.options import PASS_SPEC, desk_of, settings_of
+from ..plugin_utils.request_pass.options import PASS_SPEC, desk_of, pass_settings
 from ..plugin_utils.request_pass.report import PassReport
 from ..plugin_utils.request_pass.run import run_pass
 
@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
         _validation, options = self.validate_argument_spec(argument_spec=PASS_SPEC)
         try:
             interval = seconds_of(options["interval"]) if options["interval"] and not self._task.check_mode else None
-            settings = settings_of(options)
+            settings = pass_settings(options)
             desk, client = desk_of(options, self._loader, check_mode=self._task.check_mode, warn=display.warning)
             try:
                 if interval is not None:

@@ -172,6 +172,9 @@ results:
       description: The addresses to notify if the decision is C(REVIEW).
       type: list
       elements: str
+    review:
+      description: How the review is to be made, in the words of the options of the rule C(human_review). Empty if the rule says nothing about it.
+      type: dict
     request:
       description:
         - The request with the terms to mint. Rules can reduce the models, the duration and the budget.

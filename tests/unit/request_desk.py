@@ -26,7 +26,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.offers import Offers
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.post import PostResult
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.report import PassReport
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.run import Desk, PassSettings, run_pass
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.run import PassParts, PassSettings, run_pass
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.site_chain import SiteChain
 
 AT = "2026-11-21T04:00:00Z"
@@ -151,7 +151,7 @@ class TestDesk:
             chain: SiteChain | ValueError = SiteChain(self.rules, offers, DataLoader())
         except ValueError as error:
             chain = error
-        desk = Desk(self.store, chain, self.gateway, self.post, self.post, lambda: self.at)
+        desk = PassParts(self.store, chain, self.gateway, self.post, self.post, lambda: self.at)
         return run_pass(desk, replace(self.settings, **settings))
 
     def hours_later(self, hours: int) -> None:

@@ -118,7 +118,7 @@ def lowered(terms: Terms, by: Terms) -> dict[str, Any]:
     """
     result = {**by, **terms}
     if "models" in by and "models" in terms:
-        result["models"] = [model for model in by["models"] if covers(terms["models"], model)]
+        result["models"] = [model for model in by["models"] if includes_model(terms["models"], model)]
     if "duration" in by:
         result["duration"] = min((terms.get("duration", NEVER), by["duration"]), key=_seconds)
     for name in AMOUNTS:
@@ -132,7 +132,7 @@ def exceeded(terms: Terms, limit: Terms) -> list[str]:
     """Return the names of the terms that give more than `limit` does, in words such as `duration 90d (30d)`."""
     more: list[str] = []
     if "models" in limit and "models" in terms:
-        added = [model for model in terms["models"] if not covers(limit["models"], model)]
+        added = [model for model in terms["models"] if not includes_model(limit["models"], model)]
         more += [f"models {', '.join(added)}"] if added else []
     if "duration" in terms and _seconds(terms["duration"]) > _seconds(limit.get("duration", NEVER)):
         more.append(f"duration {terms['duration']} ({limit['duration']})")
@@ -142,7 +142,7 @@ def exceeded(terms: Terms, limit: Terms) -> list[str]:
     return more
 
 
-def covers(offered: Sequence[str], model: str) -> bool:
+def includes_model(offered: Sequence[str], model: str) -> bool:
     """Return whether `model` is in a list of models, in which `*` stands for any text as it does for LiteLLM."""
     return any(re.fullmatch(".*".join(map(re.escape, name.split("*"))), model, re.DOTALL) for name in offered)
 

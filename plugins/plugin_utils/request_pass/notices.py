@@ -20,7 +20,7 @@ from ...module_utils.keys.key import LiveKey
 from ...module_utils.keys.results import describe_key
 from ..expiry_notices import expiry_mails, expiry_notes
 from .ended import split_ended
-from .run import PATIENCE, Desk
+from .run import PATIENCE, PassParts
 
 ACTOR = "notices"
 
@@ -50,7 +50,7 @@ class NoticesReport:
         ]
 
 
-def send_notices(desk: Desk, before: Sequence[str], ahead: str, *, patience: float = PATIENCE) -> NoticesReport:
+def warn_owners(desk: PassParts, before: Sequence[str], ahead: str, *, patience: float = PATIENCE) -> NoticesReport:
     """Warn the owners of keys that end soon, once for each of the spans `before` a key's end, and note whose keys have ended.
 
     `ahead` is the time between two runs: a warning is sent early rather than late. Raises StoreError and GatewayError if the
@@ -66,7 +66,7 @@ def send_notices(desk: Desk, before: Sequence[str], ahead: str, *, patience: flo
     return report
 
 
-def _note_ended(desk: Desk, kept: Sequence[Record], living: Sequence[LiveKey], report: NoticesReport) -> None:
+def _note_ended(desk: PassParts, kept: Sequence[Record], living: Sequence[LiveKey], report: NoticesReport) -> None:
     alive = {row.served_alias for row in living}
     missing = [record for record in kept if record.progress.key_alias not in alive and record.progress.finished_at]
     ended, unknown = split_ended(desk.gateway, missing, now=desk.clock(), right_gateway=len(missing) < len(kept))
@@ -79,7 +79,7 @@ def _note_ended(desk: Desk, kept: Sequence[Record], living: Sequence[LiveKey], r
         )
 
 
-def _warn(desk: Desk, keys: Sequence[Mapping[str, Any]], before: Sequence[str], ahead: str, report: NoticesReport) -> None:
+def _warn(desk: PassParts, keys: Sequence[Mapping[str, Any]], before: Sequence[str], ahead: str, report: NoticesReport) -> None:
     now = durations.parse_time(desk.clock())
     by = durations.iso(now + timedelta(seconds=durations.seconds(ahead, "the time between two runs", least=0)))
     mails = expiry_mails(keys, before, by)

@@ -25,7 +25,7 @@ from ..delivery import KUBERNETES_SECRET, MAIL, MANAGER, DeliverySettings, check
 from .gateway import PassGateway
 from .offers import Offers
 from .post import KubernetesSecrets, PostResult, SecretWriter, SmtpMailer
-from .run import ApprovalChain, Desk, PassSettings
+from .run import ApprovalChain, PassParts, PassSettings
 from .site_chain import SiteChain
 
 DELIVERY_SPEC: dict[str, dict[str, Any]] = {
@@ -65,13 +65,13 @@ NOTICES_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
-def desk_for_notices(options: Mapping[str, Any], *, check_mode: bool, warn: Callable[[str], None]) -> tuple[Desk, Client]:
+def desk_for_notices(options: Mapping[str, Any], *, check_mode: bool, warn: Callable[[str], None]) -> tuple[PassParts, Client]:
     """Return the parts that notices need, as `desk_of` does."""
     decides_nothing = ValueError("notices decide nothing")
     return _desk(options, decides_nothing, _NoSecrets(), check_mode=check_mode, warn=warn)
 
 
-def desk_of(options: Mapping[str, Any], loader: DataLoader, *, check_mode: bool, warn: Callable[[str], None]) -> tuple[Desk, Client]:
+def desk_of(options: Mapping[str, Any], loader: DataLoader, *, check_mode: bool, warn: Callable[[str], None]) -> tuple[PassParts, Client]:
     """Return the parts of a pass, and the client to close at the end. Raises ValueError and StoreError for options that cannot work.
 
     A chain or an offer that cannot be used is no error here: what people have approved is delivered nevertheless.
@@ -82,7 +82,7 @@ def desk_of(options: Mapping[str, Any], loader: DataLoader, *, check_mode: bool,
 
 def _desk(
     options: Mapping[str, Any], chain: ApprovalChain | ValueError, secrets: SecretWriter, *, check_mode: bool, warn: Callable[[str], None]
-) -> tuple[Desk, Client]:
+) -> tuple[PassParts, Client]:
     if REQUESTS_ERROR is not None:
         raise ValueError(f"the Python library requests is missing where Ansible runs ({REQUESTS_ERROR}); install it.")
     given = options["gateway"]
@@ -92,7 +92,7 @@ def _desk(
     store = store_from(options["store"], check_mode=check_mode)
     client = Client(connection_of(given))
     gateway = PassGateway(KeyApi(client, warn), secret_of(given, new_values=True), proof=proof_of(given), check_mode=check_mode)
-    return Desk(store, chain, gateway, mailer, secrets, now), client
+    return PassParts(store, chain, gateway, mailer, secrets, now), client
 
 
 def _chain_of(options: Mapping[str, Any], loader: DataLoader, *, check_mode: bool) -> ApprovalChain | ValueError:
@@ -116,7 +116,7 @@ class _NoSecrets:
         raise AssertionError("no key is delivered as a Secret")
 
 
-def settings_of(options: Mapping[str, Any]) -> PassSettings:
+def pass_settings(options: Mapping[str, Any]) -> PassSettings:
     """Return what a pass does besides deciding. Raises ValueError for settings that cannot work."""
     delivery = options["delivery"]
     names = ("vendors", "vendor_paths", "secret_prefix", "mail_note", "mail_include_value", "methods")

@@ -37,7 +37,7 @@ class PostResult:
     final: bool = False
 
 
-class Mailer(Protocol):
+class MailSender(Protocol):
     """Sends mails."""
 
     def send(self, messages: Sequence[Mapping[str, Any]]) -> list[PostResult]:

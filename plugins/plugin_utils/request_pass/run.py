@@ -34,7 +34,7 @@ from . import plan
 from .ended import split_ended
 from .gateway import Minted
 from .offers import NotOffered, Offers, terms_left
-from .post import Mailer, PostResult, SecretWriter
+from .post import MailSender, PostResult, SecretWriter
 from .report import PassReport
 
 CHAIN, MINTING, DELIVERY = "approval chain", "minting", "delivery"
@@ -91,18 +91,18 @@ class PassSettings:
 
 
 @dataclass(frozen=True)
-class Desk:
+class PassParts:
     """The parts of a pass: the store, the chain or the reason why there is none, the gateway, and the ways to people."""
 
     store: Store
     chain: ApprovalChain | ValueError
     gateway: Gateway
-    mailer: Mailer
+    mailer: MailSender
     secrets: SecretWriter
     clock: Callable[[], str]
 
 
-def run_pass(desk: Desk, settings: PassSettings, *, patience: float = PATIENCE) -> PassReport:
+def run_pass(desk: PassParts, settings: PassSettings, *, patience: float = PATIENCE) -> PassReport:
     """Make one pass and return what it did.
 
     Raises StoreError if the store fails, and Busy if another pass was at work for `patience` seconds. What was recorded
@@ -120,7 +120,7 @@ def run_pass(desk: Desk, settings: PassSettings, *, patience: float = PATIENCE) 
 class _Pass:
     """One pass. `_open` holds the open requests in their present form, by id."""
 
-    def __init__(self, desk: Desk, settings: PassSettings, turn: Turn, report: PassReport) -> None:
+    def __init__(self, desk: PassParts, settings: PassSettings, turn: Turn, report: PassReport) -> None:
         self._desk, self._settings, self._turn, self._report = desk, settings, turn, report
         self._open: dict[str, Record] = {}
         self._due: list[str] = []

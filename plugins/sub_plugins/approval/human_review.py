@@ -26,7 +26,7 @@ class Rule(ApprovalRule):
         "by_others": {
             "type": "bool",
             "default": False,
-            "description": "Whether requesters may not approve their own requests. The ``actor`` of an approval tells: their address, or the part before the @.",
+            "description": "Whether requesters may not approve their own requests. The ``actor`` tells: their address, or the part before the @.",
         },
         "remind_after": {
             "type": "str",

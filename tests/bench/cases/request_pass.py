@@ -91,9 +91,10 @@ def _directory(path: Path) -> Queue:
 
 def _namespace(cluster: Any) -> Queue:
     from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.kubernetes_secrets import Access, KubernetesStore
+    from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.cluster import PASS_RULES
 
     namespace = cluster.namespace()
-    kubeconfig = str(cluster.account(namespace, ["get", "list", "create", "patch"]).kubeconfig)
+    kubeconfig = str(cluster.account_with_rules(namespace, PASS_RULES).kubeconfig)
     store = {"key_requests_store": "kubernetes", "key_requests_namespace": namespace, "key_requests_kubeconfig": kubeconfig}
     return Queue(store, KubernetesStore(Access(kubeconfig=kubeconfig, namespace=namespace)))
 

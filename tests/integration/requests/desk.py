@@ -25,12 +25,6 @@ CHAIN = [
     {"name": "email", "config": {"pattern": "*@company.com"}},
 ]
 
-PASS_RULES = [
-    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "create", "patch"]},
-    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch"]},
-]
-"""The least rights of an account that makes passes over requests in Kubernetes."""
-
 
 class Desk:
     """Runs passes over its own queue. `store` holds the role's variables for a store other than a directory."""

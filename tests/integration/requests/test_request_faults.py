@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import GRANITE, PASS_RULES, Desk
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import GRANITE, Desk
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible import installation
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT, COLLECTION, Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import runner
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.cluster import Cluster
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.cluster import PASS_RULES, Cluster
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy, Harm
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import SmtpFactory

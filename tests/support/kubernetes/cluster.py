@@ -39,6 +39,12 @@ START_SECONDS = 90
 STOP_SECONDS = 10
 PR_SET_PDEATHSIG = 1
 
+PASS_RULES = [
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "create", "patch"]},
+    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch"]},
+]
+"""The least rights of an account that makes passes over requests in Kubernetes."""
+
 
 @dataclass(frozen=True)
 class Account:

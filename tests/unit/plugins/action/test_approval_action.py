@@ -59,6 +59,7 @@ def test_what_is_returned() -> None:
         "rule": "human_review",
         "rule_index": 1,
         "reviewers": ["boss@company.com"],
+        "review": {},
         "request": {
             "request_id": "req_1",
             "email": "user@company.com",

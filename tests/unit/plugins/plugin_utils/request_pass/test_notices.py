@@ -17,7 +17,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import Record
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass import notices
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.post import PostResult
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.run import Desk
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.run import PassParts
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_desk import TestDesk
 
 BEFORE = ["72h", "24h", "1h"]
@@ -35,8 +35,8 @@ def living(alias: str, expires: str | None, **metadata: Any) -> Any:
 
 
 def send(desk: TestDesk, ahead: str = "1h") -> notices.NoticesReport:
-    parts = Desk(desk.store, ValueError("none"), desk.gateway, desk.post, desk.post, lambda: desk.at)
-    return notices.send_notices(parts, BEFORE, ahead, patience=0)
+    parts = PassParts(desk.store, ValueError("none"), desk.gateway, desk.post, desk.post, lambda: desk.at)
+    return notices.warn_owners(parts, BEFORE, ahead, patience=0)
 
 
 def finished(desk: TestDesk, name: str) -> str:
