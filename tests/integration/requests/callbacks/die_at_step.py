@@ -27,7 +27,8 @@ import requests
 from ansible.plugins.callback import CallbackBase
 
 LEFT = Value("i", 0)
-"""Shared with the processes that run tasks."""
+MAIN = Value("i", 0)
+"""The process of Ansible itself. Both are shared with the processes that run tasks."""
 
 
 class CallbackModule(CallbackBase):
@@ -38,7 +39,7 @@ class CallbackModule(CallbackBase):
 
     def __init__(self) -> None:
         super().__init__()
-        LEFT.value = int(os.environ["DIE_AT_STEP"])
+        LEFT.value, MAIN.value = int(os.environ["DIE_AT_STEP"]), os.getpid()
         for owner, name in ((requests.Session, "send"), (smtplib.SMTP, "sendmail"), (os, "rename")):
             setattr(owner, name, _deadly(getattr(owner, name), name))
 
@@ -59,4 +60,5 @@ def _met() -> None:
     with LEFT.get_lock():
         LEFT.value -= 1
         if LEFT.value == 0:
-            os.killpg(os.getpgrp(), signal.SIGKILL)
+            os.kill(MAIN.value, signal.SIGKILL)
+            os.killpg(os.getpgrp(), signal.SIGKILL)  # newer releases of Ansible run tasks in a group of their own
