@@ -33,11 +33,19 @@ options:
     description: Where requests are kept, in the options of the module M(rhpds.litellm_virtual_keys.key_request).
     type: dict
   gateway:
-    description: The gateway and the secret, in the options of the module M(rhpds.litellm_virtual_keys.virtual_keys) with the same names.
+    description:
+      - The gateway and the secret, in the options of the module M(rhpds.litellm_virtual_keys.virtual_keys) with the same names.
     type: dict
   mail:
     description: The mail server and the texts, in the options of the module M(rhpds.litellm_virtual_keys.key_mail).
     type: dict
+  webhooks:
+    description:
+      - Where notices are posted as well, in the words of O(rhpds.litellm_virtual_keys.key_webhook#module:targets). A channel gets
+        the notices of its C(kinds), V(review) and V(denial) from a pass and V(expiry) from the warnings before keys end.
+    type: list
+    elements: dict
+    default: []
   before:
     description: How long before a key's end its owner is warned, once for each.
     type: list

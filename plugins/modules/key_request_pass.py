@@ -44,6 +44,13 @@ options:
   mail:
     description: The mail server and the texts, in the options of the module M(rhpds.litellm_virtual_keys.key_mail).
     type: dict
+  webhooks:
+    description:
+      - Where notices are posted as well, in the words of O(rhpds.litellm_virtual_keys.key_webhook#module:targets). A channel gets
+        the notices of its C(kinds), V(review) and V(denial) from a pass and V(expiry) from the warnings before keys end.
+    type: list
+    elements: dict
+    default: []
   delivery:
     description: How keys reach people.
     type: dict

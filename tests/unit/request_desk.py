@@ -106,6 +106,8 @@ class FakePost:
 
     sent: list[Mapping[str, Any]] = field(default_factory=list)
     results: dict[str, PostResult] = field(default_factory=dict)
+    webhooks: dict[str, list[str]] = field(default_factory=dict)
+    """The kinds of notices of each channel."""
 
     def send(self, messages: Sequence[Mapping[str, Any]]) -> list[PostResult]:
         return [self._take(message, message["to"]) for message in messages]
@@ -118,6 +120,12 @@ class FakePost:
         if result.delivered:
             self.sent.append(content)
         return result
+
+    def channels(self, kind: str) -> list[str]:
+        return [name for name, kinds in self.webhooks.items() if kind in kinds]
+
+    def post(self, channel: str, messages: Sequence[Mapping[str, Any]]) -> list[PostResult]:
+        return [self._take({**message, "to": f"#{channel}"}, f"#{channel}") for message in messages]
 
     def kinds_to(self, address: str) -> list[str]:
         return [mail["kind"] for mail in self.sent if mail.get("to") == address]
@@ -151,7 +159,7 @@ class TestDesk:
             chain: SiteChain | ValueError = SiteChain(self.rules, offers, DataLoader())
         except ValueError as error:
             chain = error
-        desk = PassParts(self.store, chain, self.gateway, self.post, self.post, lambda: self.at)
+        desk = PassParts(self.store, chain, self.gateway, self.post, self.post, self.post, lambda: self.at)
         return run_pass(desk, replace(self.settings, **settings))
 
     def hours_later(self, hours: int) -> None:

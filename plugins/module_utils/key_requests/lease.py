@@ -30,7 +30,7 @@ RENEWALS = 3
 """How often a Lease is renewed while it lasts."""
 _POLL_SECONDS = 0.5
 
-Call: TypeAlias = "Callable[[str, Mapping[str, Any] | None], dict[str, Any]]"
+Call: TypeAlias = Callable[[str, Mapping[str, Any] | None], dict[str, Any]]
 """Makes one call for the Lease: `get`, `create` or `patch`, with a body. Raises StoreError."""
 
 

@@ -86,9 +86,12 @@ def _warn(desk: PassParts, keys: Sequence[Mapping[str, Any]], before: Sequence[s
     if not mails:
         return
     results = dict(zip((mail["alias"] for mail in mails), desk.mailer.send(mails), strict=True))
+    for name in desk.channels.channels("expiry"):
+        posted = zip(mails, desk.channels.post(name, mails), strict=True)
+        report.failures |= {f"{mail['alias']} (webhook {name})": result.reason for mail, result in posted if not result.delivered}
     sent = {alias for alias, result in results.items() if result.delivered}
     report.warned = len(sent)
-    report.failures = {alias: result.reason for alias, result in results.items() if not result.delivered}
+    report.failures |= {alias: result.reason for alias, result in results.items() if not result.delivered}
     notes = expiry_notes(keys, sent, before, by)
     failures = desk.gateway.annotate({note["alias"]: note["metadata"] for note in notes}) if notes else {}
     report.failures |= {alias: f"the warning was sent, and could not be noted on the key: {reason}" for alias, reason in failures.items()}

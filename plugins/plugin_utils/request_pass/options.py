@@ -14,6 +14,7 @@ from ansible.parsing.dataloader import DataLoader
 from ...module_utils.common.transport import REQUESTS_ERROR
 from ...module_utils.delivery import client_env
 from ...module_utils.delivery.mailer import MAIL_SPEC
+from ...module_utils.delivery.webhooks import TARGET_SPEC
 from ...module_utils.key_requests.desk import now
 from ...module_utils.key_requests.kubernetes_secrets import own_namespace
 from ...module_utils.key_requests.options import STORE_SPEC, store_from
@@ -24,7 +25,7 @@ from ...module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, connectio
 from ..delivery import KUBERNETES_SECRET, MAIL, MANAGER, DeliverySettings, check_settings
 from .gateway import PassGateway
 from .offers import Offers
-from .post import KubernetesSecrets, PostResult, SecretWriter, SmtpMailer
+from .post import KubernetesSecrets, PostResult, SecretWriter, SmtpMailer, Webhooks
 from .run import ApprovalChain, PassParts, PassSettings
 from .site_chain import SiteChain
 
@@ -51,6 +52,7 @@ PASS_SPEC: dict[str, dict[str, Any]] = {
     "lifetime": {"type": "str", "default": "30d"},
     "parallel": {"type": "int", "default": 8},
     "mails_answers": {"type": "bool", "default": True},
+    "webhooks": {"type": "list", "elements": "dict", "options": TARGET_SPEC, "default": []},
     "reviewers": {"type": "list", "elements": "str", "default": []},
     "wait": {"type": "float", "default": 120},
     "fail_on": {"type": "str", "choices": ["nothing", "failures"], "default": "nothing"},
@@ -59,7 +61,7 @@ PASS_SPEC: dict[str, dict[str, Any]] = {
 }
 
 NOTICES_SPEC: dict[str, dict[str, Any]] = {
-    **{name: PASS_SPEC[name] for name in ("store", "gateway", "mail", "wait", "fail_on")},
+    **{name: PASS_SPEC[name] for name in ("store", "gateway", "mail", "webhooks", "wait", "fail_on")},
     "before": {"type": "list", "elements": "str", "default": ["72h", "24h", "1h"]},
     "ahead": {"type": "str", "default": "1h"},
 }
@@ -87,12 +89,13 @@ def _desk(
         raise ValueError(f"the Python library requests is missing where Ansible runs ({REQUESTS_ERROR}); install it.")
     given = options["gateway"]
     mailer = SmtpMailer(options["mail"], dry_run=check_mode)
+    channels = Webhooks(options["webhooks"], options["mail"]["language"], dry_run=check_mode)
     for warning in mailer.warnings:
         warn(warning)
     store = store_from(options["store"], check_mode=check_mode)
     client = Client(connection_of(given))
     gateway = PassGateway(KeyApi(client, warn), secret_of(given, new_values=True), proof=proof_of(given), check_mode=check_mode)
-    return PassParts(store, chain, gateway, mailer, secrets, now), client
+    return PassParts(store, chain, gateway, mailer, secrets, channels, now), client
 
 
 def _chain_of(options: Mapping[str, Any], loader: DataLoader, *, check_mode: bool) -> ApprovalChain | ValueError:

@@ -128,6 +128,12 @@ def questions_due(record: Record, usual: Sequence[str], now: str) -> list[Questi
     return questions
 
 
+def question_to_channel(record: Record, name: str) -> Question | None:
+    """Return the question in the channel of this name; None if it was asked there."""
+    notice = notice_name(f"webhook {name}")
+    return None if notice in record.progress.notified else Question(f"webhook {name}", 0, notice)
+
+
 def notice_name(address: str) -> str:
     """Return the name under which a request notes that this reviewer was asked."""
     return f"{REVIEW}:{hashlib.sha256(address.lower().encode()).hexdigest()[:12]}"

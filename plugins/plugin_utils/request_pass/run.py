@@ -34,7 +34,7 @@ from . import plan
 from .ended import split_ended
 from .gateway import Minted
 from .offers import NotOffered, Offers, terms_left
-from .post import MailSender, PostResult, SecretWriter
+from .post import ChannelPoster, MailSender, PostResult, SecretWriter
 from .report import PassReport
 
 CHAIN, MINTING, DELIVERY = "approval chain", "minting", "delivery"
@@ -99,6 +99,7 @@ class PassParts:
     gateway: Gateway
     mailer: MailSender
     secrets: SecretWriter
+    channels: ChannelPoster
     clock: Callable[[], str]
 
 
@@ -349,29 +350,37 @@ class _Pass:
 
     # ----------------------------------------------------------------------------------------- denials and reviews
     def _answer_denied(self) -> None:
-        """Mail the reasons to those who were denied. Whoever withdrew a request needs no answer."""
+        """Tell those who were denied why, by mail and in every channel for denials. Whoever withdrew a request needs no answer."""
         denied = self._in_state(DENIED)
-        to_mail = [record for record in denied if self._settings.mails_answers and not record.cancelled and MAIL not in record.progress.delivered]
-        results = self._desk.mailer.send([plan.denial_mail(record) for record in to_mail]) if to_mail else []
-        self._note_results({record.id: result for record, result in zip(to_mail, results, strict=True)}, "mail", MAIL)
-        at, open_still = self._desk.clock(), {record.id for record in to_mail}
-        done = [record for record in self._in_state(DENIED) if record.id not in open_still or MAIL in record.progress.delivered]
-        self._record([(record, partial(transitions.mark_finished, at=at)) for record in done])
+        ways = {MAIL: self._desk.mailer.send} if self._settings.mails_answers else {}
+        ways |= {_way(name): partial(self._desk.channels.post, name) for name in self._desk.channels.channels("denial")}
+        for way, send in ways.items():
+            due = [record for record in self._in_state(DENIED) if not record.cancelled and way not in record.progress.delivered]
+            results = send([plan.denial_mail(record) for record in due]) if due else []
+            self._note_results({record.id: result for record, result in zip(due, results, strict=True)}, "mail", way)
+        at, present = self._desk.clock(), (self._open.get(record.id) for record in denied)
+        answered = [record for record in present if record and record.state == DENIED and (record.cancelled or set(ways) <= set(record.progress.delivered))]
+        self._record([(record, partial(transitions.mark_finished, at=at)) for record in answered])
 
     def _ask_reviewers(self) -> None:
-        """Mail each reviewer once about each request."""
+        """Ask each reviewer once about each request, by mail and in every channel for reviews."""
         waiting = self._without_expired(self._in_state(IN_REVIEW))
-        if not self._settings.mails_answers:
-            return
-        now = self._desk.clock()
-        wanted = [(record.id, each) for record in waiting for each in plan.questions_due(record, self._settings.reviewers, now)]
+        channels = self._desk.channels.channels(plan.REVIEW)
         for record in waiting:
-            if not record.reviewers and not self._settings.reviewers:
+            if not (record.reviewers or self._settings.reviewers or channels):
                 self._report.warnings.append(f"the request {record.id} is in review, and nobody was asked; name reviewers in the chain or for the pass.")
-        mails = [plan.review_mail(self._open[each], question, self._settings.store_variables or {}) for each, question in wanted]
-        results = self._desk.mailer.send(mails) if mails else []
+        now = self._desk.clock()
+        if self._settings.mails_answers:
+            self._ask([(record, each) for record in waiting for each in plan.questions_due(record, self._settings.reviewers, now)], self._desk.mailer.send)
+        for name in channels:
+            asked = [(record, question) for record in waiting if (question := plan.question_to_channel(record, name))]
+            self._ask(asked, partial(self._desk.channels.post, name))
+
+    def _ask(self, wanted: Sequence[tuple[Record, plan.Question]], send: Callable[[Sequence[Mapping[str, Any]]], list[PostResult]]) -> None:
+        questions = [(record.id, question) for record, question in wanted if record.id in self._open]
+        mails = [plan.review_mail(self._open[each], question, self._settings.store_variables or {}) for each, question in questions]
         at, failures = self._desk.clock(), dict[str, str]()
-        for (request_id, question), result in zip(wanted, results, strict=True):
+        for (request_id, question), result in zip(questions, send(mails) if mails else [], strict=True):
             if result.delivered:
                 self._record([(self._open[request_id], partial(transitions.mark_notified, at=at, whom=question.notice))])
             else:
@@ -396,6 +405,11 @@ def _asked(offers: Offers, record: Record) -> dict[str, Any]:
         return offers.asked(record)
     except NotOffered:
         return {"models": list(record.models)}
+
+
+def _way(channel: str) -> str:
+    """Return the name under which a request notes that it was told of in a channel."""
+    return plan.notice_name(f"webhook {channel}").replace(plan.REVIEW, "webhook")
 
 
 def _trace(outcome: ChainOutcome) -> list[dict[str, Any]]:

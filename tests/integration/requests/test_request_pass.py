@@ -9,17 +9,12 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass import plan
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import GRANITE, LLAMA, MISTRAL, Desk
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import runner
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.cluster import PASS_RULES
 
 
@@ -103,32 +98,6 @@ def test_two_passes_at_once_make_one_key_each(desk, unique):
     desk.forget_the_wait()
     desk.process()
     desk.served(ids)
-
-
-def test_a_pass_that_is_killed_before_or_after_any_step_is_finished_by_the_next(desk, unique):
-    """Kill the whole pass with kill -9, one step later each time, until one completes: a call, a mail or a record, before and after."""
-    ids = {email: desk.ask(email) for email in (f"k{number}-{unique}@company.com" for number in range(3))}
-    desk.ask(f"eve-{unique}@evil.com")
-    desk.ask(f"rev-{unique}@company.com", model=MISTRAL)
-    variables = desk.folder / "variables.json"
-    variables.write_text(json.dumps(desk.variables))
-    usual, arguments = {**os.environ, **ANSIBLE_ENVIRONMENT}, ["rhpds.litellm_virtual_keys.process_requests", "-e", f"@{variables}"]
-    deadly = {"ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).with_name("callbacks")), "ANSIBLE_CALLBACKS_ENABLED": "die_at_step"}
-    cuts = 0
-    for step in range(1, 60):
-        desk.forget_the_wait()
-        run = runner.run(arguments, usual, {**deadly, "DIE_AT_STEP": str(step)}, desk.folder, 300)
-        if run.returncode == 0:
-            break
-        assert run.returncode == -signal.SIGKILL, run.stdout
-        cuts += 1
-    assert cuts >= 10
-    desk.forget_the_wait()
-    desk.process()
-    desk.served(ids)
-    for each in (f"eve-{unique}@evil.com", "boss@company.com"):
-        assert len({mail.message["Message-ID"] for mail in desk.mails(each)}) == 1, "one mail, perhaps sent again"
-    assert desk.statuses() == {("approved", "finished"), ("denied", "finished"), ("in-review", "")}
 
 
 def test_on_kubernetes_with_approval_by_kubectl_and_the_least_rights(gateway, playbook, smtp, tmp_path, kube, namespace, unique):

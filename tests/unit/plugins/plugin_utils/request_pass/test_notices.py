@@ -35,7 +35,7 @@ def living(alias: str, expires: str | None, **metadata: Any) -> Any:
 
 
 def send(desk: TestDesk, ahead: str = "1h") -> notices.NoticesReport:
-    parts = PassParts(desk.store, ValueError("none"), desk.gateway, desk.post, desk.post, lambda: desk.at)
+    parts = PassParts(desk.store, ValueError("none"), desk.gateway, desk.post, desk.post, desk.post, lambda: desk.at)
     return notices.warn_owners(parts, BEFORE, ahead, patience=0)
 
 
@@ -63,6 +63,15 @@ def test_only_what_was_sent_is_counted_and_noted(desk: TestDesk) -> None:
     assert (report.warned, report.failures, report.failed) == (1, {"a": "no route"}, True)
     assert set(desk.gateway.annotated) == {"b"}
     assert "the owner of a was not warned: no route" in report.lines()
+
+
+def test_a_channel_is_told_too_and_its_failure_keeps_no_owner_from_being_warned(desk: TestDesk) -> None:
+    desk.post.webhooks = {"chat": ["expiry"], "broken": ["expiry"], "other": ["review"]}
+    desk.post.results["#broken"] = PostResult(False, "HTTP status 500")
+    desk.gateway.living = [living("a", "2026-11-21T05:00:00Z")]
+    report = send(desk)
+    assert (report.warned, report.failures) == (1, {"a (webhook broken)": "HTTP status 500"})
+    assert desk.post.kinds_to("#chat") == ["expiry"] and set(desk.gateway.annotated) == {"a"}
 
 
 def test_others_notes_stop_nobody_s_warning(desk: TestDesk) -> None:

@@ -369,6 +369,22 @@ def test_a_review_that_nobody_is_asked_about_is_reported(desk: TestDesk) -> None
     assert desk.post.kinds_to("boss@company.com") == ["review"]
 
 
+def test_a_channel_is_asked_once_and_told_of_denials_until_it_takes_them(desk: TestDesk) -> None:
+    desk.post.webhooks = {"chat": ["review", "denial"]}
+    desk.rules = [{"name": "human_review", "config": {"patterns": ["mistral"]}}]
+    asked, eve = desk.ask(models=("mistral",)), desk.ask("eve", models=("granite",))
+    desk.post.results["#chat"] = PostResult(False, "HTTP status 500")
+    assert desk.make_pass().warnings == []
+    assert (desk.get(asked).progress.failure is None, desk.get(eve).progress.status) == (False, "failed")
+    assert desk.post.kinds_to("eve@company.com") == ["denial"]
+    desk.post.results.clear()
+    for hours in (1, 2):
+        desk.hours_later(hours)
+        desk.make_pass()
+    assert sorted(desk.post.kinds_to("#chat")) == ["denial", "review"] and desk.post.kinds_to("eve@company.com") == ["denial"]
+    assert desk.get(eve).progress.status == "finished"
+
+
 def in_review(desk: TestDesk, **config: Any) -> str:
     desk.rules = [{"name": "human_review", "config": {"email": "boss@company.com", "patterns": ["*"], **config}}]
     asked = desk.ask()

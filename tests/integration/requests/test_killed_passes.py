@@ -1,0 +1,88 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""A pass that is killed with kill -9 at any step is finished by the next one: one key for each, none lost, nobody answered twice by different mails.
+
+A step is a call to the gateway, a mail, or the renaming of a record, and a pass is killed before it or after it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import smtplib
+from collections.abc import Callable
+from typing import Any
+
+import requests
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.parsing.dataloader import DataLoader
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.options import PASS_SPEC, desk_of, pass_settings
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.run import run_pass
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import CHAIN, MISTRAL, Desk
+
+FORK = multiprocessing.get_context("fork")
+
+
+def options_of(desk: Desk) -> dict[str, Any]:
+    """Return the options of the action for a pass over the desk's queue."""
+    server = desk.server
+    given = {
+        "store": {"directory": str(desk.queue)},
+        "gateway": {"url": desk.gateway.url, "api_key": desk.gateway.master_key},
+        "mail": {"host": server.host, "port": server.port, "use_tls": server.tls, "ca_path": str(server.ca_path), "retries": 0},
+        "rules": CHAIN,
+        "packages": desk.variables["key_requests_packages"],
+    }
+    result = ArgumentSpecValidator(PASS_SPEC).validate(given)
+    assert not result.error_messages, result.error_messages
+    return dict(result.validated_parameters)
+
+
+def make_pass(options: dict[str, Any], die_at: int) -> None:
+    """Make a pass, and die at the step of this number. Runs in a process of its own."""
+    steps = iter(range(1, 10_000))
+
+    def met() -> None:
+        if next(steps) == die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            met()
+            result = function(*arguments, **named)
+            met()
+            return result
+
+        return call
+
+    for owner, name in ((requests.Session, "send"), (smtplib.SMTP, "sendmail"), (os, "rename")):
+        setattr(owner, name, deadly(getattr(owner, name)))
+    parts, client = desk_of(options, DataLoader(), check_mode=False, warn=print)
+    run_pass(parts, pass_settings(options))
+    client.close()
+
+
+def test_a_pass_that_is_killed_before_or_after_any_step_is_finished_by_the_next(desk: Desk, unique: str) -> None:
+    ids = {email: desk.ask(email) for email in (f"k{number}-{unique}@company.com" for number in range(4))}
+    desk.ask(f"eve-{unique}@evil.com")
+    desk.ask(f"rev-{unique}@company.com", model=MISTRAL)
+    options, cuts = options_of(desk), 0
+    for step in range(1, 100):
+        desk.forget_the_wait()
+        run = FORK.Process(target=make_pass, args=(options, step))
+        run.start()
+        run.join(120)
+        if run.exitcode == 0:
+            break
+        assert run.exitcode == -signal.SIGKILL
+        cuts += 1
+    assert cuts >= 10
+    desk.forget_the_wait()
+    desk.process()
+    desk.served(ids)
+    for each in (f"eve-{unique}@evil.com", "boss@company.com"):
+        assert len({mail.message["Message-ID"] for mail in desk.mails(each)}) == 1, "one mail, perhaps sent again"
+    assert desk.statuses() == {("approved", "finished"), ("denied", "finished"), ("in-review", "")}
