@@ -56,7 +56,7 @@ def policy_of(params: Mapping[str, Any], *, prune: bool = False) -> Policy:
 def check_generation(generation: int, name: str) -> int:
     """Return `generation`. Raises ValueError, which calls it `name`, if no key gets that far."""
     if not 0 <= generation < LATEST_GENERATION:
-        raise ValueError(f"{name} is {generation:g}; give a number from 0 to {LATEST_GENERATION - 1}.")
+        raise ValueError(f"{name} is {generation:.15g}; give a number from 0 to {LATEST_GENERATION - 1}.")
     return generation
 
 

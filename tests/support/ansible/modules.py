@@ -37,8 +37,14 @@ def run_module(name: str, arguments: Mapping[str, Any], *, check: bool = False, 
     """
     module = importlib.import_module(name if "." in name else f"{MODULES}.{name}")
     passed = payload(arguments, check=check, diff=diff, no_log=no_log)
-    printed = io.StringIO()
+    printed, warned, warn = io.StringIO(), list[str](), basic.AnsibleModule.warn
+
+    def noted(self: basic.AnsibleModule, warning: str, **more: Any) -> None:
+        warned.append(warning)
+        warn(self, warning, **more)
+
     with (
+        mock.patch.object(basic.AnsibleModule, "warn", noted),
         mock.patch.object(basic, "_ANSIBLE_ARGS", passed.encode()),
         mock.patch.object(basic, "_ANSIBLE_PROFILE", "legacy", create=True),
         contextlib.redirect_stdout(printed),
@@ -46,4 +52,5 @@ def run_module(name: str, arguments: Mapping[str, Any], *, check: bool = False, 
     ):
         module.main()
     result: dict[str, Any] = json.loads(printed.getvalue())
-    return result
+    # In a process that has loaded Ansible's controller, ansible-core shows the warnings of a module instead of returning them.
+    return {**result, **({"warnings": warned} if warned and not result.get("warnings") else {})}

@@ -60,6 +60,7 @@ def test_bars_of_a_labs_life_are_missed_by_a_call_a_key_and_a_second() -> None:
             "users": 20,
             "times": 1,
             "nothing": 0.1,
+            "idle": 0.1,
             **{key: more.pop(key) for key in list(more) if key in ("others", "left", "bare", "users")},
         }
         return lab_life.Job(name=name, run=run(**more), **given)  # type: ignore[arg-type]
@@ -75,6 +76,6 @@ def test_bars_of_a_labs_life_are_missed_by_a_call_a_key_and_a_second() -> None:
         job("provision", others=1000, reads=9, writes=21),
         job("again", reads=3, writes=1, changed=1),
         job("destroy", others=1000, reads=5, writes=2, left=1, wall=4.7),
-        job("extend", users=100, module=1.5, bare=1.0),
+        job("extend", users=100, module=1.5, bare=1.0, wall=9.0),
     ]
     assert not any(each.met for each in lab_life.bars(bad))
