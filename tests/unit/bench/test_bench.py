@@ -72,10 +72,10 @@ def test_bars_of_a_labs_life_are_missed_by_a_call_a_key_and_a_second() -> None:
     ]  # two reads are for the receipt
     assert all(each.met for each in lab_life.bars(good))
     bad = [
-        job("provision", wall=4.0, reads=4, writes=21),
+        job("provision", wall=4.0, reads=5, writes=21),
         job("provision", others=1000, reads=9, writes=21),
         job("again", reads=3, writes=1, changed=1),
-        job("destroy", others=1000, reads=5, writes=2, left=1, wall=4.7),
+        job("destroy", others=1000, reads=6, writes=2, left=1, wall=4.7),
         job("extend", users=100, module=1.5, bare=1.0, wall=9.0),
     ]
     assert not any(each.met for each in lab_life.bars(bad))
