@@ -99,7 +99,7 @@ def test_alerts_report_and_ended_labs_reap(rulebook: Rulebook) -> None:
 def bodies(template: str) -> Iterator[Any]:
     """Yield bodies of the right shape that hold the template wherever somebody may look."""
     nested: Any = template
-    for _ in range(300):
+    for _level in range(300):
         nested = {template: [nested]}
     for event in (SUBMITTED, ALERT, ENDED):
         yield event | {"key_alias": template}
