@@ -21,10 +21,11 @@ from ..litellm.notes import NOTES_NAME
 from . import derive
 from .derive import ValueOf, derivable
 from .history import KeyHistory
-from .key import FIELDS, NEVER_ENDS, LiveKey, Notes, WantedKey, is_set, normal
+from .key import FIELDS, NEVER_ENDS, LiveKey, Notes, WantedKey, normal
 from .marks import adoption_mark, is_adopted, is_former_value, retirement_mark, untaken_retired_alias
 from .orphan import ORPHAN, OrphanMark
-from .retirement import EXPIRY_TOLERANCE, grace_has_ended, original_end, was_overtaken
+from .retirement import EXPIRY_TOLERANCE, grace_has_ended, was_overtaken
+from .terms import asked, filled_in, lifetime_of_new_value, metadata_with, noted, spell_end
 
 
 class KeyAction(StrEnum):
@@ -351,7 +352,7 @@ def _with_former_values(step: KeyStep, former: Iterable[LiveKey], now: datetime)
         lifted = _revived(WantedKey(row.served_alias), row)
         fields = {name: value for name, value in lifted.fields.items() if row.fields.get(name) != value}
         payload = dict(fields)
-        metadata = _metadata(row.metadata, lifted.metadata, None)
+        metadata = metadata_with(row.metadata, lifted.metadata, None)
         if metadata != dict(row.metadata):
             payload["metadata"] = metadata
         ends = durations.parse_time(row.notes.retired_until) if row.notes and row.notes.retired_until else None
@@ -408,10 +409,10 @@ def _create(want: WantedKey, generation: int, base: LiveKey | None, minting: Min
     fields = {**(base.set_fields if base else {}), **want.fields}
     fields = {name: value for name, value in fields.items() if value is not None}
     old = base.notes.in_service() if base and base.notes else Notes()
-    notes = replace(_noted(old, want), generation=max(generation, old.generation), rotation=want.rotation or old.rotation)
-    lifetime = _lifetime_of_new_value(want, base, now)
-    notes = replace(notes, asked=_asked(fields, want, old, lifetime))
-    metadata = _metadata(base.metadata if base else {}, want.metadata, notes)
+    notes = replace(noted(old, want), generation=max(generation, old.generation), rotation=want.rotation or old.rotation)
+    lifetime = lifetime_of_new_value(want, base, now)
+    notes = replace(notes, asked=asked(fields, want, old, lifetime))
+    metadata = metadata_with(base.metadata if base else {}, want.metadata, notes)
     payload: dict[str, Any] = {"key_alias": want.alias, **fields, "metadata": metadata}
     payload.pop("blocked", None)
     if fields.get("blocked"):
@@ -421,7 +422,7 @@ def _create(want: WantedKey, generation: int, base: LiveKey | None, minting: Min
     if lifetime is not None:
         payload["duration"] = f"{lifetime}s"
     after = {name: value for name, value in payload.items() if name not in ("key_alias", "metadata", "duration", "spend")}
-    after["expires"] = _spell_end(lifetime, base, now)
+    after["expires"] = spell_end(lifetime, base, now)
     after["metadata"] = {name: value for name, value in metadata.items() if name != NOTES_NAME}
     after["generation"] = generation
     call = Call("/key/generate", payload, mint=(want.alias, generation))
@@ -435,47 +436,6 @@ def _create(want: WantedKey, generation: int, base: LiveKey | None, minting: Min
         spend=base.spend if base else 0.0,
     )
     return KeyStep(want.alias, KeyAction.CREATE, after=after, calls=[call], wanted=want, expected=expected)
-
-
-def _lifetime_of_new_value(want: WantedKey, base: LiveKey | None, now: datetime) -> int | None:
-    """Return the seconds that a new value lives, at least as long as `base`, the row that it takes over from; None means for ever."""
-    lifetime = want.lifetime
-    if base:
-        ends = original_end(base)
-        if ends is None or ends > now:
-            lifetime = durations.whole_seconds(ends - now) if ends else None
-        elif not want.renews:
-            lifetime = 0  # an expired key stays expired
-    if want.expires_by and lifetime is not None:
-        lifetime = max(lifetime, durations.whole_seconds(want.expires_by - now))
-    return lifetime
-
-
-def _spell_end(lifetime: int | None, base: LiveKey | None, now: datetime) -> str:
-    """Return the end of a new value as diff mode shows it: the same in check mode and a moment later, in the real run."""
-    if lifetime is None:
-        return "never"
-    ends = original_end(base) if base else None
-    if ends and abs(now + timedelta(seconds=lifetime) - ends) <= EXPIRY_TOLERANCE:
-        return durations.iso(ends)
-    return f"in {durations.spell(lifetime)}"
-
-
-def _asked(fields: Mapping[str, Any], want: WantedKey, old: Notes, lifetime: int | None) -> tuple[str, ...]:
-    """Return the names of the limits that a new value is made with. What the gateway filled in on its predecessor was not asked for."""
-    filled = {name for name in old.filled if not is_set(want.fields.get(name))}
-    asked = {name for name, value in fields.items() if is_set(value)} - filled - {"blocked"}
-    return tuple(sorted(asked | ({"duration"} if lifetime is not None else set())))
-
-
-def _filled_in(want: WantedKey, row: LiveKey) -> dict[str, Any]:
-    """Return the limits that `want` leaves off, and that the gateway's own rules set when it made the key."""
-    off = [name for name, value in want.fields.items() if not is_set(normal(name, value)) and name != "blocked"]
-    filled = dict(row.notes.filled) if row.notes else {}
-    if row.notes and row.notes.asked is not None and row.untouched:
-        filled |= {name: row.fields[name] for name in off if is_set(row.fields.get(name)) and name not in row.notes.asked}
-    owners = ("team_id", "user_id")  # kept where they are, and never given again: a note must not hand a key to somebody else
-    return {name: filled[name] for name in off if name in filled and (name not in owners or row.fields.get(name) == filled[name])}
 
 
 def _warnings(step: KeyStep, revoked: Sequence[LiveKey]) -> list[str]:
@@ -536,20 +496,20 @@ def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, val
     """Return the step that changes what differs, and leaves alone what nobody asked for."""
     payload: dict[str, Any] = {}
     after = dict(row.fields)
-    filled = _filled_in(want, row)
+    filled = filled_in(want, row)
     for name, value in {**want.fields, **filled}.items():
         if normal(name, value) != row.fields.get(name):
             payload[name] = value
             after[name] = normal(name, value)
 
-    notes: Notes | None = _noted(row.notes or Notes(), want)
+    notes: Notes | None = noted(row.notes or Notes(), want)
     if want.adopt and notes:
         notes = replace(notes, adopted=adoption_mark(row, value_of))
     elif row.notes is None and not policy.take_over:
         notes = None
     if notes and filled:
         notes = replace(notes, filled={**notes.filled, **filled})
-    metadata = _metadata(row.metadata, want.metadata, notes)
+    metadata = metadata_with(row.metadata, want.metadata, notes)
     if metadata != dict(row.metadata):
         payload["metadata"] = metadata
 
@@ -573,20 +533,3 @@ def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, val
         expected=after_row,
         recoverable=recoverable,
     )
-
-
-def _noted(old: Notes, want: WantedKey) -> Notes:
-    """Return the notes after a change: whom the key is for, if `want` says so, and everything else as it was."""
-    return replace(
-        old,
-        lab=want.lab or old.lab,
-        guid=want.guid or old.guid,
-        user=want.user or old.user,
-        package=want.package or old.package,
-    )
-
-
-def _metadata(old: Mapping[str, Any], new: Mapping[str, Any], notes: Notes | None) -> dict[str, Any]:
-    """Return the complete metadata, because LiteLLM replaces all of it. None in `new` removes a name."""
-    merged = {**old, **new, **({NOTES_NAME: notes.to_metadata()} if notes else {})}
-    return {name: value for name, value in merged.items() if value is not None}
