@@ -281,7 +281,7 @@ def _plan_alias(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], 
         return _Decision(step)
     at_once = step.action is KeyAction.ROTATE and not policy.grace  # whoever rotates without grace wants all former values gone
     over = [row for row in former if holders and (at_once or grace_has_ended(row, now) or was_overtaken(row, former, now))]
-    step = _with_former_values(step, [row for row in former if row not in over], now)
+    step = _with_former_values(step, want, [row for row in former if row not in over], now)
     goes = step.action is KeyAction.ABSENT and want.rotation  # a rotation alone has no terms for a key in its place
     to_delete = [*over, *(row for row in revoked if goes or row not in displaced)]
     warnings = _warnings(step, displaced)
@@ -339,17 +339,21 @@ def _revived(want: WantedKey, row: LiveKey) -> WantedKey:
     return replace(want, fields={**mark.lifted(), **want.fields}, metadata={ORPHAN: None, **want.metadata})
 
 
-def _with_former_values(step: KeyStep, former: Iterable[LiveKey], now: datetime) -> KeyStep:
+def _with_former_values(step: KeyStep, want: WantedKey, former: Sequence[LiveKey], now: datetime) -> KeyStep:
     """Return `step` with what is to be done on the values of its alias in their grace period.
 
-    A lab that asks for its keys is alive, so the reaper's block is lifted from them, too. One that somebody extended while it was
-    being retired ends with its grace period again.
+    They are blocked with the key in service, and unblocked with it; a rotation unblocks none. A lab that asks for its keys is alive, so the
+    reaper's block is lifted from them, too. One that somebody extended while it was being retired ends with its grace period again.
     """
-    if step.action is KeyAction.ABSENT:
+    blocked = want.fields.get("blocked")
+    if step.action is KeyAction.ABSENT and not blocked:
         return step
+    starts = blocked is False and step.action is not KeyAction.ROTATE and (step.live is None or step.live.fields["blocked"])
     calls, changed = [], []
     for row in former:
         lifted = _revived(WantedKey(row.served_alias), row)
+        if blocked or (starts and not grace_has_ended(row, now)):
+            lifted = replace(lifted, fields={**lifted.fields, "blocked": blocked})
         fields = {name: value for name, value in lifted.fields.items() if row.fields.get(name) != value}
         payload = dict(fields)
         metadata = metadata_with(row.metadata, lifted.metadata, None)
@@ -364,8 +368,12 @@ def _with_former_values(step: KeyStep, former: Iterable[LiveKey], now: datetime)
             changed.append(replace(row, fields={**row.fields, **fields}, metadata=metadata, expires=ends if outlives else row.expires))
     if not calls:
         return step
-    action = KeyAction.UPDATE if step.action is KeyAction.KEEP else step.action
-    return replace(step, action=action, calls=[*step.calls, *calls], retired=[*step.retired, *changed])
+    if step.action is KeyAction.ABSENT:  # only its former values are left
+        last = max(former, key=lambda row: row.generation)
+        step = replace(step, before=state_of(last), after={**state_of(last), "blocked": True}, live=last)
+    action = KeyAction.UPDATE if step.action in (KeyAction.KEEP, KeyAction.ABSENT) else step.action
+    # Before the key in service: what it says tells a run that was cut off whether they are still to be unblocked.
+    return replace(step, action=action, calls=[*calls, *step.calls], retired=[*step.retired, *changed])
 
 
 def _follow(want: WantedKey, rotation: KeyStep, live: Mapping[str, LiveKey], history: KeyHistory) -> tuple[WantedKey, list[LiveKey]]:
@@ -485,8 +493,11 @@ def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], former: list[
         }
         if grace and (holder.expires is None or holder.expires > ends):
             payload["duration"] = f"{grace}s"
+        fields = dict(holder.fields)
+        if want.fields.get("blocked") and not fields["blocked"]:
+            payload["blocked"] = fields["blocked"] = True
         expires = ends if "duration" in payload else holder.expires
-        retired.append(replace(holder, alias=payload["key_alias"], metadata=payload["metadata"], notes=notes, expires=expires))
+        retired.append(replace(holder, alias=payload["key_alias"], fields=fields, metadata=payload["metadata"], notes=notes, expires=expires))
         calls.append(Call("/key/update", payload))
     minted = _create(want, minting.next_generation(want.alias, [*holders, *former]), row, minting)
     return replace(minted, action=KeyAction.ROTATE, before=state_of(row), calls=[*calls, *minted.calls], live=row, retired=retired)
