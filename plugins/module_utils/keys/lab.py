@@ -214,14 +214,17 @@ class Lab:
         general = self._with_state(limits.wanted_key("", params, clock), params)
 
         def change(row: LiveKey) -> WantedKey:
-            if not row.in_service and params.get("blocked") is not None:
-                # A value in its grace period is blocked and unblocked with the others; one past it stays as it is.
-                revived = params.get("blocked") is False and grace_has_ended(row, clock())
-                return self._with_state(WantedKey(row.served_alias), {} if revived else params)
+            # A value in its grace period is only blocked and unblocked with the others; one past it stays as it is.
+            former = not row.in_service and params.get("blocked") is not None and not params.get("rotation")
             want = general
+            if former:
+                revived = params.get("blocked") is False and grace_has_ended(row, clock())
+                want = self._with_state(WantedKey(row.served_alias), {} if revived else params)
             mark = OrphanMark.of(row)
             if params.get("blocked") and mark:  # stopped on purpose: it stays blocked even if the reaper finds its lab alive
                 want = replace(want, metadata={**want.metadata, ORPHAN: replace(mark, stopped=True).to_metadata()})
+            if former:
+                return want
             if row.notes:
                 return replace(want, alias=row.served_alias, lab=row.notes.lab, guid=row.notes.guid, user=row.notes.user)
             user = names.user_of_legacy_alias(row.alias, self.alias, self.user_base) or ""

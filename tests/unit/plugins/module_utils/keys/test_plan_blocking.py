@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.orphan import ORPHAN, OrphanMark
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import Policy
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import LitellmModel
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.plugins.module_utils.keys.lab_plans import converge, value_of, wanted_key
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.plugins.module_utils.keys.lab_plans import LAB, converge, rows_of, value_of, wanted_key
 
 ALIAS = "virtkey-abc"
 HOUR = Policy(grace=3600)
@@ -57,3 +58,15 @@ def test_an_alias_with_nothing_but_former_values_is_blocked(rotation: str) -> No
     model.handle("POST", "/key/delete", {}, {"keys": [derive.token(value_of(ALIAS, 1))]})
     converge(model, [wanted_key(fields=BLOCKED, create=False, rotation=rotation)], HOUR)
     assert working(model) == []
+
+
+@pytest.mark.parametrize("wanted", [{"blocked": True}, {"blocked": True, "rotation": "a"}])
+def test_a_stopped_lab_has_that_noted_on_all_its_keys_the_reaper_blocked(wanted: dict[str, object]) -> None:
+    model = rotated_lab("a")
+    for row in rows_of(model):
+        mark = OrphanMark("2026-01-01T00:00:00Z").to_metadata()
+        model.handle("POST", "/key/update", {}, {"key": row.token, "metadata": {**row.metadata, ORPHAN: mark}, "blocked": True})
+    change = LAB.change({"rotation": None, **wanted}, lambda: model.now)
+    for row in rows_of(model):
+        assert change(row).metadata[ORPHAN]["stopped"] is True, row.alias
+        assert change(row).rotation == (wanted.get("rotation") or "")
