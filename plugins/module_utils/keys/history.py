@@ -15,7 +15,8 @@ from datetime import datetime
 
 from . import derive
 from .derive import ValueOf, derivable
-from .key import MOST_ROTATIONS, LiveKey
+from .key import MOST_BELIEVED, LiveKey
+from .marks import is_adopted, is_former_value
 
 
 class KeyHistory:
@@ -29,9 +30,9 @@ class KeyHistory:
         for row in deleted:
             self._tokens[row.token] = row.deleted_at
             alias = row.served_alias
-            if derivable(row, value_of):  # anybody may delete a key with notes of his own
+            if is_former_value(row, value_of) or is_adopted(row, value_of):  # anybody may delete a key with notes of his own
                 self._aliases[row.token] = alias
-                if row.in_service:
+                if row.in_service and row.generation < MOST_BELIEVED and derivable(row, value_of):
                     self._latest[alias] = max(row.generation, self._latest.get(alias, 0))
 
     def deleted_before(self, token: str, moment: datetime | None) -> bool:
@@ -44,7 +45,7 @@ class KeyHistory:
         return token in self._tokens
 
     def alias_of(self, token: str) -> str:
-        """Return the alias that the deleted value with this token was derived for; '' if it was not derived, or not deleted."""
+        """Return the alias that the deleted value with this token was derived or adopted for; '' if it was neither, or not deleted."""
         return self._aliases.get(token, "")
 
     def revoked(self, row: LiveKey) -> bool:
@@ -59,7 +60,7 @@ class KeyHistory:
 
     def next_generation(self, alias: str, least: int, living: Collection[str] = ()) -> int:
         """Return the lowest generation from `least` on whose value is not among the `living` tokens, and was never deleted, nor any later one."""
-        generation = max(least if least < MOST_ROTATIONS else 0, self._latest.get(alias, -1) + 1)
+        generation = max(least if least < MOST_BELIEVED else 0, self._latest.get(alias, -1) + 1)
         while (token := derive.token(self._value_of(alias, generation))) in self._tokens or token in living:  # its notes were lost, or never written
             generation += 1
         return generation

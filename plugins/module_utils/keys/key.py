@@ -38,6 +38,10 @@ _TEXTS = ("lab", "guid", "user", "package", "rotation", "retired_from", "retired
 
 _TIMES = ("retired_until", "ends")
 MOST_ROTATIONS = 10**9
+MOST_BELIEVED = 2 * 10**6
+"""No key was rotated that often, so a generation from here on was forged."""
+MASTER_KEY_USER = "default_user_id"
+"""What LiteLLM notes as the maker of a key that was made with its master key."""
 NEVER_ENDS = "never"
 """What `Notes.ends` says of a key that had no end."""
 # The numbers and texts that LiteLLM's own rules may set on a new key.
@@ -170,7 +174,7 @@ class LiveKey:
     """A key as the gateway has it. `token` is the sha256 of its value, `expires` None means never, `spend` is in USD.
 
     `unmanaged_settings` names the settings on it that this collection does not manage. `untouched`: nobody has changed
-    it since it was made.
+    it since it was made. `made_by_admin`: with the master key, as far as LiteLLM has noted by whom.
     """
 
     alias: str
@@ -184,6 +188,7 @@ class LiveKey:
     deleted_at: datetime | None = None
     unmanaged_settings: tuple[str, ...] = ()
     untouched: bool = False
+    made_by_admin: bool = True
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> LiveKey:
@@ -215,6 +220,7 @@ class LiveKey:
             deleted_at=durations.parse_time(row["deleted_at"], "deleted_at") if row.get("deleted_at") else None,
             unmanaged_settings=tuple(unmanaged),
             untouched=_untouched(row),
+            made_by_admin=row.get("created_by") in (None, "", MASTER_KEY_USER),
         )
 
     @property

@@ -19,6 +19,14 @@ def is_adopted(row: LiveKey, value_of: ValueOf) -> bool:
     return row.notes is not None and row.notes.adopted == adoption_mark(row, value_of)
 
 
+def is_trusted(row: LiveKey, value_of: ValueOf) -> bool:
+    """Return whether a key's settings may pass to its successor: it has a derived or an adopted value, or was made with the master key.
+
+    Anybody who may create keys can make one under a lab's alias that is free, and give it notes, a user and callbacks of his own.
+    """
+    return row.made_by_admin or derivable(row, value_of) or is_adopted(row, value_of)
+
+
 def is_former_value(row: LiveKey, value_of: ValueOf) -> bool:
     """Return whether a rotation retired this value: it can be derived, or has the mark that only who has the secret can make."""
     return derivable(row, value_of) or (row.notes is not None and row.notes.retired_mark == retirement_mark(row, value_of))

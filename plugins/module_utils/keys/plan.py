@@ -22,10 +22,10 @@ from . import derive
 from .derive import ValueOf, derivable
 from .history import KeyHistory
 from .key import FIELDS, NEVER_ENDS, LiveKey, Notes, WantedKey, normal
-from .marks import adoption_mark, is_adopted, is_former_value, retirement_mark, untaken_retired_alias
+from .marks import adoption_mark, is_adopted, is_former_value, is_trusted, retirement_mark, untaken_retired_alias
 from .orphan import ORPHAN, OrphanMark
 from .retirement import EXPIRY_TOLERANCE, grace_has_ended, was_overtaken
-from .terms import asked, filled_in, lifetime_of_new_value, metadata_with, noted, spell_end
+from .terms import asked, carried, filled_in, lifetime_of_new_value, metadata_with, noted, spell_end
 
 
 class KeyAction(StrEnum):
@@ -169,11 +169,14 @@ def plan_keys(
     by_token = {row.token: row for row in rows}
     by_alias: dict[str, list[LiveKey]] = {}
     retired: dict[str, list[LiveKey]] = {}
+    claimed: dict[str, list[LiveKey]] = {}
     for row in rows:
         if row.in_service or is_former_value(row, value_of):
             (by_alias if row.in_service else retired).setdefault(row.served_alias, []).append(row)
-        else:  # it looks like a former value, and no rotation made it one
+        else:  # it looks like a former value, and no rotation with this secret made it one
             elsewhere[row.token] = row
+            if row.notes and row.notes.retired_from == row.served_alias and row.notes.retired_until:
+                claimed.setdefault(row.served_alias, []).append(row)
 
     steps: list[KeyStep] = []
     to_delete: list[LiveKey] = []
@@ -182,7 +185,7 @@ def plan_keys(
         rotation = rotations.get(want.alias)
         followed, undone = _follow(want, rotation, by_token, minting.history) if rotation else (want, [])
         holders = [row for row in by_alias.get(want.alias, []) if row not in undone]
-        decision = _plan_alias(followed, holders, retired.get(want.alias, []), minting)
+        decision = _plan_alias(followed, holders, retired.get(want.alias, []), claimed.get(want.alias, []), minting)
         steps.append(decision.step)
         to_delete += [*undone, *decision.to_delete]
         warnings += decision.warnings
@@ -253,10 +256,13 @@ class Minting:
         """Return an alias that nobody has for a value that is taken off `alias`."""
         return untaken_retired_alias(row, alias, self.value_of, self.taken)
 
+    def trusts(self, row: LiveKey) -> bool:
+        return is_trusted(row, self.value_of)
+
     def next_generation(self, alias: str, rows: Iterable[LiveKey]) -> int:
         """Return the generation of a new value of `alias`, later than those of `rows` and of deleted keys."""
         living = list(rows)
-        least = max((row.generation + 1 for row in living), default=self.policy.first_generation)
+        least = max(((row.generation if self.trusts(row) else 0) + 1 for row in living), default=self.policy.first_generation)
         # The notes on a living row may have been lost, or lowered: its value is never the next one.
         return self.history.next_generation(alias, least, {row.token for row in living} | self.elsewhere.keys())
 
@@ -270,8 +276,11 @@ class _Decision:
     warnings: Sequence[str] = ()
 
 
-def _plan_alias(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], minting: Minting) -> _Decision:
-    """Return what to do about an alias, of which `former` are the retired values. Nothing of a value that was revoked before is kept."""
+def _plan_alias(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], claimed: list[LiveKey], minting: Minting) -> _Decision:
+    """Return what to do about an alias, of which `former` are the retired values. Nothing of a value that was revoked before is kept.
+
+    `claimed` are values that a rotation with another secret may have retired: they end and are blocked as former values are, and that is all.
+    """
     policy, now = minting.policy, minting.now
     revoked = [row for row in [*holders, *former] if minting.history.revoked(row)]
     holders, former = [row for row in holders if row not in revoked], [row for row in former if row not in revoked]
@@ -281,10 +290,18 @@ def _plan_alias(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], 
         return _Decision(step)
     at_once = step.action is KeyAction.ROTATE and not policy.grace  # whoever rotates without grace wants all former values gone
     over = [row for row in former if holders and (at_once or grace_has_ended(row, now) or was_overtaken(row, former, now))]
-    step = _with_former_values(step, want, [row for row in former if row not in over], now)
+    others = [row for row in claimed if not row.other_owner(want.lab, want.guid)]
+    over += [row for row in others if holders and (at_once or was_overtaken(row, former, now))]
+    others = others if want.fields.get("blocked") else []
+    step = _with_former_values(step, want, [row for row in (*former, *others) if row not in over], now)
     goes = step.action is KeyAction.ABSENT and want.rotation  # a rotation alone has no terms for a key in its place
     to_delete = [*over, *(row for row in revoked if goes or row not in displaced)]
     warnings = _warnings(step, displaced)
+    if step.action is KeyAction.ROTATE and step.live and not displaced and not minting.trusts(step.live):
+        warnings.append(
+            f"the key {want.alias} was not made with the gateway's master key, and its value cannot be derived; its new value takes over its limits"
+            " and its end, but not its user, team and metadata: name those that it shall have."
+        )
     if duplicates and policy.prune:
         to_delete += duplicates
     elif duplicates:
@@ -414,10 +431,12 @@ def _displacing(revoked: Sequence[LiveKey], step: KeyStep, minting: Minting) -> 
 def _create(want: WantedKey, generation: int, base: LiveKey | None, minting: Minting) -> KeyStep:
     """Return the step that mints a key. Settings that `want` does not mention come from `base`, the row that it takes over from."""
     now = minting.now
+    if base and not minting.trusts(base):
+        base = carried(base)
     fields = {**(base.set_fields if base else {}), **want.fields}
     fields = {name: value for name, value in fields.items() if value is not None}
     old = base.notes.in_service() if base and base.notes else Notes()
-    notes = replace(noted(old, want), generation=max(generation, old.generation), rotation=want.rotation or old.rotation)
+    notes = replace(noted(old, want), generation=generation, rotation=want.rotation or old.rotation)
     lifetime = lifetime_of_new_value(want, base, now)
     notes = replace(notes, asked=asked(fields, want, old, lifetime))
     metadata = metadata_with(base.metadata if base else {}, want.metadata, notes)
@@ -468,7 +487,7 @@ def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], former: list[
     The former value works until the new one exists, wherever the run is cut off: only a later plan deletes it, once it
     sees the new key and the grace period has ended.
     """
-    unmanaged = sorted({name for holder in holders for name in holder.unmanaged_settings})
+    unmanaged = sorted({name for holder in holders if minting.trusts(holder) for name in holder.unmanaged_settings})
     if unmanaged:
         reason = (
             f"the key {want.alias} has {', '.join(unmanaged)}, which this collection does not manage and a new value would not have;"
@@ -480,7 +499,7 @@ def _rotate(want: WantedKey, row: LiveKey, holders: list[LiveKey], former: list[
     ends = now + timedelta(seconds=grace)
     for holder in holders:
         notes = replace(
-            holder.notes or Notes(lab=want.lab, guid=want.guid),
+            holder.notes if holder.notes and minting.trusts(holder) else Notes(lab=want.lab, guid=want.guid),
             retired_from=want.alias,
             retired_until=durations.iso(ends),
             retired_mark="" if derivable(holder, minting.value_of) else retirement_mark(holder, minting.value_of),

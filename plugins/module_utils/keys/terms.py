@@ -58,6 +58,11 @@ def filled_in(want: WantedKey, row: LiveKey) -> dict[str, Any]:
     return {name: filled[name] for name in off if name in filled and (name not in owners or row.fields.get(name) == filled[name])}
 
 
+def carried(row: LiveKey) -> LiveKey:
+    """Return what a successor takes over from a key that somebody else made: its limits and its end."""
+    return replace(row, fields={**row.fields, "user_id": None, "team_id": None}, metadata={}, notes=None)
+
+
 def noted(old: Notes, want: WantedKey) -> Notes:
     """Return the notes after a change: whom the key is for, if `want` says so, and everything else as it was."""
     return replace(

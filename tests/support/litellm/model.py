@@ -195,6 +195,7 @@ class LitellmModel:
             **{name: body[name] for name in _DEFAULTS if name in body},
             "token": token,
             "key_alias": body.get("key_alias"),
+            "created_by": "default_user_id",
             "metadata": dict(body.get("metadata") or {}),
             "budget_id": self._tier_with(body.get("soft_budget")),
             "expires": expires,
