@@ -346,9 +346,10 @@ class Reconciler:
         self.api.check_sees_all(rows)  # an API key that sees only its own keys would find too few keys, or none
         recent: list[LiveKey] = []
         since = self.api.client.now() - DAY
-        recent = [row for row in find_deleted() if row.deleted_at and row.deleted_at > since and derivable(row, self.value_of)]
+        recent = [row for row in find_deleted() if row.deleted_at and row.deleted_at > since]
         if proof.kind is not ProofKind.NONE:
-            deleted_elsewhere = list(dict.fromkeys([*deleted_elsewhere, *((row.served_alias, row.generation) for row in recent)]))
+            derived = [(row.served_alias, row.generation) for row in recent if derivable(row, self.value_of)]
+            deleted_elsewhere = list(dict.fromkeys([*deleted_elsewhere, *derived]))
         remade = self._remade(recent, {row.token for row in rows})
         rows += remade
         if self.check_mode or not (rows or deleted_elsewhere):

@@ -199,3 +199,15 @@ def test_a_deletion_may_arrive_twice(served: ServedModel) -> None:
     served.faults = [Fault("/key/delete", LOST, times=1, after=True)]
     outcome = destroy(served)
     assert actions_of(outcome) == {"user1": "deleted", "user2": "deleted"} and not served.model.rows
+
+
+@pytest.mark.parametrize("alias", ["virtkey-abc-user9", "elsewhere"])
+def test_a_revoked_value_that_cannot_be_derived_is_found_under_any_alias(served: ServedModel, alias: str) -> None:
+    value = "sk-a-value-that-somebody-chose"
+    made = {"key": value, "key_alias": "virtkey-abc-user1", "metadata": {"guid": "abc"}}
+    served.model.handle("POST", "/key/generate", {}, made)
+    destroy(served)
+    assert not served.model.works(value)
+    served.model.handle("POST", "/key/generate", {}, {"key": value, "key_alias": alias})
+    destroy(served)
+    assert not served.model.works(value)
