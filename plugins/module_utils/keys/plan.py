@@ -25,7 +25,7 @@ from .key import FIELDS, NEVER_ENDS, LiveKey, Notes, WantedKey, normal
 from .marks import adoption_mark, is_adopted, is_former_value, is_trusted, retirement_mark, untaken_retired_alias
 from .orphan import ORPHAN, OrphanMark
 from .retirement import EXPIRY_TOLERANCE, grace_has_ended, was_overtaken
-from .terms import asked, carried, filled_in, lifetime_of_new_value, metadata_with, noted, spell_end
+from .terms import asked, carried, filled_in, fit_for_team, lifetime_of_new_value, metadata_with, noted, spell_end
 
 
 class KeyAction(StrEnum):
@@ -557,7 +557,7 @@ def _reconcile(want: WantedKey, row: LiveKey, now: datetime, policy: Policy, val
         action=KeyAction.UPDATE if payload else KeyAction.KEEP,
         before=state_of(row),
         after=state_of(after_row),
-        calls=[Call("/key/update", {"key": row.token, **payload})] if payload else [],
+        calls=[Call("/key/update", {"key": row.token, **part}) for part in (fit_for_team(row, payload), payload) if part],
         wanted=want,
         live=row,
         expected=after_row,

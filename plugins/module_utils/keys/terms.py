@@ -63,6 +63,24 @@ def carried(row: LiveKey) -> LiveKey:
     return replace(row, fields={**row.fields, "user_id": None, "team_id": None}, metadata={}, notes=None)
 
 
+def fit_for_team(row: LiveKey, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what must change on a key before `payload` moves it to another team; {} if nothing must.
+
+    LiteLLM lets a key into a team only if the team has what the key had before: its models, its limits and its user.
+    """
+    if not payload.get("team_id"):
+        return {}
+    first = {name: payload[name] for name in ("user_id",) if name in payload}
+    for name in ("rpm_limit", "tpm_limit"):
+        old, new = row.fields.get(name), payload.get(name)
+        if new is not None and old is not None and new < old:
+            first[name] = new
+    models = payload.get("models")
+    if models and set(row.fields["models"]) - set(models):
+        first["models"] = [model for model in models if model in row.fields["models"]] or models
+    return first
+
+
 def noted(old: Notes, want: WantedKey) -> Notes:
     """Return the notes after a change: whom the key is for, if `want` says so, and everything else as it was."""
     return replace(

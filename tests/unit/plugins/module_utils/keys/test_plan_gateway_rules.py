@@ -102,3 +102,23 @@ def test_an_end_that_nobody_asked_for_is_reported(model: LitellmModel) -> None:
 def test_policy_has_nothing_to_do_with_it(model: LitellmModel) -> None:
     converge(model, [wanted_key(fields=OFF)], Policy(prune=True))
     assert limits(model) == FILLS
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "first"),
+    [
+        ({"models": ["a", "b"]}, {"models": ["a"]}, {"models": ["a"]}),
+        ({"models": ["a", "b"]}, {"models": ["b", "c"]}, {"models": ["b"]}),
+        ({"models": ["a"]}, {"models": ["c"]}, {"models": ["c"]}),
+        ({"models": ["a"]}, {"models": ["a", "b"]}, None),
+        ({"tpm_limit": 9, "user_id": "u"}, {"tpm_limit": 8, "user_id": "v"}, {"tpm_limit": 8, "user_id": "v"}),
+        ({"rpm_limit": 8}, {"rpm_limit": 9}, None),
+    ],
+)
+def test_what_a_new_team_would_refuse_is_changed_first(old: dict[str, Any], new: dict[str, Any], first: dict[str, Any] | None) -> None:
+    model = LitellmModel()
+    converge(model, [wanted_key(fields={**old, "team_id": "s"})])
+    calls = [dict(call.payload) for call in plan_for(model, [wanted_key(fields={**new, "team_id": "t"})]).steps[0].calls]
+    for call in calls:
+        del call["key"]
+    assert calls == [*([first] if first else []), {**new, "team_id": "t"}]
