@@ -17,6 +17,7 @@ from typing import Any
 
 ALIAS_PREFIX = "virtkey-"
 LONGEST_NAME = 128
+LARGEST_INTEGER = 2**53
 
 # Words in a key's list of models that LiteLLM understands as a set of models.
 MODEL_WORDS = ("all-proxy-models", "all-team-models", "no-default-models")
@@ -54,8 +55,16 @@ def check_alias(alias: str) -> str:
     return _check(alias, "alias", _ALIAS, 255, "letters, digits and '._@+:/-'")
 
 
+def check_composed(alias: str) -> str:
+    """Return an alias that was put together from names that may be used. Raises ValueError for one that looks like a former value's."""
+    served = without_retired_suffix(alias)
+    if served != alias:
+        raise ValueError(f"the alias {alias} is how a rotation names a former value of {served}; choose another guid or user name.")
+    return alias
+
+
 def check_storable(tree: Any, name: str) -> None:
-    """Raise ValueError, which calls it `name`, for what PostgreSQL cannot store: a text with NUL or half a surrogate pair, or an infinite number.
+    """Raise ValueError, which calls it `name`, for what LiteLLM's database cannot store: NUL, half a surrogate pair, infinity, integers beyond 2**53.
 
     `tree` is any structure of mappings, lists, texts and numbers.
     """
@@ -64,6 +73,8 @@ def check_storable(tree: Any, name: str) -> None:
             raise ValueError(f"{name} holds a character that LiteLLM's database cannot store (NUL, or half of a surrogate pair); remove it.")
     elif isinstance(tree, float) and not math.isfinite(tree):
         raise ValueError(f"{name} holds the number {tree}, which LiteLLM's database cannot store; remove it.")
+    elif isinstance(tree, int) and abs(tree) > LARGEST_INTEGER:
+        raise ValueError(f"{name} holds the number {tree}, which LiteLLM's database would round; give it as a text.")
     elif isinstance(tree, Mapping):
         for key, value in tree.items():
             check_storable(key, name)

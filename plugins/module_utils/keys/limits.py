@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..common import durations, names
+from ..litellm.notes import NOTES_NAME
 from .key import WantedKey
+from .orphan import ORPHAN
 
 Clock = Callable[[], datetime]
 """The gateway's clock: an expiry counted from now must not depend on this machine's time."""
@@ -78,14 +80,11 @@ def wanted_key(alias: str, params: Mapping[str, Any], clock: Clock) -> WantedKey
         fields["allowed_routes"] = _names("allowed_routes", params["allowed_routes"])
     if params.get("model_max_budget") is not None:
         fields["model_max_budget"] = params["model_max_budget"]
-    metadata = dict(params.get("metadata") or {})
-    if params.get("tags") is not None:
-        metadata["tags"] = _names("tags", params["tags"]) or None
     return WantedKey(
         alias=alias,
         package=params.get("package") or "",
         fields=fields,
-        metadata=metadata,
+        metadata=_metadata(params),
         lifetime=lifetime(params.get("duration")),
         expires_by=_expires_by(params, clock),
         rotation=params.get("rotation") or "",
@@ -97,6 +96,16 @@ def wanted_key(alias: str, params: Mapping[str, Any], clock: Clock) -> WantedKey
 def lifetime(text: str | None) -> int | None:
     """Return a duration in seconds; None for `never` and for None."""
     return None if text is None or text == NEVER else durations.seconds(text)
+
+
+def _metadata(params: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = dict(params.get("metadata") or {})
+    for name in (NOTES_NAME, ORPHAN):
+        if name in metadata:
+            raise ValueError(f"metadata holds {name}, under which this collection keeps its own notes; choose another name.")
+    if params.get("tags") is not None:
+        metadata["tags"] = _names("tags", params["tags"]) or None
+    return metadata
 
 
 def _names(name: str, values: list[str]) -> list[str]:

@@ -148,3 +148,18 @@ def test_no_generation(generation: int) -> None:
 def test_no_grace(grace: str) -> None:
     with pytest.raises(ValueError, match="^rotation_grace is "):
         policy_of({**VALUES, "rotation_grace": grace})
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"a": [2**53 + 1]}, "^metadata holds the number 9007199254740993, which LiteLLM's database would round"),
+        ({"a": -(2**53) - 1}, "^metadata holds the number"),
+        ({"litellm_virtual_keys": {}}, "^metadata holds litellm_virtual_keys, under which this collection keeps"),
+        ({"litellm_virtual_keys_orphan": None}, "^metadata holds litellm_virtual_keys_orphan, "),
+    ],
+)
+def test_metadata_that_cannot_be_kept(metadata: dict[str, Any], words: str) -> None:
+    assert wanted(metadata={"a": 2**53, "b": True}).metadata == {"a": 2**53, "b": True}
+    with pytest.raises(ValueError, match=words):
+        wanted(metadata=metadata)
