@@ -395,7 +395,7 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
         refuse_to_describe_deleted_keys(params)
         refuse_without_effect(params, ("blocked", "keep_going"), "with state absent; leave it out")
         outcome = reconciler.delete(
-            lambda: lab.to_delete(api, params["keys"]),
+            lambda: lab.to_delete(api, params["keys"], reconciler.value_of),
             proof=proof_of(params),
             deleted_elsewhere=[(key["alias"], check_generation(key["generation"], "generation")) for key in params["deleted_elsewhere"] or []],
             find_deleted=lambda: lab.deleted_before(api, params["keys"]),

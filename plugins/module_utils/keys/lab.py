@@ -16,12 +16,15 @@ from ..common import names
 from ..litellm.errors import GatewayError
 from . import limits
 from .api import KeyApi
-from .derive import ValueOf
+from .derive import ValueOf, derivable
 from .history import KeyHistory
-from .key import LiveKey, WantedKey
+from .key import LiveKey, Notes, WantedKey
 from .orphan import ORPHAN, OrphanMark
 from .plan import KeyScope
 from .retirement import grace_has_ended
+
+_GENERATIONS_TRIED = 1000
+"""How many generations a value is compared with whose own was lost with its notes; that takes some milliseconds."""
 
 
 class NoSuchLab(GatewayError):
@@ -153,10 +156,27 @@ class Lab:
             return all_rows
         return list({row.served_alias: row for row in sorted(all_rows, key=lambda row: (row.in_service, row.generation))}.values())
 
-    def to_delete(self, api: KeyApi, keys: Sequence[Mapping[str, Any]] | None) -> list[LiveKey]:
+    def _with_notes_again(self, row: LiveKey, value_of: ValueOf, others: Collection[str]) -> LiveKey:
+        """Return a key with the notes that were lost from it, if its value says that the collection made it for this lab.
+
+        `others` are the aliases of other labs, which may begin with the alias of this one.
+        """
+        if row.notes or row.guid or not f"{row.served_alias}-".startswith(f"{self.alias}-"):
+            return row
+        if any(f"{row.served_alias}-".startswith(f"{other}-") for other in others):
+            return row
+        for generation in range(_GENERATIONS_TRIED):
+            found = replace(row, notes=Notes(lab=self.alias, guid=self.guid, generation=generation))
+            if derivable(found, value_of):
+                return found
+        return row
+
+    def to_delete(self, api: KeyApi, keys: Sequence[Mapping[str, Any]] | None, value_of: ValueOf) -> list[LiveKey]:
         """Return what `state: absent` deletes: the named keys with their former values, or all keys that belong to the lab."""
         if keys is None:
             listed = api.keys_like(*self.searches())
+            others = {row.notes.lab for row in listed if row.notes and row.notes.lab.startswith(f"{self.alias}-")}
+            listed = [self._with_notes_again(row, value_of, others) for row in listed]
             for row in listed:
                 of_user = names.user_of_legacy_alias(row.served_alias, self.alias, self.user_base) is not None
                 other = row.guid or (row.notes.lab if row.notes else "")
@@ -198,6 +218,11 @@ class Lab:
                     f"the alias {alias} does not hold the guid {guid}, by which the keys of a lab are found again;"
                     f" choose an alias that does, such as {alias}-{guid}, or leave the guid out."
                 )
+            if self.alias and not self.guid and self.alias not in alias:
+                raise ValueError(
+                    f"the alias {alias} does not hold the lab_alias {self.alias}, by which the keys of a lab are found again;"
+                    f" choose an alias that does, such as {self.alias}-{alias}, or leave the lab_alias out."
+                )
             want = replace(limits.wanted_key(alias, own, clock), lab=self.alias, guid=guid, user=key.get("user") or "")
             wanted.append(self._with_state(want, params))
         aliases = [want.alias for want in wanted]
@@ -237,7 +262,7 @@ class Lab:
             return names.check_alias(key["alias"])
         if not self.alias:
             raise ValueError("a key has neither an alias nor a lab to take one from; give its alias, or the guid of the lab.")
-        return names.user_alias(self.alias, names.check_user(key["user"]) if key.get("user") else None)
+        return names.check_composed(names.user_alias(self.alias, names.check_user(key["user"]) if key.get("user") else None))
 
     @staticmethod
     def _with_state(want: WantedKey, params: Mapping[str, Any]) -> WantedKey:

@@ -129,4 +129,4 @@ class PassGateway:
     def revoke(self, aliases: Iterable[str]) -> None:
         """Delete the keys with these aliases, and prove it. Raises GatewayError."""
         keys = [{"alias": alias} for alias in aliases]
-        self._reconciler.delete(lambda: Lab().to_delete(self._api, keys), proof=self._proof)
+        self._reconciler.delete(lambda: Lab().to_delete(self._api, keys, self._reconciler.value_of), proof=self._proof)

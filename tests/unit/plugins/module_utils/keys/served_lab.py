@@ -58,7 +58,7 @@ def destroy(served: ServedModel, **options: Any) -> KeyOutcome:
     """Delete all keys of the lab. Options that `Reconciler.delete` does not take go to `reconciler`."""
     how = {name: options.pop(name) for name in ("proof", "deleted_elsewhere") if name in options}
     worker = reconciler(served, **options)
-    return worker.delete(lambda: LAB.to_delete(worker.api, None), find_deleted=lambda: LAB.deleted_rows(worker.api, ()), **how)
+    return worker.delete(lambda: LAB.to_delete(worker.api, None, worker.value_of), find_deleted=lambda: LAB.deleted_rows(worker.api, ()), **how)
 
 
 def actions_of(outcome: KeyOutcome) -> dict[str, str]:

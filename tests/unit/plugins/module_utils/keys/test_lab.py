@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.api import KeyApi
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey, Notes, WantedKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.lab import Lab, NoSuchLab, searches_for
@@ -139,6 +140,25 @@ def test_a_class_is_one_search() -> None:
     assert searches_for({f"{number}" for number in range(100, 160)}) == ["1"], "many dissimilar aliases also take one search"
 
 
+def value_of(alias: str, generation: int) -> str:
+    return derive.value("the secret of these tests", alias, generation)
+
+
+def test_a_derived_value_whose_notes_were_lost_is_deleted(served: ServedModel) -> None:
+    def make_derived(alias: str, generation: int = 0, **metadata: Any) -> None:
+        served.model.handle("POST", "/key/generate", {}, {"key": value_of(alias, generation), "key_alias": alias, "metadata": metadata})
+
+    make_derived("virtkey-abc-ada")
+    make_derived("virtkey-abc-bob", 7)
+    make_derived("virtkey-abcd")
+    make_derived("virtkey-abc-eve-ann")
+    make_derived("virtkey-abc-eve", **{NOTES_NAME: Notes(lab="virtkey-abc-eve", guid="abc-eve").to_metadata()})
+    make(served, "virtkey-abc-by-hand", None)
+    found = LAB.to_delete(gateway_of(served), None, value_of)
+    assert {row.alias: row.generation for row in found} == {"virtkey-abc-ada": 0, "virtkey-abc-bob": 7}, "and none of the lab abc-eve"
+    assert all(derive.derivable(row, value_of) for row in found), "so that their end can be proven"
+
+
 def test_to_delete(served: ServedModel) -> None:
     make(served, "virtkey-abc-user1", NOTED)
     make(served, "virtkey-abc-user1.retired-0123", Notes(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc-user1"))
@@ -149,7 +169,7 @@ def test_to_delete(served: ServedModel) -> None:
     gateway = gateway_of(served)
 
     def found(keys: list[dict[str, Any]] | None) -> set[str]:
-        return {row.alias for row in LAB.to_delete(gateway, keys)}
+        return {row.alias for row in LAB.to_delete(gateway, keys, value_of)}
 
     assert found(None) == {"virtkey-abc-user1", "virtkey-abc-user1.retired-0123", "virtkey-abc-user2"}
     assert found([{"user": "user1"}]) == {"virtkey-abc-user1", "virtkey-abc-user1.retired-0123"}
@@ -298,3 +318,16 @@ def test_a_rotation_that_was_cut_off_is_finished_by_the_next_rotation(served: Se
     change = LAB.change({"rotation": "a"}, lambda: START)
     (want,) = [change(row) for row in LAB.members(gateway_of(served))]
     assert (want.alias, want.rotation, want.user) == ("virtkey-abc-user1", "a", "user1")
+
+
+@pytest.mark.parametrize(
+    ("lab", "key", "words"),
+    [
+        (Lab(alias="one"), {"alias": "two"}, "^the alias two does not hold the lab_alias one"),
+        (Lab(alias="one"), {"alias": "two-g", "guid": "g"}, "^the alias two-g does not hold the lab_alias one"),
+        (Lab(guid="g.retired", alias="virtkey-g.retired"), {"user": "0123456789ab"}, "is how a rotation names a former value of virtkey-g; choose"),
+    ],
+)
+def test_keys_that_would_not_be_found_again(lab: Lab, key: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        lab.wanted({"keys": [key]}, lambda: START)
