@@ -244,3 +244,13 @@ def test_an_api_without_namespaces_stops_the_playbook(playbook: Playbooks, tmp_p
     assert 'Namespaces cannot be listed: Failed to find API for resource with apiVersion "v1" and kind "Namespace"' in " ".join(run.output.split()).replace(
         "\\", ""
     )
+
+
+def test_a_lab_that_is_stopped_while_it_is_an_orphan_stays_stopped_with_its_former_values(fleet: Fleet) -> None:
+    live = fleet.live
+    old = live.lab("user1", guid=fleet.class_, _no_log=True)["virtual_keys"][0]["value"]
+    live.run_ok("virtual_keys", guid=fleet.class_, rotation="a", rotation_grace="10h")
+    fleet.reap(fleet.single, stage="block", min_age="0s")
+    live.run_ok("virtual_keys", guid=fleet.class_, blocked=True)
+    fleet.reap(fleet.single, fleet.class_, stage="block", min_age="0s")
+    assert not live.works(old)

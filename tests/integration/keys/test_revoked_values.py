@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.notes import NOTES_FORMAT, NOTES_NAME
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import IN_COLD_RUNS, ON_THE_PINNED_RELEASE, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.key_worlds import RealSite
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import GRANITE, Live, token
@@ -187,3 +188,47 @@ def test_text_that_the_database_cannot_store_is_refused_before_anything_is_chang
     refused = live("virtual_keys", guid=live.name, **text)
     assert refused["failed"] and "cannot store" in refused["msg"], refused["msg"]
     assert live.rows == before and live.works(made["value"])
+
+
+def squat(gateway: Gateway, forger: str, alias: str, **body: Any) -> None:
+    """Make a key under an alias of the lab, as a user does who may create keys."""
+    headers = {"Authorization": f"Bearer {forger}"}
+    answer = gateway.request("POST", "/key/generate", json={"key_alias": alias, "models": [GRANITE], **body}, headers=headers)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("again", [{"rotation": "x"}, {"keys": [{"user": "user1"}, {"user": "user2"}], "on_unrecoverable": "rotate"}])
+def test_a_new_value_takes_limits_alone_from_whoever_took_its_alias_first(gateway: Gateway, live: Live, forger: str, again: dict[str, Any]) -> None:
+    live.lab("user1")
+    logging = [{"callback_name": "langfuse", "callback_type": "success", "callback_vars": {"langfuse_host": "http://evil.example"}}]
+    squat(gateway, forger, live.alias("user2"), metadata={"logging": logging}, created_by="default_user_id")
+    live.run_ok("virtual_keys", guid=live.name, **again)
+    made = live.lab("user1", "user2", _no_log=True)["virtual_keys"][1]
+    row = live.rows[live.alias("user2")]
+    gateway.request("POST", "/key/delete", json={"keys": [row["token"]]}, headers={"Authorization": f"Bearer {forger}"})
+    assert (row["user_id"], "logging" in row["metadata"], live.works(made["value"])) == (None, False, True)
+
+
+def test_a_forged_generation_does_not_end_an_alias_for_good(gateway: Gateway, live: Live, forger: str) -> None:
+    notes = {NOTES_NAME: {"format": NOTES_FORMAT, "generation": 999_999_998, "guid": live.name, "lab": live.alias()}}
+    squat(gateway, forger, live.alias("user1"), metadata=notes)
+    live.run_ok("virtual_keys", guid=live.name, rotation="a")
+    live.run_ok("virtual_keys", guid=live.name, state="absent")
+    assert live.lab("user1")["virtual_keys"][0]["generation"] < 9
+
+
+@pytest.mark.parametrize("way", [{"state": "absent"}, {"rotation": "a"}], ids=["destroyed", "rotated"])
+@pytest.mark.parametrize(
+    ("alias", "then"),
+    [("free-{}", {"state": "absent"}), ("elsewhere-{}", {"state": "absent"}), ("free-{}", {"keys": [{"user": "user1"}], "models": [GRANITE]})],
+)
+def test_a_revoked_adopted_value_ends_with_its_lab(gateway: Gateway, live: Live, forger: str, way: dict[str, str], alias: str, then: dict[str, Any]) -> None:
+    old = str(gateway.post("/key/generate", key_alias=live.alias("user1"), models=[GRANITE])["key"])
+    live.run_ok("key_adoption", guid=live.name)
+    live.run_ok("virtual_keys", guid=live.name, **way)
+    assert not live.works(old)
+    squat(gateway, forger, alias.format(live.name if "free" in alias else live.name[::-1]), key=old)
+    live.run_ok("virtual_keys", guid=live.name, **then)
+    works = live.works(old)
+    gateway.request("POST", "/key/delete", json={"keys": [token(old)]})
+    assert not works

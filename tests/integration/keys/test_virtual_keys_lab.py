@@ -187,6 +187,68 @@ def test_keys_of_release_132_are_destroyed_without_being_taken_over(live: Live) 
     assert not any(live.works(value) for value in old) and live.works(bystander)
 
 
+# ------------------------------------------------------------------------------------------------- former values and odd keys
+def rotated(live: Live, **arguments: Any) -> tuple[str, str]:
+    """Rotate the key of user1 with a grace period, and return its former value and its new one."""
+    old = values(live.lab("user1", _no_log=True))["user1"]
+    made = live.run_ok("virtual_keys", guid=live.name, rotation="a", rotation_grace="1h", _no_log=True, **arguments)
+    return old, next(key["value"] for key in made["virtual_keys"] if not key["retired_from"])
+
+
+@pytest.mark.parametrize("keys", [{}, {"keys": [{"user": "user1"}]}], ids=["all", "named"])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_blocking_reaches_values_in_their_grace_period(live: Live, at_once: bool, keys: dict[str, Any]) -> None:
+    old, new = rotated(live, **({**keys, "blocked": True} if at_once else {}))
+    if not at_once:
+        live.run_ok("virtual_keys", guid=live.name, blocked=True, **keys)
+    assert (live.works(old), live.works(new)) == (False, False)
+
+
+def test_unblocking_one_key_reaches_its_value_in_its_grace_period(live: Live) -> None:
+    old, new = rotated(live)
+    live.run_ok("virtual_key", alias=live.alias("user1"), state="blocked")
+    assert (live.works(old), live.works(new)) == (False, False)
+    live.run_ok("virtual_key", alias=live.alias("user1"))
+    assert (live.works(old), live.works(new)) == (True, True)
+
+
+def test_a_rotation_with_a_new_secret_ends_the_grace_periods_of_the_old_one(live: Live) -> None:
+    old, new = rotated(live)
+    live.run_ok("virtual_keys", guid=live.name, rotation="b", secret="another secret of the integration tests")
+    assert (live.works(old), live.works(new)) == (False, False)
+
+
+def test_destroying_finds_a_derived_value_whose_notes_were_lost(gateway: Gateway, live: Live) -> None:
+    made = live.lab("ada", _no_log=True)["virtual_keys"][0]
+    gateway.post("/key/update", key=made["key_id"], metadata={})
+    assert live.run_ok("virtual_keys", guid=live.name, state="absent")["revocation"]["proven"] == [live.alias("ada")]
+    assert not live.works(made["value"])
+
+
+@pytest.mark.parametrize(("old", "new"), [([GRANITE, MISTRAL], [GRANITE]), ([GRANITE], [GRANITE, MISTRAL]), ([GRANITE], [MISTRAL])])
+def test_a_key_moves_to_a_team_with_other_models(gateway: Gateway, live: Live, old: list[str], new: list[str]) -> None:
+    for number, models in enumerate((old, new)):
+        team = gateway.post("/team/new", team_alias=f"{number}-{live.name}", models=models)["team_id"]
+        live.lab("user1", team_id=team, models=models)
+    row = live.rows[live.alias("user1")]
+    assert (row["team_id"], sorted(row["models"])) == (team, sorted(new))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"guid": "{}.retired", "keys": [{"user": "0123456789ab"}]}, "is how a rotation names a former value"),
+        ({"lab_alias": "one-{}", "keys": [{"user": "u"}, {"alias": "two"}]}, "does not hold the lab_alias"),
+        ({"guid": "{}", "keys": [{"user": "u"}], "metadata": {"a": 12345678901234567890123}}, "database would round"),
+        ({"guid": "{}", "keys": [{"user": "u"}], "metadata": {"litellm_virtual_keys": {"format": 1}}}, "keeps its own notes"),
+    ],
+)
+def test_what_would_not_be_kept_or_found_is_refused_first(live: Live, arguments: dict[str, Any], words: str) -> None:
+    named = {name: value.format(live.name) if isinstance(value, str) else value for name, value in arguments.items()}
+    result = live("virtual_keys", models=[GRANITE], duration="1d", **named)
+    assert result.get("failed") and words in result["msg"] and not live.rows
+
+
 # ----------------------------------------------------------------------------------------------------- two runs at once
 def in_processes(live: Live, folder: Path, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Run the module in several processes at the same time."""
