@@ -115,7 +115,8 @@ options:
       - What to do with an existing key whose value cannot be derived, because it was made with another secret or by
         another tool.
       - With V(fail) nothing is changed and the module names the key.
-      - With V(rotate) the key gets a new value, as with O(rotation).
+      - With V(rotate) the key gets a new value, as with O(rotation). From a key that was not made with the gateway's master key, the new
+        one takes over only limits and end.
       - With V(keep) the key is managed as it is, and its value is not returned.
     type: str
     choices: [fail, rotate, keep]

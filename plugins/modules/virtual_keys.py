@@ -47,6 +47,7 @@ options:
       - The alias of the lab, if it is not V(virtkey-GUID). Two sets with the same O(guid) and different aliases, for
         example of two tenants, do not touch each other's keys. Without this option, O(state=absent) and changes of all
         keys concern every key of O(guid), whatever the alias of its set.
+      - Without O(guid), the alias of every key must hold this one.
     type: str
   keys:
     description:
@@ -172,6 +173,7 @@ options:
   blocked:
     description:
       - Whether the gateway refuses calls with the keys. If not set, this is left as it is.
+      - Former values in their grace period are blocked and unblocked with their key. A rotation unblocks none.
     type: bool
   keep_going:
     description:

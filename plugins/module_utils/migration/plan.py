@@ -22,6 +22,7 @@ from ..keys import derive
 from ..keys.derive import ValueOf, derivable
 from ..keys.history import KeyHistory
 from ..keys.key import FIELDS, LiveKey, Notes
+from ..keys.marks import is_trusted
 from ..keys.plan import KeyAction, state_of
 from ..keys.retirement import EXPIRY_TOLERANCE
 from ..litellm import errors
@@ -139,6 +140,9 @@ def plan_moves(
             moves.append(Move(row, KeyAction.KEEP, found, live=successor, superseded=True))
         elif found is not None and not revoked:
             moves.append(_move(row, found, None, at_target, notes, now))
+        elif renew and row.alias and row.in_service and not _may_be_renewed(row, value_of, revoked=revoked):
+            reason = "it was not made with the source's master key, so its settings may be anybody's; provision its lab at the target"
+            left_out.append(LeftOut(row, "not_carried", reason))
         elif renew and row.alias and row.in_service:
             generation = _new_generation(row, at_target.values(), history, notes)
             moves.append(_move(row, value_of(row.alias, generation), generation, at_target, notes, now))
@@ -183,6 +187,11 @@ def _new_generation(row: LiveKey, target: Iterable[LiveKey], history: KeyHistory
         if ours and notes.about(live, row) and is_renewed(live):
             return live.generation
     return history.next_generation(row.alias, row.generation, {live.token for live in rivals})
+
+
+def _may_be_renewed(row: LiveKey, value_of: ValueOf, *, revoked: bool) -> bool:
+    """Return whether the settings of a key may pass to a new value. Who makes a revoked value again chooses its settings, whatever its value says."""
+    return row.made_by_admin if revoked else is_trusted(row, value_of)
 
 
 def _carried(row: LiveKey, new_generation: int | None) -> dict[str, Any]:

@@ -248,3 +248,12 @@ def test_a_successor_that_was_revoked_at_the_target_and_made_again_there_does_no
     rotated = key(generation=1, metadata={**arrived(first).metadata, NOTES_NAME: Notes(lab="virtkey-abc", guid="abc", generation=1).to_metadata()})
     plan = moves([key()], [rotated], deleted=[key(), rotated])
     assert not plan.moves and plan.left_out[0].code == "revoked"
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+def test_the_settings_of_a_key_that_somebody_else_made_pass_to_no_new_value(revoked: bool) -> None:
+    value = "" if revoked else "sk-Zr4BQ1Yk7T0x-hY_2cZLsw"
+    forged, own = (key(value=value, user_id="mallory", created_by=maker) for maker in ("mallory", "default_user_id"))
+    history = [key()] if revoked else []
+    assert [each.code for each in moves([forged], [], renew=True, deleted=history).left_out] == ["not_carried"]
+    assert only(moves([own], [], renew=True, deleted=history)).renewed
