@@ -58,6 +58,18 @@ def filled_in(want: WantedKey, row: LiveKey) -> dict[str, Any]:
     return {name: filled[name] for name in off if name in filled and (name not in owners or row.fields.get(name) == filled[name])}
 
 
+def notes_for_copy(row: LiveKey) -> Notes | None:
+    """Return the notes of a key for a copy of it, on which every limit that somebody has set since it was made counts as asked for.
+
+    Nobody has changed the copy, so what is not noted there would look as if its gateway had filled it in.
+    """
+    notes = row.notes
+    if notes is None or notes.asked is None or row.untouched:
+        return notes
+    given = {name for name in row.set_fields if name not in notes.filled} - {"blocked"}
+    return replace(notes, asked=tuple(sorted({*notes.asked, *given})))
+
+
 def carried(row: LiveKey) -> LiveKey:
     """Return what a successor takes over from a key that somebody else made: its limits and its end."""
     return replace(row, fields={**row.fields, "user_id": None, "team_id": None}, metadata={}, notes=None)

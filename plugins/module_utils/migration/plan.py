@@ -25,6 +25,7 @@ from ..keys.key import FIELDS, LiveKey, Notes
 from ..keys.marks import is_trusted
 from ..keys.plan import KeyAction, state_of
 from ..keys.retirement import EXPIRY_TOLERANCE
+from ..keys.terms import notes_for_copy
 from ..litellm import errors
 from ..litellm.notes import NOTES_NAME
 from .move_note import NOTE, MoveNotes, is_renewed, made, seen
@@ -197,9 +198,11 @@ def _may_be_renewed(row: LiveKey, value_of: ValueOf, *, revoked: bool) -> bool:
 def _carried(row: LiveKey, new_generation: int | None) -> dict[str, Any]:
     """Return the metadata to carry over. A new value is derived, so the note of an adopted one is dropped."""
     carried = {name: value for name, value in row.metadata.items() if name != NOTE}
+    notes = notes_for_copy(row)
     if new_generation is not None:
-        notes = row.notes or Notes(guid=row.guid)
-        carried[NOTES_NAME] = replace(notes, adopted="", generation=new_generation).to_metadata()
+        carried[NOTES_NAME] = replace(notes or Notes(guid=row.guid), adopted="", generation=new_generation).to_metadata()
+    elif notes != row.notes and notes is not None:
+        carried[NOTES_NAME] = notes.to_metadata()
     return carried
 
 

@@ -25,12 +25,14 @@ CHECKOUT = Path(__file__).parents[3]
 WITHOUT_GATEWAY = {
     "approve": "changes a request in the store",
     "awx": "talks to AWX",
+    "cancel_request": "changes a request in the store",
     "demo": "has a gateway of its own",
     "deny": "changes a request in the store",
     "gateway": "runs the gateway",
     "init": "runs the gateway",
     "request": "writes a request into the store",
     "requests": "reads the store",
+    "retry_request": "changes a request in the store",
     "serve": "runs the gateway",
 }
 """Playbooks that never call the gateway over its address, and what they do instead."""

@@ -38,6 +38,19 @@ def test_every_operation_after_every_other(life: type[KeyLives], first: str) -> 
         live_through(life(), [first, second, first])
 
 
+def test_a_limit_that_was_set_before_a_move_can_be_taken_off_after_it(life: type[KeyLives]) -> None:
+    lab = life()
+    try:
+        lab.others_have_keys()
+        for package in ("small", "large"):
+            lab.provision(lab=0, users={"user1"}, package=package, exact=False)
+        lab.migrate(lab=0, known=False, renew=False, retire=False)
+        lab.provision(lab=0, users={"user1"}, package="small", exact=False)
+        lab.exactly_the_expected_rows_are_there()
+    finally:
+        lab.teardown()
+
+
 def test_random_lives(life: type[KeyLives]) -> None:
     many = settings(max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(life, settings=many)
