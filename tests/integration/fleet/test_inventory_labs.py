@@ -28,7 +28,8 @@ def test_the_labs_of_a_gateway(live: Live, gateway: Gateway, tmp_path: Path) -> 
     tokens = {row["key_alias"]: row["token"] for row in live.rows.values()}
     gateway.post("/key/update", key=tokens[f"virtkey-{guids['spent']}"], max_budget=2, spend=3)
     gateway.post("/key/update", key=tokens[f"virtkey-{guids['stopped']}"], blocked=True)
-    live.run_ok("virtual_keys", guid=guids["dead"], keys=[{}], metadata={ORPHAN: {"since": "2026-01-01T00:00:00Z"}})
+    (dead,) = (row for row in live.rows.values() if row["key_alias"] == f"virtkey-{guids['dead']}")
+    gateway.post("/key/update", key=dead["token"], metadata={**dead["metadata"], ORPHAN: {"since": "2026-01-01T00:00:00Z"}})
     gateway.post("/key/generate", key_alias=f"virtkey-{live.name}old-user1", models=[GRANITE])
 
     source = tmp_path / "real.labs.yml"
