@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -17,10 +17,9 @@ from ansible.utils.display import Display
 from ..module_utils.common.printable import printable
 from ..plugin_utils.approval import context as contexts
 from ..plugin_utils.approval import loader
-from ..plugin_utils.approval.chain import Chain, ChainOutcome
-from ..plugin_utils.approval.decision import Decision, Verdict
-from ..plugin_utils.approval.loader import Link
-from ..plugin_utils.approval.request import InvalidRequest, Request, parse_request
+from ..plugin_utils.approval.chain import Chain, ChainOutcome, not_in_check_mode
+from ..plugin_utils.approval.decision import Decision
+from ..plugin_utils.approval.request import request_or_refusal
 
 display = Display()
 
@@ -49,18 +48,16 @@ class ActionModule(ActionBase):
             argument_spec=ARGUMENTS, mutually_exclusive=[("request", "requests")], required_one_of=[("request", "requests")]
         )
         try:
-            if not 1 <= arguments["parallel"] <= 64:
-                raise ValueError(f"parallel is {arguments['parallel']}; give a number from 1 to 64.")
             context = contexts.build(self._loader, now=arguments["now"], usage=arguments["usage"])
             chain = Chain(
                 loader.load_chain(arguments["rules"], context),
                 parallel=arguments["parallel"],
-                answers=_not_in_check_mode if self._task.check_mode else None,
+                answers=not_in_check_mode if self._task.check_mode else None,
             )
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from None
         raw = arguments["requests"] if arguments["request"] is None else [arguments["request"]]
-        outcomes = chain.decide([_parsed(request, arguments["packages"], arguments["models"]) for request in raw], context)
+        outcomes = chain.decide([request_or_refusal(request, arguments["packages"], arguments["models"]) for request in raw], context)
         _warn_of_faults(outcomes)
         results = [_as_result(request, outcome) for request, outcome in zip(raw, outcomes, strict=True)]
         counts = Counter(answer["decision"] for answer in results)
@@ -69,17 +66,6 @@ class ActionModule(ActionBase):
 
 
 _FINAL = (Decision.APPROVE, Decision.DENY, Decision.REVIEW, Decision.PENDING)
-
-
-def _not_in_check_mode(link: Link, request: Request) -> Verdict:
-    return Verdict(Decision.CONTINUE, "would be asked; check mode asks nobody and goes on")
-
-
-def _parsed(raw: object, packages: Mapping[str, Any] | None, models: Sequence[str] | None) -> Request | InvalidRequest:
-    try:
-        return parse_request(raw, packages, models)
-    except InvalidRequest as error:
-        return error
 
 
 def _as_result(raw: object, outcome: ChainOutcome) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from .tally import Ledger, Tally
 
 LONGEST_REASON = 500
 LONGEST_DETAIL = 500
+MOST_PARALLEL = 64
 
 Answers = Callable[[Link, Request], Verdict]
 """Replaces the calls of remote rules, in check mode and in rehearsals."""
@@ -83,11 +84,18 @@ class ChainOutcome:
         }
 
 
+def not_in_check_mode(link: Link, request: Request) -> Verdict:
+    """Return the answer of a remote rule in check mode."""
+    return Verdict(Decision.CONTINUE, "would be asked; check mode asks nobody and goes on")
+
+
 class Chain:
     """An ordered list of rules that decides an ordered list of requests."""
 
     def __init__(self, links: Sequence[Link], *, parallel: int = 8, answers: Answers | None = None) -> None:
-        """Decide at most `parallel` requests at a time. With `answers`, remote rules are not called."""
+        """Decide at most `parallel` requests at a time. With `answers`, remote rules are not called. Raises ValueError for a number out of reach."""
+        if not 1 <= parallel <= MOST_PARALLEL:
+            raise ValueError(f"parallel is {parallel}; give a number from 1 to {MOST_PARALLEL}.")
         self._links = links
         self._parallel = parallel
         self._answers = answers

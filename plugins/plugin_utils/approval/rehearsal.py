@@ -20,7 +20,7 @@ from ...module_utils.common.printable import printable
 from .chain import Chain, ChainOutcome
 from .decision import Decision, Verdict
 from .loader import ALIASES, Link
-from .request import InvalidRequest, Request, parse_request
+from .request import InvalidRequest, Request, request_or_refusal
 from .rule import Context, RuleUnavailable
 
 FAILS = "ERROR"
@@ -191,10 +191,7 @@ def rehearse(
     for case in cases:
         at = durations.parse_time(case.at) if case.at else context.now
         chain = Chain(links, answers=_Declared(links, case.answers, answers))
-        try:
-            request: Request | InvalidRequest = parse_request(case.request, packages, served)
-        except InvalidRequest as error:
-            request = error
+        request = request_or_refusal(case.request, packages, served)
         trials.append(RehearsedCase(case, request, chain.decide([request], replace(context, now=at))[0]))
     return trials
 

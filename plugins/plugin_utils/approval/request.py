@@ -94,6 +94,14 @@ def parse_request(raw: object, packages: Mapping[str, Mapping[str, Any]] | None 
     )
 
 
+def request_or_refusal(raw: object, packages: Mapping[str, Mapping[str, Any]] | None = None, served: Sequence[str] | None = None) -> Request | InvalidRequest:
+    """Return what `parse_request` returns or raises, for a list in which one request must not stop the others."""
+    try:
+        return parse_request(raw, packages, served)
+    except InvalidRequest as error:
+        return error
+
+
 def growth(old: Request, new: Request) -> str | None:
     """Return the name of a term that is larger in `new` than in `old`, or None."""
     if (new.address, new.request_id, new.package) != (old.address, old.request_id, old.package):

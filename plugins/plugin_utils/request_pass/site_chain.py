@@ -12,10 +12,9 @@ from typing import Any
 from ansible.parsing.dataloader import DataLoader
 
 from ..approval import context as contexts
-from ..approval.chain import Chain, ChainOutcome
-from ..approval.decision import Decision, Verdict
-from ..approval.loader import OUR_COLLECTION, Link, load_chain
-from ..approval.request import InvalidRequest, Request, parse_request
+from ..approval.chain import Chain, ChainOutcome, not_in_check_mode
+from ..approval.loader import OUR_COLLECTION, load_chain
+from ..approval.request import request_or_refusal
 from .offers import Offers
 
 _QUOTA = ("quota", f"{OUR_COLLECTION}.quota")
@@ -26,8 +25,6 @@ class SiteChain:
 
     def __init__(self, rules: Sequence[Any], offers: Offers, loader: DataLoader, *, parallel: int = 8, check_mode: bool = False) -> None:
         """Raises ValueError for a chain that cannot be used."""
-        if not 1 <= parallel <= 64:
-            raise ValueError(f"parallel is {parallel}; give a number from 1 to 64.")
         self.offers = offers
         self.policy = offers.digest(rules)
         self._loader = loader
@@ -35,19 +32,10 @@ class SiteChain:
         self.has_rules = bool(links)
         # A rule of another collection may ask how many keys somebody has.
         self.counts_keys = any(link.name in _QUOTA or ("." in link.name and not link.name.startswith(f"{OUR_COLLECTION}.")) for link in links)
-        self._chain = Chain(links, parallel=parallel, answers=_not_in_check_mode if check_mode else None)
+        self._chain = Chain(links, parallel=parallel, answers=not_in_check_mode if check_mode else None)
         self._packages = {name: {"models": offer["models"]} for name, offer in offers.packages.items()}
 
     def decide(self, requests: Sequence[Mapping[str, Any]], models: Sequence[str] | None, usage: Sequence[Mapping[str, Any]] | None) -> list[ChainOutcome]:
         """Return the decision on each request. `models` are those that requests may name, `usage` the living keys."""
-        return self._chain.decide([self._parsed(request, models) for request in requests], contexts.build(self._loader, usage=usage))
-
-    def _parsed(self, request: Mapping[str, Any], models: Sequence[str] | None) -> Request | InvalidRequest:
-        try:
-            return parse_request(request, self._packages, models)
-        except InvalidRequest as error:
-            return error
-
-
-def _not_in_check_mode(link: Link, request: Request) -> Verdict:
-    return Verdict(Decision.CONTINUE, "would be asked; check mode asks nobody and goes on")
+        parsed = [request_or_refusal(request, self._packages, models) for request in requests]
+        return self._chain.decide(parsed, contexts.build(self._loader, usage=usage))
