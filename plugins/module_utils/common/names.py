@@ -63,6 +63,11 @@ def check_composed(alias: str) -> str:
     return alias
 
 
+def matches_model(name: str, pattern: str) -> bool:
+    """Return whether `pattern` stands for the model; as in LiteLLM, each `*` in it stands for any text, and nothing else is special."""
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name, re.DOTALL) is not None
+
+
 def check_storable(tree: Any, name: str) -> None:
     """Raise ValueError, which calls it `name`, for what LiteLLM's database cannot store: NUL, half a surrogate pair, infinity, integers beyond 2**53.
 

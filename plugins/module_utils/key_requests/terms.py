@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..common import durations
+from ..common.names import matches_model
 from ..common.printable import printable
 
 Terms: TypeAlias = Mapping[str, Any]
@@ -143,8 +144,8 @@ def exceeded(terms: Terms, limit: Terms) -> list[str]:
 
 
 def includes_model(offered: Sequence[str], model: str) -> bool:
-    """Return whether `model` is in a list of models, in which `*` stands for any text as it does for LiteLLM."""
-    return any(re.fullmatch(".*".join(map(re.escape, name.split("*"))), model, re.DOTALL) for name in offered)
+    """Return whether `model` is in a list of models, which may hold wildcards."""
+    return any(matches_model(model, name) for name in offered)
 
 
 def _seconds(duration: str) -> float:

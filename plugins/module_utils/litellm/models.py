@@ -11,11 +11,10 @@ LiteLLM takes the names on a key as models, as wildcards such as `openai/*`, as 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..common.names import MODEL_WORDS
+from ..common.names import MODEL_WORDS, matches_model
 from . import errors
 from .client import Client
 
@@ -50,21 +49,16 @@ def unserved(wanted: Iterable[str], served: Sequence[str]) -> list[str]:
     """
     exact = {*served, *MODEL_WORDS}
     patterns = [name for name in served if "*" in name]
-    known = {name.partition("/")[2] for name in served if "*" not in name and any(_matches(name, pattern) for pattern in patterns)}
+    known = {name.partition("/")[2] for name in served if "*" not in name and any(matches_model(name, pattern) for pattern in patterns)}
 
     def is_served(name: str) -> bool:
-        if name in exact or any(_matches(name, pattern) for pattern in patterns):
+        if name in exact or any(matches_model(name, pattern) for pattern in patterns):
             return True
         if "*" in name:
-            return any(_matches(model, name) for model in served) or any(_overlap(name, pattern) for pattern in patterns)
+            return any(matches_model(model, name) for model in served) or any(_overlap(name, pattern) for pattern in patterns)
         return name in known
 
     return [name for name in dict.fromkeys(wanted) if not is_served(name)]
-
-
-def _matches(name: str, pattern: str) -> bool:
-    """Return whether a wildcard matches a name; as in LiteLLM, each `*` stands for any text, and nothing else is special."""
-    return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), name, re.DOTALL) is not None
 
 
 def _overlap(one: str, other: str) -> bool:
