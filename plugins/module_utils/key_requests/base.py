@@ -15,7 +15,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -163,12 +163,12 @@ class Store(ABC):
         raise Busy(f"Request {request_id} was changed by others {TRIES} times in a row; try again.")
 
     # ------------------------------------------------------------------------------------------------------ passes
-    @abstractmethod
     def turn(self, patience: float) -> AbstractContextManager[Turn]:
         """Return the right to make a pass. Raises Busy if another program had it for `patience` seconds.
 
         A program that dies loses it. In check mode nothing is taken or kept.
         """
+        return nullcontext(FreeTurn()) if self.check_mode else self._turn(patience)
 
     @abstractmethod
     def last_pass(self) -> dict[str, Any] | None:
@@ -179,6 +179,10 @@ class Store(ABC):
     @abstractmethod
     def place(self) -> str:
         """The location of the requests, to be shown in messages."""
+
+    @abstractmethod
+    def _turn(self, patience: float) -> AbstractContextManager[Turn]:
+        """Return the right to make a pass, outside of check mode. Raises Busy."""
 
     @abstractmethod
     def _read(self, request_id: str) -> Record | None:

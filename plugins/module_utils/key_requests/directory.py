@@ -17,7 +17,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 from ..common import private_file
 from ..common.file_lock import open_lock, take_lock
 from ..common.printable import printable
-from .base import FreeTurn, Listing, SetAside, Store, Turn, oldest_first
+from .base import Listing, SetAside, Store, Turn, oldest_first
 from .document import parse_document, render_document
 from .errors import Broken, Busy, Conflict, Exists, Missing, NotReadable, NotWritable
 from .record import Record, check_id
@@ -36,6 +36,7 @@ SCRATCH = ".scratch"
 TURN_FILE = ".pass"
 REPORT_FILE = ".last-pass"
 LOCK_SECONDS = 30
+TURN_PAUSE_SECONDS = 0.1
 LARGEST = 1 << 20  # bytes
 
 _THIS_FILE_ONLY = frozenset((errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO))
@@ -78,21 +79,10 @@ class DirectoryStore(Store):
         return Listing(oldest_first(found), tuple(broken))
 
     @contextmanager
-    def turn(self, patience: float) -> Iterator[Turn]:
-        if self.check_mode:
-            yield FreeTurn()
-            return
-        try:
-            self._make_directory()
-            handle = open_lock(self.directory / TURN_FILE)
-        except OSError as error:
-            self._not_writable(error)
-        try:
-            if not take_lock(handle, patience, pause=0.1):
-                raise Busy(f"Another pass was at work in {self.place} for {patience:g} s; wait until it has ended.")
+    def _turn(self, patience: float) -> Iterator[Turn]:
+        message = f"Another pass was at work in {self.place} for {patience:g} s; wait until it has ended."
+        with self._holding(TURN_FILE, patience, message, pause=TURN_PAUSE_SECONDS):
             yield _DirectoryTurn(self)
-        finally:
-            os.close(handle)
 
     def last_pass(self) -> dict[str, Any] | None:
         try:
@@ -206,17 +196,21 @@ class DirectoryStore(Store):
             self._not_writable(error)
         return parse_document(render_document(record), _version(content))
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> AbstractContextManager[None]:
         """Let one writer in at a time."""
+        return self._holding(LOCK, LOCK_SECONDS, f"{self.place} was locked by another program for {LOCK_SECONDS} s; try again.")
+
+    @contextmanager
+    def _holding(self, name: str, patience: float, message: str, **pause: float) -> Iterator[None]:
+        """Hold the lock of this name. Raises Busy with `message` if another program held it for `patience` seconds, and NotWritable."""
         try:
             self._make_directory()
-            handle = open_lock(self.directory / LOCK)
+            handle = open_lock(self.directory / name)
         except OSError as error:
             self._not_writable(error)
         try:
-            if not take_lock(handle, LOCK_SECONDS):
-                raise Busy(f"{self.place} was locked by another program for {LOCK_SECONDS} s; try again.")
+            if not take_lock(handle, patience, **pause):
+                raise Busy(message)
             yield
         finally:
             os.close(handle)

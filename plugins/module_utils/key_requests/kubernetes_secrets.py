@@ -13,15 +13,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..common import email_address
 from . import lease, secret
-from .base import FreeTurn, Listing, SetAside, Store, Turn, oldest_first
+from .base import Listing, SetAside, Store, Turn, oldest_first
 from .errors import (
     Broken,
     Conflict,
@@ -138,13 +138,8 @@ class KubernetesStore(Store):
                 return record
         return None
 
-    @contextmanager
-    def turn(self, patience: float) -> Iterator[Turn]:
-        if self.check_mode:
-            yield FreeTurn()
-            return
-        with lease.hold(self._call_lease, self.place, patience) as turn:
-            yield turn
+    def _turn(self, patience: float) -> AbstractContextManager[Turn]:
+        return lease.hold(self._call_lease, self.place, patience)
 
     def last_pass(self) -> dict[str, Any] | None:
         return lease.last_pass(self._call_lease)
