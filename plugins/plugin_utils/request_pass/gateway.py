@@ -69,8 +69,7 @@ class PassGateway:
         if not described:
             return minted
         scope = lab.scope(described)
-        if len(described) <= FEW:  # what they have in common begins all requested keys there ever were
-            scope = replace(scope, searches=sorted(scope.aliases))
+        scope = replace(scope, searches=_searches(sorted(scope.aliases)))
         try:
             outcome = self._reconciler.apply(described, scope, Policy(), keep_going=True)
         except KeysIncomplete as error:
@@ -97,7 +96,7 @@ class PassGateway:
             return {}
         self._api.check_admin()
         now = self._api.client.now()
-        found = self._api.keys_like(*(aliases if len(aliases) <= FEW else searches_for(set(aliases))))
+        found = self._api.keys_like(*_searches(aliases))
         return {
             row.alias: {**describe_key(row), **({"value": value} if (value := self._value(row)) else {})}
             for row in found
@@ -111,8 +110,7 @@ class PassGateway:
         """Return which of these aliases a deleted key had; None if the gateway keeps no deleted keys. Raises GatewayError."""
         if not aliases:
             return set()
-        searches = aliases if len(aliases) <= FEW else searches_for(set(aliases))
-        rows = self._api.deleted_keys_like(*searches, aliases=aliases)
+        rows = self._api.deleted_keys_like(*_searches(aliases), aliases=aliases)
         return None if rows is None else {row.alias for row in rows} & set(aliases)
 
     def annotate(self, metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -130,3 +128,8 @@ class PassGateway:
         """Delete the keys with these aliases, and prove it. Raises GatewayError."""
         keys = [{"alias": alias} for alias in aliases]
         self._reconciler.delete(lambda: Lab().to_delete(self._api, keys, self._reconciler.value_of), proof=self._proof)
+
+
+def _searches(aliases: Sequence[str]) -> Sequence[str]:
+    """Return the searches for these aliases: each by itself if they are few, because what they have in common begins all requested keys ever."""
+    return aliases if len(aliases) <= FEW else searches_for(set(aliases))

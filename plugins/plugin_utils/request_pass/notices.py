@@ -22,8 +22,6 @@ from ..expiry_notices import expiry_mails, expiry_notes
 from .ended import split_ended
 from .run import PATIENCE, PassParts
 
-ACTOR = "notices"
-
 
 @dataclass
 class NoticesReport:

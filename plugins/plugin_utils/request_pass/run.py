@@ -37,8 +37,8 @@ from .offers import NotOffered, Offers, terms_left
 from .post import ChannelPoster, MailSender, PostResult, SecretWriter
 from .report import PassReport
 
-CHAIN, MINTING, DELIVERY = "approval chain", "minting", "delivery"
-"""Who acts, as the history shows it."""
+CHAIN = "approval chain"
+"""Who decides, as the history shows it."""
 STATES = {Decision.APPROVE: APPROVED, Decision.DENY: DENIED, Decision.REVIEW: IN_REVIEW}
 PATIENCE = 120
 """Seconds that a pass waits for another one to end."""
@@ -189,14 +189,15 @@ class _Pass:
         requests = [plan.as_asked(record, asked[record.id]) for record in decidable]
         outcomes = chain.decide(requests, models, usage)
         changes: list[tuple[Record, Change]] = []
-        parked: dict[str, str] = {}
+        parked: dict[str, ChainOutcome] = {}
         for record, outcome in zip(decidable, outcomes, strict=True):
             if outcome.decision in STATES:
                 changes.append((record, self._ruling(record, outcome, asked[record.id], chain.policy)))
             else:
-                parked[record.id] = _why_parked(outcome)
+                parked[record.id] = outcome
         self._record(changes)
-        self._fail(parked, "decide", traces={record.id: _trace(outcome) for record, outcome in zip(decidable, outcomes, strict=True)})
+        traces = {each: _trace(outcome) for each, outcome in parked.items()}
+        self._fail({each: _why_parked(outcome) for each, outcome in parked.items()}, "decide", traces=traces)
 
     def _asked_of_gateway(self, chain: ApprovalChain, pending: Sequence[Record]) -> tuple[list[str] | None, list[dict[str, Any]] | None, dict[str, str]]:
         """Return the gateway's models, the keys to count, and which requests wait because the gateway did not say.
@@ -322,17 +323,13 @@ class _Pass:
 
     def _parcels(self, method: str, keys: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Mapping[str, Any]], dict[str, PostResult]]:
         """Return what to send, and the results of keys that cannot be delivered, by request."""
-        parcels: dict[str, Mapping[str, Any]] = {}
-        failures: dict[str, PostResult] = {}
+        entries = []
         for request_id, key in keys.items():
             record = self._open[request_id]
-            entry = {**key, "email": record.email, "request_id": request_id, **({"language": record.language} if record.language else {})}
-            planned = plan_deliveries([entry], replace(self._settings.delivery, methods=[method]))
-            if planned["problems"]:
-                failures[request_id] = PostResult(False, planned["problems"][0]["reason"])
-            else:
-                parcels[request_id] = planned[method][0]["contents"]
-        return parcels, failures
+            entries.append({**key, "email": record.email, "request_id": request_id, **({"language": record.language} if record.language else {})})
+        planned = plan_deliveries(entries, replace(self._settings.delivery, methods=[method]))
+        parcels = {parcel["request_id"]: parcel["contents"] for parcel in planned[method]}
+        return parcels, {problem["request_id"]: PostResult(False, problem["reason"]) for problem in planned["problems"]}
 
     def _finish(self, records: Sequence[Record]) -> None:
         """Note which requests have their answer by every method. After a failure they do not."""
