@@ -6,18 +6,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
-from ..module_utils.key_requests.errors import StoreError
-from ..module_utils.litellm.errors import GatewayError
-from ..plugin_utils.request_pass.notices import warn_owners
-from ..plugin_utils.request_pass.options import NOTICES_SPEC, desk_for_notices
-
-display = Display()
+from ..plugin_utils.request_pass.notices import NoticesReport, warn_owners
+from ..plugin_utils.request_pass.options import NOTICES_SPEC, parts_for_notices
+from ..plugin_utils.request_pass.reporting import display, reported
 
 
 class ActionModule(ActionBase):
@@ -29,18 +25,8 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validation, options = self.validate_argument_spec(argument_spec=NOTICES_SPEC)
-        try:
-            desk, client = desk_for_notices(options, check_mode=self._task.check_mode, warn=display.warning)
-            try:
-                report = warn_owners(desk, options["before"], options["ahead"], patience=options["wait"])
-            finally:
-                client.close()
-        except (StoreError, GatewayError, ValueError) as error:
-            raise AnsibleActionFail(str(error)) from None
-        for warning in report.warnings:
-            display.warning(warning)
-        result.update(changed=bool(report.warned or report.ended), report=report.as_dict(), lines=report.lines())
-        if report.failed and options["fail_on"] == "failures":
-            result.update(failed=True, msg=" ".join(report.lines()))
-        return result
+        return {**result, **reported(self, NOTICES_SPEC, self._work)}
+
+    def _work(self, options: Mapping[str, Any]) -> NoticesReport:
+        with parts_for_notices(options, check_mode=self._task.check_mode, warn=display.warning) as parts:
+            return warn_owners(parts, options["before"], options["ahead"], patience=options["wait"])

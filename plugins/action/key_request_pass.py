@@ -6,19 +6,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
-from ..module_utils.key_requests.errors import StoreError
 from ..plugin_utils.request_pass.interval import make_passes, seconds_of
-from ..plugin_utils.request_pass.options import PASS_SPEC, desk_of, pass_settings
+from ..plugin_utils.request_pass.options import PASS_SPEC, parts_of, pass_settings
 from ..plugin_utils.request_pass.report import PassReport
+from ..plugin_utils.request_pass.reporting import display, reported
 from ..plugin_utils.request_pass.run import run_pass
-
-display = Display()
 
 
 class ActionModule(ActionBase):
@@ -30,26 +27,17 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validation, options = self.validate_argument_spec(argument_spec=PASS_SPEC)
-        try:
-            interval = seconds_of(options["interval"]) if options["interval"] and not self._task.check_mode else None
-            settings = pass_settings(options)
-            desk, client = desk_of(options, self._loader, check_mode=self._task.check_mode, warn=display.warning)
-            try:
-                if interval is not None:
-                    make_passes(lambda: run_pass(desk, settings, patience=options["wait"]), interval, options["stop_file"], _show)
-                    return {**result, "changed": True}
-                report = run_pass(desk, settings, patience=options["wait"])
-            finally:
-                client.close()
-        except (StoreError, ValueError) as error:
-            raise AnsibleActionFail(str(error)) from None
-        for warning in report.warnings:
-            display.warning(warning)
-        result.update(changed=report.changed, report=report.as_dict(), lines=report.lines())
-        if report.errors or (report.failed and options["fail_on"] == "failures"):
-            result.update(failed=True, msg=" ".join(report.lines()))
-        return result
+        return {**result, **reported(self, PASS_SPEC, self._work)}
+
+    def _work(self, options: Mapping[str, Any]) -> PassReport | None:
+        check_mode = self._task.check_mode
+        interval = seconds_of(options["interval"]) if options["interval"] and not check_mode else None
+        settings = pass_settings(options)
+        with parts_of(options, self._loader, check_mode=check_mode, warn=display.warning) as parts:
+            if interval is None:
+                return run_pass(parts, settings, patience=options["wait"])
+            make_passes(lambda: run_pass(parts, settings, patience=options["wait"]), interval, options["stop_file"], _show)
+        return None
 
 
 def _show(report: PassReport | Exception) -> None:

@@ -20,11 +20,12 @@ from ...module_utils.keys.key import LiveKey
 from ...module_utils.keys.results import describe_key
 from ..expiry_notices import expiry_mails, expiry_notes
 from .ended import split_ended
+from .report import TaskReport
 from .run import PATIENCE, PassParts
 
 
 @dataclass
-class NoticesReport:
+class NoticesReport(TaskReport):
     """What a run did: how many requests ended, how many owners were warned, and why others were not, by alias."""
 
     ended: int = 0
@@ -33,43 +34,45 @@ class NoticesReport:
     warnings: list[str] = field(default_factory=list)
 
     @property
+    def changed(self) -> bool:
+        return bool(self.warned or self.ended)
+
+    @property
     def failed(self) -> bool:
         return bool(self.failures)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report as data."""
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """Return what there is to say, a line each."""
         return [
             f"{self.warned} owners were warned, {self.ended} requests have ended.",
             *(f"the owner of {alias} was not warned: {printable(reason, 400)}" for alias, reason in self.failures.items()),
         ]
 
 
-def warn_owners(desk: PassParts, before: Sequence[str], ahead: str, *, patience: float = PATIENCE) -> NoticesReport:
+def warn_owners(parts: PassParts, before: Sequence[str], ahead: str, *, patience: float = PATIENCE) -> NoticesReport:
     """Warn the owners of keys that end soon, once for each of the spans `before` a key's end, and note whose keys have ended.
 
     `ahead` is the time between two runs: a warning is sent early rather than late. Raises StoreError and GatewayError if the
     store or the gateway fails, and ValueError for a span that is not a duration.
     """
     report = NoticesReport()
-    with desk.store.turn(patience):
+    with parts.store.turn(patience):
         # The requests first: a key that is made between the two readings must not look as if it were gone.
-        kept = [record for record in desk.store.listing((APPROVED,)).records if record.progress.minted_at and not record.progress.ended_at]
-        living = desk.gateway.living_keys()
-        _note_ended(desk, kept, living, report)
-        _warn(desk, [describe_key(row) for row in living], before, ahead, report)
+        kept = [record for record in parts.store.listing((APPROVED,)).records if record.progress.minted_at and not record.progress.ended_at]
+        living = parts.gateway.living_keys()
+        _note_ended(parts, kept, living, report)
+        _warn(parts, [describe_key(row) for row in living], before, ahead, report)
     return report
 
 
-def _note_ended(desk: PassParts, kept: Sequence[Record], living: Sequence[LiveKey], report: NoticesReport) -> None:
+def _note_ended(parts: PassParts, kept: Sequence[Record], living: Sequence[LiveKey], report: NoticesReport) -> None:
     alive = {row.served_alias for row in living}
     missing = [record for record in kept if record.progress.key_alias not in alive and record.progress.finished_at]
-    ended, unknown = split_ended(desk.gateway, missing, now=desk.clock(), right_gateway=len(missing) < len(kept))
-    at = desk.clock()
-    outcomes = desk.store.transition_all([(record, partial(transitions.mark_ended, at=at)) for record in ended])
+    ended, unknown = split_ended(parts.gateway, missing, now=parts.clock(), right_gateway=len(missing) < len(kept))
+    at = parts.clock()
+    outcomes = parts.store.transition_all([(record, partial(transitions.mark_ended, at=at)) for record in ended])
     report.ended = sum(outcome.transition is not None and outcome.transition.changed for outcome in outcomes)
     if unknown:
         report.warnings.append(
@@ -77,19 +80,19 @@ def _note_ended(desk: PassParts, kept: Sequence[Record], living: Sequence[LiveKe
         )
 
 
-def _warn(desk: PassParts, keys: Sequence[Mapping[str, Any]], before: Sequence[str], ahead: str, report: NoticesReport) -> None:
-    now = durations.parse_time(desk.clock())
+def _warn(parts: PassParts, keys: Sequence[Mapping[str, Any]], before: Sequence[str], ahead: str, report: NoticesReport) -> None:
+    now = durations.parse_time(parts.clock())
     by = durations.iso(now + timedelta(seconds=durations.seconds(ahead, "the time between two runs", least=0)))
     mails = expiry_mails(keys, before, by)
     if not mails:
         return
-    results = dict(zip((mail["alias"] for mail in mails), desk.mailer.send(mails), strict=True))
-    for name in desk.channels.channels("expiry"):
-        posted = zip(mails, desk.channels.post(name, mails), strict=True)
+    results = dict(zip((mail["alias"] for mail in mails), parts.mailer.send(mails), strict=True))
+    for name in parts.channels.channels("expiry"):
+        posted = zip(mails, parts.channels.post(name, mails), strict=True)
         report.failures |= {f"{mail['alias']} (webhook {name})": result.reason for mail, result in posted if not result.delivered}
     sent = {alias for alias, result in results.items() if result.delivered}
     report.warned = len(sent)
     report.failures |= {alias: result.reason for alias, result in results.items() if not result.delivered}
     notes = expiry_notes(keys, sent, before, by)
-    failures = desk.gateway.annotate({note["alias"]: note["metadata"] for note in notes}) if notes else {}
+    failures = parts.gateway.annotate({note["alias"]: note["metadata"] for note in notes}) if notes else {}
     report.failures |= {alias: f"the warning was sent, and could not be noted on the key: {reason}" for alias, reason in failures.items()}

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
@@ -67,24 +68,29 @@ NOTICES_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
-def desk_for_notices(options: Mapping[str, Any], *, check_mode: bool, warn: Callable[[str], None]) -> tuple[PassParts, Client]:
-    """Return the parts that notices need, as `desk_of` does."""
+@contextmanager
+def parts_for_notices(options: Mapping[str, Any], *, check_mode: bool, warn: Callable[[str], None]) -> Iterator[PassParts]:
+    """Yield the parts that notices need, as `parts_of` does."""
     decides_nothing = ValueError("notices decide nothing")
-    return _desk(options, decides_nothing, _NoSecrets(), check_mode=check_mode, warn=warn)
+    with _parts(options, decides_nothing, _NoSecrets(), check_mode=check_mode, warn=warn) as parts:
+        yield parts
 
 
-def desk_of(options: Mapping[str, Any], loader: DataLoader, *, check_mode: bool, warn: Callable[[str], None]) -> tuple[PassParts, Client]:
-    """Return the parts of a pass, and the client to close at the end. Raises ValueError and StoreError for options that cannot work.
+@contextmanager
+def parts_of(options: Mapping[str, Any], loader: DataLoader, *, check_mode: bool, warn: Callable[[str], None]) -> Iterator[PassParts]:
+    """Yield the parts of a pass, whose connection to the gateway is closed at the end. Raises ValueError and StoreError for options that cannot work.
 
     A chain or an offer that cannot be used is no error here: what people have approved is delivered nevertheless.
     """
     chain, secrets = _chain_of(options, loader, check_mode=check_mode), _secrets_of(options["delivery"], check_mode=check_mode)
-    return _desk(options, chain, secrets, check_mode=check_mode, warn=warn)
+    with _parts(options, chain, secrets, check_mode=check_mode, warn=warn) as parts:
+        yield parts
 
 
-def _desk(
+@contextmanager
+def _parts(
     options: Mapping[str, Any], chain: ApprovalChain | ValueError, secrets: SecretWriter, *, check_mode: bool, warn: Callable[[str], None]
-) -> tuple[PassParts, Client]:
+) -> Iterator[PassParts]:
     if REQUESTS_ERROR is not None:
         raise ValueError(f"the Python library requests is missing where Ansible runs ({REQUESTS_ERROR}); install it.")
     given = options["gateway"]
@@ -93,9 +99,9 @@ def _desk(
     for warning in mailer.warnings:
         warn(warning)
     store = store_from(options["store"], check_mode=check_mode)
-    client = Client(connection_of(given))
-    gateway = PassGateway(KeyApi(client, warn), secret_of(given, new_values=True), proof=proof_of(given), check_mode=check_mode)
-    return PassParts(store, chain, gateway, mailer, secrets, channels, now), client
+    with closing(Client(connection_of(given))) as client:
+        gateway = PassGateway(KeyApi(client, warn), secret_of(given, new_values=True), proof=proof_of(given), check_mode=check_mode)
+        yield PassParts(store, chain, gateway, mailer, secrets, channels, now)
 
 
 def _chain_of(options: Mapping[str, Any], loader: DataLoader, *, check_mode: bool) -> ApprovalChain | ValueError:

@@ -25,8 +25,40 @@ class RequestFailure:
     next_attempt_at: str = ""
 
 
+class TaskReport:
+    """What a task over the requests did: data, lines for people, and whether the task fails because of it."""
+
+    warnings: list[str]
+    errors: Sequence[str] = ()
+    """What makes the task fail in any case."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was changed."""
+        raise NotImplementedError
+
+    @property
+    def failed(self) -> bool:
+        """Whether something went wrong that an administrator should see."""
+        raise NotImplementedError
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as data."""
+        raise NotImplementedError
+
+    def lines(self) -> list[str]:
+        """Return what there is to say, a line each."""
+        raise NotImplementedError
+
+    def to_result(self, fail_on: str) -> dict[str, Any]:
+        """Return the result of the task. `fail_on`: `failures` fails it if anything went wrong."""
+        result = {"changed": self.changed, "report": self.as_dict(), "lines": self.lines()}
+        fails = self.errors or (self.failed and fail_on == "failures")
+        return {**result, "failed": True, "msg": " ".join(self.lines())} if fails else result
+
+
 @dataclass
-class PassReport:
+class PassReport(TaskReport):
     """The counts and failures of one pass. Times are UTC, `seconds` is how long it took."""
 
     started_at: str
@@ -59,15 +91,12 @@ class PassReport:
 
     @property
     def failed(self) -> bool:
-        """Whether something went wrong that an administrator should see."""
         return bool(self.failures or self.set_aside or self.errors)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report as data."""
         return {**asdict(self), "seconds": round(self.seconds, 3)}
 
     def lines(self) -> list[str]:
-        """Return what there is to say, a line each."""
         return [
             f"{self.due} requests were due: {self.approved} approved, {self.denied} denied, {self.in_review} in review.",
             *self.errors,

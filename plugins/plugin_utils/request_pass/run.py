@@ -103,17 +103,17 @@ class PassParts:
     clock: Callable[[], str]
 
 
-def run_pass(desk: PassParts, settings: PassSettings, *, patience: float = PATIENCE) -> PassReport:
+def run_pass(parts: PassParts, settings: PassSettings, *, patience: float = PATIENCE) -> PassReport:
     """Make one pass and return what it did.
 
     Raises StoreError if the store fails, and Busy if another pass was at work for `patience` seconds. What was recorded
     before that stays, and the next pass goes on from there.
     """
-    with desk.store.turn(patience) as turn:
-        began, report = time.monotonic(), PassReport(desk.clock())
-        calls = desk.gateway.calls
-        _Pass(desk, settings, turn, report).make()
-        report.calls, report.seconds = desk.gateway.calls - calls, time.monotonic() - began
+    with parts.store.turn(patience) as turn:
+        began, report = time.monotonic(), PassReport(parts.clock())
+        calls = parts.gateway.calls
+        _Pass(parts, settings, turn, report).make()
+        report.calls, report.seconds = parts.gateway.calls - calls, time.monotonic() - began
         turn.report(report.as_dict())
     return report
 
@@ -121,16 +121,16 @@ def run_pass(desk: PassParts, settings: PassSettings, *, patience: float = PATIE
 class _Pass:
     """One pass. `_open` holds the open requests in their present form, by id."""
 
-    def __init__(self, desk: PassParts, settings: PassSettings, turn: Turn, report: PassReport) -> None:
-        self._desk, self._settings, self._turn, self._report = desk, settings, turn, report
+    def __init__(self, parts: PassParts, settings: PassSettings, turn: Turn, report: PassReport) -> None:
+        self._parts, self._settings, self._turn, self._report = parts, settings, turn, report
         self._open: dict[str, Record] = {}
         self._due: list[str] = []
 
     def make(self) -> None:
-        listing: Listing = self._desk.store.listing(only_open=True)
+        listing: Listing = self._parts.store.listing(only_open=True)
         self._report.set_aside = list(listing.set_aside)
         self._open = {record.id: record for record in listing.records}
-        at = self._desk.clock()
+        at = self._parts.clock()
         self._due = [record.id for record in listing.records if transitions.is_due(record, at)]
         self._report.due = len(self._due)
         self._decide()
@@ -148,7 +148,7 @@ class _Pass:
         """Make the changes, and return the changed records by id. What cannot be recorded is that request's failure."""
         self._turn.check()
         recorded: dict[str, Record] = {}
-        for (record, _change), outcome in zip(changes, self._desk.store.transition_all(changes), strict=True):
+        for (record, _change), outcome in zip(changes, self._parts.store.transition_all(changes), strict=True):
             if outcome.transition is not None and outcome.transition.after is not None:
                 recorded[record.id] = self._open[record.id] = outcome.transition.after
                 self._report.changed |= outcome.transition.changed
@@ -162,7 +162,7 @@ class _Pass:
 
     def _fail(self, reasons: Mapping[str, str], step: str, *, final: frozenset[str] = frozenset(), traces: Mapping[str, Any] | None = None) -> None:
         """Note for each request why `step` failed. For those in `final` passes give up."""
-        at = self._desk.clock()
+        at = self._parts.clock()
         changes: list[tuple[Record, Change]] = []
         for request_id, reason in reasons.items():
             if request_id in self._open:
@@ -174,7 +174,7 @@ class _Pass:
     # --------------------------------------------------------------------------------------------------- deciding
     def _decide(self) -> None:
         pending = self._in_state(PENDING)
-        chain = self._desk.chain
+        chain = self._parts.chain
         if isinstance(chain, ValueError):
             self._report.errors.append(f"nothing is decided: {chain}")
             return
@@ -209,14 +209,14 @@ class _Pass:
         if chain.counts_keys:
             try:
                 promised = [record for record in self._open.values() if record.state == APPROVED and not record.progress.minted_at]
-                usage = plan.quota_usage(self._desk.gateway.living_keys(), promised)
+                usage = plan.quota_usage(self._parts.gateway.living_keys(), promised)
             except GatewayError as error:
                 return None, None, {record.id: str(error) for record in pending}
         by_model = [record.id for record in pending if record.models]
         if not by_model:
             return None, usage, {}
         try:
-            models = self._desk.gateway.models()
+            models = self._parts.gateway.models()
         except GatewayError as error:
             return None, usage, dict.fromkeys(by_model, str(error))
         return models, usage, {} if models else dict.fromkeys(by_model, "the gateway serves no models at present")
@@ -230,7 +230,7 @@ class _Pass:
             review=outcome.review,
             policy=policy,
         )
-        return partial(transitions.decide, state=STATES[outcome.decision], ruling=ruling, by=CHAIN, at=self._desk.clock(), only_from=(PENDING,))
+        return partial(transitions.decide, state=STATES[outcome.decision], ruling=ruling, by=CHAIN, at=self._parts.clock(), only_from=(PENDING,))
 
     # ------------------------------------------------------------------------------------- minting and delivering
     def _mint_and_deliver(self) -> None:
@@ -246,8 +246,8 @@ class _Pass:
         """Make the keys of requests that never had one. Their values are used in this pass and kept nowhere."""
         self._fresh: dict[str, Mapping[str, Any]] = {}
         wanted, failures = self._settled(records)
-        minted = self._desk.gateway.mint(dict(wanted.values())) if wanted else Minted()
-        at = self._desk.clock()
+        minted = self._parts.gateway.mint(dict(wanted.values())) if wanted else Minted()
+        at = self._parts.clock()
         changes: list[tuple[Record, Change]] = []
         for request_id, (alias, _arguments) in wanted.items():
             key = minted.keys.get(alias)
@@ -263,7 +263,7 @@ class _Pass:
 
     def _settled(self, records: Sequence[Record]) -> tuple[dict[str, tuple[str, dict[str, Any]]], dict[str, str]]:
         """Note the terms of each request, and return its key's alias and arguments by id, and why others have none."""
-        chain, at = self._desk.chain, self._desk.clock()
+        chain, at = self._parts.chain, self._parts.clock()
         failures: dict[str, str] = {}
         changes: list[tuple[Record, Change]] = []
         for record in records:
@@ -282,10 +282,10 @@ class _Pass:
         """Delete the keys of requests that were taken back while their keys were made. A failure does not stop the others."""
         for request_id, alias in taken_back:
             self._fresh.pop(request_id, None)
-            if self._desk.store.check_mode:
+            if self._parts.store.check_mode:
                 continue
             try:
-                self._desk.gateway.revoke([alias])
+                self._parts.gateway.revoke([alias])
             except GatewayError as error:
                 self._report.errors.append(f"the request {request_id} was taken back, and its key {alias} could not be deleted: {error}")
 
@@ -293,7 +293,7 @@ class _Pass:
         """Return the keys to deliver, with their values, by request. A key that is gone or expired has ended."""
         earlier = {record.progress.key_alias: record.id for record in records if record.id not in self._fresh}
         try:
-            found = self._desk.gateway.in_service(sorted(earlier))
+            found = self._parts.gateway.in_service(sorted(earlier))
         except GatewayError as error:
             self._fail(dict.fromkeys(earlier.values(), str(error)), "deliver")
             found, earlier = {}, {}
@@ -302,9 +302,9 @@ class _Pass:
         return {**keys, **{each: key for each, key in self._fresh.items() if each in {record.id for record in records}}}
 
     def _note_ended(self, missing: Sequence[Record], *, right_gateway: bool) -> None:
-        at = self._desk.clock()
+        at = self._parts.clock()
         try:
-            gone, unknown = split_ended(self._desk.gateway, missing, now=at, right_gateway=right_gateway)
+            gone, unknown = split_ended(self._parts.gateway, missing, now=at, right_gateway=right_gateway)
         except GatewayError as error:
             self._fail({record.id: str(error) for record in missing}, "deliver")
             return
@@ -317,7 +317,7 @@ class _Pass:
         self._turn.check()
         due = {each: key for each, key in keys.items() if method not in self._open[each].progress.delivered}
         parcels, failures = self._parcels(method, due)
-        send = self._desk.mailer.send if method == MAIL else self._desk.secrets.apply
+        send = self._parts.mailer.send if method == MAIL else self._parts.secrets.apply
         results = dict(zip(parcels, send(list(parcels.values())), strict=True)) if parcels else {}
         self._note_results({**failures, **results}, "deliver", method)
 
@@ -333,12 +333,12 @@ class _Pass:
 
     def _finish(self, records: Sequence[Record]) -> None:
         """Note which requests have their answer by every method. After a failure they do not."""
-        at, methods = self._desk.clock(), set(self._settings.delivery.methods)
+        at, methods = self._parts.clock(), set(self._settings.delivery.methods)
         done = [record for record in records if record.state == APPROVED and methods <= set(record.progress.delivered)]
         self._report.delivered += len(self._record([(record, partial(transitions.mark_finished, at=at)) for record in done]))
 
     def _note_results(self, results: Mapping[str, PostResult], step: str, method: str) -> None:
-        at = self._desk.clock()
+        at = self._parts.clock()
         sent = [(self._open[each], partial(transitions.mark_delivered, at=at, via=method)) for each, result in results.items() if result.delivered]
         self._record(sent)
         failed = {each: result for each, result in results.items() if not result.delivered}
@@ -349,34 +349,34 @@ class _Pass:
     def _answer_denied(self) -> None:
         """Tell those who were denied why, by mail and in every channel for denials. Whoever withdrew a request needs no answer."""
         denied = self._in_state(DENIED)
-        ways = {MAIL: self._desk.mailer.send} if self._settings.mails_answers else {}
-        ways |= {_way(name): partial(self._desk.channels.post, name) for name in self._desk.channels.channels("denial")}
+        ways = {MAIL: self._parts.mailer.send} if self._settings.mails_answers else {}
+        ways |= {_way(name): partial(self._parts.channels.post, name) for name in self._parts.channels.channels("denial")}
         for way, send in ways.items():
             due = [record for record in self._in_state(DENIED) if not record.cancelled and way not in record.progress.delivered]
             results = send([plan.denial_mail(record) for record in due]) if due else []
             self._note_results({record.id: result for record, result in zip(due, results, strict=True)}, "mail", way)
-        at, present = self._desk.clock(), (self._open.get(record.id) for record in denied)
+        at, present = self._parts.clock(), (self._open.get(record.id) for record in denied)
         answered = [record for record in present if record and record.state == DENIED and (record.cancelled or set(ways) <= set(record.progress.delivered))]
         self._record([(record, partial(transitions.mark_finished, at=at)) for record in answered])
 
     def _ask_reviewers(self) -> None:
         """Ask each reviewer once about each request, by mail and in every channel for reviews."""
         waiting = self._without_expired(self._in_state(IN_REVIEW))
-        channels = self._desk.channels.channels(plan.REVIEW)
+        channels = self._parts.channels.channels(plan.REVIEW)
         for record in waiting:
             if not (record.reviewers or self._settings.reviewers or channels):
                 self._report.warnings.append(f"the request {record.id} is in review, and nobody was asked; name reviewers in the chain or for the pass.")
-        now = self._desk.clock()
+        now = self._parts.clock()
         if self._settings.mails_answers:
-            self._ask([(record, each) for record in waiting for each in plan.questions_due(record, self._settings.reviewers, now)], self._desk.mailer.send)
+            self._ask([(record, each) for record in waiting for each in plan.questions_due(record, self._settings.reviewers, now)], self._parts.mailer.send)
         for name in channels:
             asked = [(record, question) for record in waiting if (question := plan.question_to_channel(record, name))]
-            self._ask(asked, partial(self._desk.channels.post, name))
+            self._ask(asked, partial(self._parts.channels.post, name))
 
     def _ask(self, wanted: Sequence[tuple[Record, plan.Question]], send: Callable[[Sequence[Mapping[str, Any]]], list[PostResult]]) -> None:
         questions = [(record.id, question) for record, question in wanted if record.id in self._open]
         mails = [plan.review_mail(self._open[each], question, self._settings.store_variables or {}) for each, question in questions]
-        at, failures = self._desk.clock(), dict[str, str]()
+        at, failures = self._parts.clock(), dict[str, str]()
         for (request_id, question), result in zip(questions, send(mails) if mails else [], strict=True):
             if result.delivered:
                 self._record([(self._open[request_id], partial(transitions.mark_notified, at=at, whom=question.notice))])
@@ -386,7 +386,7 @@ class _Pass:
 
     def _without_expired(self, waiting: Sequence[Record]) -> list[Record]:
         """Deny the requests whose review has lasted too long, and return the others."""
-        at = self._desk.clock()
+        at = self._parts.clock()
         over = [record for record in waiting if has_expired(record.review, record.review_began, at)]
         changes: list[tuple[Record, Change]] = []
         for record in over:

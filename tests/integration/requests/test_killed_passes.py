@@ -19,7 +19,7 @@ from typing import Any
 import requests
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.options import PASS_SPEC, desk_of, pass_settings
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.options import PASS_SPEC, parts_of, pass_settings
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.run import run_pass
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import CHAIN, MISTRAL, Desk
 
@@ -60,9 +60,8 @@ def make_pass(options: dict[str, Any], die_at: int) -> None:
 
     for owner, name in ((requests.Session, "send"), (smtplib.SMTP, "sendmail"), (os, "rename")):
         setattr(owner, name, deadly(getattr(owner, name)))
-    parts, client = desk_of(options, DataLoader(), check_mode=False, warn=print)
-    run_pass(parts, pass_settings(options))
-    client.close()
+    with parts_of(options, DataLoader(), check_mode=False, warn=print) as parts:
+        run_pass(parts, pass_settings(options))
 
 
 def test_a_pass_that_is_killed_before_or_after_any_step_is_finished_by_the_next(desk: Desk, unique: str) -> None:

@@ -1,0 +1,33 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""What the actions over the requests share: options in, a report out, and errors that end the task with one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.utils.display import Display
+
+from ...module_utils.key_requests.errors import StoreError
+from ...module_utils.litellm.errors import GatewayError
+from .report import TaskReport
+
+display = Display()
+
+
+def reported(action: Any, spec: Mapping[str, Any], work: Callable[[Mapping[str, Any]], TaskReport | None]) -> dict[str, Any]:
+    """Return the result of an action (an ActionBase) whose `work` takes the options of `spec`. No report means that all was shown already."""
+    _validation, options = action.validate_argument_spec(argument_spec=dict(spec))
+    try:
+        report = work(options)
+    except (StoreError, GatewayError, ValueError) as error:
+        raise AnsibleActionFail(str(error)) from None
+    if report is None:
+        return {"changed": True}
+    for warning in report.warnings:
+        display.warning(warning)
+    return report.to_result(options["fail_on"])
