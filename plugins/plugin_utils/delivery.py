@@ -337,13 +337,20 @@ def _result_of_secret(parcel: Parcel, method: str, entry: Mapping[str, Any], don
     if not error:
         return _result(parcel, method, done, changed=bool(entry.get("changed")))
     code, reason = _status(str(error.get("msg") or error))
-    if "field is immutable" in reason or (code == 409 and re.search(r"\.type\b", reason)):
-        reason = f"{parcel.target} is a Secret that this collection did not make; give the key another secret_name"
-    elif code == 404 and "data" not in parcel.contents:  # to be removed, and even its namespace does not exist
+    if code == 404 and "data" not in parcel.contents:  # to be removed, and even its namespace does not exist
         return _result(parcel, method, done)
-    for hidden in (parcel.contents.get("data") or {}).values():
-        reason = reason.replace(hidden, "***")
+    reason, _foreign = secret_refusal(parcel.contents, code, reason)
     return _result(parcel, method, FAILED, reason=reason, temporary=code not in _PERMANENT)
+
+
+def secret_refusal(manifest: Mapping[str, Any], code: int | None, reason: str) -> tuple[str, bool]:
+    """Return why the API refused to apply a Secret, without its contents, and whether it is another program's Secret."""
+    if "field is immutable" in reason or (code == 409 and re.search(r"\.type\b", reason)):
+        target = f"{manifest['metadata']['namespace']}/{manifest['metadata']['name']}"
+        return f"{target} is a Secret that this collection did not make; give the key another secret_name", True
+    for hidden in (manifest.get("data") or {}).values():
+        reason = reason.replace(hidden, "***")
+    return reason, False
 
 
 def _results_of_list(parcels: Sequence[Parcel], method: str, outcome: Mapping[str, Any], done: str) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from ...module_utils.delivery import mail, outbox, smtp, webhooks
 from ...module_utils.delivery.mailer import mailer_from
 from ...module_utils.key_requests.errors import NoAccess
 from ...module_utils.key_requests.kubernetes_secrets import KUBERNETES_ERROR, Access, configure
+from ..delivery import secret_refusal
 
 try:
     import kubernetes
@@ -139,7 +140,7 @@ class KubernetesSecrets:
                 _request_timeout=(TIMEOUT, TIMEOUT),
             )
         except kubernetes.client.ApiException as error:
-            return PostResult(False, *_refusal(error, f"{namespace}/{name}", manifest))
+            return PostResult(False, *_refusal(error, manifest))
         except urllib3.exceptions.HTTPError as error:
             return PostResult(False, f"the Kubernetes API does not answer: {printable(str(getattr(error, 'reason', None) or error), 200)}")
         return PostResult(True)
@@ -148,15 +149,11 @@ class KubernetesSecrets:
 _ALIASES = {"verify_ssl": "validate_certs", "ssl_ca_cert": "ca_cert"}
 
 
-def _refusal(error: Any, target: str, manifest: Mapping[str, Any]) -> tuple[str, bool]:
+def _refusal(error: Any, manifest: Mapping[str, Any]) -> tuple[str, bool]:
     """Return why the API refused a Secret, without its contents, and whether it always will."""
     try:
-        status = json.loads(error.body or b"")
-        reason = str(status["message"])
+        words = str(json.loads(error.body or b"")["message"])
     except (ValueError, KeyError, TypeError):
-        reason = str(error.reason)
-    for hidden in (manifest.get("data") or {}).values():
-        reason = reason.replace(hidden, "***")
-    if "field is immutable" in reason or (error.status == 409 and ".type" in reason):
-        return f"{target} is a Secret that this collection did not make; give the key another secret_name", True
-    return printable(reason, 300), error.status == 422
+        words = str(error.reason)
+    reason, foreign = secret_refusal(manifest, error.status, words)
+    return printable(reason, 300), foreign or error.status == 422
