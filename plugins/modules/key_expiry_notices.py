@@ -20,6 +20,7 @@ description:
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
+  - rhpds.litellm_virtual_keys.request_parts
   - rhpds.litellm_virtual_keys.attributes
 attributes:
   check_mode:
@@ -29,23 +30,6 @@ attributes:
   idempotent:
     support: full
 options:
-  store:
-    description: Where requests are kept, in the options of the module M(rhpds.litellm_virtual_keys.key_request).
-    type: dict
-  gateway:
-    description:
-      - The gateway and the secret, in the options of the module M(rhpds.litellm_virtual_keys.virtual_keys) with the same names.
-    type: dict
-  mail:
-    description: The mail server and the texts, in the options of the module M(rhpds.litellm_virtual_keys.key_mail).
-    type: dict
-  webhooks:
-    description:
-      - Where notices are posted as well, in the words of O(rhpds.litellm_virtual_keys.key_webhook#module:targets). A channel gets
-        the notices of its C(kinds), V(review) and V(denial) from a pass and V(expiry) from the warnings before keys end.
-    type: list
-    elements: dict
-    default: []
   before:
     description: How long before a key's end its owner is warned, once for each.
     type: list
@@ -55,10 +39,6 @@ options:
     description: The time between two runs. Warnings that would be due before the next run are sent now, so that none is late.
     type: str
     default: 1h
-  wait:
-    description: How many seconds to wait for a pass over the same store to end.
-    type: float
-    default: 120
   fail_on:
     description: V(failures) fails the task if an owner was not warned. All others are warned first.
     type: str
@@ -66,8 +46,6 @@ options:
     default: nothing
 seealso:
   - module: rhpds.litellm_virtual_keys.key_request_pass
-notes:
-  - Set C(no_log=true) on the task, because its arguments hold secrets.
 """
 
 EXAMPLES = r"""

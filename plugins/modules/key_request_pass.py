@@ -22,6 +22,7 @@ description:
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
+  - rhpds.litellm_virtual_keys.request_parts
   - rhpds.litellm_virtual_keys.attributes
 attributes:
   check_mode:
@@ -33,24 +34,6 @@ attributes:
   idempotent:
     support: full
 options:
-  store:
-    description: Where requests are kept, in the options of the module M(rhpds.litellm_virtual_keys.key_request).
-    type: dict
-  gateway:
-    description:
-      - The gateway and the secret that values of keys are derived from, in the options of the module
-        M(rhpds.litellm_virtual_keys.virtual_keys) with the same names, C(proof) and its companions among them.
-    type: dict
-  mail:
-    description: The mail server and the texts, in the options of the module M(rhpds.litellm_virtual_keys.key_mail).
-    type: dict
-  webhooks:
-    description:
-      - Where notices are posted as well, in the words of O(rhpds.litellm_virtual_keys.key_webhook#module:targets). A channel gets
-        the notices of its C(kinds), V(review) and V(denial) from a pass and V(expiry) from the warnings before keys end.
-    type: list
-    elements: dict
-    default: []
   delivery:
     description: How keys reach people.
     type: dict
@@ -136,10 +119,6 @@ options:
     type: list
     elements: str
     default: []
-  wait:
-    description: How many seconds to wait for another pass over the same store to end.
-    type: float
-    default: 120
   fail_on:
     description:
       - V(failures) fails the task if anything went wrong with a request, or a record was set aside. Everything else is done first.
@@ -157,8 +136,6 @@ seealso:
   - module: rhpds.litellm_virtual_keys.key_request
   - module: rhpds.litellm_virtual_keys.key_request_info
   - module: rhpds.litellm_virtual_keys.policy_check
-notes:
-  - Set C(no_log=true) on the task, because its arguments hold secrets.
 """
 
 EXAMPLES = r"""
