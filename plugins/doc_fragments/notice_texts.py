@@ -31,7 +31,7 @@ options:
       kind:
         description: The kind of mail that the template is for.
         type: str
-        choices: [approval, denial, review, expiry, custom]
+        choices: [approval, renewal, denial, review, expiry, custom]
         required: true
       language:
         description: The language that the template is for. The default is all languages.

@@ -21,10 +21,10 @@ options:
     suboptions:
       kind:
         description:
-          - V(approval) brings a key, V(denial) declines a request, V(review) asks a reviewer to decide, V(expiry) warns that a
+          - V(approval) brings a key, V(renewal) tells its new end, V(denial) declines a request, V(review) asks a reviewer to decide, V(expiry) warns that a
             key ends, and V(custom) has the content of its template.
         type: str
-        choices: [approval, denial, review, expiry, custom]
+        choices: [approval, renewal, denial, review, expiry, custom]
         required: true
       to:
         description: The address of the recipient. Every mail needs it.

@@ -24,7 +24,7 @@ options:
   webhooks:
     description:
       - Where notices are posted as well, in the words of O(rhpds.litellm_virtual_keys.key_webhook#module:targets). A channel gets
-        the notices of its C(kinds), V(review) and V(denial) from a pass and V(expiry) from the warnings before keys end.
+        the notices of its C(kinds), V(review), V(renewal) and V(denial) from a pass and V(expiry) from the warnings before keys end.
     type: list
     elements: dict
     default: []

@@ -41,9 +41,13 @@ options:
         be submitted again.
       - With V(retried) the next pass tries again at once what failed, even if passes gave up because the mail server refused
         an address for good.
+      - With V(renewed) the requester asks that the key lives longer, for O(duration) from the approval on, or for the usual
+        lifetime. The approval chain decides that like any other request, and the key keeps its value. If the key has ended,
+        the request starts again and leads to a new key.
+      - V(extended) is the same, and the time counts from the present end of the key. This fails if the key has ended.
       - With V(absent) the request is removed with its history. Its key is not touched.
     type: str
-    choices: [submitted, approved, denied, cancelled, retried, absent]
+    choices: [submitted, approved, denied, cancelled, renewed, extended, retried, absent]
     default: submitted
   request_id:
     description:
@@ -76,17 +80,20 @@ options:
     description: The user of the lab that the key is for.
     type: str
   purpose:
-    description: The purpose of the key, for those who decide. At most 2000 characters.
+    description: The purpose of the key, or of more time, for those who decide. At most 2000 characters.
     type: str
     aliases: [justification]
   duration:
     description:
       - The lifetime of the key, for example V(30d).
+      - With O(state=renewed) and O(state=extended), how much longer it shall live.
       - With O(state=approved), the lifetime granted, instead of the one asked for.
     type: str
   max_budget:
     description:
       - The budget of the key in USD.
+      - With O(state=renewed) and O(state=extended), the budget from then on, which what was spent before counts against.
+        It stays as it is if not given.
       - With O(state=approved), the budget granted, instead of the one asked for.
     type: float
   soft_budget:
@@ -119,11 +126,13 @@ options:
   actor:
     description:
       - Who makes the change, for the history. In AWX this is the variable C(awx_user_name).
-      - The default is the requester with O(state=submitted) and O(state=cancelled), and otherwise the user who runs the
-        module.
+      - The default is the requester with O(state=submitted), O(state=cancelled), O(state=renewed) and O(state=extended), and
+        otherwise the user who runs the module.
     type: str
   again:
-    description: With O(state=submitted), whether a denied request starts again. Otherwise the denied request is returned.
+    description:
+      - With O(state=submitted), O(state=renewed) and O(state=extended), whether a denied request starts again. Otherwise the
+        denied request is returned.
     type: bool
     default: false
 seealso:
@@ -146,6 +155,14 @@ EXAMPLES = r"""
     duration: 14d
     actor: "{{ awx_user_name }}"
 
+- name: Ask for two more weeks before the key ends
+  rhpds.litellm_virtual_keys.key_request:
+    state: extended
+    email: ada@example.com
+    package: ai-developer
+    duration: 14d
+    purpose: The course was postponed
+
 - name: Deny a request that is kept in Kubernetes
   rhpds.litellm_virtual_keys.key_request:
     store: kubernetes
@@ -158,7 +175,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 request:
-  description: The request, in check mode as it would be. Missing if O(state=absent).
+  description:
+    - The request, in check mode as it would be. Missing if O(state=absent).
+    - With O(state=renewed) and O(state=extended), the request for more time.
   returned: success
   type: dict
   contains:
@@ -185,6 +204,12 @@ request:
     user:
       description: The user of the lab.
       type: str
+    renews:
+      description: The id of the request whose key shall live longer, or null.
+      type: str
+    from_end:
+      description: Whether the time asked for counts from the present end of the key.
+      type: bool
     purpose:
       description: The purpose of the key.
       type: str
@@ -272,7 +297,9 @@ request:
       description: When it was last changed, UTC.
       type: str
     history:
-      description: Who moved it from which state to which, when and why, and on which terms and by which policy that was decided.
+      description:
+        - Who moved it from which state to which, when and why, and on which terms and by which policy that was decided.
+        - What a step removed from the request is kept in it, as C(former_key) and C(former_trace). Nothing is ever left out.
       type: list
       elements: dict
     version:
@@ -289,15 +316,17 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.key_requests.base import Transition
-from ..module_utils.key_requests.desk import Desk, Wish
+from ..module_utils.key_requests.desk import Desk, MoreTime, Wish
 from ..module_utils.key_requests.options import STORE_SPEC, acting_user, exit_with, open_store
 from ..module_utils.key_requests.results import transition_result
 from ..module_utils.key_requests.terms import GRANTABLE
 
+STATES = ("submitted", "approved", "denied", "cancelled", "renewed", "extended", "retried", "absent")
+
 
 def wish_of(params: dict[str, Any]) -> Wish:
     """Return what the options ask for."""
-    texts = {name: params[name] or "" for name in ("email", "package", "guid", "user", "purpose", "duration", "language")}
+    texts: dict[str, Any] = {name: params[name] or "" for name in ("email", "package", "guid", "user", "purpose", "duration", "language")}
     models = tuple(model for model in params["models"] or () if model)  # a survey leaves an empty text
     return Wish(**texts, models=models, max_budget=params["max_budget"])
 
@@ -310,6 +339,8 @@ def carry_out(desk: Desk, params: dict[str, Any]) -> Transition:
     name = params["request_id"] or wish_of(params)
     if state == "absent":
         return desk.forget(name)
+    if state in ("renewed", "extended"):
+        return desk.renew(name, more_time(params), by=actor, again=params["again"])
     if state == "cancelled":
         return desk.cancel(name, by=actor, reason=reason)
     if state == "retried":
@@ -317,6 +348,11 @@ def carry_out(desk: Desk, params: dict[str, Any]) -> Transition:
     if state == "denied":
         return desk.deny(name, by=actor or acting_user(), reason=reason)
     return desk.approve(name, by=actor or acting_user(), reason=reason, granted=granted_by(params), beyond=params["beyond"])
+
+
+def more_time(params: dict[str, Any]) -> MoreTime:
+    """Return how much longer the key shall live."""
+    return MoreTime(params["duration"] or "", purpose=params["purpose"] or "", from_end=params["state"] == "extended", max_budget=params["max_budget"])
 
 
 def granted_by(params: dict[str, Any]) -> dict[str, Any]:
@@ -329,7 +365,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **STORE_SPEC,
-            "state": {"type": "str", "choices": ["submitted", "approved", "denied", "cancelled", "retried", "absent"], "default": "submitted"},
+            "state": {"type": "str", "choices": list(STATES), "default": "submitted"},
             "request_id": {"type": "str", "aliases": ["id"]},
             "email": {"type": "str"},
             "models": {"type": "list", "elements": "str", "aliases": ["model", "llm"]},

@@ -40,8 +40,14 @@ options:
   email:
     description: Only requests of this person. Not together with O(request_id).
     type: str
+  audit:
+    description:
+      - Whether to return what happened to the requests as RV(audit), for an auditor.
+    type: bool
+    default: false
 seealso:
   - module: rhpds.litellm_virtual_keys.key_request
+  - module: rhpds.litellm_virtual_keys.key_request_retention
 """
 
 EXAMPLES = r"""
@@ -55,6 +61,17 @@ EXAMPLES = r"""
     store: kubernetes
     namespace: llm-keys
     email: ada@example.com
+
+- name: Read what happened to all requests
+  rhpds.litellm_virtual_keys.key_request_info:
+    audit: true
+  register: requests
+
+- name: Write it as JSON Lines
+  ansible.builtin.copy:
+    content: "{{ requests.audit | map('ansible.builtin.to_json') | join('\n') }}\n"
+    dest: requests.jsonl
+    mode: "0600"
 """
 
 RETURN = r"""
@@ -74,6 +91,69 @@ set_aside:
       type: str
     reason:
       description: Why it cannot be read, and what to do about it.
+      type: str
+audit:
+  description:
+    - What happened to the requests, oldest first. Nothing that a request ever went through is left out, and no value of a key
+      is in it. Facts that an event does not have are missing.
+  returned: if O(audit=true)
+  type: list
+  elements: dict
+  contains:
+    time:
+      description: When it happened, UTC.
+      type: str
+    event:
+      description:
+        - V(submitted), V(sent_to_review), V(approved) and V(denied) are states that the request came to, V(changed) is a change within
+          one. V(key_made), V(key_renewed), V(key_delivered) and V(key_ended) are about its key.
+      type: str
+    request_id:
+      description: The request.
+      type: str
+    email:
+      description: Who asked. C(erased@erased.invalid) if the person was erased.
+      type: str
+    models:
+      description: The models asked for.
+      type: list
+      elements: str
+    package:
+      description: The package asked for.
+      type: str
+    guid:
+      description: The lab.
+      type: str
+    user:
+      description: The user of the lab.
+      type: str
+    renews:
+      description: The request whose key was to live longer.
+      type: str
+    by:
+      description: Who did it.
+      type: str
+    reason:
+      description: Why.
+      type: str
+    terms:
+      description: The terms that were decided on.
+      type: dict
+    policy:
+      description: The digest of the approval chain and packages that decided.
+      type: str
+    trace:
+      description: How the approval chain reached the decision.
+      type: list
+      elements: dict
+    key_alias:
+      description: The alias of the key.
+      type: str
+    expires:
+      description: When the key was to end.
+      type: str
+    method:
+      description: How the key was delivered.
       type: str
 code:
   description: Stable error code, for example C(not_readable) or C(bad_input).
@@ -97,6 +177,7 @@ def main() -> None:
             "filter": {"type": "str", "choices": list(FILTERS), "default": "all"},
             "request_id": {"type": "str", "aliases": ["id"]},
             "email": {"type": "str"},
+            "audit": {"type": "bool", "default": False},
         },
         mutually_exclusive=[("request_id", "email")],
         supports_check_mode=True,
@@ -105,8 +186,10 @@ def main() -> None:
     def work() -> dict[str, Any]:
         desk, params = Desk(open_store(module)), module.params
         if params["request_id"]:
-            return listing_result(desk.look_up_request(params["request_id"], params["filter"]))
-        return listing_result(desk.list_requests(params["filter"], email=params["email"] or ""))
+            listing = desk.look_up_request(params["request_id"], params["filter"])
+        else:
+            listing = desk.list_requests(params["filter"], email=params["email"] or "")
+        return listing_result(listing, with_audit=params["audit"])
 
     exit_with(module, work)
 

@@ -66,7 +66,7 @@ options:
         description: The kinds of messages that the webhook takes. The default is all.
         type: list
         elements: str
-        choices: [approval, denial, review, expiry, custom]
+        choices: [approval, renewal, denial, review, expiry, custom]
       language:
         description: The language for this webhook, whatever the messages set.
         type: str

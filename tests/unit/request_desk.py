@@ -44,7 +44,7 @@ class FakeGateway:
     living: list[Any] = field(default_factory=list)
     refuses: dict[str, str] = field(default_factory=dict)
     wanted: list[Mapping[str, Any]] = field(default_factory=list)
-    annotated: dict[str, Any] = field(default_factory=dict)
+    changed: dict[str, Any] = field(default_factory=dict)
     down: bool = False
     remembers: bool = True
     while_minting: Callable[[], Any] = lambda: None
@@ -84,9 +84,15 @@ class FakeGateway:
     def deleted(self, aliases: Sequence[str]) -> set[str] | None:
         return self.gone & set(aliases) if self.remembers else None
 
-    def annotate(self, metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-        self.annotated.update(metadata)
-        return {}
+    def change(self, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+        self._call()
+        failures = {alias: self.refuses[alias] for alias in wanted if alias in self.refuses}
+        for alias, arguments in wanted.items():
+            if alias not in failures:
+                self.changed[alias] = arguments
+                if "extend_until" in arguments:
+                    self.keys[alias]["expires"] = arguments["extend_until"]
+        return failures
 
     def revoke(self, aliases: Sequence[str]) -> None:
         self._call()

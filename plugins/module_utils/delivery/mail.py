@@ -36,7 +36,7 @@ try:
 except ImportError as error:
     JINJA_ERROR = error
 
-KINDS = ("approval", "denial", "review", "expiry", "custom")
+KINDS = ("approval", "renewal", "denial", "review", "expiry", "custom")
 LANGUAGES = tuple(WORDS)
 LONGEST_LINE = 1000
 MOST_LINES = 100
@@ -272,7 +272,7 @@ def checked_texts(notice: Notice, what: str) -> Notice:
         raise ValueError(f"{what} holds neither a key nor a note that says where it is; give value or note.")
     if notice.value and notice.kind not in ("approval", "custom"):
         raise ValueError(f"{what} is given a key, which it never tells; leave value out.")
-    if notice.kind == "expiry" and not notice.expires:
+    if (notice.kind == "renewal" and notice.expires == "") or (notice.kind == "expiry" and not notice.expires):
         raise ValueError(f"{what} does not say when the key ends; give expires.")
     if notice.value and (not notice.value.isascii() or not notice.value.isprintable() or " " in notice.value):
         raise ValueError(f"the key in {what} holds a blank, a line break or a letter that no key has.")

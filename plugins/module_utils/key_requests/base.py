@@ -149,10 +149,12 @@ class Store(ABC):
 
         return _in_parallel(one, changes, self.parallel)
 
-    def delete(self, request_id: str) -> Transition:
-        """Remove the request. Its key, if there is one, is not touched."""
+    def delete(self, request_id: str, *, only_if: Callable[[Record], bool] = lambda record: True) -> Transition:
+        """Remove the request if it is as `only_if` wants. Its key, if there is one, is not touched."""
         for attempt in range(TRIES):
             found = self._read(check_id(request_id))
+            if found is not None and not only_if(found):
+                return Transition(found, found)
             if found is None or self.check_mode:
                 return Transition(found, None)
             try:
@@ -161,6 +163,11 @@ class Store(ABC):
             except Conflict:
                 _pause(attempt)
         raise Busy(f"Request {request_id} was changed by others {TRIES} times in a row; try again.")
+
+    def keep(self, record: Record) -> None:
+        """Write a new record that nobody submitted: what is left of another one. Raises Exists if there is one with its id."""
+        if not self.check_mode:
+            self._create(check(record))
 
     # ------------------------------------------------------------------------------------------------------ passes
     def turn(self, patience: float) -> AbstractContextManager[Turn]:

@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..common import durations, email_address
 from . import transitions
 from .base import Listing, SetAside, Store, Transition
-from .errors import Broken, Missing
+from .errors import Broken, Missing, RequestRefused
 from .record import APPROVED, DENIED, IN_REVIEW, PENDING, Record, new
 from .terms import Terms
 from .transitions import Ruling
@@ -36,6 +36,8 @@ class Wish:
     package: str = ""
     guid: str = ""
     user: str = ""
+    renews: str = ""
+    from_end: bool = False
     purpose: str = ""
     duration: str = ""
     max_budget: float | None = None
@@ -46,6 +48,32 @@ class Wish:
     def record(self, *, by: str = "", at: str) -> Record:
         """Return the wish as a new request, submitted by `by` (by default the requester). Raises ValueError."""
         return new(**vars(self), by=by, at=at)
+
+
+@dataclass(frozen=True)
+class MoreTime:
+    """What somebody asks for when a key shall live longer: for `duration`, with `max_budget` (in USD) in all if given.
+
+    The time counts from the approval, or from the key's present end with `from_end`. An empty `duration` is the usual lifetime.
+    """
+
+    duration: str = ""
+    from_end: bool = False
+    max_budget: float | None = None
+    purpose: str = ""
+    origin: str = ""
+
+    def wished(self) -> dict[str, Any]:
+        """Return the fields of a wish."""
+        return {name: value for name, value in vars(self).items() if name != "origin"}
+
+
+def _check_renewable(record: Record) -> None:
+    progress = record.progress
+    if record.state != APPROVED or not progress.minted_at:
+        raise RequestRefused(f"Request {record.id} is {record.state} and has no key yet that could live longer; wait for the answer.")
+    if not progress.expires:
+        raise RequestRefused(f"The key of request {record.id} has no end, so there is nothing to renew.")
 
 
 RequestName: TypeAlias = "str | Wish"
@@ -73,6 +101,28 @@ class Desk:
         A cancelled request and one whose key has ended start again, a denied one only with `again`.
         """
         return self.store.submit(wish.record(by=by, at=self._clock()), again=again)
+
+    def renew(self, name: RequestName, more: MoreTime, *, by: str = "", again: bool = False) -> Transition:
+        """Ask for more time for the key of a request, which the approval chain decides like any other request.
+
+        The question is a request of its own, of the same person for the same thing. The key and its value stay. A key that
+        has ended cannot live longer: the request starts again instead, and leads to a new key, unless the time was to
+        count from the end. Raises RequestRefused then, and if the request has no key yet or one without an end.
+        """
+        found, at = self.find(name), self._clock()
+        if found.renews:
+            found = self.store.get(found.renews)
+        found = transitions.ended_by(found, at)
+        if found.progress.ended_at and more.from_end:
+            raise RequestRefused(f"The key of request {found.id} has ended, so there is no end to count from; renew the request to get a new key.")
+        if not found.progress.ended_at:
+            _check_renewable(found)
+        same = {name: getattr(found, name) for name in ("email", "models", "package", "guid", "user", "language")}
+        wished = more.wished()
+        if found.progress.ended_at:
+            del wished["from_end"]
+        wish = Wish(**same, **wished, renews="" if found.progress.ended_at else found.id, origin=more.origin)
+        return self.store.submit(wish.record(by=by, at=at), again=again)
 
     def find(self, name: RequestName) -> Record:
         """Return the named request. Raises Missing, or Broken if it cannot be read."""

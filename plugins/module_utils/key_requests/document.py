@@ -22,16 +22,18 @@ from ..common.printable import printable
 from .record import Failure, HistoryEntry, Progress, Record, check
 from .transitions import set_by_hand
 
-FORMAT = 2
+FORMAT = 3
 
 _TEXTS = (
-    *("id", "email", "package", "purpose", "duration", "guid", "user", "language", "origin", "verified_at"),
+    *("id", "email", "package", "purpose", "duration", "guid", "user", "renews", "language", "origin", "verified_at"),
     *("state", "reason", "created_at", "updated_at"),
 )
-_FIELDS = frozenset((*_TEXTS, "format", "models", "max_budget", "cancelled", "terms", "granted", "reviewers", "review", "trace", "progress", "history"))
+_FIELDS = frozenset(
+    (*_TEXTS, "format", "models", "max_budget", "from_end", "cancelled", "terms", "granted", "reviewers", "review", "trace", "progress", "history")
+)
 _PROGRESS_TEXTS = ("minted_at", "key_alias", "expires", "finished_at", "ended_at", "stopped_at")
 _PROGRESS_FIELDS = frozenset((*_PROGRESS_TEXTS, "delivered", "approvals", "notified", "failure"))
-_ENTRY_FIELDS = frozenset(("at", "by", "from", "to", "reason", "terms", "policy"))
+_ENTRY_FIELDS = frozenset(("at", "by", "from", "to", "reason", "terms", "policy", "former_trace", "former_key"))
 _FAILURE_FIELDS = frozenset(("step", "reason", "attempts", "next_attempt_at"))
 
 
@@ -49,6 +51,8 @@ def render_document(record: Record) -> dict[str, Any]:
         "max_budget": record.max_budget,
         "guid": record.guid,
         "user": record.user,
+        "renews": record.renews,
+        "from_end": record.from_end,
         "language": record.language,
         "origin": record.origin,
         "verified_at": record.verified_at,
@@ -84,6 +88,8 @@ def public(record: Record) -> dict[str, Any]:
         "max_budget": record.max_budget,
         "guid": record.guid or None,
         "user": record.user or None,
+        "renews": record.renews or None,
+        "from_end": record.from_end,
         "language": record.language or None,
         "origin": record.origin or None,
         "verified_at": record.verified_at or None,
@@ -114,6 +120,7 @@ def public(record: Record) -> dict[str, Any]:
         "history": [
             {"at": entry.at, "by": entry.by, "from": entry.was or None, "to": entry.now, "reason": entry.reason}
             | {"terms": dict(entry.terms), "policy": entry.policy or None}
+            | {"former_trace": [dict(step) for step in entry.former_trace], "former_key": dict(entry.former_key)}
             for entry in record.history
         ],
     }
@@ -132,6 +139,7 @@ def parse_document(document: object, version: str = "") -> Record:
         state=history[-1].now if history else wished,
         models=tuple(_texts(fields, "models")),
         max_budget=_number(fields, "max_budget"),
+        from_end=_bool(fields, "from_end"),
         cancelled=_bool(fields, "cancelled"),
         terms=_mapping(fields.get("terms", {}), "terms"),
         granted=_granted(fields),
@@ -169,7 +177,8 @@ def _render_progress(progress: Progress) -> dict[str, Any]:
 
 def _render_entry(entry: HistoryEntry) -> dict[str, Any]:
     texts = {"at": entry.at, "by": entry.by, "from": entry.was, "to": entry.now, "reason": entry.reason}
-    fields = {**entry.extra, **texts, "terms": dict(entry.terms), "policy": entry.policy}
+    former = {"former_trace": [dict(step) for step in entry.former_trace], "former_key": dict(entry.former_key)}
+    fields = {**entry.extra, **texts, "terms": dict(entry.terms), "policy": entry.policy, **former}
     return {name: value for name, value in fields.items() if value}
 
 
@@ -205,6 +214,8 @@ def _parse_entry(raw: object, newest: int) -> HistoryEntry:
         reason=_text(fields, "reason"),
         terms=_mapping(fields.get("terms", {}), "terms in the history"),
         policy=_text(fields, "policy"),
+        former_trace=tuple(_mapping(step, "an entry of a former trace") for step in _list(fields, "former_trace")),
+        former_key=_text_mapping(fields, "former_key"),
         extra=_unknown(fields, "an entry of the history", _ENTRY_FIELDS, newest),
     )
 

@@ -39,8 +39,11 @@ LONGEST_NAME = 254
 LONGEST_MODEL = 256
 LONGEST_ALIAS = 255
 MOST_MODELS = 200
-MOST_STEPS = 40
+MOST_STEPS = 400
 LARGEST_TRACE = 16_384
+
+KEY_FACTS = ("key_alias", "minted_at", "expires", "ended_at")
+"""What is kept of a key whose request starts again. All but the alias are times."""
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,198}[a-z0-9])?")
 PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -61,6 +64,10 @@ class HistoryEntry:
     """The terms after this step, where it decided on terms."""
     policy: str = ""
     """The digest of the approval chain and packages, where they decided."""
+    former_trace: tuple[Mapping[str, Any], ...] = ()
+    """How the chain had reached the decision that this step replaced."""
+    former_key: Mapping[str, str] = field(default_factory=dict)
+    """The key that the request had until this step, in the words of KEY_FACTS."""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -81,7 +88,7 @@ class Progress:
     minted_at: str = ""
     key_alias: str = ""
     expires: str = ""
-    """When the key ends; empty for a key without an end."""
+    """When the key ends; empty for a key without an end. For a renewal it is noted before the key is changed."""
     delivered: Mapping[str, str] = field(default_factory=dict)
     """The delivery methods that succeeded, and when."""
     finished_at: str = ""
@@ -120,6 +127,10 @@ class Record:
     max_budget: float | None = None
     guid: str = ""
     user: str = ""
+    renews: str = ""
+    """The id of the request whose key shall live longer; empty in a request for a new key."""
+    from_end: bool = False
+    """Whether the time asked for counts from the key's present end. Otherwise it counts from the approval."""
     language: str = ""
     """The language in which the requester wants mails, such as `de`; empty for the usual one."""
     origin: str = ""
@@ -165,14 +176,16 @@ class Record:
 
 
 # --------------------------------------------------------------------------------------------------------- identity
-def request_id(email: str, models: Sequence[str], package: str, guid: str = "", user: str = "") -> str:
+def request_id(email: str, models: Sequence[str], package: str, guid: str = "", user: str = "", renews: str = "") -> str:
     """Return the id of this person's one request for these models or this package (and lab, and user of the lab).
+
+    The one request to let that key live longer has an id of its own.
 
     It is a UUID computed from them, so two programs that submit the same request at the same time write one record.
     The local part of the address is compared without case: no mail system in use distinguishes it, and a capital
     letter must not earn a second key.
     """
-    identity = [email_address.ascii_lower(email), sorted(models), package, guid, user]
+    identity = [email_address.ascii_lower(email), sorted(models), package, guid, user, *(["renewal"] if renews else [])]
     return str(uuid.uuid5(_IDENTITIES, json.dumps(identity, ensure_ascii=True)))
 
 
@@ -182,7 +195,7 @@ def same_wish(one: Record, other: Record) -> bool:
 
 
 def _id_of(record: Record) -> str:
-    return request_id(record.email, record.models, record.package, record.guid, record.user)
+    return request_id(record.email, record.models, record.package, record.guid, record.user, record.renews)
 
 
 def check_id(text: str) -> str:
@@ -202,6 +215,8 @@ def new(
     max_budget: float | None = None,
     guid: str = "",
     user: str = "",
+    renews: str = "",
+    from_end: bool = False,
     language: str = "",
     origin: str = "",
     verified_at: str = "",
@@ -216,7 +231,7 @@ def new(
             raise ValueError(f"{name} holds what looks like a key; never write a key into a request.")
     return check(
         Record(
-            id=request_id(address, names, package, guid, user),
+            id=request_id(address, names, package, guid, user, renews),
             email=address,
             models=names,
             package=package,
@@ -225,6 +240,8 @@ def new(
             max_budget=max_budget,
             guid=guid,
             user=user,
+            renews=renews,
+            from_end=from_end,
             language=language,
             origin=origin,
             verified_at=verified_at,
@@ -283,6 +300,10 @@ def _check_wish(record: Record) -> None:
     for name, value in (("language", record.language), ("origin", record.origin)):
         if value and not _STEP_NAME.fullmatch(value):
             raise ValueError(f"{name} is {printable(value, 80)!r}; use small letters, digits and '_.:-'.")
+    if record.renews:
+        check_id(record.renews)
+    if record.from_end and not record.renews:
+        raise ValueError("from_end is true, and no request is named whose key shall live longer.")
     if record.user and not record.guid:
         raise ValueError(f"user is {record.user!r}, a user of a lab, and the guid of the lab is missing; give it too.")
 
@@ -332,10 +353,27 @@ def _check_history(record: Record) -> None:
         _check_plain(step.reason, "a reason in the history", LONGEST_REASON, lines=True)
         _check_plain(step.policy, "the policy in the history", LONGEST_NAME)
         check_terms(step.terms, "terms in the history")
+        _check_trace(step.former_trace)
+        _check_former_key(step.former_key)
         if step.was not in (*STATES, "") or step.now not in STATES:
             raise ValueError(f"the history tells of a state that does not exist: {printable(step.was + ' ' + step.now, 80)!r}.")
     if record.history and record.history[-1].now != record.state:
         raise ValueError(f"the state is {record.state}, and the history ends with {record.history[-1].now}.")
+
+
+def _check_former_key(key: Mapping[str, str]) -> None:
+    for name, value in key.items():
+        if name not in KEY_FACTS:
+            raise ValueError(f"a former key in the history has a fact {printable(name, 40)!r} that does not exist.")
+        if name == "key_alias":
+            _check_alias(value)
+        else:
+            _check_time(value, f"{name} in the history")
+
+
+def _check_alias(alias: str) -> None:
+    if len(alias) > LONGEST_ALIAS or not is_plain(alias):
+        raise ValueError(f"key_alias is {printable(alias, 80)!r}, which cannot be the alias of a key.")
 
 
 def _check_progress(record: Record) -> None:
@@ -346,8 +384,7 @@ def _check_progress(record: Record) -> None:
         raise ValueError(f"the request is noted as finished, and the state is {record.state}.")
     if record.state == APPROVED and (progress.finished_at or progress.ended_at) and not progress.minted_at:
         raise ValueError("the answer is noted as delivered, and no key as minted.")
-    if len(progress.key_alias) > LONGEST_ALIAS or not is_plain(progress.key_alias):
-        raise ValueError(f"key_alias is {printable(progress.key_alias, 80)!r}, which cannot be the alias of a key.")
+    _check_alias(progress.key_alias)
     for name in ("minted_at", "expires", "finished_at", "ended_at", "stopped_at"):
         if getattr(progress, name):
             _check_time(getattr(progress, name), name)

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from .base import Listing, Transition
+from .audit import audit_events
+from .base import Listing, SetAside, Transition
 from .document import public, render_document
 from .record import Record
 
@@ -23,13 +25,19 @@ def transition_result(transition: Transition, *, with_diff: bool) -> dict[str, A
     return result
 
 
-def listing_result(listing: Listing) -> dict[str, Any]:
+def listing_result(listing: Listing, *, with_audit: bool = False) -> dict[str, Any]:
     """Return the result of listing requests."""
     return {
         "changed": False,
         "requests": [public(record) for record in listing.records],
-        "set_aside": [{"name": entry.name, "reason": entry.reason} for entry in listing.set_aside],
+        "set_aside": set_aside_result(listing.set_aside),
+        **({"audit": audit_events(listing.records)} if with_audit else {}),
     }
+
+
+def set_aside_result(set_aside: Iterable[SetAside]) -> list[dict[str, str]]:
+    """Return the records that cannot be read."""
+    return [{"name": entry.name, "reason": entry.reason} for entry in set_aside]
 
 
 def transition_diff(transition: Transition) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from .record import (
     APPROVED,
     DENIED,
     IN_REVIEW,
+    KEY_FACTS,
     LARGEST_TRACE,
     LONGEST_NAME,
     LONGEST_REASON,
@@ -63,6 +64,8 @@ SHORTEST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(minutes=30)
 MOST_ATTEMPTS = 150
 """About three days of attempts to make or deliver a key."""
+LARGEST_HISTORY = 400_000
+"""Bytes of the history, of which nothing is ever left out. A request starts again only if half of it, and of MOST_STEPS, is left."""
 
 
 # --------------------------------------------------------------------------------------------------------- decisions
@@ -170,18 +173,32 @@ def cancel(record: Record, *, by: str, at: str, reason: str = "") -> Record:
 def resubmit(record: Record, wish: Record, *, again: bool = False) -> Record:
     """Return `record` after the same person submitted `wish`: unchanged, or pending again.
 
-    A cancelled request and one whose key has ended start again, a denied one only with `again`. A request that is under
-    way, or whose key is alive, never changes.
+    A cancelled request, one whose key has ended, and a renewal that was granted start again, a denied one only with
+    `again`. A request that is under way, or whose key is alive, never changes. Raises RequestRefused if its history is full.
     """
-    record = _ended_by(record, wish.updated_at)
+    record = ended_by(record, wish.updated_at)
     over = record.cancelled or bool(record.progress.ended_at) or (again and record.state == DENIED)
-    if not over:
+    if not over and not (record.renews and record.state == APPROVED and not record.open):
         return record
+    _check_room(record)
     fresh = _moved(record, PENDING, Ruling(terms={}), by=wish.history[-1].by, at=wish.updated_at)
-    return replace(fresh, purpose=wish.purpose, duration=wish.duration, max_budget=wish.max_budget)
+    return replace(fresh, purpose=wish.purpose, duration=wish.duration, max_budget=wish.max_budget, renews=wish.renews, from_end=wish.from_end)
 
 
-def _ended_by(record: Record, at: str) -> Record:
+def _check_room(record: Record) -> None:
+    """Raise RequestRefused if the history, of which nothing is ever left out, has no room for another life of the request."""
+    if len(record.history) > MOST_STEPS / 2 or _size(record.history) > LARGEST_HISTORY / 2:
+        raise RequestRefused(
+            f"Request {record.id} has started again so often that its history is full; export its audit, remove it with state absent, and ask anew."
+        )
+
+
+def _size(history: Sequence[HistoryEntry]) -> int:
+    texts = ([step.by, step.reason, dict(step.terms), step.former_trace] for step in history)
+    return sum(len(json.dumps(text, ensure_ascii=False, default=str).encode()) for text in texts)
+
+
+def ended_by(record: Record, at: str) -> Record:
     """Return `record` as ended if its key's time is over, whether or not a pass has noticed."""
     progress = record.progress
     if progress.ended_at or not progress.minted_at or not progress.expires or durations.parse_time(progress.expires) > durations.parse_time(at):
@@ -195,9 +212,9 @@ def set_by_hand(record: Record, state: str, *, by: str, at: str) -> Record:
         raise ValueError("the state was set to approved by hand, and its review needs to know who approves; set it back, and use the playbook approve.")
     try:
         _check_transition(record, state)
+        return _moved(record, state, Ruling(terms={} if state == PENDING else None), by=by, at=at)
     except RequestRefused as error:
         raise ValueError(f"the state was set to {printable(state, 40)} by hand: {error}") from None
-    return _moved(record, state, Ruling(terms={} if state == PENDING else None), by=by, at=at)
 
 
 def _check_transition(record: Record, state: str) -> None:
@@ -205,7 +222,8 @@ def _check_transition(record: Record, state: str) -> None:
         raise RequestRefused(f"Request {record.id} is {record.state}, and from there it cannot become {printable(state, 40)}.")
     progress = record.progress
     if record.state == APPROVED and state == DENIED and progress.minted_at and not progress.ended_at:
-        raise RequestRefused(f"Request {record.id} is approved and has its key {progress.key_alias}; delete the key instead of denying the request.")
+        what = "its key lives longer already" if record.renews else f"has its key {progress.key_alias}; delete the key instead of denying the request"
+        raise RequestRefused(f"Request {record.id} is approved, and {what}.")
     if record.state == APPROVED and state == PENDING and not progress.ended_at:
         raise RequestRefused(f"Request {record.id} is approved, and its key has not ended; there is nothing to ask for again.")
 
@@ -223,7 +241,7 @@ def _moved(record: Record, state: str, ruling: Ruling, *, by: str, at: str) -> R
         review=dict(ruling.review) if state == IN_REVIEW else {},
         trace=bounded_trace(ruling.trace),
         progress=Progress(),
-        history=_history(record, _entry(record, state, ruling, by=by, at=at)),
+        history=_history(record, _with_former(_entry(record, state, ruling, by=by, at=at), record)),
         updated_at=at,
     )
 
@@ -234,9 +252,16 @@ def _entry(record: Record, state: str, ruling: Ruling, *, by: str, at: str) -> H
 
 
 def _history(record: Record, entry: HistoryEntry) -> tuple[HistoryEntry, ...]:
-    """Return the history with `entry` added; when it is too long, the first entry and the latest ones."""
-    history = (*record.history, entry)
-    return history if len(history) <= MOST_STEPS else (history[0], *history[1 - MOST_STEPS :])
+    """Return the history with `entry` added. Raises RequestRefused if it is full, because nothing is ever left out of it."""
+    if len(record.history) >= MOST_STEPS or _size((*record.history, entry)) > LARGEST_HISTORY:
+        raise RequestRefused(f"Request {record.id} was changed so often that its history is full; export its audit, and remove it with state absent.")
+    return (*record.history, entry)
+
+
+def _with_former(entry: HistoryEntry, record: Record) -> HistoryEntry:
+    """Return `entry` with what the step removes from the record: its trace, and the facts about its key."""
+    facts = {name: getattr(record.progress, name) for name in KEY_FACTS if getattr(record.progress, name)}
+    return replace(entry, former_trace=tuple(record.trace), former_key=facts if record.progress.key_alias else {})
 
 
 def _participle(state: str) -> str:
@@ -276,6 +301,33 @@ def mark_minted(record: Record, *, at: str, key_alias: str, expires: str = "") -
     if progress.minted_at and (progress.key_alias, progress.expires) == (key_alias, expires):
         return record
     return _progressed(record, at, minted_at=progress.minted_at or at, key_alias=key_alias, expires=expires, failure=_cleared(progress, "mint"))
+
+
+def plan_renewal(record: Record, *, at: str, key_alias: str, expires: str) -> Record:
+    """Note on an approved renewal which key is to live until when, before the key is changed, so that no time is added twice."""
+    if record.state != APPROVED:
+        raise RequestRefused(f"Request {record.id} is {record.state} by now, so no key is renewed for it.")
+    if record.progress.key_alias:
+        return record
+    return _progressed(record, at, key_alias=key_alias, expires=expires)
+
+
+def mark_renewed(record: Record, *, at: str) -> Record:
+    """Note on a renewal that the key lives as long as planned."""
+    if record.state != APPROVED:
+        raise RequestRefused(f"Request {record.id} is {record.state} by now, and its key {printable(record.progress.key_alias, 80)} was renewed before that.")
+    if record.progress.minted_at:
+        return record
+    return _progressed(record, at, minted_at=at, failure=_cleared(record.progress, "renew"))
+
+
+def note_end(record: Record, expires: str, *, terms: Terms, reason: str, by: str, at: str) -> Record:
+    """Note on the request of a living key that its end has changed. An empty `expires` means that it has none."""
+    progress = record.progress
+    if record.state != APPROVED or not progress.minted_at or progress.ended_at or progress.expires == expires:
+        return record
+    entry = _entry(record, APPROVED, Ruling(clip(reason, LONGEST_REASON), terms), by=by, at=at)
+    return replace(_progressed(record, at, expires=expires), history=_history(record, entry))
 
 
 def mark_delivered(record: Record, *, at: str, via: str) -> Record:

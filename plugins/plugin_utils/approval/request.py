@@ -44,6 +44,11 @@ class Request:
         return str(self.address)
 
     @property
+    def renews(self) -> bool:
+        """Whether an existing key is to live longer, so that no key is made."""
+        return bool(self.extra.get("renews"))
+
+    @property
     def domain(self) -> str:
         return self.address.domain
 
@@ -151,7 +156,7 @@ def _models(raw: Mapping[str, Any], offer: Mapping[str, Any], served: Sequence[s
         if not isinstance(model, str) or not model or len(model) > LONGEST_MODEL or model.strip() != model or printable(model, LONGEST_MODEL) != model:
             raise InvalidRequest(f"model is {printable(str(model), 80)!r}, which is not the name of a model; name one that the gateway serves.")
         models.append(str(model))
-    if named and served is not None:  # whoever asks for a package does not choose its models
+    if named and served is not None and not raw.get("renews"):  # whoever asks for a package or a renewal does not choose its models
         _check_served(models, served)
     return tuple(dict.fromkeys(models))
 

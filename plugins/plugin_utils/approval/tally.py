@@ -20,6 +20,9 @@ PERSON, DOMAIN, PACKAGE = "person", "domain", "package"
 
 
 def _keys(request: Request) -> list[tuple[str, str]]:
+    """Return what the key of a request counts for. A renewal makes no key."""
+    if request.renews:
+        return []
     keys = [(PERSON, request.address.person), (DOMAIN, request.domain)]
     return [*keys, (PACKAGE, request.package)] if request.package else keys
 

@@ -113,15 +113,15 @@ class PassGateway:
         rows = self._api.deleted_keys_like(*_searches(aliases), aliases=aliases)
         return None if rows is None else {row.alias for row in rows} & set(aliases)
 
-    def annotate(self, metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-        """Note metadata on keys by alias, and return why it was not possible by alias. A key that is gone by now is not made again."""
+    def change(self, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+        """Change keys by alias, in the words of `virtual_keys`, and return why it was not possible by alias. A key that is gone by now is not made again."""
         lab = Lab()
         try:
-            wanted = lab.wanted({"keys": [{"alias": alias, "metadata": noted, "create": False} for alias, noted in metadata.items()]}, self._api.now)
+            keys = lab.wanted({"keys": [{"alias": alias, **arguments, "create": False} for alias, arguments in wanted.items()]}, self._api.now)
             policy = Policy(on_unrecoverable=OnUnrecoverable.KEEP, renew_expired=False)
-            outcome = self._reconciler.apply(wanted, lab.scope(wanted), policy, check_models=False, keep_going=True)
+            outcome = self._reconciler.apply(keys, lab.scope(keys), policy, check_models=False, keep_going=True)
         except (GatewayError, ValueError) as error:
-            return dict.fromkeys(metadata, str(error))
+            return dict.fromkeys(wanted, str(error))
         return {alias: str(error) for alias, error in outcome.left_out.items()}
 
     def revoke(self, aliases: Iterable[str]) -> None:

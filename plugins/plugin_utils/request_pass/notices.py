@@ -69,6 +69,7 @@ def warn_owners(parts: PassParts, before: Sequence[str], ahead: str, *, patience
 
 def _note_ended(parts: PassParts, kept: Sequence[Record], living: Sequence[LiveKey], report: NoticesReport) -> None:
     alive = {row.served_alias for row in living}
+    _note_new_ends(parts, kept, living)
     missing = [record for record in kept if record.progress.key_alias not in alive and record.progress.finished_at]
     ended, unknown = split_ended(parts.gateway, missing, now=parts.clock(), right_gateway=len(missing) < len(kept))
     at = parts.clock()
@@ -78,6 +79,15 @@ def _note_ended(parts: PassParts, kept: Sequence[Record], living: Sequence[LiveK
         report.warnings.append(
             f"the gateway knows nothing of the keys of {len(unknown)} requests, {unknown[0].progress.key_alias} among them; check that it is the right one."
         )
+
+
+def _note_new_ends(parts: PassParts, kept: Sequence[Record], living: Sequence[LiveKey]) -> None:
+    """Note on requests when their keys end now, where somebody changed that: a person may ask anew when the noted end has passed."""
+    ends = {row.alias: durations.iso(row.expires) if row.expires else "" for row in living if row.in_service}
+    changed = [record for record in kept if ends.get(record.progress.key_alias, record.progress.expires) != record.progress.expires]
+    at = parts.clock()
+    note = partial(transitions.note_end, terms={}, reason="The end of the key was changed at the gateway.", by="gateway", at=at)
+    parts.store.transition_all([(record, partial(note, expires=ends[record.progress.key_alias])) for record in changed if not record.renews])
 
 
 def _warn(parts: PassParts, keys: Sequence[Mapping[str, Any]], before: Sequence[str], ahead: str, report: NoticesReport) -> None:
@@ -94,5 +104,5 @@ def _warn(parts: PassParts, keys: Sequence[Mapping[str, Any]], before: Sequence[
     report.warned = len(sent)
     report.failures |= {alias: result.reason for alias, result in results.items() if not result.delivered}
     notes = expiry_notes(keys, sent, before, by)
-    failures = parts.gateway.annotate({note["alias"]: note["metadata"] for note in notes}) if notes else {}
+    failures = parts.gateway.change({note["alias"]: {"metadata": note["metadata"]} for note in notes}) if notes else {}
     report.failures |= {alias: f"the warning was sent, and could not be noted on the key: {reason}" for alias, reason in failures.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,8 +64,10 @@ class Offers:
 
     def asked(self, record: Record) -> dict[str, Any]:
         """Return the terms for what was asked, as far as it is offered. Raises NotOffered."""
-        wish = {"duration": record.duration or None, "max_budget": record.max_budget}
-        return lowered(self.for_request(record), {name: value for name, value in wish.items() if value is not None})
+        wish = {name: value for name, value in {"duration": record.duration or None, "max_budget": record.max_budget}.items() if value is not None}
+        terms = lowered(self.for_request(record), wish)
+        # A renewal changes nothing but the end of the key, and its budget if that was asked for.
+        return {name: value for name, value in terms.items() if name == "duration" or name in wish} if record.renews else terms
 
     def settled(self, record: Record) -> dict[str, Any]:
         """Return the terms of an approved request: those that the chain left, else what a person granted of the offer.
@@ -86,13 +88,16 @@ class Offers:
         return f"sha256:{hashlib.sha256(content.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
-def terms_left(asked: Terms, decided: Request | None) -> dict[str, Any] | None:
-    """Return what the approval chain left of the terms that were asked for; None if it could not read the request."""
+def terms_left(asked: Terms, decided: Request | None, had: Sequence[str] | None = None) -> dict[str, Any] | None:
+    """Return what the approval chain left of the terms that were asked for; None if it could not read the request.
+
+    A renewal has the models that the key `had`, unless the chain took some away.
+    """
     if decided is None:
         return None
-    cut: dict[str, Any] = {"models": list(decided.models)}
+    cut: dict[str, Any] = {"models": list(decided.models)} if had is None or set(decided.models) < set(had) else {}
     if decided.duration is not None:
         cut["duration"] = decided.duration
-    if decided.max_budget is not None:
+    if decided.max_budget is not None and (had is None or "max_budget" in asked):
         cut["max_budget"] = decided.max_budget
     return lowered(asked, cut)

@@ -12,10 +12,12 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+from ...module_utils.common import durations
 from ...module_utils.key_requests.document import public
-from ...module_utils.key_requests.record import PENDING, Record
+from ...module_utils.key_requests.record import APPROVED, PENDING, Record
 from ...module_utils.key_requests.review import MOST_REMINDERS, approvals_needed, is_to_be_reminded
 from ...module_utils.key_requests.terms import AMOUNTS, NEVER, Terms, in_words
 from ...module_utils.keys.key import LiveKey
@@ -40,11 +42,17 @@ def alias_of(record: Record) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------------- deciding
-def as_asked(record: Record, asked: Terms) -> dict[str, Any]:
-    """Return a request as the approval chain reads it, with the terms that it can get at most."""
-    shown = public(record)
+def as_asked(record: Record, asked: Terms, renewed: Record | None = None) -> dict[str, Any]:
+    """Return a request as the approval chain reads it, with the terms that it can get at most.
+
+    The request for the key that is `renewed` tells its models, of which some may not have been granted, and its end.
+    """
     duration = asked.get("duration", NEVER)
-    return {**shown, "duration": None if duration == NEVER else duration, "max_budget": asked.get("max_budget")}
+    shown = {**public(record), "duration": None if duration == NEVER else duration, "max_budget": asked.get("max_budget")}
+    if renewed is None:
+        return shown
+    models = list(renewed.terms.get("models") or renewed.models)
+    return {**shown, "models": models, "model": models[0] if len(models) == 1 else None, "expires": renewed.progress.expires or None}
 
 
 def quota_usage(keys: Iterable[LiveKey], promised: Iterable[Record]) -> list[dict[str, Any]]:
@@ -64,7 +72,9 @@ def quota_usage(keys: Iterable[LiveKey], promised: Iterable[Record]) -> list[dic
     ]
     known = {row["alias"] for row in counted}
     return counted + [
-        {"owner": record.email, "package": record.package or None, "alias": alias_of(record)} for record in promised if alias_of(record) not in known
+        {"owner": record.email, "package": record.package or None, "alias": alias_of(record)}
+        for record in promised
+        if not record.renews and alias_of(record) not in known
     ]
 
 
@@ -87,7 +97,42 @@ def key_arguments(record: Record, terms: Terms) -> dict[str, Any]:
     }
 
 
+def end_of_renewal(record: Record, terms: Terms, end: str) -> str:
+    """Return when the key of an approved renewal shall end, which is never before its present `end`. Empty means never.
+
+    The time counts from the approval, or from the present end if that was asked for.
+    """
+    duration = terms.get("duration", NEVER)
+    if duration == NEVER or not end:
+        return ""
+    approved = [entry.at for entry in record.history if entry.now == APPROVED and entry.was != APPROVED]
+    present = durations.parse_time(end)
+    start = present if record.from_end or not approved else durations.parse_time(approved[-1])
+    return durations.iso(max(present, start + timedelta(seconds=durations.seconds(duration))))
+
+
+def renewal_arguments(record: Record, terms: Terms) -> dict[str, Any]:
+    """Return the changes to the key of an approved renewal in the words of the module `virtual_keys`."""
+    end = record.progress.expires
+    return {**{name: terms[name] for name in ("models", *AMOUNTS) if name in terms}, **({"extend_until": end} if end else {"duration": NEVER})}
+
+
 # -------------------------------------------------------------------------------------------------------------- mails
+def renewal_mail(record: Record) -> dict[str, Any]:
+    """Return the mail that tells a requester that the key lives longer, for the module `key_mail`."""
+    return {
+        "kind": "renewal",
+        "to": record.email,
+        "id": _mail_id(record),
+        "request_id": record.id,
+        "alias": record.progress.key_alias,
+        "expires": record.progress.expires or "never",
+        "models": list(record.terms.get("models") or record.models),
+        "package": record.package or None,
+        **({"language": record.language} if record.language else {}),
+    }
+
+
 def denial_mail(record: Record) -> dict[str, Any]:
     """Return the mail that brings a requester the reason of a denial, for the module `key_mail`."""
     return {
@@ -152,9 +197,14 @@ def review_mail(record: Record, question: Question, store: Mapping[str, str]) ->
         "package": record.package or None,
         "purpose": record.purpose or None,
         "reason": record.reason or None,
-        "note": "\n".join([*_terms_to_decide(record), *([f"guid: {record.guid}"] if record.guid else [])]),
+        "note": "\n".join([*_terms_to_decide(record), *([f"guid: {record.guid}"] if record.guid else []), *_about_renewal(record)]),
         "commands": [_command("approve", record, where), _command("deny", record, where) + " -e \"reason='...'\""],
     }
+
+
+def _about_renewal(record: Record) -> list[str]:
+    start = "the present end of the key" if record.from_end else "the approval"
+    return [f"renews: {record.renews}, counted from {start}"] if record.renews else []
 
 
 def _command(playbook: str, record: Record, where: str) -> str:

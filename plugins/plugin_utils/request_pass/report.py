@@ -67,6 +67,7 @@ class PassReport(TaskReport):
     denied: int = 0
     in_review: int = 0
     minted: int = 0
+    renewed: int = 0
     delivered: int = 0
     ended: int = 0
     failures: list[RequestFailure] = field(default_factory=list)

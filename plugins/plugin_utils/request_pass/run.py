@@ -76,7 +76,7 @@ class Gateway(Protocol):
 
     def deleted(self, aliases: Sequence[str]) -> set[str] | None: ...
 
-    def annotate(self, metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, str]: ...
+    def change(self, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class _Pass:
         self._report.due = len(self._due)
         self._decide()
         self._report.approved, self._report.denied = (len(self._in_state(state)) for state in (APPROVED, DENIED))
-        for step in (self._mint_and_deliver, self._ask_reviewers, self._answer_denied):
+        for step in (self._mint_and_deliver, self._renew, self._ask_reviewers, self._answer_denied):
             self._turn.check()
             step()
         self._report.note_left(list(self._open.values()))
@@ -180,19 +180,23 @@ class _Pass:
             return
         if not pending:
             return
+        renewed, over = self._renewed([record for record in pending if record.renews])
+        self._deny_renewals(over)
+        pending = [record for record in pending if not record.renews or record.id in renewed]
         if not chain.has_rules:
             self._report.warnings.append("no approval rules are configured, so every request is denied; give rules, or withdraw the requests first.")
         models, usage, waiting = self._asked_of_gateway(chain, pending)
         self._fail(waiting, "decide")
         decidable = [record for record in pending if record.id not in waiting]
         asked = {record.id: _asked(chain.offers, record) for record in decidable}
-        requests = [plan.as_asked(record, asked[record.id]) for record in decidable]
+        requests = [plan.as_asked(record, asked[record.id], renewed.get(record.id)) for record in decidable]
         outcomes = chain.decide(requests, models, usage)
         changes: list[tuple[Record, Change]] = []
         parked: dict[str, ChainOutcome] = {}
-        for record, outcome in zip(decidable, outcomes, strict=True):
+        for record, request, outcome in zip(decidable, requests, outcomes, strict=True):
             if outcome.decision in STATES:
-                changes.append((record, self._ruling(record, outcome, asked[record.id], chain.policy)))
+                left = terms_left(asked[record.id], outcome.request, request["models"] if record.renews else None)
+                changes.append((record, self._ruling(outcome, left, chain.policy)))
             else:
                 parked[record.id] = outcome
         self._record(changes)
@@ -221,10 +225,10 @@ class _Pass:
             return None, usage, dict.fromkeys(by_model, str(error))
         return models, usage, {} if models else dict.fromkeys(by_model, "the gateway serves no models at present")
 
-    def _ruling(self, record: Record, outcome: ChainOutcome, asked: Mapping[str, Any], policy: str) -> Change:
+    def _ruling(self, outcome: ChainOutcome, terms: Mapping[str, Any] | None, policy: str) -> Change:
         ruling = Ruling(
             reason=clip(outcome.reason, LONGEST_REASON),
-            terms=terms_left(asked, outcome.request),
+            terms=terms,
             trace=_trace(outcome),
             reviewers=outcome.reviewers,
             review=outcome.review,
@@ -235,8 +239,8 @@ class _Pass:
     # ------------------------------------------------------------------------------------- minting and delivering
     def _mint_and_deliver(self) -> None:
         approved = self._in_state(APPROVED)
-        self._mint([record for record in approved if not record.progress.minted_at])
-        minted = [record for record in self._in_state(APPROVED) if record.progress.minted_at]
+        self._mint([record for record in approved if not record.progress.minted_at and not record.renews])
+        minted = [record for record in self._in_state(APPROVED) if record.progress.minted_at and not record.renews]
         keys = self._keys_of(minted)
         for method in self._settings.delivery.methods:
             self._deliver(method, keys)
@@ -245,7 +249,8 @@ class _Pass:
     def _mint(self, records: Sequence[Record]) -> None:
         """Make the keys of requests that never had one. Their values are used in this pass and kept nowhere."""
         self._fresh: dict[str, Mapping[str, Any]] = {}
-        wanted, failures = self._settled(records)
+        settled, failures = self._settled(records)
+        wanted = {record.id: (plan.alias_of(record), plan.key_arguments(record, record.terms)) for record in settled}
         minted = self._parts.gateway.mint(dict(wanted.values())) if wanted else Minted()
         at = self._parts.clock()
         changes: list[tuple[Record, Change]] = []
@@ -261,8 +266,8 @@ class _Pass:
         self._fail(failures, "mint")
         self._withdraw([(record.id, wanted[record.id][0]) for record, _change in changes if record.id not in recorded])
 
-    def _settled(self, records: Sequence[Record]) -> tuple[dict[str, tuple[str, dict[str, Any]]], dict[str, str]]:
-        """Note the terms of each request, and return its key's alias and arguments by id, and why others have none."""
+    def _settled(self, records: Sequence[Record]) -> tuple[list[Record], dict[str, str]]:
+        """Note the terms of each request, and return the requests with their terms, and by id why others have none."""
         chain, at = self._parts.chain, self._parts.clock()
         failures: dict[str, str] = {}
         changes: list[tuple[Record, Change]] = []
@@ -274,9 +279,7 @@ class _Pass:
                 changes.append((record, partial(transitions.settle_terms, terms=terms, at=at)))
             except ValueError as error:
                 failures[record.id] = str(error)
-        recorded = self._record(changes)
-        keys = {each.id: (plan.alias_of(each), plan.key_arguments(each, each.terms)) for each in recorded.values()}
-        return keys, failures
+        return list(self._record(changes).values()), failures
 
     def _withdraw(self, taken_back: Sequence[tuple[str, str]]) -> None:
         """Delete the keys of requests that were taken back while their keys were made. A failure does not stop the others."""
@@ -345,18 +348,96 @@ class _Pass:
         final = frozenset(each for each, result in failed.items() if result.final)
         self._fail({each: f"{method}: {result.reason or 'failed'}" for each, result in failed.items()}, step, final=final)
 
+    # ---------------------------------------------------------------------------------------------------- renewals
+    def _renewed(self, renewals: Sequence[Record]) -> tuple[dict[str, Record], list[Record]]:
+        """Return the request for the key of each renewal by the renewal's id, and the renewals whose keys have ended."""
+        at, renewed, over = self._parts.clock(), dict[str, Record](), list[Record]()
+        for record in renewals:
+            try:
+                found = transitions.ended_by(self._parts.store.get(record.renews), at)
+            except Missing:
+                over.append(record)
+                continue
+            except Broken as error:
+                self._fail({record.id: str(error)}, "renew")
+                continue
+            if found.progress.minted_at and not found.progress.ended_at:
+                renewed[record.id] = found
+            else:
+                over.append(record)
+        return renewed, over
+
+    def _deny_renewals(self, records: Sequence[Record]) -> None:
+        ruling = Ruling("The key has ended, so it cannot live longer; ask for a new one.")
+        self._record([(record, partial(transitions.decide, state=DENIED, ruling=ruling, by=CHAIN, at=self._parts.clock())) for record in records])
+
+    def _renew(self) -> None:
+        """Let the keys of approved renewals live longer. Until when is noted before, so that no time is added twice."""
+        records = [record for record in self._in_state(APPROVED) if record.renews and not record.progress.minted_at]
+        if records:
+            renewed, over = self._renewed(records)
+            self._deny_renewals(over)
+            settled, failures = self._settled([record for record in records if record.id in renewed])
+            self._fail(failures, "renew")
+            self._change_ends(settled, {record.id: renewed[record.id] for record in settled})
+        self._note_new_ends([record for record in self._in_state(APPROVED) if record.renews and record.progress.minted_at])
+        self._answer(APPROVED, "renewal", plan.renewal_mail)
+
+    def _change_ends(self, records: Sequence[Record], renewed: Mapping[str, Record]) -> None:
+        at = self._parts.clock()
+        aliases = {record.id: renewed[record.id].progress.key_alias for record in records}
+        try:
+            living = self._parts.gateway.in_service(sorted(set(aliases.values())))
+            missing = [renewed[record.id] for record in records if aliases[record.id] not in living]
+            ended, unknown = split_ended(self._parts.gateway, missing, now=at, right_gateway=bool(living))
+        except GatewayError as error:
+            self._fail(dict.fromkeys(aliases, str(error)), "renew")
+            return
+        self._record([(record, partial(transitions.mark_ended, at=at)) for record in ended])
+        self._deny_renewals([record for record in records if record.renews in {each.id for each in ended}])
+        reason = "the gateway knows nothing of the key {}; check that it is the right one"
+        self._fail({record.id: reason.format(aliases[record.id]) for record in records if record.renews in {each.id for each in unknown}}, "renew")
+        changes: list[tuple[Record, Change]] = []
+        for record in records:
+            if key := living.get(aliases[record.id]):
+                end = plan.end_of_renewal(record, record.terms, key.get("expires") or "")
+                changes.append((record, partial(transitions.plan_renewal, at=at, key_alias=aliases[record.id], expires=end)))
+        planned = list(self._record(changes).values())
+        wanted = {record.progress.key_alias: plan.renewal_arguments(record, record.terms) for record in planned}
+        failures = self._parts.gateway.change(wanted) if wanted else {}
+        done = [record for record in planned if record.progress.key_alias not in failures]
+        self._report.renewed += len(self._record([(record, partial(transitions.mark_renewed, at=at)) for record in done]))
+        self._fail({record.id: failures[record.progress.key_alias] for record in planned if record not in done}, "renew")
+
+    def _note_new_ends(self, records: Sequence[Record]) -> None:
+        """Note the new end of each key on the request that the key was made for."""
+        at, (renewed, _over) = self._parts.clock(), self._renewed(records)
+        changes: list[tuple[Record, Change]] = []
+        for record in records:
+            if record.id in renewed:
+                by, expires = record.history[-1].by, record.progress.expires
+                change = partial(transitions.note_end, expires=expires, terms=record.terms, reason=f"Renewed by {record.id}.", by=by, at=at)
+                changes.append((renewed[record.id], change))
+        self._record(changes)
+
     # ----------------------------------------------------------------------------------------- denials and reviews
     def _answer_denied(self) -> None:
-        """Tell those who were denied why, by mail and in every channel for denials. Whoever withdrew a request needs no answer."""
-        denied = self._in_state(DENIED)
+        self._answer(DENIED, "denial", plan.denial_mail)
+
+    def _answer(self, state: str, kind: str, mail_of: Callable[[Record], dict[str, Any]]) -> None:
+        """Tell those who were denied why, or whose keys live longer, by mail and in every channel for that. Whoever withdrew a request needs no answer."""
+
+        def due() -> list[Record]:
+            return [record for record in self._in_state(state) if state == DENIED or (record.renews and record.progress.minted_at)]
+
         ways = {MAIL: self._parts.mailer.send} if self._settings.mails_answers else {}
-        ways |= {_way(name): partial(self._parts.channels.post, name) for name in self._parts.channels.channels("denial")}
+        ways |= {_way(name): partial(self._parts.channels.post, name) for name in self._parts.channels.channels(kind)}
         for way, send in ways.items():
-            due = [record for record in self._in_state(DENIED) if not record.cancelled and way not in record.progress.delivered]
-            results = send([plan.denial_mail(record) for record in due]) if due else []
-            self._note_results({record.id: result for record, result in zip(due, results, strict=True)}, "mail", way)
-        at, present = self._parts.clock(), (self._open.get(record.id) for record in denied)
-        answered = [record for record in present if record and record.state == DENIED and (record.cancelled or set(ways) <= set(record.progress.delivered))]
+            untold = [record for record in due() if not record.cancelled and way not in record.progress.delivered]
+            results = send([mail_of(record) for record in untold]) if untold else []
+            self._note_results({record.id: result for record, result in zip(untold, results, strict=True)}, "mail", way)
+        at = self._parts.clock()
+        answered = [record for record in due() if record.cancelled or set(ways) <= set(record.progress.delivered)]
         self._record([(record, partial(transitions.mark_finished, at=at)) for record in answered])
 
     def _ask_reviewers(self) -> None:

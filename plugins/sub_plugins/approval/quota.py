@@ -47,6 +47,8 @@ class Rule(ApprovalRule):
     def evaluate(self, request: Request, context: Context) -> Verdict:
         if context.tally is None:
             raise RuleUnavailable("the live keys are not known")
+        if request.renews:
+            return Verdict(Decision.CONTINUE, "a renewal makes no key")
         subjects = {PERSON: request.address.person, DOMAIN: request.domain, PACKAGE: request.package}
         counts = []
         for option, limit in self._limits.items():

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Busy
@@ -31,7 +32,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestDesk:
 
 def living(alias: str, expires: str | None, **metadata: Any) -> Any:
     described = {"alias": alias, "expires": expires, "models": ["granite"], "metadata": {"owner": "ada@company.com", **metadata}, "user_id": None}
-    return SimpleNamespace(served_alias=alias, described=described)
+    end = durations.parse_time(expires) if expires else None
+    return SimpleNamespace(alias=alias, served_alias=alias, in_service=True, expires=end, described=described)
 
 
 def send(desk: TestDesk, ahead: str = "1h") -> notices.NoticesReport:
@@ -50,8 +52,8 @@ def finished(desk: TestDesk, name: str) -> str:
 def test_a_warning_is_sent_once_and_early_rather_than_late(desk: TestDesk) -> None:
     desk.gateway.living = [living("a", "2026-11-21T05:45:00Z")]
     assert send(desk).warned == 1
-    assert desk.gateway.annotated["a"]["expiry_notices"] == [f"{span} before 2026-11-21T05:45:00Z" for span in ("1h", "24h", "72h")]
-    desk.gateway.living = [living("a", "2026-11-21T05:45:00Z", **desk.gateway.annotated["a"])]
+    assert desk.gateway.changed["a"]["metadata"]["expiry_notices"] == [f"{span} before 2026-11-21T05:45:00Z" for span in ("1h", "24h", "72h")]
+    desk.gateway.living = [living("a", "2026-11-21T05:45:00Z", **desk.gateway.changed["a"]["metadata"])]
     assert send(desk).warned == 0
     assert len(desk.post.sent) == 1
 
@@ -61,7 +63,7 @@ def test_only_what_was_sent_is_counted_and_noted(desk: TestDesk) -> None:
     desk.post.results["ada@company.com"] = PostResult(False, "no route")
     report = send(desk)
     assert (report.warned, report.failures, report.failed) == (1, {"a": "no route"}, True)
-    assert set(desk.gateway.annotated) == {"b"}
+    assert set(desk.gateway.changed) == {"b"}
     assert "the owner of a was not warned: no route" in report.lines()
 
 
@@ -71,7 +73,7 @@ def test_a_channel_is_told_too_and_its_failure_keeps_no_owner_from_being_warned(
     desk.gateway.living = [living("a", "2026-11-21T05:00:00Z")]
     report = send(desk)
     assert (report.warned, report.failures) == (1, {"a (webhook broken)": "HTTP status 500"})
-    assert desk.post.kinds_to("#chat") == ["expiry"] and set(desk.gateway.annotated) == {"a"}
+    assert desk.post.kinds_to("#chat") == ["expiry"] and set(desk.gateway.changed) == {"a"}
 
 
 def test_others_notes_stop_nobody_s_warning(desk: TestDesk) -> None:
@@ -132,6 +134,20 @@ def test_a_key_that_is_made_between_the_two_readings_has_not_ended(desk: TestDes
 
     desk.gateway.living_keys = listed_while_a_pass_ends  # type: ignore[method-assign]
     assert send(desk).ended == 0 and not desk.get(ada).progress.ended_at
+
+
+@pytest.mark.parametrize(("end", "noted"), [("2027-03-01T00:00:00Z", "2027-03-01T00:00:00Z"), (None, "")])
+def test_the_request_learns_of_an_end_that_others_changed(desk: TestDesk, end: str | None, noted: str) -> None:
+    ada = finished(desk, "ada")
+    desk.gateway.living = [living(desk.get(ada).progress.key_alias, end)]
+    send(desk)
+    assert desk.get(ada).progress.expires == noted
+    assert desk.get(ada).history[-1].by == "gateway"
+    history = desk.get(ada).history
+    send(desk)
+    assert desk.get(ada).history == history
+    desk.at = "2027-01-01T00:00:00Z"
+    assert desk.get(desk.ask("ada")).state == "approved", "a living key is not replaced by another"
 
 
 def test_notices_wait_for_a_pass(desk: TestDesk) -> None:

@@ -1,0 +1,69 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""What an auditor asks of requests: who got which key, when, why, by whom, and under which policy. Pure.
+
+Everything that happened to a request is one event, in the order of time. Events are flat mappings, to be written as JSON
+Lines. No value of a key is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .record import APPROVED, DENIED, IN_REVIEW, PENDING, HistoryEntry, Record
+
+SUBMITTED, REVIEW, GRANTED, REFUSED, CHANGED = "submitted", "sent_to_review", "approved", "denied", "changed"
+KEY_MADE, KEY_RENEWED, KEY_DELIVERED, KEY_ENDED = "key_made", "key_renewed", "key_delivered", "key_ended"
+EVENTS = (SUBMITTED, REVIEW, GRANTED, REFUSED, CHANGED, KEY_MADE, KEY_RENEWED, KEY_DELIVERED, KEY_ENDED)
+
+_EVENT_OF = {PENDING: SUBMITTED, IN_REVIEW: REVIEW, APPROVED: GRANTED, DENIED: REFUSED}
+
+
+def audit_events(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """Return the events of requests, oldest first."""
+    events = [event for record in records for event in _events_of(record)]
+    return sorted(events, key=lambda event: (event["time"], event["request_id"]))
+
+
+def _events_of(record: Record) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = []
+    decided: dict[str, Any] = {}  # the last event that moved the request, to which the trace belongs that comes after it
+    for entry in record.history:
+        event = _of_entry(record, entry)
+        if entry.was != entry.now:
+            if entry.former_trace:
+                decided["trace"] = [dict(step) for step in entry.former_trace]
+            decided = event
+        events += [*_of_key(record, entry.former_key), event]
+    if record.trace:
+        decided["trace"] = [dict(step) for step in record.trace]
+    progress = record.progress
+    facts = {"key_alias": progress.key_alias, "minted_at": progress.minted_at, "expires": progress.expires, "ended_at": progress.ended_at}
+    events += _of_key(record, facts)
+    if record.state == APPROVED:
+        events += [_event(record, at, KEY_DELIVERED, key_alias=progress.key_alias, method=method) for method, at in progress.delivered.items()]
+    return events
+
+
+def _of_entry(record: Record, entry: HistoryEntry) -> dict[str, Any]:
+    name = _EVENT_OF[entry.now] if entry.was != entry.now else CHANGED
+    return _event(record, entry.at, name, by=entry.by, reason=entry.reason, terms=dict(entry.terms), policy=entry.policy)
+
+
+def _of_key(record: Record, facts: Mapping[str, str]) -> list[dict[str, Any]]:
+    events = []
+    alias = facts.get("key_alias", "")
+    if facts.get("minted_at"):
+        events.append(_event(record, facts["minted_at"], KEY_RENEWED if record.renews else KEY_MADE, key_alias=alias, expires=facts.get("expires", "")))
+    if facts.get("ended_at") and not record.renews:
+        events.append(_event(record, facts["ended_at"], KEY_ENDED, key_alias=alias))
+    return events
+
+
+def _event(record: Record, at: str, name: str, **facts: Any) -> dict[str, Any]:
+    about = {"models": list(record.models), "package": record.package, "guid": record.guid, "user": record.user, "renews": record.renews}
+    event = {"time": at, "event": name, "request_id": record.id, "email": record.email, **about, **facts}
+    return {key: value for key, value in event.items() if value}
