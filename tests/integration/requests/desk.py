@@ -71,6 +71,10 @@ class Desk:
         """Return all requests by person."""
         return {request["email"]: request for request in self.module("key_request_info")["requests"]}
 
+    def request(self, request_id: str) -> dict[str, Any]:
+        (found,) = self.module("key_request_info", request_id=request_id)["requests"]
+        return dict(found)
+
     def statuses(self) -> set[tuple[str, str]]:
         """Return the states of all requests, each with its progress."""
         return {(request["state"], request["progress"]["status"]) for request in self.requests().values()}

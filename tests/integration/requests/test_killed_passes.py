@@ -14,11 +14,13 @@ import os
 import signal
 import smtplib
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import requests
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.options import PASS_SPEC, parts_of, pass_settings
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.run import run_pass
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import CHAIN, MISTRAL, Desk
@@ -64,6 +66,15 @@ def make_pass(options: dict[str, Any], die_at: int) -> None:
         run_pass(parts, pass_settings(options))
 
 
+def is_killed(options: dict[str, Any], step: int) -> bool:
+    """Make a pass that dies at this step, and return whether it came so far."""
+    run = FORK.Process(target=make_pass, args=(options, step))
+    run.start()
+    run.join(120)
+    assert run.exitcode in (0, -signal.SIGKILL)
+    return bool(run.exitcode)
+
+
 def test_a_pass_that_is_killed_before_or_after_any_step_is_finished_by_the_next(desk: Desk, unique: str) -> None:
     ids = {email: desk.ask(email) for email in (f"k{number}-{unique}@company.com" for number in range(4))}
     desk.ask(f"eve-{unique}@evil.com")
@@ -71,12 +82,8 @@ def test_a_pass_that_is_killed_before_or_after_any_step_is_finished_by_the_next(
     options, cuts = options_of(desk), 0
     for step in range(1, 100):
         desk.forget_the_wait()
-        run = FORK.Process(target=make_pass, args=(options, step))
-        run.start()
-        run.join(120)
-        if run.exitcode == 0:
+        if not is_killed(options, step):
             break
-        assert run.exitcode == -signal.SIGKILL
         cuts += 1
     assert cuts >= 10
     desk.forget_the_wait()
@@ -85,3 +92,24 @@ def test_a_pass_that_is_killed_before_or_after_any_step_is_finished_by_the_next(
     for each in (f"eve-{unique}@evil.com", "boss@company.com"):
         assert len({mail.message["Message-ID"] for mail in desk.mails(each)}) == 1, "one mail, perhaps sent again"
     assert desk.statuses() == {("approved", "finished"), ("denied", "finished"), ("in-review", "")}
+
+
+def test_a_renewal_whose_pass_is_killed_at_any_step_adds_its_time_once(desk: Desk, unique: str) -> None:
+    first = desk.ask(f"ada-{unique}@company.com")
+    desk.process()
+    options, cuts = options_of(desk), 0
+    for step in range(1, 100):
+        end = durations.parse_time(desk.request(first)["progress"]["expires"])
+        desk.module("key_request", state="extended", request_id=first, duration="1d")
+        killed = is_killed(options, step)
+        desk.forget_the_wait()
+        assert not is_killed(options, 10_000)
+        noted = durations.parse_time(desk.request(first)["progress"]["expires"])
+        (row,) = desk.rows(first)
+        # The gateway counts from the moment of the change, in whole seconds.
+        assert abs(noted - end - timedelta(days=1)) < timedelta(seconds=30), f"step {step}"
+        assert abs(durations.parse_time(row["expires"]) - noted) < timedelta(seconds=90), f"step {step}"
+        if not killed:
+            break
+        cuts += 1
+    assert cuts >= 10

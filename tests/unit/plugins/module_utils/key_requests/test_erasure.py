@@ -111,6 +111,8 @@ def test_a_renewal_is_removed_by_its_own_age(state: TestStore) -> None:
     state.change("renewal", transitions.plan_renewal, at=AT, key_alias="k", expires=END)
     state.change("renewal", transitions.mark_renewed, at=AT)
     state.change("renewal", transitions.mark_finished, at=AT)
+    (erased,) = state.erase("alive").erased
+    assert erased["request_id"] == renewal.id, "the request of the living key is kept"
     assert [entry["kind"] for entry in prune_requests(state.store, {"renewed": "9d"}, LATER, patience=0).removed] == ["renewed"]
     assert state.store.get(state.made["alive"].id)
 
