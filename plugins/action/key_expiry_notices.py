@@ -12,7 +12,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils.request_pass.notices import NoticesReport, warn_owners
-from ..plugin_utils.request_pass.options import NOTICES_SPEC, parts_for_notices
+from ..plugin_utils.request_pass.options import NOTICES_SPEC, delivery_settings, parts_for_notices
 from ..plugin_utils.request_pass.reporting import display, reported
 
 
@@ -29,4 +29,4 @@ class ActionModule(ActionBase):
 
     def _work(self, options: Mapping[str, Any]) -> NoticesReport:
         with parts_for_notices(options, check_mode=self._task.check_mode, warn=display.warning) as parts:
-            return warn_owners(parts, options["before"], options["ahead"], patience=options["wait"])
+            return warn_owners(parts, options["before"], options["ahead"], delivery_settings(options), patience=options["wait"])

@@ -69,6 +69,12 @@ options:
       request_id:
         description: The id of the request.
         type: str
+      namespace:
+        description: The namespace of the Secret in O(messages[].secret_name).
+        type: str
+      secret_name:
+        description: With V(approval), the Secret of Kubernetes in which the key is, if it is not in O(messages[].value).
+        type: str
       reason:
         description: Why a request was denied or needs a decision.
         type: str
@@ -76,7 +82,7 @@ options:
         description: With V(review), the purpose of the key.
         type: str
       note:
-        description: A custom paragraph, for example where to find help. Required for an V(approval) without O(messages[].value).
+        description: A custom paragraph, for example where to find help. Required for an V(approval) without O(messages[].value) and O(messages[].secret_name).
         type: str
       commands:
         description: Commands to show, for example those that a reviewer runs to decide.

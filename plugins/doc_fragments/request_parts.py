@@ -21,6 +21,65 @@ options:
   mail:
     description: The mail server and the texts, in the options of the module M(rhpds.litellm_virtual_keys.key_mail).
     type: dict
+  delivery:
+    description: How keys reach people.
+    type: dict
+    suboptions:
+      methods:
+        description:
+          - The methods. Each key is delivered by all of them.
+          - With V(kubernetes_secret) alone, its owner gets a mail that names the Secret and the end of the key.
+        type: list
+        elements: str
+        choices: [mail, kubernetes_secret]
+        default: [mail]
+      url:
+        description: The address of the gateway that people are told. The default is the address of O(gateway).
+        type: str
+      vendors:
+        description: The vendors whose environment variables a Secret holds.
+        type: list
+        elements: str
+        default: [openai, anthropic, google, cohere, huggingface, anyscale, vectara, litellm]
+      vendor_paths:
+        description: The path on the gateway for a vendor, if it differs from the usual one.
+        type: dict
+        default: {}
+      namespace:
+        description:
+          - The namespace of the Secrets, which V(kubernetes_secret) needs. It is one of their own, because whoever decides on requests
+            may read everything in the namespace in which these are kept.
+        type: str
+      allow_shared_namespace:
+        description: Whether O(delivery.namespace) may be the namespace in which requests are kept.
+        type: bool
+        default: false
+      secret_prefix:
+        description:
+          - What the names of Secrets begin with. The alias of the key follows, in small letters, digits and hyphens. Names like those
+            of requests, C(llm-key-request-...), are refused.
+        type: str
+        default: llm-virtual-key-
+      mail_note:
+        description: A note in mails that bring a key.
+        type: str
+        default: ''
+      mail_include_value:
+        description:
+          - Whether mails hold the key. If not, they name its Secret with V(kubernetes_secret), and otherwise O(delivery.mail_note) says
+            where it is.
+        type: bool
+        default: true
+      kubernetes:
+        description:
+          - How to reach the Kubernetes API, with C(kubeconfig), C(context), C(host), C(api_key), C(ca_cert) and
+            C(validate_certs).
+        type: dict
+        default: {}
+      force_conflicts:
+        description: Whether to take over fields of a Secret that another program manages.
+        type: bool
+        default: false
   webhooks:
     description:
       - Where notices are posted as well, in the words of O(rhpds.litellm_virtual_keys.key_webhook#module:targets). A channel gets

@@ -17,6 +17,10 @@ description:
   - Notes on requests which keys have expired or were deleted, so that their people may ask again. A key that the gateway
     neither has nor remembers proves nothing, and its request stays as it is.
   - A key that is deleted meanwhile is never made again.
+  - Looks after the Secrets in which keys were delivered, in the namespace of O(delivery), if it has the method
+    V(kubernetes_secret). The Secret of a key that was rotated or extended gets the present value and end, and the Secret of
+    a key that has expired or was deleted is removed. A Secret that no pass has applied is left alone. What fails is tried
+    again by the next run.
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 extends_documentation_fragment:
@@ -73,6 +77,23 @@ report:
     failures:
       description: Why owners were not warned, by the key's alias.
       type: dict
+    secrets:
+      description: The upkeep of Secrets.
+      type: dict
+      contains:
+        updated:
+          description: How many were written again, because their key was rotated or has another end.
+          type: int
+        removed:
+          description: How many were removed, because their key has ended.
+          type: int
+        failures:
+          description: Why others were not, by namespace and name.
+          type: dict
+        unknown:
+          description: Those whose key the gateway neither has nor remembers. They stay.
+          type: list
+          elements: str
     warnings:
       description: What an administrator should know.
       type: list

@@ -34,55 +34,6 @@ attributes:
   idempotent:
     support: full
 options:
-  delivery:
-    description: How keys reach people.
-    type: dict
-    suboptions:
-      methods:
-        description: The methods. Each key is delivered by all of them.
-        type: list
-        elements: str
-        choices: [mail, kubernetes_secret]
-        default: [mail]
-      url:
-        description: The address of the gateway that people are told. The default is the address of O(gateway).
-        type: str
-      vendors:
-        description: The vendors whose environment variables a Secret holds.
-        type: list
-        elements: str
-        default: [openai, anthropic, google, cohere, huggingface, anyscale, vectara, litellm]
-      vendor_paths:
-        description: The path on the gateway for a vendor, if it differs from the usual one.
-        type: dict
-        default: {}
-      namespace:
-        description:
-          - The namespace of the Secrets. The default is that of E(KUBERNETES_NAMESPACE), or of the pod that Ansible runs in,
-            or C(default).
-        type: str
-      secret_prefix:
-        description: What the names of Secrets begin with.
-        type: str
-        default: llm-key-
-      mail_note:
-        description: A note in mails that bring a key.
-        type: str
-        default: ''
-      mail_include_value:
-        description: Whether mails hold the key. If not, O(delivery.mail_note) says where it is.
-        type: bool
-        default: true
-      kubernetes:
-        description:
-          - How to reach the Kubernetes API, with C(kubeconfig), C(context), C(host), C(api_key), C(ca_cert) and
-            C(validate_certs).
-        type: dict
-        default: {}
-      force_conflicts:
-        description: Whether to take over fields of a Secret that another program manages.
-        type: bool
-        default: false
   rules:
     description: The approval chain, as the action M(rhpds.litellm_virtual_keys.approval) takes it. Without rules everything is denied.
     type: list
@@ -111,7 +62,7 @@ options:
     type: int
     default: 8
   mails_answers:
-    description: Whether to mail those who are denied, and the reviewers.
+    description: Whether to mail those who are denied, those whose key is in a Secret and in no mail, and the reviewers.
     type: bool
     default: true
   reviewers:

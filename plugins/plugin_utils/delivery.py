@@ -32,6 +32,7 @@ SECRET_TYPE = "rhpds/litellm-virtual-key"  # noqa: S105 - not a password
 """The type of a Secret cannot be changed, so the API server itself prevents us from taking over another program's Secret."""
 MANAGER = "rhpds.litellm_virtual_keys"
 PREFIX = "litellm-virtual-keys.rhpds/"
+SECRET_LABELS = {"app.kubernetes.io/managed-by": MANAGER, "app.kubernetes.io/component": "llm-key"}
 
 _USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
@@ -56,6 +57,11 @@ class DeliverySettings:
     mail_include_value: bool = True
     messages: Sequence[Mapping[str, Any]] = ()
     """Mails besides those that bring keys, as the module key_mail takes them."""
+
+    @property
+    def mails_name_secret(self) -> bool:
+        """Whether mails say in which Secret the key is, because they do not hold it."""
+        return KUBERNETES_SECRET in self.methods and not self.mail_include_value
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,7 @@ def check_settings(settings: DeliverySettings, *, with_keys: bool = True) -> Non
     present = settings.state == "present"
     if present and with_keys:
         client_env.variables(settings.url, "sk-check", settings.vendors, settings.vendor_paths)
-    if MAIL in settings.methods and present and not settings.mail_include_value and not settings.mail_note.strip():
+    if MAIL in settings.methods and present and not (settings.mail_include_value or settings.mails_name_secret or settings.mail_note.strip()):
         raise ValueError("mails do not hold the key and the note is empty; say in key_delivery_mail_note where the recipient finds it.")
 
 
@@ -165,24 +171,27 @@ def _check_language(language: object) -> None:
         raise ValueError(f"the language of the mail is {printable(str(language), 40)!r}; give one of {', '.join(LANGUAGES)}")
 
 
-def _secret(key: Mapping[str, Any], settings: DeliverySettings) -> Parcel:
+def _secret_place(key: Mapping[str, Any], settings: DeliverySettings) -> tuple[str, str]:
+    """Return namespace and name of the Secret for a key. Raises ValueError."""
     namespace = str(key.get("namespace") or settings.namespace)
     if not _NAMESPACE.fullmatch(namespace):
         raise ValueError(f"the namespace is {printable(namespace, 80)!r}; set key_delivery_kubernetes_namespace, or namespace of the key")
     name = str(key.get("secret_name") or settings.secret_prefix + slug(key["alias"], 200))
     if not _NAME.fullmatch(name):
         raise ValueError(f"the name of the Secret is {printable(name, 80)!r}; use small letters, digits, '-' and '.'")
+    return namespace, name
+
+
+def _secret(key: Mapping[str, Any], settings: DeliverySettings) -> Parcel:
+    namespace, name = _secret_place(key, settings)
     metadata: dict[str, Any] = {"name": name, "namespace": namespace}
     manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": SECRET_TYPE}
     if settings.state == "present":
         owner = str(key.get("email") or key.get("user_id") or key.get("user") or "")
-        metadata["labels"] = {
-            "app.kubernetes.io/managed-by": MANAGER,
-            "app.kubernetes.io/component": "llm-key",
-            f"{PREFIX}alias": label(key["alias"]),
-            **({f"{PREFIX}owner": label(owner)} if owner else {}),
-        }
-        notes = {"alias": key["alias"], "owner": owner, "expires": key.get("expires") or "never", "key-id": key.get("key_id") or ""}
+        asked = str(key.get("request_id") or "")
+        names = {"alias": key["alias"], "owner": owner, "request": asked}
+        metadata["labels"] = {**SECRET_LABELS, **{f"{PREFIX}{name}": label(value) for name, value in names.items() if value}}
+        notes = {**names, "expires": key.get("expires") or "never", "key-id": key.get("key_id") or ""}
         metadata["annotations"] = {f"{PREFIX}{name}": printable(str(value)) for name, value in notes.items() if value}
         variables = client_env.variables(settings.url, key["value"], settings.vendors, settings.vendor_paths)
         manifest["data"] = {name: base64.b64encode(value.encode()).decode() for name, value in variables.items()}
@@ -196,6 +205,7 @@ def _message(key: Mapping[str, Any], settings: DeliverySettings) -> Parcel:
         raise ValueError("it has no e-mail address; give email with the key")
     _check_language(key.get("language"))
     models = [str(model) for model in key.get("models") or []]
+    namespace, secret_name = _secret_place(key, settings) if settings.mails_name_secret else ("", "")
     message = {
         "kind": "approval",
         "to": parcel.email,
@@ -209,6 +219,8 @@ def _message(key: Mapping[str, Any], settings: DeliverySettings) -> Parcel:
         "package": str(key.get("package") or ""),
         "expires": str(key["expires"] or "never") if "expires" in key else "",
         "request_id": parcel.request_id,
+        "namespace": namespace,
+        "secret_name": secret_name,
         "note": str(key.get("note") or settings.mail_note),
     }
     return _parcel(key, parcel.email, {name: text for name, text in message.items() if text})

@@ -23,6 +23,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys im
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.errors import Unreachable
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.delivery import DeliverySettings
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.gateway import Minted
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.key_secrets import KeySecret, SecretsUnknown
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.offers import Offers
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.post import PostResult
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.report import PassReport
@@ -114,12 +115,25 @@ class FakePost:
     results: dict[str, PostResult] = field(default_factory=dict)
     webhooks: dict[str, list[str]] = field(default_factory=dict)
     """The kinds of notices of each channel."""
+    secrets: list[KeySecret] | SecretsUnknown = field(default_factory=list)
+    """The Secrets that exist, or why they cannot be listed."""
+    removed: list[KeySecret] = field(default_factory=list)
 
     def send(self, messages: Sequence[Mapping[str, Any]]) -> list[PostResult]:
         return [self._take(message, message["to"]) for message in messages]
 
     def apply(self, manifests: Sequence[Mapping[str, Any]]) -> list[PostResult]:
         return [self._take(manifest, "secret") for manifest in manifests]
+
+    def find(self, namespace: str) -> list[KeySecret]:
+        if isinstance(self.secrets, SecretsUnknown):
+            raise self.secrets
+        return self.secrets
+
+    def remove(self, secrets: Sequence[KeySecret]) -> list[PostResult]:
+        results = [self.results.get(f"remove {secret.name}", PostResult(True)) for secret in secrets]
+        self.removed += [secret for secret, result in zip(secrets, results, strict=True) if result.delivered]
+        return results
 
     def _take(self, content: Mapping[str, Any], target: str) -> PostResult:
         result = self.results.get(target, PostResult(True))

@@ -26,7 +26,22 @@ LONGEST_TEXT = 8000
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~])")
 _MENTION = re.compile(r"(?<![\w.+-])@(?=\w)")
-_JSON_FIELDS = ("kind", "language", "url", "alias", "user", "package", "expires", "email", "request_id", "reason", "purpose", "note")
+_JSON_FIELDS = (
+    "kind",
+    "language",
+    "url",
+    "alias",
+    "user",
+    "package",
+    "expires",
+    "email",
+    "request_id",
+    "namespace",
+    "secret_name",
+    "reason",
+    "purpose",
+    "note",
+)
 
 
 def payload_of(notice: Notice, content: Content, notice_id: str, form: str) -> dict[str, Any]:

@@ -63,6 +63,9 @@ class Notice:
     """When the key ends, in ISO 8601. None if it never does, empty if that is not known."""
     email: str = ""
     request_id: str = ""
+    namespace: str = ""
+    secret_name: str = ""
+    """The Secret of Kubernetes in which the key is, with its namespace."""
     reason: str = ""
     purpose: str = ""
     note: str = ""
@@ -268,7 +271,7 @@ def checked_texts(notice: Notice, what: str) -> Notice:
         raise ValueError(f"language is {printable(notice.language, 40)!r}; give one of {', '.join(LANGUAGES)}.")
     if not notice.id.strip():
         raise ValueError(f"{what} has no id; give the id of the request, or the alias of the key.")
-    if notice.kind == "approval" and not notice.value and not notice.note:
+    if notice.kind == "approval" and not (notice.value or notice.note or notice.secret_name):
         raise ValueError(f"{what} holds neither a key nor a note that says where it is; give value or note.")
     if notice.value and notice.kind not in ("approval", "custom"):
         raise ValueError(f"{what} is given a key, which it never tells; leave value out.")
@@ -278,7 +281,7 @@ def checked_texts(notice: Notice, what: str) -> Notice:
         raise ValueError(f"the key in {what} holds a blank, a line break or a letter that no key has.")
     if notice.expires:
         _utc(notice.expires)
-    texts = ("alias", "user", "package", "email", "request_id")
+    texts = ("alias", "user", "package", "email", "request_id", "namespace", "secret_name")
     return replace(
         notice,
         url=client_env.ascii_gateway_address(notice.url) if notice.url else "",
@@ -334,6 +337,8 @@ def _facts(notice: Notice, *names: str) -> Facts | None:
         "user": notice.user,
         "email": notice.email,
         "request": notice.request_id,
+        "namespace": notice.namespace,
+        "secret": notice.secret_name,
     }
     pairs = tuple((WORDS[notice.language][f"field_{name}"], known[name]) for name in names if known[name])
     return Facts(pairs) if pairs else None
@@ -343,9 +348,10 @@ def _blocks(notice: Notice) -> list[Block]:
     words = WORDS[notice.language]
     blocks: list[Block | None] = [Paragraph(words["greeting"]), Paragraph(words[f"{notice.kind}_intro"])]
     if notice.kind == "approval":
-        blocks.append(_facts(notice, "key", "url", "models", "package", "expires", "user", "alias", "request"))
+        blocks.append(_facts(notice, "key", "namespace", "secret", "url", "models", "package", "expires", "user", "alias", "request"))
         if not notice.value:
             blocks.append(Paragraph(words["approval_elsewhere"]))
+            blocks += _secret_use(notice)
         elif notice.url:
             exports = client_env.env_file(client_env.variables(notice.url, notice.value, ["openai"]))
             blocks += [Paragraph(words["approval_use"]), Code(tuple(exports.splitlines()))]
@@ -368,6 +374,14 @@ def _blocks(notice: Notice) -> list[Block]:
         blocks += [Code(notice.commands)] if notice.commands else []
     blocks.append(Paragraph(words["automatic"]))
     return [block for block in blocks if block is not None]
+
+
+def _secret_use(notice: Notice) -> list[Block | None]:
+    """Return how a container gets the key from its Secret, if the notice names one."""
+    if not notice.secret_name:
+        return []
+    lines = ("envFrom:", "  - secretRef:", f"      name: {notice.secret_name}")
+    return [Paragraph(WORDS[notice.language]["approval_secret"]), Code(lines)]
 
 
 def _note(note: str) -> list[Block | None]:

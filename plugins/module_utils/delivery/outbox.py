@@ -37,6 +37,8 @@ MESSAGE_SPEC: dict[str, dict[str, Any]] = {
     "expires": {"type": "str"},
     "email": {"type": "str"},
     "request_id": {"type": "str"},
+    "namespace": {"type": "str"},
+    "secret_name": {"type": "str"},
     "reason": {"type": "str"},
     "purpose": {"type": "str"},
     "note": {"type": "str"},

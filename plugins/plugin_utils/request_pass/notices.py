@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Warnings to owners before their keys end, and the note on requests whose keys have ended."""
+"""Warnings to owners before their keys end, the note on requests whose keys have ended, and the upkeep of their Secrets."""
 
 from __future__ import annotations
 
@@ -18,28 +18,31 @@ from ...module_utils.key_requests import transitions
 from ...module_utils.key_requests.record import APPROVED, Record
 from ...module_utils.keys.key import LiveKey
 from ...module_utils.keys.results import describe_key
+from ..delivery import DeliverySettings
 from ..expiry_notices import expiry_mails, expiry_notes
 from .ended import split_ended
 from .report import TaskReport
 from .run import PATIENCE, PassParts
+from .upkeep import UpkeepReport, find_secrets, outdated_and_lost, remove_secrets, update_secrets
 
 
 @dataclass
 class NoticesReport(TaskReport):
-    """What a run did: how many requests ended, how many owners were warned, and why others were not, by alias."""
+    """What a run did: how many requests ended, how many owners were warned, and why others were not, by alias, and the upkeep of Secrets."""
 
     ended: int = 0
     warned: int = 0
     failures: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    secrets: UpkeepReport = field(default_factory=UpkeepReport)
 
     @property
     def changed(self) -> bool:
-        return bool(self.warned or self.ended)
+        return bool(self.warned or self.ended or self.secrets.updated or self.secrets.removed)
 
     @property
     def failed(self) -> bool:
-        return bool(self.failures)
+        return bool(self.failures or self.secrets.failures)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -48,10 +51,11 @@ class NoticesReport(TaskReport):
         return [
             f"{self.warned} owners were warned, {self.ended} requests have ended.",
             *(f"the owner of {alias} was not warned: {printable(reason, 400)}" for alias, reason in self.failures.items()),
+            *self.secrets.lines(),
         ]
 
 
-def warn_owners(parts: PassParts, before: Sequence[str], ahead: str, *, patience: float = PATIENCE) -> NoticesReport:
+def warn_owners(parts: PassParts, before: Sequence[str], ahead: str, delivery: DeliverySettings, *, patience: float = PATIENCE) -> NoticesReport:
     """Warn the owners of keys that end soon, once for each of the spans `before` a key's end, and note whose keys have ended.
 
     `ahead` is the time between two runs: a warning is sent early rather than late. Raises StoreError and GatewayError if the
@@ -59,11 +63,17 @@ def warn_owners(parts: PassParts, before: Sequence[str], ahead: str, *, patience
     """
     report = NoticesReport()
     with parts.store.turn(patience):
-        # The requests first: a key that is made between the two readings must not look as if it were gone.
-        kept = [record for record in parts.store.listing((APPROVED,)).records if record.progress.minted_at and not record.progress.ended_at]
+        # Secrets and requests first: a key that is made between two readings must not look as if it were gone.
+        secrets = find_secrets(parts.secrets, delivery, report.secrets)
+        minted = [record for record in parts.store.listing((APPROVED,)).records if record.progress.minted_at]
         living = parts.gateway.living_keys()
-        _note_ended(parts, kept, living, report)
-        _warn(parts, [describe_key(row) for row in living], before, ahead, report)
+        keys, alive = [describe_key(row) for row in living], frozenset(row.served_alias for row in living)
+        _note_ended(parts, [record for record in minted if not record.progress.ended_at], living, report)
+        outdated, lost = outdated_and_lost(secrets, keys, alive)
+        update_secrets(parts.gateway, parts.secrets, outdated, delivery, report.secrets)
+        own = frozenset(record.progress.key_alias for record in minted)
+        remove_secrets(parts.gateway, parts.secrets, lost, own=own, now=parts.clock(), right_gateway=len(lost) < len(secrets), report=report.secrets)
+        _warn(parts, keys, before, ahead, report)
     return report
 
 

@@ -12,21 +12,24 @@ from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
 
+from ...module_utils.common.printable import printable
 from ...module_utils.common.transport import REQUESTS_ERROR
 from ...module_utils.delivery import client_env
 from ...module_utils.delivery.mailer import MAIL_SPEC
 from ...module_utils.delivery.webhooks import TARGET_SPEC
+from ...module_utils.key_requests import secret
+from ...module_utils.key_requests.base import Store
 from ...module_utils.key_requests.desk import now
-from ...module_utils.key_requests.kubernetes_secrets import own_namespace
 from ...module_utils.key_requests.options import STORE_SPEC, store_from
 from ...module_utils.keys.api import KeyApi
 from ...module_utils.keys.options import PROOF_SPEC, proof_of
 from ...module_utils.litellm.client import Client
 from ...module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, connection_of, secret_of
-from ..delivery import KUBERNETES_SECRET, MAIL, MANAGER, DeliverySettings, check_settings
+from ..delivery import KUBERNETES_SECRET, MAIL, DeliverySettings, check_settings
 from .gateway import PassGateway
+from .key_secrets import KubernetesSecrets, NoSecrets, SecretKeeper
 from .offers import Offers
-from .post import KubernetesSecrets, PostResult, SecretWriter, SmtpMailer, Webhooks
+from .post import SmtpMailer, Webhooks
 from .run import ApprovalChain, PassParts, PassSettings
 from .site_chain import SiteChain
 
@@ -36,7 +39,8 @@ DELIVERY_SPEC: dict[str, dict[str, Any]] = {
     "vendors": {"type": "list", "elements": "str", "default": list(client_env.VENDORS)},
     "vendor_paths": {"type": "dict", "default": {}},
     "namespace": {"type": "str"},
-    "secret_prefix": {"type": "str", "default": "llm-key-"},
+    "allow_shared_namespace": {"type": "bool", "default": False},
+    "secret_prefix": {"type": "str", "default": "llm-virtual-key-"},
     "mail_note": {"type": "str", "default": ""},
     "mail_include_value": {"type": "bool", "default": True},
     "kubernetes": {"type": "dict", "default": {}},
@@ -62,7 +66,7 @@ PASS_SPEC: dict[str, dict[str, Any]] = {
 }
 
 NOTICES_SPEC: dict[str, dict[str, Any]] = {
-    **{name: PASS_SPEC[name] for name in ("store", "gateway", "mail", "webhooks", "wait", "fail_on")},
+    **{name: PASS_SPEC[name] for name in ("store", "gateway", "mail", "delivery", "webhooks", "wait", "fail_on")},
     "before": {"type": "list", "elements": "str", "default": ["72h", "24h", "1h"]},
     "ahead": {"type": "str", "default": "1h"},
 }
@@ -72,7 +76,7 @@ NOTICES_SPEC: dict[str, dict[str, Any]] = {
 def parts_for_notices(options: Mapping[str, Any], *, check_mode: bool, warn: Callable[[str], None]) -> Iterator[PassParts]:
     """Yield the parts that notices need, as `parts_of` does."""
     decides_nothing = ValueError("notices decide nothing")
-    with _parts(options, decides_nothing, _NoSecrets(), check_mode=check_mode, warn=warn) as parts:
+    with _parts(options, decides_nothing, check_mode=check_mode, warn=warn) as parts:
         yield parts
 
 
@@ -82,15 +86,12 @@ def parts_of(options: Mapping[str, Any], loader: DataLoader, *, check_mode: bool
 
     A chain or an offer that cannot be used is no error here: what people have approved is delivered nevertheless.
     """
-    chain, secrets = _chain_of(options, loader, check_mode=check_mode), _secrets_of(options["delivery"], check_mode=check_mode)
-    with _parts(options, chain, secrets, check_mode=check_mode, warn=warn) as parts:
+    with _parts(options, _chain_of(options, loader, check_mode=check_mode), check_mode=check_mode, warn=warn) as parts:
         yield parts
 
 
 @contextmanager
-def _parts(
-    options: Mapping[str, Any], chain: ApprovalChain | ValueError, secrets: SecretWriter, *, check_mode: bool, warn: Callable[[str], None]
-) -> Iterator[PassParts]:
+def _parts(options: Mapping[str, Any], chain: ApprovalChain | ValueError, *, check_mode: bool, warn: Callable[[str], None]) -> Iterator[PassParts]:
     if REQUESTS_ERROR is not None:
         raise ValueError(f"the Python library requests is missing where Ansible runs ({REQUESTS_ERROR}); install it.")
     given = options["gateway"]
@@ -99,6 +100,7 @@ def _parts(
     for warning in mailer.warnings:
         warn(warning)
     store = store_from(options["store"], check_mode=check_mode)
+    secrets = _secrets_of(options["delivery"], store, check_mode=check_mode)
     with closing(Client(connection_of(given))) as client:
         gateway = PassGateway(KeyApi(client, warn), secret_of(given, new_values=True), proof=proof_of(given), check_mode=check_mode)
         yield PassParts(store, chain, gateway, mailer, secrets, channels, now)
@@ -112,31 +114,47 @@ def _chain_of(options: Mapping[str, Any], loader: DataLoader, *, check_mode: boo
         return error
 
 
-def _secrets_of(delivery: Mapping[str, Any], *, check_mode: bool) -> SecretWriter:
+def _secrets_of(delivery: Mapping[str, Any], store: Store, *, check_mode: bool) -> SecretKeeper:
     if KUBERNETES_SECRET not in delivery["methods"]:
-        return _NoSecrets()
-    return KubernetesSecrets(delivery["kubernetes"], manager=MANAGER, force=delivery["force_conflicts"], dry_run=check_mode)
+        return NoSecrets()
+    _check_apart(delivery, getattr(store, "namespace", ""))
+    return KubernetesSecrets(delivery["kubernetes"], force=delivery["force_conflicts"], dry_run=check_mode)
 
 
-class _NoSecrets:
-    """Stands for Kubernetes where no key is delivered there."""
-
-    def apply(self, manifests: Any) -> list[PostResult]:
-        raise AssertionError("no key is delivered as a Secret")
+def _check_apart(delivery: Mapping[str, Any], namespace_of_requests: str) -> None:
+    """Raise ValueError unless the Secrets of keys are told apart from those of requests, by namespace and by name."""
+    namespace, prefix = delivery["namespace"], delivery["secret_prefix"]
+    if not namespace:
+        raise ValueError("keys are delivered as Secrets, and no namespace is named for them; set key_delivery_kubernetes_namespace to one of their own.")
+    if namespace == namespace_of_requests and not delivery["allow_shared_namespace"]:
+        raise ValueError(
+            f"the Secrets of keys would lie in {printable(namespace, 80)}, the namespace of the requests, where whoever decides could read them; "
+            "set key_delivery_kubernetes_namespace to another one, or key_requests_allow_shared_namespace to true if you want that."
+        )
+    if f"{prefix}request-".startswith(secret.PREFIX):
+        raise ValueError(
+            f"with the prefix {printable(prefix, 80)!r} the Secrets of keys would be called like those of requests; "
+            "set key_delivery_kubernetes_secret_prefix to another one."
+        )
 
 
 def pass_settings(options: Mapping[str, Any]) -> PassSettings:
     """Return what a pass does besides deciding. Raises ValueError for settings that cannot work."""
+    return PassSettings(delivery_settings(options), options["mails_answers"], options["reviewers"], store_variables(options["store"]))
+
+
+def delivery_settings(options: Mapping[str, Any]) -> DeliverySettings:
+    """Return how keys are delivered. Raises ValueError for settings that cannot work."""
     delivery = options["delivery"]
     names = ("vendors", "vendor_paths", "secret_prefix", "mail_note", "mail_include_value", "methods")
     settings = DeliverySettings(
         **{name: delivery[name] for name in names},
         url=delivery["url"] or options["gateway"]["url"],
-        namespace=delivery["namespace"] or own_namespace(),
+        namespace=delivery["namespace"] or "",
         mail_language=options["mail"]["language"],
     )
     check_settings(settings)
-    return PassSettings(settings, options["mails_answers"], options["reviewers"], store_variables(options["store"]))
+    return settings
 
 
 def store_variables(store: Mapping[str, Any]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -29,13 +29,15 @@ from ...module_utils.keys.key import LiveKey
 from ...module_utils.litellm.errors import GatewayError
 from ..approval.chain import ChainOutcome
 from ..approval.decision import Decision
-from ..delivery import MAIL, DeliverySettings, plan_deliveries
+from ..delivery import MAIL, DeliverySettings
 from . import plan
 from .ended import split_ended
 from .gateway import Minted
+from .key_secrets import SecretKeeper
 from .offers import NotOffered, Offers, terms_left
-from .post import ChannelPoster, MailSender, PostResult, SecretWriter
+from .post import ChannelPoster, MailSender, PostResult
 from .report import PassReport
+from .ways import DeliveryWay, ways_of
 
 CHAIN = "approval chain"
 """Who decides, as the history shows it."""
@@ -85,9 +87,14 @@ class PassSettings:
 
     delivery: DeliverySettings
     mails_answers: bool = True
-    """Whether those who are denied, and the reviewers, get mails."""
+    """Whether those who are denied, those whose key is in a Secret only, and the reviewers get mails."""
     reviewers: Sequence[str] = ()
     store_variables: Mapping[str, str] | None = None
+
+    @property
+    def ways(self) -> list[DeliveryWay]:
+        """The ways in which keys are delivered, in order."""
+        return ways_of(self.delivery, announces=self.mails_answers)
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ class PassParts:
     chain: ApprovalChain | ValueError
     gateway: Gateway
     mailer: MailSender
-    secrets: SecretWriter
+    secrets: SecretKeeper
     channels: ChannelPoster
     clock: Callable[[], str]
 
@@ -242,8 +249,8 @@ class _Pass:
         self._mint([record for record in approved if not record.progress.minted_at and not record.renews])
         minted = [record for record in self._in_state(APPROVED) if record.progress.minted_at and not record.renews]
         keys = self._keys_of(minted)
-        for method in self._settings.delivery.methods:
-            self._deliver(method, keys)
+        for way in self._settings.ways:
+            self._deliver(way, keys)
         self._finish([record for each in keys if (record := self._open.get(each))])
 
     def _mint(self, records: Sequence[Record]) -> None:
@@ -315,29 +322,24 @@ class _Pass:
         reason = "the gateway knows nothing of the key {}; check that it is the right one"
         self._fail({record.id: reason.format(record.progress.key_alias) for record in unknown}, "deliver")
 
-    def _deliver(self, method: str, keys: Mapping[str, Mapping[str, Any]]) -> None:
-        """Deliver by one method what it has not delivered yet, and note each result."""
+    def _deliver(self, way: DeliveryWay, keys: Mapping[str, Mapping[str, Any]]) -> None:
+        """Deliver in one way what was not delivered so yet, and note each result."""
         self._turn.check()
-        due = {each: key for each, key in keys.items() if method not in self._open[each].progress.delivered}
-        parcels, failures = self._parcels(method, due)
-        send = self._parts.mailer.send if method == MAIL else self._parts.secrets.apply
-        results = dict(zip(parcels, send(list(parcels.values())), strict=True)) if parcels else {}
-        self._note_results({**failures, **results}, "deliver", method)
-
-    def _parcels(self, method: str, keys: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Mapping[str, Any]], dict[str, PostResult]]:
-        """Return what to send, and the results of keys that cannot be delivered, by request."""
         entries = []
         for request_id, key in keys.items():
             record = self._open[request_id]
-            entries.append({**key, "email": record.email, "request_id": request_id, **({"language": record.language} if record.language else {})})
-        planned = plan_deliveries(entries, replace(self._settings.delivery, methods=[method]))
-        parcels = {parcel["request_id"]: parcel["contents"] for parcel in planned[method]}
-        return parcels, {problem["request_id"]: PostResult(False, problem["reason"]) for problem in planned["problems"]}
+            done = record.progress.delivered
+            if way.name not in done and (not way.after or way.after in done):
+                entries.append({**key, "email": record.email, "request_id": request_id, **({"language": record.language} if record.language else {})})
+        parcels, problems = way.plan(entries)
+        send = self._parts.mailer.send if way.method == MAIL else self._parts.secrets.apply
+        results = dict(zip(parcels, send(list(parcels.values())), strict=True)) if parcels else {}
+        self._note_results({**{each: PostResult(False, reason) for each, reason in problems.items()}, **results}, "deliver", way.name)
 
     def _finish(self, records: Sequence[Record]) -> None:
-        """Note which requests have their answer by every method. After a failure they do not."""
-        at, methods = self._parts.clock(), set(self._settings.delivery.methods)
-        done = [record for record in records if record.state == APPROVED and methods <= set(record.progress.delivered)]
+        """Note which requests have their answer in every way. After a failure they do not."""
+        at, ways = self._parts.clock(), {way.name for way in self._settings.ways}
+        done = [record for record in records if record.state == APPROVED and ways <= set(record.progress.delivered)]
         self._report.delivered += len(self._record([(record, partial(transitions.mark_finished, at=at)) for record in done]))
 
     def _note_results(self, results: Mapping[str, PostResult], step: str, method: str) -> None:

@@ -7,13 +7,10 @@ both stores: also killed passes, simultaneous passes, and services that are down
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass import plan
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import GRANITE, LLAMA, MISTRAL, Desk
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.cluster import PASS_RULES
 
@@ -121,29 +118,6 @@ def test_on_kubernetes_with_approval_by_kubectl_and_the_least_rights(gateway, pl
     value = desk.key_of(rev)
     assert desk.gateway.chat(value, MISTRAL).status_code == 200
     assert value not in kube.kubectl("get", "secrets", "-o", "yaml", namespace=namespace)
-
-
-def test_a_key_is_delivered_as_a_secret_that_is_nobody_else_s(desk, kube, namespace, unique):
-    account = kube.account_with_rules(namespace, [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["patch", "create"]}])
-    ada, bob = f"ada-{unique}@company.com", f"bob-{unique}@company.com"
-    ids = {email: desk.ask(email) for email in (ada, bob)}
-    variables = {
-        "key_requests_delivery_methods": ["mail", "kubernetes_secret"],
-        "key_delivery_kubernetes_namespace": namespace,
-        "key_delivery_kubernetes_connection": {"kubeconfig": str(account.kubeconfig)},
-    }
-    taken = f"llm-key-{plan.alias_of(DirectoryStore(str(desk.queue)).get(ids[bob]))}"
-    kube.kubectl("create", "secret", "generic", taken, "--from-literal=theirs=1", namespace=namespace)
-    desk.process(**variables)
-    made = json.loads(kube.kubectl("get", "secrets", "-o", "json", namespace=namespace))["items"]
-    (secret,) = (each for each in made if each["type"] == "rhpds/litellm-virtual-key")
-    value = base64.b64decode(secret["data"]["OPENAI_API_KEY"]).decode()
-    assert value == desk.key_of(ada) and desk.gateway.chat(value).status_code == 200
-    failure = desk.requests()[bob]["progress"]["failure"]["reason"]
-    assert "is a Secret that this collection did not make" in failure and desk.key_of(bob) not in failure
-    assert desk.requests()[bob]["progress"]["status"] == "stopped", "trying again is of no use"
-    (theirs,) = (each for each in made if each["metadata"]["name"] == taken)
-    assert set(theirs["data"]) == {"theirs"}
 
 
 def test_nothing_secret_is_printed_and_the_store_holds_no_key(desk, unique):

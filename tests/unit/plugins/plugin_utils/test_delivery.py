@@ -137,6 +137,19 @@ def test_a_mail() -> None:
     }
 
 
+def test_a_mail_without_the_key_names_the_secret_if_there_is_one() -> None:
+    secret = plan(key(), methods=("kubernetes_secret",))["kubernetes_secret"][0]
+    (parcel,) = plan(key(), methods=("kubernetes_secret", "mail"), mail_include_value=False)["mail"]
+    assert "value" not in parcel["contents"]
+    assert f"{parcel['contents']['namespace']}/{parcel['contents']['secret_name']}" == secret["target"]
+    assert "secret_name" not in plan(key(), methods=("kubernetes_secret", "mail"))["mail"][0]["contents"]
+
+
+def test_the_secret_of_a_request_names_it() -> None:
+    metadata = plan(key(request_id="r1"), methods=("kubernetes_secret",))["kubernetes_secret"][0]["contents"]["metadata"]
+    assert metadata["labels"]["litellm-virtual-keys.rhpds/request"] == metadata["annotations"]["litellm-virtual-keys.rhpds/request"] == "r1"
+
+
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
@@ -195,7 +208,7 @@ def test_a_fault_of_one_key_is_a_problem_of_that_key_only(more: dict[str, Any], 
         ([key()], {"url": "llm.example.com"}, "not the address of a gateway"),
         ([key()], {"vendors": ["opnai"]}, "vendor is 'opnai'"),
         ([key()], {"vendor_paths": {"openai": "v1"}}, "the path of vendor openai"),
-        ([key()], {"mail_include_value": False}, "say in key_delivery_mail_note"),
+        ([key()], {"mail_include_value": False, "methods": ("env_file", "mail")}, "say in key_delivery_mail_note"),
         ([key()], {"colour": "red"}, "colour is not a setting"),
         ([{"value": "sk-1"}], {}, "has no alias"),
         (["sk-1"], {}, "not a list of keys"),

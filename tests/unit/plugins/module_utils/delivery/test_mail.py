@@ -107,6 +107,16 @@ def test_an_approval_in_full() -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "de", "es"])
+def test_a_mail_that_names_the_secret_of_a_key(language: str) -> None:
+    words = WORDS[language]
+    text, page = parts(compose(notice(value="", language=language, namespace="llm-keys", secret_name="llm-virtual-key-a", expires=ENDS)))
+    for shown in (text, "".join(Tags(page).texts)):
+        assert "sk-" not in shown and words["approval_elsewhere"] in shown and words["approval_secret"] in shown
+        assert all(each in shown for each in (words["field_namespace"], words["field_secret"], "llm-keys", "2026-12-31 18:00 UTC"))
+        assert "      name: llm-virtual-key-a" in shown
+
+
+@pytest.mark.parametrize("language", ["en", "de", "es"])
 @pytest.mark.parametrize("kind", ["approval", "denial", "review", "expiry"])
 def test_every_kind_in_every_language(kind: str, language: str) -> None:
     sent = notice(

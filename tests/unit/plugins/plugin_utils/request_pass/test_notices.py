@@ -16,6 +16,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Busy
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.delivery import DeliverySettings
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass import notices
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.post import PostResult
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.run import PassParts
@@ -31,14 +32,21 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestDesk:
 
 
 def living(alias: str, expires: str | None, **metadata: Any) -> Any:
-    described = {"alias": alias, "expires": expires, "models": ["granite"], "metadata": {"owner": "ada@company.com", **metadata}, "user_id": None}
+    described = {
+        "alias": alias,
+        "key_id": "k",
+        "expires": expires,
+        "models": ["granite"],
+        "metadata": {"owner": "ada@company.com", **metadata},
+        "user_id": None,
+    }
     end = durations.parse_time(expires) if expires else None
     return SimpleNamespace(alias=alias, served_alias=alias, in_service=True, expires=end, described=described)
 
 
 def send(desk: TestDesk, ahead: str = "1h") -> notices.NoticesReport:
     parts = PassParts(desk.store, ValueError("none"), desk.gateway, desk.post, desk.post, desk.post, lambda: desk.at)
-    return notices.warn_owners(parts, BEFORE, ahead, patience=0)
+    return notices.warn_owners(parts, BEFORE, ahead, DeliverySettings(["mail"]), patience=0)
 
 
 def finished(desk: TestDesk, name: str) -> str:
