@@ -305,6 +305,10 @@ request:
     version:
       description: The version in the store.
       type: str
+note:
+  description: Who finds the request, if it was submitted to the directory of the user of the module because no store was named.
+  returned: when no store was named and O(state=submitted)
+  type: str
 code:
   description: Stable error code, for example C(missing), C(refused) or C(bad_input).
   returned: failure
@@ -317,7 +321,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.key_requests.base import Transition
 from ..module_utils.key_requests.desk import Desk, MoreTime, Wish
-from ..module_utils.key_requests.options import STORE_SPEC, acting_user, exit_with, open_store
+from ..module_utils.key_requests.options import STORE_SPEC, acting_user, exit_with, open_store, own_directory_note
 from ..module_utils.key_requests.results import transition_result
 from ..module_utils.key_requests.terms import GRANTABLE
 
@@ -392,7 +396,9 @@ def main() -> None:
     )
 
     def work() -> dict[str, Any]:
-        return transition_result(carry_out(Desk(open_store(module)), module.params), with_diff=module._diff)
+        result = transition_result(carry_out(Desk(open_store(module)), module.params), with_diff=module._diff)
+        note = own_directory_note(module.params) if module.params["state"] == "submitted" else ""
+        return {**result, "note": note} if note else result
 
     exit_with(module, work)
 

@@ -15,6 +15,7 @@ import errno
 import hashlib
 import json
 import os
+import pwd
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -227,11 +228,13 @@ class DirectoryStore(Store):
         about = self.directory.stat()
         if not stat.S_ISDIR(about.st_mode):
             raise NotReadable(f"{self.directory} is not a directory; name one.")
-        if about.st_mode & 0o022 or about.st_uid not in (os.geteuid(), 0):
+        if about.st_uid not in (os.geteuid(), 0):
             raise NotReadable(
-                f"{self.place} can be written by others than the user of this process, who could approve requests; "
-                "name one that is its own, or take the right away (chmod go-w)."
+                f"{self.place} belongs to {_user(about.st_uid)}, and this process runs as {_user(os.geteuid())}: who owns the directory can approve "
+                "requests, so everything on them is done as its owner. Run this as that user, or keep requests in Kubernetes, where several may work."
             )
+        if about.st_mode & 0o022:
+            raise NotReadable(f"{self.place} can be written by others than its owner, who could approve requests; take that right away (chmod go-w).")
 
     def _not_writable(self, error: OSError) -> NoReturn:
         raise NotWritable(f"{self.place} cannot be written: {error.strerror or error}; nothing was changed.") from None
@@ -248,6 +251,13 @@ class _DirectoryTurn:
 
     def report(self, report: Mapping[str, Any]) -> None:
         self.store.write_last_pass(report)
+
+
+def _user(uid: int) -> str:
+    try:
+        return printable(pwd.getpwuid(uid).pw_name, 80)
+    except KeyError:
+        return f"uid {uid}"
 
 
 def _broken(path: Path, why: str) -> Broken:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ansible.module_utils.basic import env_fallback, missing_required_lib
 
+from ..common.printable import printable
 from .base import Store
 from .directory import DirectoryStore, default_directory
 from .errors import NoAccess, StoreError
@@ -56,6 +57,16 @@ def store_from(params: Mapping[str, Any], *, check_mode: bool) -> Store:
         raise ValueError(f"timeout is {params['timeout']}; give a number of seconds above 0.")
     names = ("namespace", "kubeconfig", "context", "host", "api_key", "ca_cert", "validate_certs", "timeout")
     return KubernetesStore(Access(**{name: params[name] for name in names}), check_mode=check_mode)
+
+
+def own_directory_note(params: Mapping[str, Any]) -> str:
+    """Return what somebody who submits must know if requests go to a directory of this user alone; empty if `params` name a store."""
+    if params["store"] != "file" or params["directory"]:
+        return ""
+    return (
+        f"It is kept in {printable(default_directory(), 300)}, the directory of {acting_user()}: only passes that this user runs find it. "
+        "If an administrator runs them, submit to the administrator's store."
+    )
 
 
 def acting_user() -> str:

@@ -195,8 +195,12 @@ class Cluster:
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
         }
         self.call("POST", f"{rbac}/rolebindings", binding)
+        return self.existing_account(namespace, name, lifetime=lifetime)
+
+    def existing_account(self, namespace: str, name: str, *, lifetime: int = 3600) -> Account:
+        """Return a service account that exists, with a new token."""
         wish = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": lifetime}}
-        token: str = self.call("POST", f"{base}/serviceaccounts/{name}/token", wish)["status"]["token"]
+        token: str = self.call("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", wish)["status"]["token"]
         return Account(name, namespace, token, self._write_kubeconfig(f"{namespace}-{name}", token, namespace))
 
     def expired_continue(self, token: str) -> str:

@@ -57,6 +57,17 @@ def test_asking_twice_makes_one_request(run: Run) -> None:
     assert (again["request"]["email"], again["request"]["state"]) == ("ada@example.com", "pending")
 
 
+def test_whoever_submits_to_a_directory_of_their_own_is_told_who_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("LITELLM_KEY_REQUESTS_DIR", raising=False)
+    wish = {"email": "ada@example.com", "model": "gpt-4"}
+    note = run_module("key_request", wish, no_log=False)["note"]
+    assert f"It is kept in {tmp_path}/state/rhpds-litellm-virtual-keys/requests, the directory of {getpass.getuser()}: only passes that this user" in note
+    assert "note" not in run("key_request", **wish)
+    monkeypatch.setenv("LITELLM_KEY_REQUESTS_DIR", str(tmp_path / "shared"))
+    assert "note" not in run_module("key_request", wish, no_log=False)
+
+
 def test_another_model_package_lab_or_user_is_another_request(run: Run) -> None:
     asked = [
         ask(run),

@@ -218,3 +218,15 @@ def test_an_id_is_not_a_path(store: DirectoryStore, request_id: str) -> None:
         store.get(request_id)
     with pytest.raises(ValueError, match="not the id of a request"):
         store.delete(request_id)
+
+
+def test_the_directory_of_another_user_is_refused_with_the_rule(store: DirectoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.submit(wish())
+    if os.geteuid() == 0:  # a directory of root is nobody else's
+        os.chown(store.directory, 4242, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    with pytest.raises(NotReadable, match=r"belongs to .*uid 4242.*: who owns the directory can approve requests"):
+        store.listing()
+    with pytest.raises(NotReadable, match="Run this as that user, or keep requests in Kubernetes"):
+        store.submit(wish("bob"))

@@ -1,0 +1,323 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Who may do what with requests in Kubernetes: the accounts and the admission policy of the role, on a real API."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.kubernetes_secrets import Access, KubernetesStore
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import GRANITE, MISTRAL, Desk
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.cluster import Account, Cluster
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import SmtpFactory
+
+ROLE = Path(__file__).parents[3] / "roles" / "key_requests"
+RIGHTS: dict[str, list[dict[str, Any]]] = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))["__key_requests_rights"]
+WHO = ("submitter", "decider", "worker", "custodian")
+GIVE_RIGHTS = [
+    {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
+        "tasks": [{"ansible.builtin.include_role": {"name": "rhpds.litellm_virtual_keys.key_requests", "tasks_from": "kubernetes_rbac"}}],
+    }
+]
+LONG = 2000  # characters, the longest purpose
+
+
+@dataclass
+class House:
+    """A namespace with the four accounts and the policy, and one for the Secrets of keys."""
+
+    kube: Cluster
+    namespace: str
+    keys: str
+    accounts: Mapping[str, Account]
+
+    def call(self, who: str, name: str = "key_request", **arguments: Any) -> dict[str, Any]:
+        """Call a module as one of the accounts."""
+        return call_module(name, {"store": "kubernetes", "kubeconfig": str(self.accounts[who].kubeconfig), **arguments}, no_log=False)
+
+    def ask(self, name: str, **more: Any) -> str:
+        result = self.call("submitter", email=f"{name}@company.com", **(more or {"package": "dev"}))
+        assert not result.get("failed"), result["msg"]
+        return str(result["request"]["request_id"])
+
+    def refused(self, who: str, words: str, name: str = "key_request", **arguments: Any) -> None:
+        result = self.call(who, name, **arguments)
+        assert result.get("failed") and words in result["msg"], result
+
+    def secret(self, request_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.kube.call("GET", f"/api/v1/namespaces/{self.namespace}/secrets/llm-key-request-{request_id}")
+        return found
+
+    def details(self, request_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(base64.b64decode(self.secret(request_id)["data"]["details"]))
+        return found
+
+    def write(self, who: str, method: str, path: str, body: Mapping[str, Any]) -> str:
+        """Write a Secret as one of the accounts, past the modules, and return why that was refused, or nothing."""
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {"Authorization": f"Bearer {self.accounts[who].token}", "Content-Type": kind}
+        url = f"{self.kube.server}/api/v1/namespaces/{self.namespace}/secrets{path}"
+        answer = requests.request(method, url, data=json.dumps(body), headers=headers, verify=str(self.kube.ca_file), timeout=30)
+        return "" if answer.ok else str(answer.json()["message"])
+
+    def patch(self, who: str, request_id: str, **body: Any) -> str:
+        return self.write(who, "PATCH", f"/llm-key-request-{request_id}", body)
+
+    def forged(self, details: str | Mapping[str, Any], *, state: str = "pending", name: str = "llm-key-request-forged", **data: str) -> str:
+        """Return why the submitter may not create such a request, or nothing."""
+        text = details if isinstance(details, str) else json.dumps(details, ensure_ascii=False)
+        texts = {"request_id": "forged", "email": "eve@company.com", "model": "gpt-4", "state": state, "details": text, **data}
+        labels = {"app.kubernetes.io/component": "llm-key-request", "request-state": state}
+        metadata = {"name": name, "labels": labels, "annotations": {"state": state, "email": "eve@company.com"}}
+        return self.write("submitter", "POST", "", {"metadata": metadata, "data": encoded(texts)})
+
+
+def encoded(texts: Mapping[str, str]) -> dict[str, str]:
+    return {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
+
+
+def settled(check: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait until the API server has read what was written last."""
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def house(kube: Cluster, tmp_path_factory: pytest.TempPathFactory) -> House:
+    folder = tmp_path_factory.mktemp("rights")
+    play = folder / "play.yml"
+    play.write_text(yaml.safe_dump(GIVE_RIGHTS), encoding="utf-8")
+    namespace, keys = kube.namespace("requests"), kube.namespace("keys")
+    variables = {
+        "key_requests_namespace": namespace,
+        "key_delivery_kubernetes_namespace": keys,
+        "key_requests_kubernetes_connection": {"kubeconfig": str(kube.admin.kubeconfig)},
+    }
+    assert Playbooks(folder)(play, variables).changed == 1
+    assert Playbooks(folder)(play, variables).changed == 0
+    accounts = {who: kube.existing_account(namespace, f"key-requests-{who}") for who in WHO}
+    made = House(kube, namespace, keys, accounts)
+    settled(lambda: "may submit requests" in made.forged({}, state="approved", name="llm-key-request-probe"))
+    return made
+
+
+# ----------------------------------------------------------------------------------------------------- each has a job
+def test_a_request_goes_through_the_hands_of_all_three(
+    house: House, gateway: Gateway, playbook: Playbooks, smtp: SmtpFactory, tmp_path: Path, unique: str
+) -> None:
+    store = {"key_requests_store": "kubernetes", "key_requests_namespace": house.namespace, "key_requests_kubeconfig": ""}
+    desks = {}
+    server = smtp(tls="starttls")
+    for who, account in house.accounts.items():
+        desks[who] = Desk(gateway, playbook, server, tmp_path, **{**store, "key_requests_kubeconfig": str(account.kubeconfig)})
+    rev, ada = f"rev-{unique}@company.com", f"ada-{unique}@company.com"
+    delivery = {
+        "key_requests_delivery_methods": ["mail", "kubernetes_secret"],
+        "key_delivery_kubernetes_namespace": house.keys,
+        "key_delivery_kubernetes_connection": {"kubeconfig": str(house.accounts["worker"].kubeconfig)},
+    }
+    ids = {ada: desks["submitter"].ask(ada, model=GRANITE), rev: desks["submitter"].ask(rev, model=MISTRAL, purpose='A course: \u00fc "x", {y}')}
+    desks["worker"].process(**delivery)
+    assert {each: request["state"] for each, request in desks["decider"].requests().items() if each in ids} == {ada: "approved", rev: "in-review"}
+    desks["decider"].act("approve", request_id=ids[rev], duration="2d")
+    desks["worker"].process(**delivery)
+    for email, model in ((ada, GRANITE), (rev, MISTRAL)):
+        assert gateway.chat(desks["worker"].key_of(email), model).status_code == 200
+    assert len(house.kube.call("GET", f"/api/v1/namespaces/{house.keys}/secrets")["items"]) == 2
+
+    gateway.post("/key/delete", keys=[row["token"] for row in desks["worker"].rows(ids[ada])])
+    desks["worker"].act("notices", **delivery)
+    assert len(house.kube.call("GET", f"/api/v1/namespaces/{house.keys}/secrets")["items"]) == 1
+    assert house.call("submitter", email=ada, model=GRANITE)["request"]["state"] == "pending", "asked again, with its history"
+    assert house.call("submitter", email=ada, model=GRANITE, state="cancelled")["request"]["cancelled"]
+    assert house.call("submitter", email=ada, model=GRANITE)["request"]["state"] == "pending"
+    assert len(house.details(ids[ada])["history"]) > 3
+    assert house.call("decider", request_id=ids[ada], state="denied", reason="Enough.")["request"]["state"] == "denied"
+
+
+def test_the_longest_request_and_kubectl_pass_the_policy(house: House) -> None:
+    request_id = house.ask("long", package="dev", purpose='\u00fc"' * (LONG // 2), guid="abc12", user="u1", duration="1d", max_budget=2.5, language="de")
+    for change in (("label", "request-state=approved"), ("annotate", "state=approved")):
+        house.kube.kubectl(change[0], "secret", f"llm-key-request-{request_id}", change[1], "--overwrite", account=house.accounts["decider"])
+    assert house.call("decider", "key_request_info", request_id=request_id)["requests"][0]["state"] == "approved"
+    assert house.ask("models", models=[f"model-{number:03}" for number in range(200)])
+
+
+# ------------------------------------------------------------------------------------------- and none has another's
+def test_none_does_the_job_of_another_through_the_modules(house: House) -> None:
+    request_id = house.ask("eve")
+    house.refused("submitter", "may not list secrets", "key_request_info")
+    for state, more in (("approved", {}), ("denied", {"reason": "no"})):
+        house.refused("submitter", "this account may submit requests that are pending", request_id=request_id, state=state, **more)
+    house.refused("submitter", "may not delete secrets", request_id=request_id, state="absent")
+    for who in ("decider", "worker"):
+        house.refused(who, "may not create secrets", email="mallory@company.com", package="dev")
+        house.refused(who, "may not delete secrets", request_id=request_id, state="absent")
+        house.refused(who, "may not", "key_request_retention", erase="eve@company.com", wait=1)
+    for who in ("submitter", "decider"):
+        lease = f"{house.kube.server}/apis/coordination.k8s.io/v1/namespaces/{house.namespace}/leases"
+        headers = {"Authorization": f"Bearer {house.accounts[who].token}"}
+        assert requests.get(lease, headers=headers, verify=str(house.kube.ca_file), timeout=30).status_code == 403
+    for who in WHO:
+        base, headers = f"{house.kube.server}/api/v1/namespaces/{house.keys}/secrets", {"Authorization": f"Bearer {house.accounts[who].token}"}
+        assert requests.get(base, headers=headers, verify=str(house.kube.ca_file), timeout=30).ok == (who == "worker")
+    assert house.secret(request_id)["metadata"]["labels"]["request-state"] == "pending"
+
+
+GRANT = {"terms": {"models": ["gpt-4"], "duration": "3650d", "max_budget": 100000}}
+NEW = {"history": [{"at": "2026-11-21T04:00:00Z", "by": "eve", "to": "pending"}]}
+MADE = {"progress": {"minted_at": "2026-11-21T04:00:00Z", "key_alias": "virtkey-of-somebody-else"}}
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        *({**NEW, **more} for more in (GRANT, MADE, {"granted": GRANT["terms"]}, {"reviewers": ["eve@company.com"]}, {"verified_at": "2026-11-21T04:00:00Z"})),
+        json.dumps({**NEW, **GRANT}).replace('"terms"', '"\\u0074erms"'),
+        json.dumps({**NEW, **GRANT}).replace('"terms":', '"terms"\n:'),
+        json.dumps({**NEW, **GRANT}, separators=(",", ":")),
+        json.dumps({"purpose": 'x", "y', **NEW, **MADE}),
+        {"history": [{"at": "2026-11-21T04:00:00Z", "by": "boss", "from": "pending", "to": "pending", "policy": "sha256:0"}]},
+    ],
+)
+def test_a_submitter_cannot_write_more_than_a_wish(house: House, details: Any) -> None:
+    assert "this account may submit requests that are pending" in house.forged(details)
+
+
+def test_a_submitter_cannot_write_another_state_in_any_place(house: House) -> None:
+    assert "may submit" in house.forged(NEW, state="approved") and "may submit" in house.forged(NEW, api_key="c2st")
+    assert "may submit" in house.forged(NEW, state="approved", name="called-otherwise")
+    request_id = house.ask("mallory")
+    approved = {"labels": {"request-state": "approved"}, "annotations": {"state": "approved"}}
+    assert "may submit" in house.patch("submitter", request_id, metadata=approved)
+    assert "may submit" in house.patch("submitter", request_id, data=encoded({"state": "approved"}))
+    assert "may submit" in house.patch("submitter", request_id, data=encoded({"details": json.dumps({**house.details(request_id), **GRANT})}))
+    assert "may submit" in house.patch("submitter", request_id, metadata={"labels": {"app.kubernetes.io/component": None}})
+    assert house.forged({"purpose": 'harmless, "terms": {}', **NEW}) == "", "and a wish that only looks like it is taken"
+
+
+def test_a_decider_cannot_say_that_a_key_was_made_or_that_somebody_else_asked(house: House) -> None:
+    request_id = house.ask("carol")
+    house.call("decider", request_id=request_id, state="approved")
+    record = house.details(request_id)
+    for text in (json.dumps({**record, **MADE}), json.dumps({**record, **MADE}).replace("key_alias", "key\\u005falias")):
+        assert "only passes say that a key was made" in house.patch("decider", request_id, data=encoded({"details": text}))
+    assert "who asks for what cannot be changed" in house.patch("decider", request_id, data=encoded({"email": "eve@company.com"}))
+    assert house.patch("decider", request_id, data=encoded({"details": json.dumps({**record, "reason": "Yes."})})) == ""
+    work = {"metadata": {"labels": {"request-finished": "approved"}}, "data": encoded({"details": json.dumps({**record, **MADE})})}
+    assert house.patch("worker", request_id, **work) == "", "passes may"
+    kept = house.details(request_id)
+    assert "only passes" in house.patch("decider", request_id, data=encoded({"details": json.dumps(kept).replace("somebody-else", "me")}))
+    assert house.patch("decider", request_id, data=encoded({"details": json.dumps({**kept, "reason": "No change of the key."})})) == ""
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_one_right_less_and_the_job_cannot_be_done(house: House, who: str) -> None:
+    for rule in RIGHTS[who]:
+        for verb in rule["verbs"]:
+            fewer = [{**other, "verbs": [each for each in other["verbs"] if other is not rule or each != verb]} for other in RIGHTS[who]]
+            poor = house.kube.account_with_rules(house.namespace, [each for each in fewer if each["verbs"]])
+            weaker = House(house.kube, house.namespace, house.keys, {**house.accounts, who: poor})
+            failed = [result for result in job(weaker, who, f"{who}-{verb}") if result.get("failed")]
+            assert failed, f"{who} can do its job without {verb}"
+    assert not [result for result in job(house, who, f"{who}-all") if result.get("failed")]
+
+
+def job(house: House, who: str, name: str) -> list[dict[str, Any]]:
+    """Return the results of all that one of the accounts has to do."""
+    person = {"email": f"{name}@company.com", "package": "dev"}
+    if who == "submitter":
+        return [house.call("submitter", **person, state=state) for state in ("submitted", "cancelled", "submitted")]
+    house.kube.kubectl("delete", "lease", "--all", namespace=house.namespace)  # whoever comes first makes it
+    submitter = house.kube.existing_account(house.namespace, "key-requests-submitter")
+    request_id = House(house.kube, house.namespace, house.keys, {"submitter": submitter}).ask(name, package=name)
+    if who == "custodian":
+        decider = house.kube.existing_account(house.namespace, "key-requests-decider")
+        other = House(house.kube, house.namespace, house.keys, {"submitter": submitter, "decider": decider})
+        other.call("decider", request_id=other.ask(f"other-{name}"), state="denied", reason="No.", actor=person["email"])
+        pruned = house.call("custodian", "key_request_retention", prune={"denied": "30d"}, wait=1)
+        return [pruned, house.call("custodian", "key_request_retention", erase=person["email"], wait=1)]
+    if who == "worker":
+        return [work_on(house.accounts["worker"], request_id)]
+    approved = house.call("decider", request_id=request_id, state="approved")
+    return [approved, house.call("decider", "key_request_info", filter="approved"), house.call("decider", request_id=request_id, state="denied", reason="no")]
+
+
+def work_on(account: Account, request_id: str) -> dict[str, Any]:
+    """Do what a pass does: take its turn, read the queue, and change a request that somebody else has changed meanwhile."""
+    store = KubernetesStore(Access(kubeconfig=str(account.kubeconfig)))
+    failed = partial(transitions.mark_failed, at="2026-11-21T04:00:00Z", step="mint", reason="not now")
+    try:
+        with store.turn(5) as turn:
+            (stale,) = (record for record in store.listing(only_open=True).records if record.id == request_id)
+            for _twice in range(2):
+                store.transition(stale, failed)
+            turn.report({})
+    except StoreError as error:
+        return {"failed": True, "msg": str(error)}
+    return {}
+
+
+def test_without_the_policy_a_submitter_could_approve(kube: Cluster, namespace: str) -> None:
+    """What the guide says of RBAC alone."""
+    account = kube.account_with_rules(namespace, RIGHTS["submitter"])
+    reach = {"store": "kubernetes", "kubeconfig": str(account.kubeconfig)}
+    request_id = call_module("key_request", {**reach, "email": "eve@company.com", "package": "dev"})["request"]["request_id"]
+    assert call_module("key_request", {**reach, "request_id": request_id, "state": "approved"})["request"]["state"] == "approved"
+
+
+def test_everything_can_be_taken_away(kube: Cluster, namespace: str, playbook: Playbooks, tmp_path: Path) -> None:
+    play = tmp_path / "play.yml"
+    play.write_text(yaml.safe_dump(GIVE_RIGHTS), encoding="utf-8")
+    variables = {"key_requests_namespace": namespace, "key_requests_kubernetes_connection": {"kubeconfig": str(kube.admin.kubeconfig)}}
+    playbook(play, variables)
+    playbook(play, {**variables, "key_requests_kubernetes_state": "absent"})
+    left = kube.kubectl("get", "serviceaccounts,roles,rolebindings,validatingadmissionpolicies", "-o", "name", namespace=namespace)
+    assert not [name for name in left.split() if "key-requests-" in name or namespace in name]
+    with pytest.raises(AssertionError, match="Name the namespace of the requests"):
+        playbook(play)
+    with pytest.raises(subprocess.CalledProcessError):
+        kube.kubectl("get", "validatingadmissionpolicy", f"key-requests.{namespace}")
+
+
+def grown(house: House, name: str, entries: int) -> str:
+    """Return the id of a request with a history of so many entries of 1 kB."""
+    request_id = house.ask(name)
+    record = house.details(request_id)
+    first = record["history"][0]
+    record["history"] = [first, *({**first, "from": "pending", "reason": "x" * 900} for _ in range(entries))]
+    assert house.patch("worker", request_id, data=encoded({"details": json.dumps(record)})) == ""
+    return request_id
+
+
+def test_a_long_history_can_be_read_and_one_beyond_is_refused(house: House) -> None:
+    request_id = grown(house, "old-hand", 60)
+    assert house.call("decider", request_id=request_id, state="denied", reason="Enough.")["request"]["state"] == "denied"
+    kept = house.details(request_id)
+    assert "only passes" in house.patch("decider", request_id, data=encoded({"details": json.dumps({**kept, **MADE})}))
+    request_id = grown(house, "oldest-hand", 110)
+    house.refused("decider", "larger than the policy for this account can read", request_id=request_id, state="approved")
+    assert house.call("custodian", request_id=request_id, state="denied", reason="Enough.")["request"]["state"] == "denied"
