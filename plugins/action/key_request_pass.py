@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils.request_pass.interval import make_passes, seconds_of
+from ..plugin_utils.request_pass.interval import ONCE, make_passes, seconds_of
 from ..plugin_utils.request_pass.options import PASS_SPEC, parts_of, pass_settings
 from ..plugin_utils.request_pass.report import PassReport
 from ..plugin_utils.request_pass.reporting import display, reported
@@ -31,7 +31,7 @@ class ActionModule(ActionBase):
 
     def _work(self, options: Mapping[str, Any]) -> PassReport | None:
         check_mode = self._task.check_mode
-        interval = seconds_of(options["interval"]) if options["interval"] and not check_mode else None
+        interval = seconds_of(options["interval"]) if options["interval"] not in (None, ONCE) and not check_mode else None
         settings = pass_settings(options)
         with parts_of(options, self._loader, check_mode=check_mode, warn=display.warning) as parts:
             if interval is None:

@@ -15,11 +15,13 @@ from ansible.utils.display import Display
 from ..plugin_utils.approval import context as contexts
 from ..plugin_utils.approval import loader, rehearsal
 from ..plugin_utils.approval.lint import ERROR, lint
+from ..plugin_utils.requestor_config import read_config
 
 display = Display()
 
 ARGUMENTS = {
-    "rules": {"type": "list", "elements": "raw", "required": True},
+    "rules": {"type": "list", "elements": "raw"},
+    "rules_file": {"type": "path"},
     "cases": {"type": "list", "elements": "raw"},
     "cases_file": {"type": "path"},
     "models": {"type": "list", "elements": "str", "default": []},
@@ -44,8 +46,12 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS, mutually_exclusive=[("cases", "cases_file")])
+        _validation, arguments = self.validate_argument_spec(
+            argument_spec=ARGUMENTS, mutually_exclusive=[("cases", "cases_file"), ("rules", "rules_file")], required_one_of=[("rules", "rules_file")]
+        )
         try:
+            if arguments["rules_file"]:
+                arguments["rules"] = contexts.as_data(read_config(arguments["rules_file"]).rules)
             context = contexts.build(self._loader, now=arguments["now"], usage=arguments["usage"])
             links = loader.load_chain(arguments["rules"], context)
             answers = rehearsal.checked_answers(arguments["answers"], links, "answers")

@@ -87,6 +87,14 @@ options:
     type: list
     elements: dict
     default: []
+  config_file:
+    description:
+      - The C(config.yaml) of the LLM Key Requestor. What neither other options nor the environment say is taken from its C(litellm),
+        C(smtp), C(approval), C(approval_plugins) and C(kubernetes). What only its web service needs is not used, and entries that
+        nobody knows are warned of.
+      - Its texts are never templated, so the rule C(expression) cannot stand there.
+      - When not set, the environment variable E(CONFIG_FILE) is used, and after it E(CONFIG), which is a path or the YAML itself.
+    type: path
   wait:
     description: How many seconds to wait for a pass over the same store to end.
     type: float

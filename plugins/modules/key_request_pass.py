@@ -78,7 +78,9 @@ options:
     choices: [nothing, failures]
     default: nothing
   interval:
-    description: The time between the beginnings of two passes, such as V(30s), V(5m) or V(1h). Without it there is one pass.
+    description:
+      - The time between the beginnings of two passes, such as V(30s), V(5m) or V(1h), or V(once) for one pass.
+      - When not set, it is C(approval.queue_interval) of O(config_file), and without one there is one pass.
     type: str
   stop_file:
     description: Passes at an interval end when this file exists. Without it they go on until the process is ended.

@@ -26,7 +26,12 @@ options:
     description: The chain, as in M(rhpds.litellm_virtual_keys.approval).
     type: list
     elements: raw
-    required: true
+  rules_file:
+    description:
+      - A YAML file that has the chain under C(approval_plugins), such as the C(config.yaml) of the LLM Key Requestor. Its texts are never
+        templated, so the rule C(expression) cannot stand there.
+      - O(rules) or this is required.
+    type: path
   cases:
     description:
       - The cases, a list of mappings. Without O(cases) and O(cases_file) the chain is only linted.

@@ -32,11 +32,13 @@ except ImportError:
     def is_trusted_as_template(value: object) -> bool:
         return not isinstance(value, AnsibleUnsafe)
 
-    def _data(value: Any) -> Any:
+    def as_data(value: Any) -> Any:
+        """Return `value` with its texts as data, which is never templated."""
         return wrap_var(value)
 else:
 
-    def _data(value: Any) -> Any:
+    def as_data(value: Any) -> Any:
+        """Return `value` with its texts as data, which is never templated."""
         # New text is untrusted, even if the task's own text was trusted.
         return json.loads(json.dumps(value, default=str))
 
@@ -67,7 +69,7 @@ class Conditions:
 
     def evaluate(self, condition: str, variables: Mapping[str, Any]) -> bool:
         """Return whether a checked condition is true. Raises ValueError with Ansible's message if it cannot be evaluated."""
-        self._templar.available_variables = {name: _data(value) for name, value in variables.items()}
+        self._templar.available_variables = {name: as_data(value) for name, value in variables.items()}
         try:
             result = self._templar.template(trust_as_template(_TEMPLATE.replace("CONDITION", condition)))
         except AnsibleError as error:

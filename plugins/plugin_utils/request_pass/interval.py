@@ -15,6 +15,8 @@ from ...module_utils.common.printable import printable
 from ...module_utils.key_requests.errors import StoreError
 from .report import PassReport
 
+ONCE = "once"
+"""Instead of an interval: one pass."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _LOOK_SECONDS = 1.0
 

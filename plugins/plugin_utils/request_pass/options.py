@@ -61,12 +61,13 @@ PASS_SPEC: dict[str, dict[str, Any]] = {
     "reviewers": {"type": "list", "elements": "str", "default": []},
     "wait": {"type": "float", "default": 120},
     "fail_on": {"type": "str", "choices": ["nothing", "failures"], "default": "nothing"},
+    "config_file": {"type": "path"},
     "interval": {"type": "str"},
     "stop_file": {"type": "path"},
 }
 
 NOTICES_SPEC: dict[str, dict[str, Any]] = {
-    **{name: PASS_SPEC[name] for name in ("store", "gateway", "mail", "delivery", "webhooks", "wait", "fail_on")},
+    **{name: PASS_SPEC[name] for name in ("store", "gateway", "mail", "delivery", "webhooks", "wait", "fail_on", "config_file")},
     "before": {"type": "list", "elements": "str", "default": ["72h", "24h", "1h"]},
     "ahead": {"type": "str", "default": "1h"},
 }

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,13 +15,22 @@ from ansible.utils.display import Display
 
 from ...module_utils.key_requests.errors import StoreError
 from ...module_utils.litellm.errors import GatewayError
+from ..approval.context import as_data
+from ..requestor_config import find_config
 from .report import TaskReport
 
 display = Display()
 
 
 def reported(action: Any, spec: Mapping[str, Any], work: Callable[[Mapping[str, Any]], TaskReport | None]) -> dict[str, Any]:
-    """Return the result of an action (an ActionBase) whose `work` takes the options of `spec`. No report means that all was shown already."""
+    """Return the result of an action (an ActionBase) whose `work` takes the options of `spec`. No report means that all was shown already.
+
+    What neither the task nor the environment says is taken from the configuration of the LLM Key Requestor, if there is one.
+    """
+    try:
+        action._task.args = _filled(action._task.args, spec)
+    except ValueError as error:
+        raise AnsibleActionFail(str(error)) from None
     _validation, options = action.validate_argument_spec(argument_spec=dict(spec))
     try:
         report = work(options)
@@ -31,3 +41,16 @@ def reported(action: Any, spec: Mapping[str, Any], work: Callable[[Mapping[str, 
     for warning in report.warnings:
         display.warning(warning)
     return report.to_result(options["fail_on"])
+
+
+def _filled(arguments: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a task with those that a configuration of the LLM Key Requestor adds. Raises ValueError."""
+    config = find_config(str(arguments.get("config_file") or ""), os.environ)
+    if config is None:
+        return dict(arguments)
+    if config.unknown:
+        display.warning(f"the configuration of the LLM Key Requestor has entries that nobody knows: {', '.join(config.unknown)}.")
+    filled = config.fill(arguments, os.environ)
+    if filled.get("rules") is config.rules:
+        filled["rules"] = as_data(config.rules)
+    return {name: value for name, value in filled.items() if name in spec or name in arguments}

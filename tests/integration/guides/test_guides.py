@@ -170,6 +170,12 @@ def a_mail_server(reader: Reader) -> None:
     reader.environment["SSL_CERT_FILE"] = str(server.ca_path)
 
 
+def a_queue_and_a_config(reader: Reader) -> None:
+    """Keep requests in a directory of this test, and write a config.yaml of the LLM Key Requestor."""
+    reader.words["$HOME/llm-key-requests"] = str(reader.queue)
+    (reader.folder / "config.yaml").write_text("approval_plugins: [{name: email, config: {pattern: '*@example.com'}}]\n")
+
+
 def a_provider_and_a_project(reader: Reader) -> None:
     """Choose names that no other test uses, and provide the key that set_provider_key would ask for."""
     name = reader.guid
@@ -194,6 +200,7 @@ def a_granted_request_and_a_program(reader: Reader) -> None:
     file = {"path": str(reader.folder / "litellm.env"), "value": made["value"], "alias": made["alias"]}
     reader.module("key_env_file", url=reader.gateway.url, files=[file])
     (reader.folder / "my_program.py").write_text(PROGRAM)
+    reader.environment["LITELLM_KEY_REQUESTS_DIR"] = str(reader.queue)
     reader.words["Hello from granite!"] = "This is a mock answer of the gateway; no provider was asked."
 
 
@@ -230,7 +237,7 @@ SET_UP: dict[str, list[Callable[[Reader], None]]] = {
     "fleet": [living_labs_and_a_dead_one],
     "models_and_projects": [a_provider_and_a_project],
     "requester": [a_granted_request_and_a_program],
-    "requests": [a_mail_server],
+    "requests": [a_mail_server, a_queue_and_a_config],
     "threat_model": [a_lab],
     "usage": [a_lab],
 }

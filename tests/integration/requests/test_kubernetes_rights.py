@@ -148,6 +148,11 @@ def test_a_request_goes_through_the_hands_of_all_three(
         assert gateway.chat(desks["worker"].key_of(email), model).status_code == 200
     assert len(house.kube.call("GET", f"/api/v1/namespaces/{house.keys}/secrets")["items"]) == 2
 
+    assert house.call("submitter", request_id=ids[ada], state="renewed", duration="20d")["request"]["state"] == "pending"
+    desks["worker"].process(**delivery)
+    renewal = next(each for each in desks["decider"].module("key_request_info")["requests"] if each["renews"] == ids[ada])
+    assert (renewal["state"], renewal["progress"]["status"]) == ("approved", "finished")
+
     gateway.post("/key/delete", keys=[row["token"] for row in desks["worker"].rows(ids[ada])])
     desks["worker"].act("notices", **delivery)
     assert len(house.kube.call("GET", f"/api/v1/namespaces/{house.keys}/secrets")["items"]) == 1
