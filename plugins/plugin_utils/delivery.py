@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..module_utils.common.printable import printable, redact
+from ..module_utils.common.printable import printable, quoted, redact
 from ..module_utils.delivery import client_env
 from ..module_utils.delivery.mail import KINDS, LANGUAGES, Notice
 from ..module_utils.keys import derive
@@ -110,9 +110,9 @@ def check_settings(settings: DeliverySettings, *, with_keys: bool = True) -> Non
     """Raise ValueError for settings that cannot work. Without keys to deliver, those that only keys need are not looked at."""
     unknown = [method for method in settings.methods if method not in METHODS]
     if unknown:
-        raise ValueError(f"method {printable(str(unknown[0]), 40)!r} is not known; choose among {', '.join(METHODS)}.")
+        raise ValueError(f"method {quoted(unknown[0], 40)} is not known; choose among {', '.join(METHODS)}.")
     if settings.state not in ("present", "absent"):
-        raise ValueError(f"state is {printable(str(settings.state), 40)!r}, which is not known; choose present or absent.")
+        raise ValueError(f"state is {quoted(settings.state, 40)}, which is not known; choose present or absent.")
     present = settings.state == "present"
     if present and with_keys:
         client_env.variables(settings.url, "sk-check", settings.vendors, settings.vendor_paths)
@@ -153,9 +153,9 @@ def _notice(message: Mapping[str, Any]) -> Parcel:
         raise ValueError(f"the mail has no {missing[0]}; give kind, to and id with every message")
     unknown = sorted(str(name) for name in message if name not in Notice.__dataclass_fields__)
     if unknown:
-        raise ValueError(f"{printable(unknown[0], 40)!r} is no option of a message; see the module key_mail")
+        raise ValueError(f"{quoted(unknown[0], 40)} is no option of a message; see the module key_mail")
     if message["kind"] not in KINDS:
-        raise ValueError(f"the kind of the mail is {printable(str(message['kind']), 40)!r}; give one of {', '.join(KINDS)}")
+        raise ValueError(f"the kind of the mail is {quoted(message['kind'], 40)}; give one of {', '.join(KINDS)}")
     _check_language(message.get("language"))
     return _addressed(message)
 
@@ -168,17 +168,17 @@ def _addressed(message: Mapping[str, Any]) -> Parcel:
 
 def _check_language(language: object) -> None:
     if language and language not in LANGUAGES:
-        raise ValueError(f"the language of the mail is {printable(str(language), 40)!r}; give one of {', '.join(LANGUAGES)}")
+        raise ValueError(f"the language of the mail is {quoted(language, 40)}; give one of {', '.join(LANGUAGES)}")
 
 
 def _secret_place(key: Mapping[str, Any], settings: DeliverySettings) -> tuple[str, str]:
     """Return namespace and name of the Secret for a key. Raises ValueError."""
     namespace = str(key.get("namespace") or settings.namespace)
     if not _NAMESPACE.fullmatch(namespace):
-        raise ValueError(f"the namespace is {printable(namespace, 80)!r}; set key_delivery_kubernetes_namespace, or namespace of the key")
+        raise ValueError(f"the namespace is {quoted(namespace)}; set key_delivery_kubernetes_namespace, or namespace of the key")
     name = str(key.get("secret_name") or settings.secret_prefix + slug(key["alias"], 200))
     if not _NAME.fullmatch(name):
-        raise ValueError(f"the name of the Secret is {printable(name, 80)!r}; use small letters, digits, '-' and '.'")
+        raise ValueError(f"the name of the Secret is {quoted(name)}; use small letters, digits, '-' and '.'")
     return namespace, name
 
 
@@ -235,7 +235,7 @@ def _env_file(key: Mapping[str, Any], settings: DeliverySettings) -> Parcel:
         shared = PurePosixPath(settings.env_file)
         path = str(shared.with_name(f"{shared.stem}-{user}{shared.suffix}")) if user else settings.env_file
     if not path.isprintable() or path.endswith("/"):
-        raise ValueError(f"its file is {printable(path, 100)!r}; give the path of a file")
+        raise ValueError(f"its file is {quoted(path, 100)}; give the path of a file")
     if settings.state == "present":
         client_env.variables(settings.url, key["value"])
     return _parcel(key, path, {"path": path, "alias": key["alias"], **({"value": key["value"]} if settings.state == "present" else {})})

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 """The simplest program that sends given mails: one connection, no checks. Its time is the limit to compare with.
 
-    python bare_mails.py < {"host": ..., "port": ..., "ca_path": ..., "mails": [[sender, recipient, content], ...]}
+python bare_mails.py < {"host": ..., "port": ..., "ca_path": ..., "mails": [[sender, recipient, content], ...]}
 """
 
 from __future__ import annotations

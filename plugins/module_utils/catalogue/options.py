@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..common.address import is_address
+from ..common.printable import quoted
 from ..litellm.notes import NOTES_NAME
 from ..litellm.options import SECRET_SPEC, open_client, secret_of
 from .api import CatalogueApi
@@ -190,7 +191,7 @@ def check_set(wanted: Sequence[WantedEntry]) -> None:
 def _checked_name(kind: Kind, name: str) -> str:
     """Return `name`. Raises ValueError if it cannot be used."""
     if not name or name != name.strip() or not name.isprintable():
-        raise ValueError(f"the name of a {kind} is {name!r}; give one without blanks around it or line breaks.")
+        raise ValueError(f"the name of a {kind} is {quoted(name)}; give one without blanks around it or line breaks.")
     return name
 
 
@@ -218,7 +219,7 @@ def _check_json(name: str, value: str) -> None:
 
 def _check_text(option: str, value: str | None) -> None:
     if value is not None and (value != value.strip() or not value.isprintable()):
-        raise ValueError(f"{option} is {value!r}; give it without blanks around it or line breaks.")
+        raise ValueError(f"{option} is {quoted(value)}; give it without blanks around it or line breaks.")
 
 
 def _upstream(name: str, params: Mapping[str, Any]) -> str | None:
@@ -234,7 +235,9 @@ def _upstream(name: str, params: Mapping[str, Any]) -> str | None:
         return f"{provider}/{upstream}"
     own = (params.get("litellm_params") or {}).get("custom_llm_provider")
     if "/" not in upstream and not own:
-        raise ValueError(f"upstream of the model {name} is {upstream!r} without a provider; give provider, or put it before a slash, as in openai/{upstream}.")
+        raise ValueError(
+            f"upstream of the model {name} is {quoted(upstream)} without a provider; give provider, or put it before a slash, as in openai/{upstream}."
+        )
     return str(upstream)
 
 
@@ -259,7 +262,7 @@ def _check_url(option: str, url: str | None) -> None:
     if "@" in url:
         raise ValueError(f"{option} holds a user name or password; give the plain address, and the key in provider_key.")
     if not is_address(url):
-        raise ValueError(f"{option} is {url!r}, which is no address; give one such as https://api.example.com/v1.")
+        raise ValueError(f"{option} is {quoted(url)}, which is no address; give one such as https://api.example.com/v1.")
 
 
 def _check_twice(name: str, option: str, given: Mapping[str, Any], reserved: Mapping[str, Any], options: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from .printable import printable
+from .printable import quoted
 
 
 def is_address(url: str) -> bool:
@@ -38,7 +38,7 @@ def gateway_address(url: str) -> str:
     if any(mark in url for mark in "@?#"):  # not shown, because it may contain a secret
         raise ValueError("url holds a user name, a query or a fragment; give the plain address of the gateway.")
     if not is_address(url):
-        raise ValueError(f"url is {printable(url, 100)!r}, which is not the address of a gateway; give one such as https://litellm.example.com.")
+        raise ValueError(f"url is {quoted(url, 100)}, which is not the address of a gateway; give one such as https://litellm.example.com.")
     return url.rstrip("/").removesuffix("/v1").rstrip("/")
 
 

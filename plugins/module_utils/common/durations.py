@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from .printable import quoted
+
 UNITS: dict[str, int] = {
     "s": 1,
     "m": 60,
@@ -34,12 +36,12 @@ def seconds(text: str, name: str = "duration", *, least: int = 1) -> int:
     """
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise ValueError(f"{name} is {text!r}, which is not a duration; give a whole number and one of s, m, h, d, w, mo, such as 30d.")
+        raise ValueError(f"{name} is {quoted(text)}, which is not a duration; give a whole number and one of s, m, h, d, w, mo, such as 30d.")
     value = int(match[1]) * UNITS[match[2]]
     if value < least:
-        raise ValueError(f"{name} is {text!r}, which lasts no time at all; give at least 1s.")
+        raise ValueError(f"{name} is {quoted(text)}, which lasts no time at all; give at least 1s.")
     if value > LONGEST_SECONDS:
-        raise ValueError(f"{name} is {text!r}, which is longer than ten years; give a shorter one.")
+        raise ValueError(f"{name} is {quoted(text)}, which is longer than ten years; give a shorter one.")
     return value
 
 
@@ -62,9 +64,9 @@ def parse_time(text: str, name: str = "time") -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{name} is {text!r}, which is not an ISO 8601 time such as 2026-12-31T18:00:00Z.") from None
+        raise ValueError(f"{name} is {quoted(text)}, which is not an ISO 8601 time such as 2026-12-31T18:00:00Z.") from None
     if not EARLIEST_YEAR <= time.year <= LATEST_YEAR:
-        raise ValueError(f"{name} is {text!r}, which is not a time of the years {EARLIEST_YEAR} to {LATEST_YEAR}.")
+        raise ValueError(f"{name} is {quoted(text)}, which is not a time of the years {EARLIEST_YEAR} to {LATEST_YEAR}.")
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .printable import printable
+from .printable import printable, quoted
 
 try:
     import idna
@@ -98,7 +98,7 @@ def parse_mailbox(text: object, name: str) -> Mailbox:
     if len(shown) > 1 and shown[0] == shown[-1] == '"':
         shown = _ESCAPED.sub(r"\1", shown[1:-1])
     if len(shown) > LONGEST_NAME or shown != printable(shown) or any(mark in shown for mark in _NOT_IN_NAMES):
-        raise ValueError(f"{name} is {printable(str(text), 80)!r}, whose name is too long or holds what no name has; give one such as Keys <keys@example.com>.")
+        raise ValueError(f"{name} is {quoted(text)}, whose name is too long or holds what no name has; give one such as Keys <keys@example.com>.")
     return Mailbox(_address(found["address"], name, least_labels=1), shown)
 
 
@@ -122,5 +122,5 @@ def _address(text: object, name: str, least_labels: int) -> Address:
         if len(str(address)) > LONGEST:
             raise ValueError("its domain is too long in ASCII form")
     except ValueError as error:
-        raise ValueError(f"{name} is {printable(text, 80)!r}, which is not an address: {error}; give one such as user@example.com.") from None
+        raise ValueError(f"{name} is {quoted(text)}, which is not an address: {error}; give one such as user@example.com.") from None
     return address

@@ -15,6 +15,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .printable import quoted
+
 ALIAS_PREFIX = "virtkey-"
 LONGEST_NAME = 128
 LARGEST_INTEGER = 2**53
@@ -33,10 +35,11 @@ def _check(text: str, name: str, pattern: re.Pattern[str], longest: int, allowed
     if len(text) > longest:
         raise ValueError(f"{name} has {len(text)} characters, and at most {longest} are allowed; shorten it.")
     if ".." in text or not pattern.fullmatch(text):
-        raise ValueError(f"{name} is {text!r}; it may hold {allowed}, must begin with a letter or digit, and has no '..'.")
+        raise ValueError(f"{name} is {quoted(text)}; it may hold {allowed}, must begin with a letter or digit, and has no '..'.")
     served = without_retired_suffix(text)
     if served != text:
-        raise ValueError(f"{name} is {text!r}, which is how a rotation names a former value of {served!r}; give {served!r}, or choose another name.")
+        former = quoted(served)
+        raise ValueError(f"{name} is {quoted(text)}, which is how a rotation names a former value of {former}; give {former}, or choose another name.")
     return text
 
 

@@ -26,3 +26,12 @@ def redact(text: str) -> str:
     """Return `text` without anything that looks like a key, even LiteLLM's shortened `sk-...abcd`, cut to 600 characters."""
     clean = _KEY.sub("sk-***", text)
     return clean if len(clean) <= _LONGEST_MESSAGE else clean[:_LONGEST_MESSAGE] + "…"
+
+
+def quoted(value: object, longest: int = 80) -> str:
+    """Return what somebody gave in quotes, for an error message.
+
+    It is on one line and cut, blanks and what cannot be seen are visible, and nothing in it looks like a key.
+    """
+    text = str(value)
+    return redact(repr(text if len(text) <= longest else text[: longest - 1] + "…"))

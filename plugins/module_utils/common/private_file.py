@@ -22,6 +22,7 @@ from pathlib import Path
 
 MODE = 0o600
 _STALE_SECONDS = 3600
+from .printable import quoted
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,11 @@ def owner(user: str | None, group: str | None) -> Owner:
     try:
         uid = -1 if not user else int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
     except KeyError:
-        raise ValueError(f"owner is {user!r}, whom this host does not know; name one of its users.") from None
+        raise ValueError(f"owner is {quoted(user)}, whom this host does not know; name one of its users.") from None
     try:
         gid = -1 if not group else int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
     except KeyError:
-        raise ValueError(f"group is {group!r}, which this host does not know; name one of its groups.") from None
+        raise ValueError(f"group is {quoted(group)}, which this host does not know; name one of its groups.") from None
     return Owner(uid, gid)
 
 

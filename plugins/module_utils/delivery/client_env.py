@@ -33,7 +33,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..common import address
-from ..common.printable import printable
+from ..common.printable import printable, quoted
 
 KEY_ITSELF = None
 
@@ -66,7 +66,7 @@ def ascii_gateway_address(url: str) -> str:
     """Return the gateway's address in a form that every SDK can read. Raises ValueError if it is not plain ASCII."""
     base = address.gateway_address(url)
     if not base.isascii():
-        raise ValueError(f"url is {printable(url, 100)!r}, which not every SDK can read; give the host's name as in the DNS, such as xn--bcher-kva.example.")
+        raise ValueError(f"url is {quoted(url, 100)}, which not every SDK can read; give the host's name as in the DNS, such as xn--bcher-kva.example.")
     return base
 
 
@@ -83,10 +83,10 @@ def variables(url: str, key: str, vendors: Iterable[str] | None = None, paths: M
     replaced = dict(paths or {})
     for vendor in (*wanted, *replaced):
         if vendor not in VENDORS:
-            raise ValueError(f"vendor is {printable(str(vendor), 40)!r}, which is not known; choose among {', '.join(VENDORS)}.")
+            raise ValueError(f"vendor is {quoted(vendor, 40)}, which is not known; choose among {', '.join(VENDORS)}.")
     for vendor, other in replaced.items():
         if not isinstance(other, str) or not _PATH.fullmatch(other):
-            raise ValueError(f"the path of vendor {vendor} is {printable(str(other), 60)!r}; it must be empty or like /v1, without a slash at its end.")
+            raise ValueError(f"the path of vendor {vendor} is {quoted(other, 60)}; it must be empty or like /v1, without a slash at its end.")
     result: dict[str, str] = {}
     for vendor in wanted:
         for name, path in VENDORS[vendor].items():
@@ -103,7 +103,7 @@ def env_file(variables: Mapping[str, str], comments: Sequence[str] = ()) -> str:
     lines = [f"# {printable(comment, 200)}" for comment in comments]
     for name, value in variables.items():
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise ValueError(f"{printable(str(name), 60)!r} is not the name of an environment variable; use letters, digits and _.")
+            raise ValueError(f"{quoted(name, 60)} is not the name of an environment variable; use letters, digits and _.")
         lines.append(f"export {name}={quote(value, name)}")
     return "\n".join(lines) + "\n"
 

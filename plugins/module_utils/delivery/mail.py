@@ -24,7 +24,7 @@ from typing import Any, TypeAlias
 
 from ..common import durations, email_address
 from ..common.email_address import Address, Mailbox
-from ..common.printable import printable
+from ..common.printable import printable, quoted
 from . import client_env
 from .words import WORDS
 
@@ -259,16 +259,16 @@ def checked_notice(notice: Notice) -> tuple[Address, Notice]:
     """Return the recipient, and the notice with its texts made safe to show. Raises ValueError."""
     recipient = email_address.parse_address(notice.to, "to")
     if "=?" in recipient.local:  # a mail reader decodes that, and then shows or answers another address
-        raise ValueError(f"to is {printable(notice.to, 80)!r}, which mail readers would decode to another address; give a plain one.")
+        raise ValueError(f"to is {quoted(notice.to)}, which mail readers would decode to another address; give a plain one.")
     return recipient, replace(checked_texts(notice, f"the {printable(notice.kind, 40)} mail to {recipient}"), to=str(recipient))
 
 
 def checked_texts(notice: Notice, what: str) -> Notice:
     """Return the notice with its texts made safe to show. Raises ValueError, which calls the notice `what`."""
     if notice.kind not in KINDS:
-        raise ValueError(f"kind is {printable(notice.kind, 40)!r}; give one of {', '.join(KINDS)}.")
+        raise ValueError(f"kind is {quoted(notice.kind, 40)}; give one of {', '.join(KINDS)}.")
     if notice.language not in LANGUAGES:
-        raise ValueError(f"language is {printable(notice.language, 40)!r}; give one of {', '.join(LANGUAGES)}.")
+        raise ValueError(f"language is {quoted(notice.language, 40)}; give one of {', '.join(LANGUAGES)}.")
     if not notice.id.strip():
         raise ValueError(f"{what} has no id; give the id of the request, or the alias of the key.")
     if notice.kind == "approval" and not (notice.value or notice.note or notice.secret_name):

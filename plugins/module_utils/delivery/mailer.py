@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..common.email_address import parse_mailbox
-from ..common.printable import printable
+from ..common.printable import quoted
 from . import smtp
 from .mail import Notice, Sender, Template
 from .oauth import OAuth
@@ -149,7 +149,7 @@ def _text(value: Any, _source: str) -> str:
 def _yes_or_no(value: Any, source: str) -> bool:
     word = str(value).strip().lower()
     if word not in smtp.YES + smtp.NO:
-        raise ValueError(f"{source} is {printable(str(value), 40)!r}; give true or false.")
+        raise ValueError(f"{source} is {quoted(value, 40)}; give true or false.")
     return word in smtp.YES
 
 
@@ -157,11 +157,11 @@ def _whole_number(value: Any, source: str) -> int:
     try:
         return int(value)
     except ValueError:
-        raise ValueError(f"{source} is {printable(str(value), 40)!r}; give a whole number.") from None
+        raise ValueError(f"{source} is {quoted(value, 40)}; give a whole number.") from None
 
 
 def _number(value: Any, source: str) -> float:
     try:
         return float(value)
     except ValueError:
-        raise ValueError(f"{source} is {printable(str(value), 40)!r}; give a number.") from None
+        raise ValueError(f"{source} is {quoted(value, 40)}; give a number.") from None

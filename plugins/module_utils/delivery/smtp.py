@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..common.address import is_this_host
-from ..common.printable import printable, redact
+from ..common.printable import printable, quoted, redact
 from .mail import Mail
 from .oauth import NoToken, OAuth, fetch_token
 from .poster import hidden
@@ -56,7 +56,7 @@ class Server:
 
     def __post_init__(self) -> None:
         if not self.host or not self.host.isprintable() or not self.host.isascii() or any(c in self.host for c in " /@"):
-            raise ValueError(f"host is {printable(self.host, 80)!r}, which is no name of a host; give one such as smtp.example.com.")
+            raise ValueError(f"host is {quoted(self.host)}, which is no name of a host; give one such as smtp.example.com.")
         for name, low, high in (("port", 1, 65535), ("timeout", 0.1, 600), ("retries", 0, 20), ("retry_delay", 0, 60)):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} is {getattr(self, name)}; give a number from {low} to {high}.")
@@ -108,7 +108,7 @@ def tls_and_port(use_tls: str | None, port: int | None, start_tls: bool | None =
     elif word in NO:
         word = STARTTLS if start_tls else NONE
     if word not in (STARTTLS, IMPLICIT, NONE):
-        raise ValueError(f"use_tls is {printable(str(use_tls), 40)!r}; give starttls, implicit or none.")
+        raise ValueError(f"use_tls is {quoted(use_tls, 40)}; give starttls, implicit or none.")
     return word, port if port is not None else _IMPLICIT_PORT if word == IMPLICIT else _SUBMISSION_PORT
 
 

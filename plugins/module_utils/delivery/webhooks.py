@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..common.printable import printable
+from ..common.printable import printable, quoted
 from . import chat
 from .mail import KINDS, LANGUAGES, Notice, Template, TemplateFault, checked_texts, content_of, notice_id
 from .outbox import PLANNED, STATUSES
@@ -63,9 +63,9 @@ class WebhookTarget:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise ValueError(f"the name of a webhook is {printable(self.name, 40)!r}; give up to 64 letters, digits, blanks, dots and hyphens.")
+            raise ValueError(f"the name of a webhook is {quoted(self.name, 40)}; give up to 64 letters, digits, blanks, dots and hyphens.")
         if self.format not in chat.FORMATS:
-            raise ValueError(f"the format of webhook {self.name} is {printable(self.format, 40)!r}; give one of {', '.join(chat.FORMATS)}.")
+            raise ValueError(f"the format of webhook {self.name} is {quoted(self.format, 40)}; give one of {', '.join(chat.FORMATS)}.")
         checked_secret_url(self.url, f"the url of webhook {self.name}", allow_unencrypted=self.allow_unencrypted)
         for name, value in self.headers.items():
             if not _HEADER_NAME.fullmatch(str(name)) or not _HEADER_VALUE.fullmatch(str(value)):
@@ -101,12 +101,12 @@ def target_from(given: Mapping[str, Any]) -> WebhookTarget:
     """Return the target that a mapping of TARGET_SPEC describes. None counts as not given. Raises ValueError."""
     known = {name: value for name, value in given.items() if value is not None}
     if unknown := sorted(set(known) - set(TARGET_SPEC)):
-        raise ValueError(f"{printable(str(unknown[0]), 40)!r} is not an option of a webhook; give {', '.join(TARGET_SPEC)}.")
+        raise ValueError(f"{quoted(unknown[0], 40)} is not an option of a webhook; give {', '.join(TARGET_SPEC)}.")
     if missing := [name for name in ("name", "url") if not known.get(name)]:
         raise ValueError(f"a webhook has no {missing[0]}; give name and url.")
     kinds = tuple(known.pop("kinds", None) or KINDS)
     if strange := [kind for kind in kinds if kind not in KINDS]:
-        raise ValueError(f"kinds holds {printable(str(strange[0]), 40)!r}; choose among {', '.join(KINDS)}.")
+        raise ValueError(f"kinds holds {quoted(strange[0], 40)}; choose among {', '.join(KINDS)}.")
     headers = {str(name): str(value) for name, value in known.pop("headers", {}).items()}
     return WebhookTarget(**known, kinds=kinds, headers=headers)
 

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from ..common import names
 from ..common.address import is_address, without_secrets
-from ..common.printable import printable
+from ..common.printable import printable, quoted
 from ..common.private_file import Owner, replace
 from ..common.transport import ending_within, new_session, tls_context
 from ..litellm.errors import Refused
@@ -95,7 +95,7 @@ class Source:
             try:
                 names.check_guid(guid)
             except ValueError:
-                raise _refusal(self, "live_labs_failed", f"its entry {number} is {printable(guid, 40)!r}, which is no GUID") from None
+                raise _refusal(self, "live_labs_failed", f"its entry {number} is {quoted(guid, 40)}, which is no GUID") from None
         twice = sorted(guid for guid, times in Counter(guids).items() if times > 1)
         if twice:
             more = f" and {len(twice) - 1} others" if len(twice) > 1 else ""

@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 
 from ..common import private_file
 from ..common.file_lock import open_lock, take_lock
-from ..common.printable import printable
+from ..common.printable import printable, quoted
 from .base import Listing, SetAside, Store, Turn, oldest_first
 from .document import parse_document, render_document
 from .errors import Broken, Busy, Conflict, Exists, Missing, NotReadable, NotWritable
@@ -133,7 +133,7 @@ class DirectoryStore(Store):
             check_id(request_id)
             record = parse_document(json.loads(content, parse_constant=_refuse_constant), _version(content))
             if record.id != request_id:
-                raise ValueError(f"its id is {record.id}, which is not the name of the file.")
+                raise ValueError(f"its id is {quoted(record.id)}, which is not the name of the file.")
         except (ValueError, OverflowError, RecursionError) as error:
             no_json = isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError))
             why = "it is not JSON" if no_json else str(error)

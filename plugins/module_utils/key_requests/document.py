@@ -18,7 +18,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from ..common.printable import printable
+from ..common.printable import quoted
 from .record import Failure, HistoryEntry, Progress, Record, check
 from .transitions import set_by_hand
 
@@ -236,7 +236,7 @@ def _unknown(fields: Mapping[str, Any], name: str, known: frozenset[str], newest
     """Return the fields that are not `known`. Raises ValueError if the record is of a format whose fields all are."""
     unknown = {field: value for field, value in fields.items() if field not in known}
     if unknown and newest <= FORMAT:
-        raise ValueError(f"{name} has a field {printable(min(unknown), 40)!r} that does not exist.")
+        raise ValueError(f"{name} has a field {quoted(min(unknown), 40)} that does not exist.")
     return unknown
 
 

@@ -14,7 +14,6 @@ All times are text, UTC, to the second: 2026-11-21T04:00:00Z.
 from __future__ import annotations
 
 import json
-import math
 import re
 import uuid
 from collections.abc import Mapping, Sequence
@@ -22,9 +21,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..common import durations, email_address, names
-from ..common.printable import printable
+from ..common.printable import printable, quoted
 from .review import check_review
-from .terms import Terms, check_terms
+from .terms import LARGEST_AMOUNT, Terms, check_terms
 from .text import check_text, is_plain, looks_like_key
 
 PENDING = "pending"
@@ -201,7 +200,7 @@ def _id_of(record: Record) -> str:
 def check_id(text: str) -> str:
     """Return `text` if it can name a file and a Kubernetes object. Raises ValueError if not."""
     if not _ID.fullmatch(text) or ".." in text:
-        raise ValueError(f"id is {printable(text, 80)!r}, which is not the id of a request; give one that key_request_info lists.")
+        raise ValueError(f"id is {quoted(text)}, which is not the id of a request; give one that key_request_info lists.")
     return text
 
 
@@ -257,12 +256,12 @@ def check(record: Record) -> Record:
     """Return `record` if this module could have made it. Raises ValueError if not, which catches mistakes in manual edits."""
     check_id(record.id)
     if str(email_address.parse_address(record.email)) != record.email:
-        raise ValueError(f"email is {printable(record.email, 80)!r}, whose domain is not in lower-case ASCII form.")
+        raise ValueError(f"email is {quoted(record.email)}, whose domain is not in lower-case ASCII form.")
     _check_wish(record)
     if record.id != _id_of(record) and _computed(record.id):
         raise ValueError("the id is that of another request, so email, models, package, guid or user were changed.")
     if record.state not in STATES:
-        raise ValueError(f"the state is {printable(record.state, 40)!r}; it must be one of {', '.join(STATES)}.")
+        raise ValueError(f"the state is {quoted(record.state, 40)}; it must be one of {', '.join(STATES)}.")
     if record.cancelled and record.state != DENIED:
         raise ValueError(f"the request is noted as cancelled, and the state is {record.state}.")
     check_terms(record.terms)
@@ -285,36 +284,33 @@ def _check_wish(record: Record) -> None:
     for model in record.models:
         _check_model(model)
     if record.package and not PACKAGE.fullmatch(record.package):
-        raise ValueError(
-            f"package is {printable(record.package, 80)!r}; it may hold up to 128 letters, digits, '.', '_' and '-', and begins with a letter or digit."
-        )
+        raise ValueError(f"package is {quoted(record.package)}; it may hold up to 128 letters, digits, '.', '_' and '-', and begins with a letter or digit.")
     _check_plain(record.purpose, "purpose", LONGEST_PURPOSE, lines=True)
     if record.duration:
         durations.seconds(record.duration)
-    if record.max_budget is not None and (not math.isfinite(record.max_budget) or record.max_budget < 0):
-        raise ValueError(f"max_budget is {record.max_budget}, which is not an amount in USD; give a number from 0 up.")
+    if record.max_budget is not None and not 0 <= record.max_budget <= LARGEST_AMOUNT:
+        raise ValueError(f"max_budget is {quoted(record.max_budget)}, which is not an amount in USD; give a number from 0 up.")
     if record.guid:
         names.check_guid(record.guid)
     if record.user:
         names.check_user(record.user)
     for name, value in (("language", record.language), ("origin", record.origin)):
         if value and not _STEP_NAME.fullmatch(value):
-            raise ValueError(f"{name} is {printable(value, 80)!r}; use small letters, digits and '_.:-'.")
+            raise ValueError(f"{name} is {quoted(value)}; use small letters, digits and '_.:-'.")
     if record.renews:
         check_id(record.renews)
     if record.from_end and not record.renews:
         raise ValueError("from_end is true, and no request is named whose key shall live longer.")
     if record.user and not record.guid:
-        raise ValueError(f"user is {record.user!r}, a user of a lab, and the guid of the lab is missing; give it too.")
+        raise ValueError(f"user is {quoted(record.user)}, a user of a lab, and the guid of the lab is missing; give it too.")
 
 
 def _check_model(model: str) -> None:
-    shown = printable(model, 80)
     if not model or len(model) > LONGEST_MODEL or printable(model, LONGEST_MODEL) != model or "," in model:
-        raise ValueError(f"model is {shown!r}, which is not the name of a model; name one that the gateway serves.")
+        raise ValueError(f"model is {quoted(model)}, which is not the name of a model; name one that the gateway serves.")
     if "*" in model or model in names.MODEL_WORDS:
         # LiteLLM would read it as many models, which would bypass every rule that denies one of them by name.
-        raise ValueError(f"model is {shown!r}, which means more than one model; name the models one by one, or a package.")
+        raise ValueError(f"model is {quoted(model)}, which means more than one model; name the models one by one, or a package.")
 
 
 def _check_reviewers(record: Record) -> None:
@@ -326,7 +322,7 @@ def _check_reviewers(record: Record) -> None:
         _check_time(at, f"the time of the approval of {printable(name, 80)}")
     for address in record.reviewers:
         if str(email_address.parse_address(address, "a reviewer")) != address:
-            raise ValueError(f"a reviewer is {printable(address, 80)!r}, whose domain is not in lower-case ASCII form.")
+            raise ValueError(f"a reviewer is {quoted(address)}, whose domain is not in lower-case ASCII form.")
 
 
 def _check_trace(trace: Sequence[Mapping[str, Any]]) -> None:
@@ -356,7 +352,7 @@ def _check_history(record: Record) -> None:
         _check_trace(step.former_trace)
         _check_former_key(step.former_key)
         if step.was not in (*STATES, "") or step.now not in STATES:
-            raise ValueError(f"the history tells of a state that does not exist: {printable(step.was + ' ' + step.now, 80)!r}.")
+            raise ValueError(f"the history tells of a state that does not exist: {quoted(step.was + ' ' + step.now)}.")
     if record.history and record.history[-1].now != record.state:
         raise ValueError(f"the state is {record.state}, and the history ends with {record.history[-1].now}.")
 
@@ -364,7 +360,7 @@ def _check_history(record: Record) -> None:
 def _check_former_key(key: Mapping[str, str]) -> None:
     for name, value in key.items():
         if name not in KEY_FACTS:
-            raise ValueError(f"a former key in the history has a fact {printable(name, 40)!r} that does not exist.")
+            raise ValueError(f"a former key in the history has a fact {quoted(name, 40)} that does not exist.")
         if name == "key_alias":
             _check_alias(value)
         else:
@@ -373,7 +369,7 @@ def _check_former_key(key: Mapping[str, str]) -> None:
 
 def _check_alias(alias: str) -> None:
     if len(alias) > LONGEST_ALIAS or not is_plain(alias):
-        raise ValueError(f"key_alias is {printable(alias, 80)!r}, which cannot be the alias of a key.")
+        raise ValueError(f"key_alias is {quoted(alias)}, which cannot be the alias of a key.")
 
 
 def _check_progress(record: Record) -> None:
@@ -402,7 +398,7 @@ def _check_progress(record: Record) -> None:
 
 def _check_step_name(name: str) -> None:
     if not _STEP_NAME.fullmatch(name):
-        raise ValueError(f"{printable(name, 80)!r} is not the name of a step; use small letters, digits and '_.:-'.")
+        raise ValueError(f"{quoted(name)} is not the name of a step; use small letters, digits and '_.:-'.")
 
 
 def _check_plain(text: str, name: str, longest: int, *, lines: bool = False) -> None:
@@ -412,7 +408,7 @@ def _check_plain(text: str, name: str, longest: int, *, lines: bool = False) -> 
 
 def _check_time(text: str, name: str) -> None:
     if len(text) > 40 or durations.iso(durations.parse_time(text, name)) != text:
-        raise ValueError(f"{name} is {printable(text, 40)!r}; write it as 2026-12-31T18:00:00Z.")
+        raise ValueError(f"{name} is {quoted(text, 40)}; write it as 2026-12-31T18:00:00Z.")
 
 
 def _computed(text: str) -> bool:

@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import Any
 
 from ..common import durations, email_address
+from ..common.printable import quoted
 from .document import parse_document, render_document
 from .record import APPROVED, DENIED, IN_REVIEW, HistoryEntry, Progress, Record
 
@@ -52,9 +53,9 @@ def check_ages(ages: Mapping[str, object]) -> dict[str, str]:
     """Return the ages that are given. Raises ValueError for a kind that does not exist or what is not a duration."""
     for kind, age in ages.items():
         if kind not in KINDS:
-            raise ValueError(f"{kind!r} is not a kind of request that can be pruned; give ages for {', '.join(KINDS)}.")
+            raise ValueError(f"{quoted(kind)} is not a kind of request that can be pruned; give ages for {', '.join(KINDS)}.")
         if age is not None and not isinstance(age, str):
-            raise ValueError(f"the age of {kind} requests is {age!r}, which is not a duration; give one such as 90d.")
+            raise ValueError(f"the age of {kind} requests is {quoted(age)}, which is not a duration; give one such as 90d.")
         if age:
             durations.seconds(age, f"the age of {kind} requests")
     return {kind: age for kind, age in ages.items() if isinstance(age, str) and age}

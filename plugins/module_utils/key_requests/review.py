@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..common import durations, email_address
-from ..common.printable import printable
+from ..common.printable import quoted
 
 APPROVALS, BY_OTHERS, REMIND_AFTER, EXPIRES_AFTER = "approvals", "by_others", "remind_after", "expires_after"
 MOST_APPROVALS = 10
@@ -25,18 +25,18 @@ def check_review(review: Mapping[str, Any]) -> None:
     """Raise ValueError for a setting that does not exist or cannot be."""
     for name, value in review.items():
         if name not in _CHECKS:
-            raise ValueError(f"the review names {printable(str(name), 40)!r}, which is not a setting of a review; give {', '.join(_CHECKS)}.")
+            raise ValueError(f"the review names {quoted(name, 40)}, which is not a setting of a review; give {', '.join(_CHECKS)}.")
         _CHECKS[name](value)
 
 
 def _check_approvals(value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_APPROVALS:
-        raise ValueError(f"approvals is {printable(str(value), 40)!r}; give a number from 1 to {MOST_APPROVALS}.")
+        raise ValueError(f"approvals is {quoted(value, 40)}; give a number from 1 to {MOST_APPROVALS}.")
 
 
 def _check_flag(value: object) -> None:
     if not isinstance(value, bool):
-        raise ValueError(f"by_others is {printable(str(value), 40)!r}; give true or false.")
+        raise ValueError(f"by_others is {quoted(value, 40)}; give true or false.")
 
 
 def _check_duration(value: object) -> None:

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from ..common import durations, email_address
-from ..common.printable import printable
+from ..common.printable import printable, quoted
 from .document import parse_document, render_document
 from .record import APPROVED, DENIED, STATES, Record
 from .text import clip
@@ -126,7 +126,7 @@ def parse_secret(secret: Mapping[str, Any]) -> Record:
     created_at = _time(annotations, "created_at", metadata.get("creationTimestamp") or "")
     written = data.get("state", "")
     if details.get("history") and _last_state(details) != written:
-        raise ValueError(f"the datum state is {printable(written, 40)!r}, and the history ends otherwise.")
+        raise ValueError(f"the datum state is {quoted(written, 40)}, and the history ends otherwise.")
     record = parse_document(
         {
             **details,

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from ..common import durations
 from ..common.names import matches_model
-from ..common.printable import printable
+from ..common.printable import printable, quoted
 
 Terms: TypeAlias = Mapping[str, Any]
 
@@ -31,6 +31,7 @@ GRANTABLE = ("models", "duration", *AMOUNTS)
 """What a person may set when approving."""
 
 LONGEST_TEXT = 256
+LARGEST_AMOUNT = 1e15
 MOST_NAMES = 200
 
 
@@ -38,7 +39,7 @@ def check_terms(terms: Mapping[str, Any], name: str = "terms") -> None:
     """Raise ValueError, which begins with `name`, for a term that does not exist or cannot be."""
     for term, value in terms.items():
         if term not in _CHECKS:
-            raise ValueError(f"{name} names {printable(str(term), 40)!r}, which is not a limit of a key; give {', '.join(GRANTABLE)}.")
+            raise ValueError(f"{name} names {quoted(term, 40)}, which is not a limit of a key; give {', '.join(GRANTABLE)}.")
         _CHECKS[term](f"{name}.{term}", value)
 
 
@@ -48,8 +49,8 @@ def _check_duration(name: str, value: object) -> None:
 
 
 def _check_amount(name: str, value: object) -> None:
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
-        raise ValueError(f"{name} is {printable(str(value), 80)!r}; give a number from 0 up, or leave it out for no limit.")
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= LARGEST_AMOUNT:
+        raise ValueError(f"{name} is {quoted(value)}; give a number from 0 up, or leave it out for no limit.")
 
 
 def _check_text(name: str, value: object) -> None:
@@ -65,12 +66,12 @@ def _check_names(name: str, value: object) -> None:
 
 def _check_flag(name: str, value: object) -> None:
     if not isinstance(value, bool):
-        raise ValueError(f"{name} is {printable(str(value), 80)!r}; give true or false.")
+        raise ValueError(f"{name} is {quoted(value)}; give true or false.")
 
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or not value or printable(value, LONGEST_TEXT) != value:
-        raise ValueError(f"{name} is {printable(str(value), 80)!r}; give plain text of 1 to {LONGEST_TEXT} characters.")
+        raise ValueError(f"{name} is {quoted(value)}; give plain text of 1 to {LONGEST_TEXT} characters.")
     return str(value)
 
 

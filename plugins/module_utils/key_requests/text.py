@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ..common.printable import printable
+from ..common.printable import printable, quoted
 
 # Characters that control a terminal or the direction of writing, or that cannot be encoded.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -23,7 +23,7 @@ def check_text(text: str, name: str, longest: int, *, lines: bool = False) -> st
     if looks_like_key(clean):
         raise ValueError(f"{name} holds what looks like a key; never write a key into a request.")
     if not is_plain(clean.replace("\n", "") if lines else clean):
-        raise ValueError(f"{name} holds control or direction characters ({printable(clean, 60)!r}); write it as plain text.")
+        raise ValueError(f"{name} holds control or direction characters ({quoted(clean, 60)}); write it as plain text.")
     return clean
 
 

@@ -27,7 +27,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from ..common.address import gateway_address
-from ..common.printable import printable, redact
+from ..common.printable import quoted, redact
 from ..common.transport import REQUESTS_ERROR, ending_within, new_session, tls_context
 from . import answers, errors
 from .capabilities import Capabilities
@@ -90,7 +90,7 @@ class Connection:
         if not _VISIBLE.fullmatch(self.api_key):
             raise ValueError("api_key is empty or holds a blank, a line break or a letter that no key has; give the gateway's master key.")
         if not _HEADER_NAME.fullmatch(self.key_header_name):
-            raise ValueError(f"key_header_name is {printable(self.key_header_name, 60)!r}, which cannot name an HTTP header; give one such as X-Litellm-Key.")
+            raise ValueError(f"key_header_name is {quoted(self.key_header_name, 60)}, which cannot name an HTTP header; give one such as X-Litellm-Key.")
         for name, low, high in (
             ("timeout", 0.1, 3600),
             ("retries", 0, 20),

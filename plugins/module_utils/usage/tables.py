@@ -18,7 +18,7 @@ from typing import Any
 
 from ..common import durations
 from ..common.names import ALIAS_PREFIX, lab_of_alias
-from ..common.printable import printable
+from ..common.printable import printable, quoted
 from ..keys.key import LiveKey
 
 DIMENSIONS = ("day", "key", "lab", "user", "owner", "team", "package", "model")
@@ -73,7 +73,7 @@ def _day(text: str, name: str, more: str = "") -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{name} is {text!r}, which is not a day such as 2026-11-01{more}.") from None
+        raise ValueError(f"{name} is {quoted(text)}, which is not a day such as 2026-11-01{more}.") from None
 
 
 def _back(text: str, now: datetime) -> date:

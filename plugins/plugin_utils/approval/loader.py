@@ -19,7 +19,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 
 from ...module_utils.common import email_address
-from ...module_utils.common.printable import printable
+from ...module_utils.common.printable import printable, quoted
 from .decision import Decision
 from .rule import ApprovalRule, Context, OptionError
 
@@ -122,7 +122,7 @@ def _on_error(place: str, entry: Mapping[str, Any], config: dict[str, Any], rule
     if not words:
         return rule_class.ON_ERROR
     if any(word not in ON_ERROR_WORDS for word in words) or len(set(words)) > 1:
-        raise ChainError(f"{place} has on_error {printable(' and '.join(map(str, words)), 80)!r}; give one of {', '.join(ON_ERROR_WORDS)}.")
+        raise ChainError(f"{place} has on_error {quoted(' and '.join(map(str, words)))}; give one of {', '.join(ON_ERROR_WORDS)}.")
     return Decision.from_word(words[0])
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from ...module_utils.common import durations
-from ...module_utils.common.printable import printable
+from ...module_utils.common.printable import printable, quoted
 from .chain import Chain, ChainOutcome
 from .decision import Decision, Verdict
 from .loader import ALIASES, Link
@@ -139,10 +139,10 @@ def _case(number: int, row: Any, links: Sequence[Link]) -> Case:
         if decision is Decision.CONTINUE:
             raise ValueError
     except ValueError:
-        raise ValueError(f"{place} expects the decision {printable(str(expected), 40)!r}; give APPROVE, DENY, REVIEW or PENDING.") from None
+        raise ValueError(f"{place} expects the decision {quoted(expected, 40)}; give APPROVE, DENY, REVIEW or PENDING.") from None
     rule = row.get("rule")
     if rule is not None and str(rule) != NO_RULE and not _named(str(rule), links):
-        raise ValueError(f"{place} expects the rule {printable(str(rule), 40)!r}, which the chain does not have; give a name, an index or {NO_RULE}.")
+        raise ValueError(f"{place} expects the rule {quoted(rule, 40)}, which the chain does not have; give a name, an index or {NO_RULE}.")
     at = row.get("at")
     if at is not None:
         durations.parse_time(str(at), f"{place}: at")
@@ -163,10 +163,10 @@ def checked_answers(answers: Any, links: Sequence[Link], place: str) -> Mapping[
     remote = [link for link in links if link.rule.REMOTE]
     for name, word in answers.items() if isinstance(answers, Mapping) else [(None, answers)]:
         if name is not None and not _named(str(name), remote):
-            raise ValueError(f"{place} has an answer of {printable(str(name), 40)!r}, which is no rule of the chain that asks a service.")
+            raise ValueError(f"{place} has an answer of {quoted(name, 40)}, which is no rule of the chain that asks a service.")
         if str(word).upper() not in (FAILS, *Decision.__members__):
             known = ", ".join((*Decision.__members__, FAILS))
-            raise ValueError(f"{place} has the answer {printable(str(word), 40)!r}; give one of {known}.")
+            raise ValueError(f"{place} has the answer {quoted(word, 40)}; give one of {known}.")
     return {str(name): str(word) for name, word in answers.items()} if isinstance(answers, Mapping) else str(answers)
 
 

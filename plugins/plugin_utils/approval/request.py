@@ -15,7 +15,7 @@ from typing import Any
 
 from ...module_utils.common import durations, email_address
 from ...module_utils.common.email_address import Address
-from ...module_utils.common.printable import printable
+from ...module_utils.common.printable import printable, quoted
 from ...module_utils.key_requests.record import LONGEST_MODEL, MOST_MODELS, PACKAGE
 from ...module_utils.litellm.models import unserved
 
@@ -129,7 +129,7 @@ def _request_id(value: object) -> str:
     if value is None or value == "":
         return ""
     if not isinstance(value, str) or not _REQUEST_ID.fullmatch(value):
-        raise InvalidRequest(f"request_id is {printable(str(value), 80)!r}; it may hold up to 128 letters, digits, '.', '_' and '-'.")
+        raise InvalidRequest(f"request_id is {quoted(value)}; it may hold up to 128 letters, digits, '.', '_' and '-'.")
     return str(value)
 
 
@@ -137,9 +137,9 @@ def _package(value: object, packages: Mapping[str, Any] | None) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str) or not PACKAGE.fullmatch(value):
-        raise InvalidRequest(f"package is {printable(str(value), 80)!r}; it may hold up to 128 letters, digits, '.', '_' and '-'.")
+        raise InvalidRequest(f"package is {quoted(value)}; it may hold up to 128 letters, digits, '.', '_' and '-'.")
     if packages is not None and value not in packages:
-        raise InvalidRequest(f"package is {value!r}, which is not offered; choose one of {', '.join(sorted(packages)) or 'none'}.")
+        raise InvalidRequest(f"package is {quoted(value)}, which is not offered; choose one of {', '.join(sorted(packages)) or 'none'}.")
     return str(value)
 
 
@@ -154,7 +154,7 @@ def _models(raw: Mapping[str, Any], offer: Mapping[str, Any], served: Sequence[s
     models = []
     for model in listed:
         if not isinstance(model, str) or not model or len(model) > LONGEST_MODEL or model.strip() != model or printable(model, LONGEST_MODEL) != model:
-            raise InvalidRequest(f"model is {printable(str(model), 80)!r}, which is not the name of a model; name one that the gateway serves.")
+            raise InvalidRequest(f"model is {quoted(model)}, which is not the name of a model; name one that the gateway serves.")
         models.append(str(model))
     if named and served is not None and not raw.get("renews"):  # whoever asks for a package or a renewal does not choose its models
         _check_served(models, served)
@@ -174,7 +174,7 @@ def _duration(value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise InvalidRequest(f"duration is {printable(str(value), 80)!r}, which is not a duration; give one such as 30d.")
+        raise InvalidRequest(f"duration is {quoted(value)}, which is not a duration; give one such as 30d.")
     if len(value) > 20 or not value.isascii():
         raise InvalidRequest("duration is not a duration; give one such as 30d.")
     durations.seconds(value)
@@ -189,5 +189,5 @@ def _budget(value: object) -> float | None:
     except (ValueError, OverflowError):
         budget = math.nan
     if not math.isfinite(budget) or budget < 0:
-        raise InvalidRequest(f"max_budget is {printable(str(value), 80)!r}, which is not an amount in USD; give a number from 0 up.")
+        raise InvalidRequest(f"max_budget is {quoted(value)}, which is not an amount in USD; give a number from 0 up.")
     return budget

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ...module_utils.common.printable import printable
+from ...module_utils.common.printable import quoted
 from ...module_utils.key_requests.errors import StoreError
 from .report import PassReport
 
@@ -25,7 +25,7 @@ def seconds_of(interval: str) -> int:
     """Return an interval such as 30s, 5m or 1h in seconds. Raises ValueError."""
     match = re.fullmatch(r"([1-9][0-9]{0,6})([smh])", interval)
     if match is None:
-        raise ValueError(f"The interval is {printable(interval, 40)!r}; give a whole number and s, m or h, such as 30s, 5m or 1h.")
+        raise ValueError(f"The interval is {quoted(interval, 40)}; give a whole number and s, m or h, such as 30s, 5m or 1h.")
     return int(match[1]) * _SECONDS[match[2]]
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...module_utils.common import durations
-from ...module_utils.common.printable import printable
+from ...module_utils.common.printable import printable, quoted
 from ...module_utils.key_requests.errors import NoAccess
 from ...module_utils.key_requests.kubernetes_secrets import KUBERNETES_ERROR, Access, configure
 from ..delivery import MANAGER, PREFIX, SECRET_LABELS, SECRET_TYPE, secret_refusal
@@ -96,7 +96,7 @@ class KubernetesSecrets:
         given = {_ALIASES.get(name, name): value for name, value in connection.items() if value not in (None, "")}
         unknown = sorted(set(given) - set(_SETTINGS))
         if unknown:
-            raise ValueError(f"key_delivery_kubernetes_connection names {printable(unknown[0], 40)!r}; a pass knows {', '.join(_SETTINGS)}.")
+            raise ValueError(f"key_delivery_kubernetes_connection names {quoted(unknown[0], 40)}; a pass knows {', '.join(_SETTINGS)}.")
         configuration, _namespace = configure(Access(**given))
         self._api = kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(configuration))
         # Lists of metadata only: the data of Secrets, which are keys, are not asked for.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...module_utils.common import durations
-from ...module_utils.common.printable import printable
+from ...module_utils.common.printable import printable, quoted
 from ...module_utils.key_requests.record import PACKAGE, Record
 from ...module_utils.key_requests.terms import BEYOND, Terms, exceeded, lowered, offer_from
 from ..approval.request import Request
@@ -59,7 +59,7 @@ class Offers:
         if not record.package:
             return {**self.limits, "models": list(record.models)}
         if record.package not in self.packages:
-            raise NotOffered(f"package is {record.package!r}, which is not offered; choose one of {', '.join(sorted(self.packages)) or 'none'}.")
+            raise NotOffered(f"package is {quoted(record.package)}, which is not offered; choose one of {', '.join(sorted(self.packages)) or 'none'}.")
         return {**self.packages[record.package], "package": record.package}
 
     def asked(self, record: Record) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
 
-from ...module_utils.common.printable import printable
+from ...module_utils.common.printable import printable, quoted
 from ...module_utils.common.transport import REQUESTS_ERROR
 from ...module_utils.delivery import client_env
 from ...module_utils.delivery.mailer import MAIL_SPEC
@@ -134,7 +134,7 @@ def _check_apart(delivery: Mapping[str, Any], namespace_of_requests: str) -> Non
         )
     if f"{prefix}request-".startswith(secret.PREFIX):
         raise ValueError(
-            f"with the prefix {printable(prefix, 80)!r} the Secrets of keys would be called like those of requests; "
+            f"with the prefix {quoted(prefix)} the Secrets of keys would be called like those of requests; "
             "set key_delivery_kubernetes_secret_prefix to another one."
         )
 

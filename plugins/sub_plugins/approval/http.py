@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from ...module_utils.common.printable import printable
+from ...module_utils.common.printable import printable, quoted
 from ...module_utils.common.transport import REQUESTS_ERROR, ending_within, mount, tls_context
 from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Request, RuleUnavailable, Verdict
 
@@ -212,7 +212,7 @@ def _decision(response: requests.Response) -> tuple[Decision, str]:
         answer = json.loads(body)
         decision = Decision.from_word(answer["decision"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise _Failure(f"answered what is no decision: {printable(body[:200].decode('utf-8', 'replace'), 80)!r}") from None
+        raise _Failure(f"answered what is no decision: {quoted(body[:200].decode('utf-8', 'replace'))}") from None
     words = answer.get("reason")
     return decision, f" ({printable(words, 200)})" if isinstance(words, str) and words else ""
 
@@ -244,7 +244,7 @@ def _checked_endpoint(endpoint: str, allow_http: bool) -> str:
 def _checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
     for name, value in headers.items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise OptionError("headers", f"holds {printable(str(name), 60)!r}, which is not the name of a header")
+            raise OptionError("headers", f"holds {quoted(name, 60)}, which is not the name of a header")
         if not isinstance(value, (str, int)) or not _HEADER_VALUE.fullmatch(str(value)):
             raise OptionError("headers", f"holds a value for {name} that is no text or has line breaks or non-ASCII characters")
     return {name: str(value) for name, value in headers.items()}

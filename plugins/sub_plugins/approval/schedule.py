@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ...module_utils.common.printable import quoted
 from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Request, Verdict
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -95,7 +96,8 @@ def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
-        raise OptionError("timezone", f"is {name!r}, which this machine does not know; give an IANA name such as Europe/Berlin, or install tzdata") from None
+        reason = f"is {quoted(name)}, which this machine does not know; give an IANA name such as Europe/Berlin, or install tzdata"
+        raise OptionError("timezone", reason) from None
 
 
 def _window(index: int, window: Mapping[str, Any]) -> _Window:

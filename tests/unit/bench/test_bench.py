@@ -47,7 +47,8 @@ def test_numbers() -> None:
 )
 def test_a_pass_whose_cost_grows_faster_than_its_requests_misses_the_bar(walls: tuple[float, ...], megabytes: tuple[float, ...], met: list[bool]) -> None:
     passes = [
-        request_pass.Pass("file", pending, run(wall=wall, megabytes=held), 1) for pending, wall, held in zip((125, 250, 500), walls, megabytes, strict=True)
+        request_pass.Pass("file", pending, run(wall=wall, megabytes=held), 1.0, 1.0, 1)
+        for pending, wall, held in zip((125, 250, 500), walls, megabytes, strict=True)
     ]
     assert [each.met for each in request_pass.bars(passes)] == met
     assert list(request_pass.bars(passes[:2])) == [], "two sizes show no growth"

@@ -109,7 +109,7 @@ def test_on_error_decides_about_a_declared_failure() -> None:
         ("text", "case 1 is str"),
         ({"email": "a@b.de", "model": "m"}, "case 1 expects the decision 'None'"),
         (case("CONTINUE"), "expects the decision 'CONTINUE'"),
-        (case("YES\x1b[31m"), "expects the decision 'YES [31m'"),
+        (case("YES\x1b[31m"), "expects the decision 'YES\\x1b[31m'"),
         (case("DENY", rule="whitelist"), "expects the rule 'whitelist', which the chain does not have"),
         (case("DENY", rule=7), "expects the rule '7'"),
         (case("DENY", answer="MAYBE"), "has the answer 'MAYBE'"),
@@ -191,7 +191,7 @@ def test_the_table() -> None:
     assert lines[0].split() == ["case", "who", "asks", "for", "gets", "by", "expected"]
     assert lines[2].split() == ["ok", "1", "user@company.com", "claude-3", "APPROVE", "rules[4]", "email", "APPROVE"]
     assert lines[3].startswith("WRONG  2     x [31m@company.com  gpt-4o    DENY     not a valid request  APPROVE")
-    assert "email is 'x [31m@company.com', which is not an address" in lines[4]
+    assert "email is 'x\\x1b[31m@company.com', which is not an address" in lines[4]
     assert lines[5].startswith("WRONG  3     user@gmail.com")
     assert lines[6].strip() == "rules[0] blacklist: CONTINUE, no model is on the list"
     assert all(line.isprintable() for line in lines)
