@@ -17,7 +17,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..common import durations, email_address, names
@@ -191,6 +191,11 @@ def request_id(email: str, models: Sequence[str], package: str, guid: str = "", 
 def same_wish(one: Record, other: Record) -> bool:
     """Return whether both are requests of the same person for the same thing, whatever their ids."""
     return _id_of(one) == _id_of(other)
+
+
+def is_for_key_of(renewal: Record, other: Record) -> bool:
+    """Return whether the renewal is that of the person whose key the other request led to. Whoever writes records could name any request."""
+    return renewal.renews == other.id and not other.renews and _id_of(replace(renewal, renews="")) == _id_of(other)
 
 
 def _id_of(record: Record) -> str:

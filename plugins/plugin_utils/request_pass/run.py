@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from ...module_utils.key_requests import transitions
 from ...module_utils.key_requests.base import Listing, Store, Turn
 from ...module_utils.key_requests.errors import Broken, Busy, Missing, NotRecordable, RequestRefused
-from ...module_utils.key_requests.record import APPROVED, DENIED, IN_REVIEW, LONGEST_REASON, PENDING, Record
+from ...module_utils.key_requests.record import APPROVED, DENIED, IN_REVIEW, LONGEST_REASON, PENDING, Record, is_for_key_of
 from ...module_utils.key_requests.review import has_expired
 from ...module_utils.key_requests.text import clip
 from ...module_utils.key_requests.transitions import Change, Ruling
@@ -363,14 +363,14 @@ class _Pass:
             except Broken as error:
                 self._fail({record.id: str(error)}, "renew")
                 continue
-            if found.progress.minted_at and not found.progress.ended_at:
+            if found.progress.minted_at and not found.progress.ended_at and is_for_key_of(record, found):
                 renewed[record.id] = found
             else:
                 over.append(record)
         return renewed, over
 
     def _deny_renewals(self, records: Sequence[Record]) -> None:
-        ruling = Ruling("The key has ended, so it cannot live longer; ask for a new one.")
+        ruling = Ruling("There is no such key of yours any more that could live longer; ask for a new one.")
         self._record([(record, partial(transitions.decide, state=DENIED, ruling=ruling, by=CHAIN, at=self._parts.clock())) for record in records])
 
     def _renew(self) -> None:

@@ -144,7 +144,8 @@ def test_only_a_complete_list_proves_that_nothing_is_left_to_delete(served: Serv
 
 def test_many_keys_are_deleted_in_few_calls(served: ServedModel) -> None:
     for number in range(2201):
-        served.model.handle("POST", "/key/generate", {}, {"key": f"sk-many-of-them-{number:05d}", "key_alias": f"virtkey-abc-user{number}", "metadata": {"guid": "abc"}})
+        made = {"key": f"sk-many-of-them-{number:05d}", "key_alias": f"virtkey-abc-user{number}", "metadata": {"guid": "abc"}}
+        served.model.handle("POST", "/key/generate", {}, made)
     destroy(served)
     assert [len(request.body["keys"]) for request in served.asked("/key/delete")] == [1000, 1000, 201]
     assert not served.model.rows
@@ -160,7 +161,8 @@ def test_a_deletion_that_fails_at_once_changed_nothing(served: ServedModel) -> N
 
 def test_a_deletion_that_fails_in_the_middle(served: ServedModel) -> None:
     for number in range(1100):
-        served.model.handle("POST", "/key/generate", {}, {"key": f"sk-many-of-them-{number:05d}", "key_alias": f"virtkey-abc-user{number}", "metadata": {"guid": "abc"}})
+        made = {"key": f"sk-many-of-them-{number:05d}", "key_alias": f"virtkey-abc-user{number}", "metadata": {"guid": "abc"}}
+        served.model.handle("POST", "/key/generate", {}, made)
     served.faults = [Fault("/key/delete", BROKEN, skip=1)]
     with pytest.raises(KeysIncomplete, match="still lists 100 of 1100 keys") as caught:
         destroy(served)

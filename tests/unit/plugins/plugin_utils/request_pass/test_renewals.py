@@ -213,6 +213,19 @@ def test_a_key_that_was_deleted_meanwhile_does_not_come_back(desk: TestDesk, dec
     assert desk.post.kinds_to(MINE) == ["denial"]
 
 
+@pytest.mark.parametrize("approved", [False, True])
+def test_a_record_that_names_somebody_else_s_request_renews_nothing(desk: TestDesk, approved: bool) -> None:
+    eve = desk.ask("eve")
+    desk.make_pass()
+    renewal = renew(desk, name=eve)
+    path = Path(desk.store.directory) / f"{renewal.id}.json"
+    path.write_text(path.read_text().replace(eve, first(desk).id))
+    if approved:
+        desk.people.approve(renewal.id, by="boss")
+    desk.make_pass()
+    assert (desk.get(renewal.id).state, desk.gateway.changed, first(desk).progress.expires) == ("denied", {}, END)
+
+
 def test_the_renewal_of_a_request_that_was_removed_is_denied(desk: TestDesk) -> None:
     renewal = renew(desk)
     desk.people.forget(first(desk).id)
