@@ -11,18 +11,18 @@ old enough to be reaped.
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.fleet import reaping
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.orphan import ORPHAN
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.module_process import ModuleProcess
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.cluster import Cluster
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy, Harm
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import GRANITE, SECRET, Live
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.scripted import LoopbackServer, Reply
@@ -187,22 +187,17 @@ def test_two_at_once_do_no_harm(fleet: Fleet, tmp_path: Path) -> None:
     assert {row["token"]: row["blocked"] for row in fleet.live.gateway.keys("") if row["token"] in rest} == rest
 
 
-def test_one_deletes_while_another_knows_that_the_lab_is_back(fleet: Fleet) -> None:
+def test_one_deletes_while_another_knows_that_the_lab_is_back(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     fleet.reap(stage="block")
-    one_at_a_time = threading.Lock()
-    with FaultyProxy(fleet.live.gateway.url) as proxy:
+    read_again = reaping._read_again
 
-        def come_back(after: bool) -> None:
-            with one_at_a_time:
-                if not after:
-                    fleet.live.url = fleet.live.gateway.url
-                    fleet.reap(fleet.class_, stage="block")
+    def after_another_run(*arguments: Any) -> list[LiveKey]:
+        monkeypatch.setattr(reaping, "_read_again", read_again)
+        fleet.reap(fleet.class_, stage="block")
+        return read_again(*arguments)
 
-        # The fleet is read page by page; then the keys to delete are read again, in one search or by lab.
-        proxy.harms = [Harm("call", "GET /key/list", query="page=1&", skip=1, times=2, work=come_back)]
-        arguments = fleet.arguments(stage="delete", grace="0s")
-        fleet.live.url = proxy.url
-        result = fleet.live.run_ok("key_reaper", **arguments)
+    monkeypatch.setattr(reaping, "_read_again", after_another_run)
+    result = fleet.live.run_ok("key_reaper", **fleet.arguments(stage="delete", grace="0s"))
     assert result["counts"]["delete"] == 9, "the state when the fleet was read"
     assert result["deleted"] == 1
     assert len(fleet.live.rows) == 8 and not fleet.blocked, "the class lives"
