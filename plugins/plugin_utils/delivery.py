@@ -32,6 +32,8 @@ SECRET_TYPE = "rhpds/litellm-virtual-key"  # noqa: S105 - not a password
 """The type of a Secret cannot be changed, so the API server itself prevents us from taking over another program's Secret."""
 MANAGER = "rhpds.litellm_virtual_keys"
 PREFIX = "litellm-virtual-keys.rhpds/"
+LONGEST_SLUG = 200
+"""Characters of an alias in the name of a Secret."""
 SECRET_LABELS = {"app.kubernetes.io/managed-by": MANAGER, "app.kubernetes.io/component": "llm-key"}
 
 _USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -176,7 +178,7 @@ def _secret_place(key: Mapping[str, Any], settings: DeliverySettings) -> tuple[s
     namespace = str(key.get("namespace") or settings.namespace)
     if not _NAMESPACE.fullmatch(namespace):
         raise ValueError(f"the namespace is {quoted(namespace)}; set key_delivery_kubernetes_namespace, or namespace of the key")
-    name = str(key.get("secret_name") or settings.secret_prefix + slug(key["alias"], 200))
+    name = str(key.get("secret_name") or settings.secret_prefix + slug(key["alias"], LONGEST_SLUG))
     if not _NAME.fullmatch(name):
         raise ValueError(f"the name of the Secret is {quoted(name)}; use small letters, digits, '-' and '.'")
     return namespace, name

@@ -16,7 +16,7 @@ from ...module_utils.common import durations
 from ...module_utils.common.printable import printable, quoted
 from ...module_utils.key_requests.errors import NoAccess
 from ...module_utils.key_requests.kubernetes_secrets import KUBERNETES_ERROR, Access, configure
-from ..delivery import MANAGER, PREFIX, SECRET_LABELS, SECRET_TYPE, secret_refusal
+from ..delivery import LONGEST_SLUG, MANAGER, PREFIX, SECRET_LABELS, SECRET_TYPE, secret_refusal, slug
 from .post import PostResult
 
 try:
@@ -170,10 +170,13 @@ _PLAIN: dict[str, Any] = {"_preload_content": False, "_request_timeout": (TIMEOU
 
 
 def _key_secret(metadata: Mapping[str, Any]) -> KeySecret | None:
-    """Return the Secret with this metadata, or None if no pass applied it, whatever its labels say."""
+    """Return the Secret with this metadata, or None if no pass applied it, whatever its labels say.
+
+    Its name, which nobody can change, must be that for its alias: a changed alias must not bring another key into it.
+    """
     applied = any(entry.get("manager") == MANAGER and entry.get("operation") == "Apply" for entry in metadata.get("managedFields") or ())
     notes = {name.removeprefix(PREFIX): str(value) for name, value in (metadata.get("annotations") or {}).items() if name.startswith(PREFIX)}
-    if not applied or not notes.get("request") or not notes.get("alias"):
+    if not applied or not notes.get("request") or not notes.get("alias") or not metadata["name"].endswith(slug(notes["alias"], LONGEST_SLUG)):
         return None
     expires = notes.get("expires", "")
     noted = (notes["request"], notes["alias"], notes.get("key-id", ""), expires if expires == "never" or durations.is_time(expires) else "")

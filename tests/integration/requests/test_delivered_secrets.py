@@ -160,3 +160,18 @@ def test_secrets_are_found_page_by_page_without_their_data(kube: Cluster, namesp
     (result,) = keeper.remove([stale])
     assert not result.delivered and "precondition" in result.reason
     assert keeper.remove(keeper.find(namespace) * 2)[-1].delivered, "what is gone is removed"
+
+
+def test_who_may_change_a_secret_gets_no_other_person_s_key_into_it(desk: Desk, kube: Cluster, namespace: str, unique: str) -> None:
+    variables = delivery(kube.account(namespace, UPKEEP), "kubernetes_secret")
+    ada, eve = f"ada-{unique}@company.com", f"eve-{unique}@company.com"
+    ids = {email: desk.ask(email) for email in (ada, eve)}
+    desk.process(**variables)
+    name = {email: f"llm-virtual-key-{desk.requests()[email]['progress']['key_alias']}" for email in ids}
+    hers = value_in(secrets(kube, namespace)[name[eve]])
+    theirs = secrets(kube, namespace)[name[ada]]["metadata"]
+    notes = {key: theirs["annotations"][key] for key in theirs["annotations"] if not key.endswith("key-id")}
+    path = f"/api/v1/namespaces/{namespace}/secrets/{name[eve]}"
+    kube.call("PATCH", path, {"metadata": {"annotations": notes, "labels": theirs["labels"]}}, kind="application/merge-patch+json")
+    desk.act("notices", **variables)
+    assert value_in(secrets(kube, namespace)[name[eve]]) == hers
