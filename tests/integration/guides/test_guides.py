@@ -20,6 +20,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import desk, transitions
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.guides.pages import GUIDES, Command, File, agrees, blocks, steps
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible import installation
@@ -38,6 +41,7 @@ NOT_RUN = [
     ("threat_model", "make leak-check", "takes minutes; CI runs it"),
     ("models_and_projects", "ansible-playbook rhpds.litellm_virtual_keys.init", "starts a gateway; test_gateway_embedded.py does"),
     ("requests", "kubectl ", "test_request_store_kubernetes.py approves so, on a real Kubernetes API"),
+    ("requests", "ansible-playbook rhpds.litellm_virtual_keys.erase_person", "her key lives, and the page says to delete it first; test_erasure.py erases"),
     ("gateway", "ansible-playbook rhpds.litellm_virtual_keys.gateway", "starts a gateway; test_gateway_embedded.py does"),
     ("gateway", "journalctl ", "needs systemd"),
     ("gateway", "systemctl ", "needs systemd; test_gateway_systemd.py has the units"),
@@ -172,7 +176,7 @@ def a_mail_server(reader: Reader) -> None:
 
 def a_queue_and_a_config(reader: Reader) -> None:
     """Keep requests in a directory of this test, and write a config.yaml of the LLM Key Requestor."""
-    reader.words["$HOME/llm-key-requests"] = str(reader.queue)
+    reader.words |= {"$HOME/llm-key-requests": str(reader.queue), "/var/log/llm-requests.jsonl": str(reader.folder / "audit.jsonl")}
     (reader.folder / "config.yaml").write_text("approval_plugins: [{name: email, config: {pattern: '*@example.com'}}]\n")
 
 
@@ -196,6 +200,9 @@ def a_granted_request_and_a_program(reader: Reader) -> None:
     asked = reader.module("key_request", email="ada@example.com", package="ai-developer", directory=str(reader.queue))["request"]
     reason = "Addresses of example.com get keys."
     reader.module("key_request", state="approved", request_id=asked["request_id"], reason=reason, directory=str(reader.queue))
+    store, at = DirectoryStore(str(reader.queue)), desk.now()
+    end = durations.iso(durations.parse_time(at) + datetime.timedelta(days=30))
+    store.transition(store.get(asked["request_id"]), lambda record: transitions.mark_minted(record, at=at, key_alias="request-of-ada", expires=end))
     made = reader.module("virtual_keys", guid=reader.guid, keys=[{}], models=MOCK_MODELS[:1])["virtual_keys"][0]
     file = {"path": str(reader.folder / "litellm.env"), "value": made["value"], "alias": made["alias"]}
     reader.module("key_env_file", url=reader.gateway.url, files=[file])
