@@ -152,7 +152,7 @@ FAILURES = {
     "null": "no decision",
     "number": "no decision",
     "listed": "no decision",
-    "html": "no decision: '<html>APPROVE [2J</html>'",
+    "html": "no decision: '<html>APPROVE\\x1b[2J</html>'",
     "empty": "no decision",
     "deep": "no decision",
     "huge": "more than 64 KiB",
