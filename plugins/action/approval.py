@@ -20,10 +20,11 @@ from ..plugin_utils.approval import loader
 from ..plugin_utils.approval.chain import Chain, ChainOutcome, not_in_check_mode
 from ..plugin_utils.approval.decision import Decision
 from ..plugin_utils.approval.request import request_or_refusal
+from ..plugin_utils.task_arguments import checked_arguments
 
 display = Display()
 
-ARGUMENTS = {
+ARGUMENTS: dict[str, dict[str, Any]] = {
     "request": {"type": "raw"},
     "requests": {"type": "list", "elements": "raw"},
     "rules": {"type": "list", "elements": "raw", "required": True},
@@ -44,9 +45,8 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validation, arguments = self.validate_argument_spec(
-            argument_spec=ARGUMENTS, mutually_exclusive=[("request", "requests")], required_one_of=[("request", "requests")]
-        )
+        either = [("request", "requests")]
+        arguments = checked_arguments(self, ARGUMENTS, mutually_exclusive=either, required_one_of=either)
         try:
             context = contexts.build(self._loader, now=arguments["now"], usage=arguments["usage"])
             chain = Chain(

@@ -12,8 +12,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils.awx import KINDS, forgive_missing, module_calls
+from ..plugin_utils.task_arguments import checked_arguments
 
-ARGUMENTS = {
+ARGUMENTS: dict[str, dict[str, Any]] = {
     "kind": {"type": "str", "required": True, "choices": list(KINDS)},
     "options": {"type": "dict", "required": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -30,7 +31,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
+        arguments = checked_arguments(self, ARGUMENTS)
         kind, state, modules = arguments["kind"], arguments["state"], arguments["modules"]
         found = self._shared_loader_obj.module_loader.find_plugin_with_context(f"{modules}.{kind}", collection_list=[])
         if not found.resolved:

@@ -16,10 +16,11 @@ from ..plugin_utils.approval import context as contexts
 from ..plugin_utils.approval import loader, rehearsal
 from ..plugin_utils.approval.lint import ERROR, lint
 from ..plugin_utils.requestor_config import read_config
+from ..plugin_utils.task_arguments import checked_arguments
 
 display = Display()
 
-ARGUMENTS = {
+ARGUMENTS: dict[str, dict[str, Any]] = {
     "rules": {"type": "list", "elements": "raw"},
     "rules_file": {"type": "path"},
     "cases": {"type": "list", "elements": "raw"},
@@ -46,9 +47,8 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validation, arguments = self.validate_argument_spec(
-            argument_spec=ARGUMENTS, mutually_exclusive=[("cases", "cases_file"), ("rules", "rules_file")], required_one_of=[("rules", "rules_file")]
-        )
+        either = [("rules", "rules_file")]
+        arguments = checked_arguments(self, ARGUMENTS, mutually_exclusive=[("cases", "cases_file"), *either], required_one_of=either)
         try:
             if arguments["rules_file"]:
                 arguments["rules"] = contexts.as_data(read_config(arguments["rules_file"]).rules)

@@ -120,6 +120,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.catalogue.options import CREDENTIAL_SPEC, SET_SPEC, apply, delete, unwanted_credential, wanted_credential
 from ..module_utils.catalogue.plan import CatalogueScope
+from ..module_utils.common.options import StrictModule
 from ..module_utils.litellm.options import GATEWAY_SPEC, run_module
 
 
@@ -133,7 +134,7 @@ def manage_credential(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={
             **GATEWAY_SPEC,
             **SET_SPEC,

@@ -79,6 +79,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.catalogue.api import CatalogueApi
 from ..module_utils.catalogue.results import describe_entry
+from ..module_utils.common.options import StrictModule
 from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module
 
 
@@ -93,7 +94,7 @@ def look_up_credentials(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={**GATEWAY_SPEC, "name": {"type": "str"}, "provider": {"type": "str"}, "set_name": {"type": "str"}},
         supports_check_mode=True,
     )

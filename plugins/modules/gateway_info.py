@@ -61,6 +61,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.common.options import StrictModule
 from ..module_utils.keys.api import KeyApi
 from ..module_utils.litellm.models import served_models
 from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module
@@ -74,7 +75,7 @@ def list_models(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=GATEWAY_SPEC, supports_check_mode=True)
+    module = StrictModule(argument_spec=GATEWAY_SPEC, supports_check_mode=True)
     run_module(module, lambda: list_models(module))
 
 

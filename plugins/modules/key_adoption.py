@@ -111,6 +111,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.common.options import StrictModule
 from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.derive import derivable
 from ..module_utils.keys.key import LiveKey, WantedKey
@@ -118,7 +119,7 @@ from ..module_utils.keys.lab import Lab
 from ..module_utils.keys.limits import LIMITS_SPEC
 from ..module_utils.keys.options import result_for, take_known_values
 from ..module_utils.keys.reconcile import Reconciler
-from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, StrictModule, open_client, run_module, secret_of
+from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_client, run_module, secret_of
 
 
 def adopt_keys(module: AnsibleModule) -> dict[str, Any]:

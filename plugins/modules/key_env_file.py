@@ -130,6 +130,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common import private_file
+from ..module_utils.common.options import StrictModule
 from ..module_utils.delivery.env_files import EnvFileSettings, env_files_result, put_env_files
 
 
@@ -142,7 +143,7 @@ def put_files(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={
             "files": {
                 "type": "list",

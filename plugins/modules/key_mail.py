@@ -126,6 +126,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.common.options import StrictModule
 from ..module_utils.delivery import outbox
 from ..module_utils.delivery.mailer import MAIL_SPEC, mailer_from
 
@@ -140,7 +141,7 @@ def send(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={**outbox.MESSAGES_SPEC, **MAIL_SPEC},
         supports_check_mode=True,
     )

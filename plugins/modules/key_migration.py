@@ -219,11 +219,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
+from ..module_utils.common.options import StrictModule
 from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.options import PROOF_SPEC, proof_of, take_known_values, warn_of_unknown_values
 from ..module_utils.keys.reconcile import Reconciler
 from ..module_utils.litellm.client import USUAL_KEY_HEADER
-from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, StrictModule, open_client, run_module, secret_of
+from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_client, run_module, secret_of
 from ..module_utils.migration.reconcile import Migration, MigrationScope
 from ..module_utils.migration.results import MigrationIncomplete, MigrationOutcome
 

@@ -172,12 +172,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.common.options import StrictModule
 from ..module_utils.fleet.options import needs_of
 from ..module_utils.fleet.preflight import no_go
 from ..module_utils.fleet.trials import judge_lab
 from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.lab import Lab
-from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, StrictModule, open_client, run_module, secret_of
+from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_client, run_module, secret_of
 
 
 def judge(module: AnsibleModule) -> dict[str, Any]:

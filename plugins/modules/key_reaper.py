@@ -259,13 +259,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.common.options import StrictModule
 from ..module_utils.fleet.options import LIVE_SPEC, rules_of, take_source
 from ..module_utils.fleet.reaping import ReapingIncomplete, ReapingOutcome, reap
 from ..module_utils.fleet.verdicts import Stage
 from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.options import PROOF_SPEC, proof_of, warn_of_unknown_values
 from ..module_utils.keys.reconcile import Reconciler
-from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, StrictModule, open_client, run_module, secret_of
+from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_client, run_module, secret_of
 
 
 def reap_labs(module: AnsibleModule) -> dict[str, Any]:

@@ -317,8 +317,7 @@ code:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ..module_utils.common.options import StrictModule
 from ..module_utils.key_requests.base import Transition
 from ..module_utils.key_requests.desk import Desk, MoreTime, Wish
 from ..module_utils.key_requests.options import STORE_SPEC, acting_user, exit_with, open_store, own_directory_note
@@ -366,7 +365,7 @@ def granted_by(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={
             **STORE_SPEC,
             "state": {"type": "str", "choices": list(STATES), "default": "submitted"},

@@ -163,15 +163,14 @@ code:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ..module_utils.common.options import StrictModule
 from ..module_utils.key_requests.desk import FILTERS, Desk
 from ..module_utils.key_requests.options import STORE_SPEC, exit_with, open_store
 from ..module_utils.key_requests.results import listing_result
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={
             **STORE_SPEC,
             "filter": {"type": "str", "choices": list(FILTERS), "default": "all"},

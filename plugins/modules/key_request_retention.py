@@ -128,8 +128,7 @@ code:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ..module_utils.common.options import StrictModule
 from ..module_utils.key_requests.desk import now
 from ..module_utils.key_requests.erasure import erase_person, erasure_result, prune_requests, prune_result
 from ..module_utils.key_requests.options import STORE_SPEC, exit_with, open_store
@@ -137,7 +136,7 @@ from ..module_utils.key_requests.retention import KINDS, check_ages
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={
             **STORE_SPEC,
             "prune": {"type": "dict", "options": {kind: {"type": "str"} for kind in KINDS}},

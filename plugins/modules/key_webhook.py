@@ -177,6 +177,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.common.options import StrictModule
 from ..module_utils.delivery import outbox, webhooks
 
 
@@ -191,7 +192,7 @@ def post(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={
             "targets": {"type": "list", "elements": "dict", "required": True, "options": webhooks.TARGET_SPEC},
             **outbox.MESSAGES_SPEC,

@@ -163,6 +163,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.catalogue.options import MODEL_SPEC, SET_SPEC, apply, delete, unwanted_model, wanted_model
 from ..module_utils.catalogue.plan import CatalogueScope
+from ..module_utils.common.options import StrictModule
 from ..module_utils.litellm.options import GATEWAY_SPEC, run_module
 
 
@@ -176,7 +177,7 @@ def manage_model(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={
             **GATEWAY_SPEC,
             **SET_SPEC,

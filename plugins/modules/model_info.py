@@ -118,6 +118,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.catalogue.api import CatalogueApi
 from ..module_utils.catalogue.results import describe_entry
+from ..module_utils.common.options import StrictModule
 from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module
 
 
@@ -144,7 +145,7 @@ def look_up_models(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     conditions = ("name", "provider", "credential", "access_group", "set_name")
-    module = AnsibleModule(argument_spec={**GATEWAY_SPEC, **{name: {"type": "str"} for name in conditions}}, supports_check_mode=True)
+    module = StrictModule(argument_spec={**GATEWAY_SPEC, **{name: {"type": "str"} for name in conditions}}, supports_check_mode=True)
     run_module(module, lambda: look_up_models(module))
 
 

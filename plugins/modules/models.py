@@ -188,6 +188,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.catalogue import options
 from ..module_utils.catalogue.entry import Kind, WantedEntry
 from ..module_utils.catalogue.plan import CatalogueScope, UnwantedEntry
+from ..module_utils.common.options import StrictModule
 from ..module_utils.litellm.options import GATEWAY_SPEC, run_module
 
 
@@ -219,7 +220,7 @@ def manage_set(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     name = {"name": {"type": "str", "required": True}}
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={
             **GATEWAY_SPEC,
             **options.SET_SPEC,

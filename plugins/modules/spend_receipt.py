@@ -121,6 +121,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common import private_file
+from ..module_utils.common.options import StrictModule
 from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.lab import Lab
 from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module
@@ -147,7 +148,7 @@ def write_receipt(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={
             **GATEWAY_SPEC,
             "guid": {"type": "str", "required": True},

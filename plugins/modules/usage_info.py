@@ -203,6 +203,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.common.options import StrictModule
 from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.lab import Lab
 from ..module_utils.litellm import errors
@@ -232,7 +233,7 @@ def look_up_usage(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = StrictModule(
         argument_spec={
             **GATEWAY_SPEC,
             "since": {"type": "str", "default": "30d"},

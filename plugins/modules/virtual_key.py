@@ -158,13 +158,14 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common import names
+from ..module_utils.common.options import StrictModule
 from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.key import LiveKey
 from ..module_utils.keys.lab import Lab, NoSuchLab, deleted_under
 from ..module_utils.keys.limits import LIMITS_SPEC
 from ..module_utils.keys.options import PROOF_SPEC, VALUE_SPEC, policy_of, proof_of, refuse_to_describe_deleted_keys, refuse_without_effect, result_for
 from ..module_utils.keys.reconcile import Reconciler
-from ..module_utils.litellm.options import GATEWAY_SPEC, StrictModule, open_client, run_module, secret_of
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module, secret_of
 
 
 def find_rows(api: KeyApi, params: dict[str, Any]) -> list[LiveKey]:

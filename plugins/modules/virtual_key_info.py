@@ -176,11 +176,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common import durations
+from ..module_utils.common.options import StrictModule
 from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.key import LiveKey
 from ..module_utils.keys.lab import Lab
 from ..module_utils.keys.results import describe_key
-from ..module_utils.litellm.options import GATEWAY_SPEC, StrictModule, open_client, refuse_empty, run_module
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, refuse_empty, run_module
 
 
 def filters_of(params: Mapping[str, Any]) -> dict[str, Any]:

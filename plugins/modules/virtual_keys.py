@@ -359,6 +359,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.common.options import StrictModule
 from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.lab import Lab
 from ..module_utils.keys.limits import LIMITS_SPEC
@@ -376,7 +377,7 @@ from ..module_utils.keys.options import (
 from ..module_utils.keys.plan import KeyAction
 from ..module_utils.keys.reconcile import Reconciler
 from ..module_utils.keys.results import KeysIncomplete
-from ..module_utils.litellm.options import GATEWAY_SPEC, StrictModule, open_client, run_module, secret_of
+from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module, secret_of
 
 
 def manage_lab(module: AnsibleModule) -> dict[str, Any]:

@@ -101,6 +101,14 @@ def test_only_options_import_ansible() -> None:
     assert offenders == []
 
 
+def test_options_are_read_strictly() -> None:
+    """Every module is a StrictModule, and every action that reads options as a module does uses `checked_arguments`."""
+    loose = ("AnsibleModule(", "validate_argument_spec(")
+    allowed = {PLUGINS / "module_utils" / "common" / "options.py", PLUGINS / "plugin_utils" / "task_arguments.py"}
+    texts = {path: path.read_text(encoding="utf-8") for path in python_files("plugins") if path not in allowed}
+    assert [f"{path.relative_to(PLUGINS)} calls {call}" for path, text in texts.items() for call in loose if call in text] == []
+
+
 def _only_for_types(path: Path, name: str) -> bool:
     """Return whether a file imports `name` only under TYPE_CHECKING."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

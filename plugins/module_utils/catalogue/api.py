@@ -76,7 +76,7 @@ class CatalogueApi:
             else:
                 self._write_model(step)
         except errors.EnterpriseOnly as error:
-            way = "a model that belongs to a team: give the team the model in its list of models, or through access_groups"
+            way = "instead of a model that belongs to a team, give the team the model in its list of models, or through access_groups"
             raise error.with_free_way(way) from None
         except errors.ServerFailed as error:
             if "STORE_MODEL_IN_DB" not in error.detail:

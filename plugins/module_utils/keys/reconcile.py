@@ -229,7 +229,7 @@ class Reconciler:
                     self.api.client.post(call.path, {**call.payload, **minted})
                     written.touched = True
             except errors.EnterpriseOnly as error:
-                raise error.with_free_way("model_max_budget: make a key for each model, with a max_budget of its own") from None
+                raise error.with_free_way("instead of model_max_budget, make a key for each model, with a max_budget of its own") from None
 
         for key, result in zip(to_write, self.api.client.each(write, to_write), strict=True):
             if isinstance(result, errors.GatewayError):

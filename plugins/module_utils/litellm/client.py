@@ -54,6 +54,8 @@ _NOT_ADMIN = (
 _VISIBLE = re.compile(r"[!-~]+")  # ASCII without spaces and control characters
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _ENTERPRISE = ("enterprise user", "enterprise license", "enterprise feature")
+_ENTERPRISE_OFFER = re.compile(r"you must be a litellm enterprise user to use this feature", re.IGNORECASE)
+_ENTERPRISE_NEED = re.compile(r"you must have an enterprise license (to .+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -380,7 +382,8 @@ class Client:
                 f"the gateway at {base} takes no key values of the caller's choice; switch disable_custom_api_keys off in its UI settings.",
             )
         if any(words in low for words in _ENTERPRISE):
-            return errors.EnterpriseOnly, f"{what} needs LiteLLM's enterprise licence: {text}"
+            feature = _feature_in(text)
+            return errors.EnterpriseOnly, f"{what} needs LiteLLM's enterprise licence{feature and f' ({feature})'}; leave out what only that allows."
         if any(words in low for words in _NOT_ADMIN):
             return errors.NotAdmin, f"the API key may not manage keys on {base} ({what}: {text}); give the master key or an admin's key."
         if answers.without_key(answer):
@@ -411,6 +414,13 @@ class Client:
         if status < 500:
             return errors.Rejected, f"the gateway at {base} rejects {what} (HTTP {status}): {text}"
         return errors.ServerFailed, f"the gateway at {base} failed at {what} (HTTP {status}): {text}; see its log, then run again."
+
+
+def _feature_in(text: str) -> str:
+    """Return what LiteLLM says of a feature that needs its enterprise licence, without the offer to buy one; '' if it says nothing else."""
+    first = text.split(". ", maxsplit=1)[0].strip(" .")
+    need = _ENTERPRISE_NEED.search(first)
+    return need[1] if need else _ENTERPRISE_OFFER.sub("", first).strip(" .,:")
 
 
 def _way_out(text: str) -> str:

@@ -87,7 +87,7 @@ class EnterpriseOnly(GatewayError):
 
     def with_free_way(self, way: str) -> EnterpriseOnly:
         """Return the same error with advice for those without a licence."""
-        return EnterpriseOnly(f"{self}; without one leave out what only it allows ({way}).", status=self.status)
+        return EnterpriseOnly(f"{str(self).rstrip('.')}: {way}.", status=self.status, detail=self.detail)
 
 
 class OwnValuesForbidden(GatewayError):

@@ -12,7 +12,6 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from ..common.strict_arguments import refusals
 from ..common.transport import REQUESTS_ERROR
 from . import errors
 from .client import USUAL_KEY_HEADER, Client, Connection
@@ -41,30 +40,6 @@ GATEWAY_SPEC: dict[str, dict[str, Any]] = {
 SECRET_SPEC: dict[str, dict[str, Any]] = {
     "secret": {"type": "str", "no_log": True, "fallback": (env_fallback, list(SECRET_ENVIRONMENT))},
 }
-
-
-class StrictModule(AnsibleModule):  # type: ignore[misc]
-    """An AnsibleModule that fails with one sentence for arguments that `strict_arguments` refuses."""
-
-    def __init__(self, **arguments: Any) -> None:
-        self._refusal = ""
-        super().__init__(**arguments)
-        if self._refusal:
-            self.fail_json(msg=self._refusal)
-
-    def _load_params(self) -> None:
-        """Load the arguments without those that are refused. The module fails once the others have shown what must not be printed."""
-        super()._load_params()
-        for holder, name, refusal in list(refusals(self.argument_spec, self.params)):
-            self._refusal = self._refusal or refusal
-            del holder[name]
-
-    def fail_json(self, msg: str, **result: Any) -> NoReturn:
-        """End the module. What was refused explains whatever else is missing."""
-        if self._refusal:
-            msg, result = self._refusal, {"code": "bad_input", "changed": False}
-        super().fail_json(msg, **result)
-        raise AssertionError("fail_json does not return")
 
 
 def connection_of(arguments: Mapping[str, Any]) -> Connection:

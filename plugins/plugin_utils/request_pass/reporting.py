@@ -17,6 +17,7 @@ from ...module_utils.key_requests.errors import StoreError
 from ...module_utils.litellm.errors import GatewayError
 from ..approval.context import as_data
 from ..requestor_config import find_config
+from ..task_arguments import checked_arguments
 from .report import TaskReport
 
 display = Display()
@@ -31,7 +32,7 @@ def reported(action: Any, spec: Mapping[str, Any], work: Callable[[Mapping[str, 
         action._task.args = _filled(action._task.args, spec)
     except ValueError as error:
         raise AnsibleActionFail(str(error)) from None
-    _validation, options = action.validate_argument_spec(argument_spec=dict(spec))
+    options = checked_arguments(action, spec)
     try:
         report = work(options)
     except (StoreError, GatewayError, ValueError) as error:

@@ -178,7 +178,10 @@ def test_duration_and_extension(live: Live, manage: Callable[..., dict[str, Any]
 def test_the_error_names_the_feature_that_needs_an_enterprise_licence(live: Live) -> None:
     result = live("virtual_key", alias=live.alias(), models=[GRANITE], model_max_budget={GRANITE: {"budget_limit": 1, "time_period": "1d"}})
     assert result["code"] == "enterprise_only" and not result["changed"] and not live.rows
-    assert "licence" in result["msg"] and "a key for each model, with a max_budget" in result["msg"]
+    assert result["msg"] == (
+        "POST /key/generate needs LiteLLM's enterprise licence (to set model_max_budget); leave out what only that allows:"
+        " instead of model_max_budget, make a key for each model, with a max_budget of its own."
+    )
 
 
 def test_each_user_may_differ(live: Live) -> None:

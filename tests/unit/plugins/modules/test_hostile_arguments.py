@@ -14,17 +14,37 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import options
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.options import StrictModule
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.modules import MODULES, run_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import MASTER_KEY, LitellmModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.served_model import ServedModel
 
 HOSTILE: list[Any] = [
-    *(math.inf, -math.inf, math.nan, 1e308, -5, 2.5, True, False),
-    *("inf", "-inf", "nan", "1e400", "1e9999999", "true", "no", "", " ", "{}", "[]", "null", "a=b", "{{ x }}", "virtkey-abc.retired-0123456789ab"),
+    *(math.inf, -math.inf, math.nan, 1e308, -1, -5, 2.5, 10**30, True, False, None),
+    *(
+        "inf",
+        "-inf",
+        "nan",
+        "1e400",
+        "1e9999999",
+        "true",
+        "no",
+        "",
+        " ",
+        "{}",
+        "[]",
+        "null",
+        "a=b",
+        "{{ x }}",
+        "1.5",
+        "maybe",
+        "a\0b",
+        "virtkey-abc.retired-0123456789ab",
+    ),
     *({}, {"a": 1}, {"a": math.inf}, {"": None}),
     *([], [None], [{}], [[]], [""], [True], ["a", None], ["{}"], [math.nan]),
 ]
+RAW = ("convert", "<class", "of type ", "NoneType", "must be one of", "valid boolean", "Invalid")  # the words of ansible-core and of Python
 BASE: dict[str, dict[str, Any]] = {
     "virtual_key": {"alias": "virtkey-abc"},
     "virtual_keys": {"guid": "abc", "keys": [{"user": "user1"}]},
@@ -47,7 +67,7 @@ def spec_of(module: str) -> Mapping[str, Mapping[str, Any]]:
         raise _SpecFoundError(arguments["argument_spec"])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(options.StrictModule, "__init__", found)
+        patch.setattr(StrictModule, "__init__", found)
         with pytest.raises(_SpecFoundError) as caught:
             importlib.import_module(f"{MODULES}.{module}").main()
     return caught.value.spec
@@ -94,14 +114,16 @@ def arguments_for(module: str, path: tuple[str, ...], value: Any, gateways: tupl
 def is_documented(rules: Mapping[str, Any], value: Any) -> bool:
     """Return whether a value may be accepted for an option: text, a number, or what Ansible documents for the other types."""
     kind = rules.get("type", "str")
+    if value is None:  # not given
+        return not rules.get("required") and not {"choices", "default"} <= rules.keys()
     if kind in ("str", "path"):
-        return isinstance(value, str | int | float) and not isinstance(value, bool)
+        return (isinstance(value, str | int) and not isinstance(value, bool)) or (isinstance(value, float) and math.isfinite(value))
     if kind in ("int", "float"):
-        return not isinstance(value, bool | list | dict) and math.isfinite(float(value))
+        return not isinstance(value, bool | list | dict) and math.isfinite(float(value)) and (kind == "float" or float(value).is_integer())
     if kind == "bool":
         return isinstance(value, bool) or value in ("true", "no")
     if kind == "list" and isinstance(value, list):
-        return all(is_documented({"type": rules["elements"]}, each) for each in value)
+        return all(each is not None and is_documented({"type": rules["elements"]}, each) for each in value)
     if kind == "list":
         return rules["elements"] != "dict" and not isinstance(value, bool | dict)
     return kind == "raw" or isinstance(value, dict) or value in ("{}", "a=b")
@@ -123,6 +145,8 @@ def test_no_value_of_any_option_ends_in_a_traceback_or_in_a_key_that_nobody_aske
         told = f"{module} {'.'.join(path)}={value!r}: {result.get('msg')}"
         made = [row["key_alias"] for gateway in gateways for row in gateway.model.rows.values()]
         if result.get("failed"):
+            assert not any(words in result["msg"] for words in RAW), told
+            assert result.get("code") != "bad_input" or path[-1].rpartition("_")[2] in result["msg"], told
             assert result["msg"].strip() and "\n" not in result["msg"] and "Traceback" not in result["msg"] and len(result["msg"]) < 1000, told
             assert not made, f"{told}: made {made}"
         else:

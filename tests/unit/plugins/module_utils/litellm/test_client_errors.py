@@ -28,6 +28,10 @@ UNKNOWN_KEY = (
     "Authentication Error, Invalid proxy server token passed. Received API Key = sk-...9999, Key Hash (Token) ="
     f"{'f' * 64}. Unable to find token in cache or `LiteLLM_VerificationTokenTable`"
 )
+ENTERPRISE_OFFER = (  # `not_premium_user` in LiteLLM 1.102.4, proxy/_types.py
+    "You must be a LiteLLM Enterprise user to use this feature. If you have a license please set `LITELLM_LICENSE` in your env."
+    " Get a 7 day trial key here: https://www.litellm.ai/enterprise#trial. \nPricing: https://www.litellm.ai/#pricing"
+)
 CASES: list[tuple[str, Reply, type[errors.GatewayError], str]] = [
     ("unknown key", refusal(UNKNOWN_KEY, "token_not_found_in_db", 401), errors.Unauthorized, "does not know the API key"),
     ("no key", refusal("Authentication Error, No api key passed in.", "auth_error", 401), errors.Unauthorized, "litellm_key_header_name"),
@@ -104,13 +108,19 @@ CASES: list[tuple[str, Reply, type[errors.GatewayError], str]] = [
         "enterprise 403",
         Reply(status=403, json={"detail": {"error": "This feature is only available for LiteLLM Enterprise users: tags"}}),
         errors.EnterpriseOnly,
-        "enterprise licence",
+        r"licence \(This feature is only available for LiteLLM Enterprise users: tags\); leave out what only that allows\.$",
     ),
     (
         "enterprise 500",
-        refusal("You must have an enterprise license to set model_max_budget.", "internal_server_error", 500),
+        refusal(f"Invalid model_max_budget: You must have an enterprise license to set model_max_budget. {ENTERPRISE_OFFER}", "internal_server_error", 500),
         errors.EnterpriseOnly,
-        "enterprise licence",
+        r"^POST /key/generate needs LiteLLM's enterprise licence \(to set model_max_budget\); leave out what only that allows\.$",
+    ),
+    (
+        "enterprise offer",
+        refusal(ENTERPRISE_OFFER, status=403),
+        errors.EnterpriseOnly,
+        r"^POST /key/generate needs LiteLLM's enterprise licence; leave out what only that allows\.$",
     ),
     (
         "own values",
