@@ -259,17 +259,35 @@ def _wanted(variables: Variables, user_base: str, tenant: str) -> list[dict[str,
 
 
 def _destroying(variables: Variables, *, by_id: bool) -> dict[str, Any]:
-    key_id = variables.text("key_id") if by_id else ""
-    if by_id and not re.fullmatch("[0-9a-fA-F]{64}", key_id):
+    key_id = variables.text("key_id").lower() if by_id else ""
+    if by_id and not re.fullmatch("[0-9a-f]{64}", key_id):
         raise ValueError(f"{ROLE}_key_id is {values.as_typed(key_id)}, which is not the id of a key; give the 64 digits and letters of litellm_key_id.")
     receipt_file = variables.text("spend_receipt_file")
+    force_db_delete = variables.flag("force_db_delete")
     return {
         "by_id": by_id,
         "key_id": key_id,
         "receipt": variables.flag("spend_receipt", True),
         "receipt_file": os.path.abspath(os.path.expanduser(receipt_file)) if receipt_file else "",
-        "force_db_delete": variables.flag("force_db_delete"),
+        "force_db_delete": force_db_delete,
+        "database": _database(variables) if force_db_delete else {},
     }
+
+
+def _database(variables: Variables) -> dict[str, Any]:
+    """Return where the gateway's database is, or the `problem` with that. Its address may hold a password, so only whether it is given is returned.
+
+    A problem does not matter as long as the gateway itself deletes the keys.
+    """
+    try:
+        found = {name: variables.text(name) for name in ("namespace", "postgres_pod", "postgres_db")}
+        by_url = bool(variables.text("database_url"))
+    except ValueError as error:
+        return {"problem": str(error)}
+    empty = [name for name, value in found.items() if not value]
+    if empty and not by_url:
+        return {"problem": f"{ROLE}_{empty[0]} is empty; give it for force_db_delete, or give {ROLE}_database_url."}
+    return {"problem": "", "by_url": by_url, **found}
 
 
 def _proof(variables: Variables) -> dict[str, Any]:

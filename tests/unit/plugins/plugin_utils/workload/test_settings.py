@@ -323,6 +323,7 @@ def test_an_output_dir_that_cannot_be_written_is_refused_before_keys_are_made(tm
 def test_deleting_by_id_needs_an_id_and_no_guid(key_id: Any) -> None:
     by_id: dict[str, Any] = {"ACTION": "destroy", f"{P}delete_method": "by_key_id", "guid": None, f"{P}alias_format": "virtkey-"}
     assert settings(**by_id, **{f"{P}key_id": "0" * 64})["by_id"] is True
+    assert settings(**by_id, **{f"{P}key_id": f" {'AB' * 32} "})["key_id"] == "ab" * 32
     assert refusal(**by_id, **{f"{P}key_id": key_id}).startswith(f"{P}key_id is ")
     assert refusal(ACTION="destroy", **{f"{P}delete_method": "x"}) == f"{P}delete_method is 'x'; it must be one of by_alias, by_key_id."
 
@@ -361,3 +362,26 @@ def test_a_variable_that_cannot_be_read_is_an_error_only_if_it_counts() -> None:
         settings_of(reader, [], {})
     destroy: Callable[[str], Any] = lambda name: "destroy" if name == "ACTION" else read(name)  # noqa: E731
     assert settings_of(destroy, [], {})[0]["action"] == "destroy"
+
+
+def test_the_database_is_read_only_where_it_may_be_used() -> None:
+    odd = {f"{P}database_url": None, f"{P}namespace": 5, f"{P}postgres_pod": "db-0", f"{P}postgres_db": " litellm "}
+    assert settings(ACTION="destroy", **{**odd, f"{P}namespace": []})["database"] == {}
+    force = {"ACTION": "destroy", f"{P}force_db_delete": True}
+    found = {"problem": "", "by_url": False, "namespace": "5", "postgres_pod": "db-0", "postgres_db": "litellm"}
+    assert settings(**force, **odd)["database"] == found
+    by_url = settings(**force, **{**odd, f"{P}postgres_db": None, f"{P}database_url": "postgresql://u:hush@h/d"})
+    assert by_url["database"] == {**found, "by_url": True, "postgres_db": ""} and "hush" not in str(by_url)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({f"{P}namespace": []}, f"{P}namespace is a list; give a text."),
+        ({f"{P}database_url": {}}, f"{P}database_url is a mapping; give a text."),
+        ({f"{P}postgres_db": None}, f"{P}postgres_db is empty; give it for force_db_delete, or give {P}database_url."),
+    ],
+)
+def test_a_database_that_cannot_be_reached_does_not_stop_the_gateways_own_deletion(wrong: dict[str, Any], problem: str) -> None:
+    given = {f"{P}namespace": "llm", f"{P}postgres_pod": "db-0", f"{P}postgres_db": "litellm", **wrong}
+    assert settings(ACTION="destroy", **{f"{P}force_db_delete": True}, **given)["database"] == {"problem": problem}
