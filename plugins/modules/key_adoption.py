@@ -134,7 +134,10 @@ def adopt_keys(module: AnsibleModule) -> dict[str, Any]:
     def adopted(row: LiveKey) -> WantedKey:
         return replace(unchanged(row), adopt=not derivable(row, reconciler.value_of))
 
-    outcome = reconciler.change(lab.existing_rows(api), adopted, lambda: lab.rows(api), find_deleted=lambda rows: lab.find_deleted(api, rows))
+    def rows() -> list[LiveKey]:
+        return lab.existing_rows(api, reconciler.value_of)
+
+    outcome = reconciler.change(rows(), adopted, rows, find_deleted=lambda rows: lab.find_deleted(api, rows))
     return result_for(module, reconciler, outcome, known)
 
 

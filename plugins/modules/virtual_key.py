@@ -196,7 +196,7 @@ def manage_key(module: AnsibleModule) -> dict[str, Any]:
         aliases = {params["alias"]} if params["alias"] else set()
         outcome = reconciler.delete(lambda: find_rows(api, params), proof=proof_of(params), find_deleted=lambda: deleted_under(api, aliases))
     elif params["state"] == "blocked":
-        names = ("duration", "rotation", "rotation_grace", "on_unrecoverable", "first_generation")
+        names = ("duration", "rotation", "rotation_grace", "on_unrecoverable", "first_generation", "create")
         refuse_without_effect(params, names, "with state blocked; leave it out, or do it before the key is blocked")
         rows = find_rows(api, params)
         if not rows:

@@ -54,8 +54,9 @@ options:
       - The keys of the set. The options next to this one apply to all keys, those in an element to that key.
       - If not given, the options next to this one are applied to the keys that the lab already has. O(duration),
         O(on_unrecoverable) and O(keep_going) then have an effect only with O(rotation).
-      - With O(state=absent), the keys to delete. If not given, all keys of the lab are deleted. A key under one of these aliases
-        that belongs to another lab is left alone, with a warning.
+      - With O(state=absent), the keys to delete, each by its user or alias; limits are refused there, and so is an empty list. If not
+        given, all keys of the lab are deleted. A key under one of these aliases that belongs to another lab is left alone, with a
+        warning.
     type: list
     elements: dict
     suboptions:
@@ -192,12 +193,13 @@ options:
     description:
       - Data that still contains the values of keys that cannot be derived. Any structure will do, for example the data
         of a Kubernetes Secret. A value is returned for the key whose SHA-256 it has, and everything else is ignored.
+      - Not for O(state=absent), which returns no values.
       - M(rhpds.litellm_virtual_keys.key_adoption) takes such keys over.
     type: raw
   deleted_elsewhere:
     description:
-      - Keys that were deleted without LiteLLM, for example from its database. With O(state=absent), their values are
-        proven to be refused as well.
+      - Keys that were deleted without LiteLLM, for example from its database. Their values are proven to be refused as
+        well. Only for O(state=absent).
     type: list
     elements: dict
     suboptions:
@@ -209,6 +211,11 @@ options:
         description: How often the key had been rotated.
         type: int
         default: 0
+      key_id:
+        description:
+          - The SHA-256 of the key's value, which was its id in LiteLLM. If another value is derived for O(deleted_elsewhere[].alias)
+            and O(deleted_elsewhere[].generation), nobody knows the value, and the key is among RV(revocation.listed_only).
+        type: str
 seealso:
   - module: rhpds.litellm_virtual_keys.virtual_key
   - module: rhpds.litellm_virtual_keys.virtual_key_info
@@ -354,6 +361,7 @@ status:
   type: int
 """
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -377,7 +385,30 @@ from ..module_utils.keys.options import (
 from ..module_utils.keys.plan import KeyAction
 from ..module_utils.keys.reconcile import Reconciler
 from ..module_utils.keys.results import KeysIncomplete
+from ..module_utils.keys.revocation import DeletedValue
 from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module, secret_of
+
+
+def refuse_what_the_state_ignores(params: dict[str, Any], known: dict[str, str]) -> None:
+    """Raise ValueError for options that would have no effect with the state that is asked for. `known` are the values in `known_values`."""
+    if params["state"] != "absent":
+        if params["deleted_elsewhere"]:
+            raise ValueError(f"deleted_elsewhere would have no effect with state {params['state']}; leave it out, or give state absent.")
+        return
+    refuse_to_describe_deleted_keys(params)
+    refuse_without_effect(params, ("blocked", "keep_going"), "with state absent; leave it out")
+    if known:
+        raise ValueError("known_values would have no effect with state absent, which returns no values; leave it out.")
+
+
+def deleted_value(key: dict[str, Any]) -> DeletedValue:
+    """Return the value that an element of `deleted_elsewhere` names. Raises ValueError. Of a key with a `key_id`, the generation may be forged."""
+    if key["key_id"] and not re.fullmatch("[0-9a-f]{64}", key["key_id"]):
+        raise ValueError(f"deleted_elsewhere names the key_id {key['key_id'][:12]!r}, which is not 64 hexadecimal digits; give the id of a key, or none.")
+    if not key["alias"]:
+        raise ValueError("deleted_elsewhere names an alias that is empty; give the alias of the key.")
+    generation = max(key["generation"], 0) if key["key_id"] else check_generation(key["generation"], "generation")
+    return DeletedValue(key["alias"], generation, key["key_id"] or "")
 
 
 def manage_lab(module: AnsibleModule) -> dict[str, Any]:
@@ -388,6 +419,7 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
     makes_values = params["state"] != "absent" and bool(params["keys"] is not None or params["rotation"])
     reconciler = Reconciler(api, secret_of(params, new_values=makes_values), check_mode=module.check_mode)
     lab = Lab.from_params(params)
+    refuse_what_the_state_ignores(params, known)
     policy = policy_of(params, prune=params["state"] == "exact")
     how = {
         "check_models": params["check_models"],
@@ -395,27 +427,25 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
         "proof": proof_of(params),
     }
     if params["state"] == "absent":
-        refuse_to_describe_deleted_keys(params)
-        refuse_without_effect(params, ("blocked", "keep_going"), "with state absent; leave it out")
         outcome = reconciler.delete(
             lambda: lab.to_delete(api, params["keys"], reconciler.value_of),
             proof=proof_of(params),
-            deleted_elsewhere=[(key["alias"], check_generation(key["generation"], "generation")) for key in params["deleted_elsewhere"] or []],
+            deleted_elsewhere=[deleted_value(key) for key in params["deleted_elsewhere"] or []],
             find_deleted=lambda: lab.deleted_before(api, params["keys"]),
         )
     elif params["keys"] is not None:
         wanted = lab.wanted(params, api.now)
-        outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
+        outcome = reconciler.apply(wanted, lab.scope(wanted, reconciler.value_of), policy, **how)
     else:
         change = lab.change(params, api.now)
         if params["state"] == "exact":
             raise ValueError("state is exact and keys is not given, which would leave no key; name the keys that shall stay.")
-        names = ("keep_going", "on_unrecoverable", "first_generation")
-        refuse_without_effect(params, names, "without keys, because only keys that exist are changed; leave it out, or name the keys")
+        only_for_keys = ("keep_going", "on_unrecoverable", "first_generation", "create")
+        refuse_without_effect(params, only_for_keys, "without keys, because only keys that exist are changed; leave it out, or name the keys")
         if params["rotation"]:
-            members = lab.members(api)
+            members = lab.members(api, reconciler.value_of)
             wanted = [replace(change(row), create=False) for row in members]
-            outcome = reconciler.apply(wanted, lab.scope(wanted), policy, **how)
+            outcome = reconciler.apply(wanted, lab.scope(wanted, reconciler.value_of), policy, **how)
             deleted = {step.live.token for step in outcome.done if step.action is KeyAction.DELETE and step.live}
             lost = sorted({row.alias for row in members if row.in_service and row.token not in deleted} & set(outcome.absent))
             if lost:
@@ -424,9 +454,9 @@ def manage_lab(module: AnsibleModule) -> dict[str, Any]:
             refuse_without_effect(params, ("rotation_grace",), "without rotation; leave it out, or give a label in rotation")
             refuse_without_effect(params, ("duration",), "on keys that exist; to give them more time, use extend_for or extend_until")
             outcome = reconciler.change(
-                lab.rows_to_change(lab.existing_rows(api), params),
+                lab.rows_to_change(lab.existing_rows(api, reconciler.value_of), params),
                 change,
-                lambda: lab.rows_to_change(lab.existing_rows(api), params),
+                lambda: lab.rows_to_change(lab.existing_rows(api, reconciler.value_of), params),
                 find_deleted=lambda rows: lab.find_deleted(api, rows),
                 check_models=params["check_models"],
             )
@@ -455,6 +485,7 @@ def main() -> None:
                 "options": {
                     "alias": {"type": "str", "required": True},
                     "generation": {"type": "int", "default": 0},
+                    "key_id": {"type": "str", "no_log": False},
                 },
             },
         },

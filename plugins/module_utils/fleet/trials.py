@@ -50,11 +50,11 @@ class Readiness:
 
 def judge_lab(api: KeyApi, lab: Lab, secret: str, needs: Needs, models: Sequence[str], *, check_mode: bool) -> Readiness:
     """Judge whether the lab can begin. `models` are those to try; empty means all that each key may call by name. Raises GatewayError."""
-    rows = [row for row in lab.existing_rows(api) if row.in_service]
+    value_of = partial(derive.value, secret)
+    rows = [row for row in lab.existing_rows(api, value_of) if row.in_service]
     served = preflight.models_of(CatalogueApi(api.client).models())
     of_key = {row.alias: preflight.models_for(row, served, models) for row in rows}
     reasons = [*preflight.reasons_of_keys(rows, needs, api.client.now()), *preflight.reasons_of_models(rows, of_key, served)]
-    value_of = partial(derive.value, secret)
     recoverable = [row for row in rows if derivable(row, value_of)]
     for row in rows:
         if row not in recoverable:

@@ -18,6 +18,8 @@ from collections.abc import Callable
 
 from .key import LiveKey
 
+_GENERATIONS_TRIED = 200
+"""How many generations a value is compared with whose own is not noted on it; that takes a millisecond."""
 _VERSION = b"rhpds.litellm_virtual_keys/1"
 
 ValueOf = Callable[[str, int], str]
@@ -47,3 +49,10 @@ def derivable(row: LiveKey, value_of: ValueOf) -> bool:
     """Return whether the value behind `row` is the one derived for the alias that it serves, or served."""
     alias = row.served_alias
     return bool(alias) and token(value_of(alias, row.generation)) == row.token
+
+
+def lost_generation(row: LiveKey, value_of: ValueOf) -> int | None:
+    """Return the generation of the value behind `row`, whose notes were lost or changed; None if it is none of the first ones of the alias that it serves."""
+    if not row.served_alias:
+        return None
+    return next((number for number in range(_GENERATIONS_TRIED) if token(value_of(row.served_alias, number)) == row.token), None)

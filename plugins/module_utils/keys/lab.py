@@ -16,15 +16,12 @@ from ..common import names
 from ..litellm.errors import GatewayError
 from . import limits
 from .api import KeyApi
-from .derive import ValueOf, derivable
+from .derive import ValueOf, lost_generation
 from .history import KeyHistory
 from .key import LiveKey, Notes, WantedKey
 from .orphan import ORPHAN, OrphanMark
 from .plan import KeyScope
 from .retirement import grace_has_ended
-
-_GENERATIONS_TRIED = 1000
-"""How many generations a value is compared with whose own was lost with its notes; that takes some milliseconds."""
 
 
 class NoSuchLab(GatewayError):
@@ -104,14 +101,28 @@ class Lab:
             parts.append(self.alias)
         return parts + searches_for({alias for alias in aliases if not any(part in alias for part in parts)})
 
-    def rows(self, api: KeyApi, aliases: Iterable[str] = (), **filters: Any) -> list[LiveKey]:
+    def rows(self, api: KeyApi, aliases: Iterable[str] = (), *, value_of: ValueOf | None = None, **filters: Any) -> list[LiveKey]:
         """Return every key that belongs to the lab, and every key that serves or served one of `aliases`.
 
-        Values in their grace period and several keys with one alias are all included. `filters` are those of `KeyApi.keys`.
+        Values in their grace period and several keys with one alias are all included. `filters` are those of `KeyApi.keys`. With `value_of`,
+        keys that have lost their notes are included too, and a warning names those under aliases of the lab that are not the lab's.
         """
         named = set(aliases)
         listed = api.keys_like(*self.searches(named), **filters)
+        if value_of:
+            listed = self._with_lost_notes(listed, value_of)
+            for row in listed:
+                if not self.belongs_to_lab(row) and row.served_alias not in named:
+                    self._warn_of(row, api)
         return [row for row in listed if self.belongs_to_lab(row) or row.served_alias in named]
+
+    def _warn_of(self, row: LiveKey, api: KeyApi) -> None:
+        """Warn of a key that does not belong to the lab, if its alias looks as if it did."""
+        other = row.guid or (row.notes.lab if row.notes else "")
+        if other and names.user_of_legacy_alias(row.served_alias, self.alias, self.user_base) is not None:
+            api.warn_once(f"the key {row.alias} is left alone, for it belongs to the lab {other}.")
+        elif not other and row.alias.startswith(f"{self.alias}-"):
+            api.warn_once(f"the key {row.alias} is left alone, for nothing on it says that it belongs to the lab {self.alias}.")
 
     def find_deleted(self, api: KeyApi, living: Iterable[LiveKey]) -> list[LiveKey] | None:
         """Return at least the keys of the lab that were deleted; None if the gateway keeps no deleted keys. Raises GatewayError.
@@ -125,24 +136,24 @@ class Lab:
         """Return those keys that `state: absent` deletes which were deleted before, as far as the gateway finds them. Raises GatewayError."""
         if keys is None:
             return self.deleted_rows(api, ())
-        aliases = {self._alias(key) for key in keys}
-        return [row for row in deleted_under(api, aliases) if not row.other_owner(self.alias, self.guid)]
+        guids = self._named(keys)
+        return [row for row in deleted_under(api, guids) if not row.other_owner(self.alias, guids[row.served_alias])]
 
     def deleted_rows(self, api: KeyApi, living: Iterable[LiveKey]) -> list[LiveKey]:
         """Return the keys of the lab that were deleted, as far as `find_deleted` finds them. Raises GatewayError."""
         return [row for row in self.find_deleted(api, living) or [] if self.belongs_to_lab(row)]
 
-    def existing_rows(self, api: KeyApi) -> list[LiveKey]:
+    def existing_rows(self, api: KeyApi, value_of: ValueOf) -> list[LiveKey]:
         """Return every key that belongs to the lab. Raises NoSuchLab if there are none, and NotAdmin for an API key that would not see them all."""
-        rows = self.rows(api)
+        rows = self.rows(api, value_of=value_of)
         api.check_sees_all(rows)
         if not rows:
             raise NoSuchLab(f"the gateway has no key of the lab {self.alias}; check the guid, or provision the lab first.")
         return sorted(rows, key=lambda row: (row.served_alias, row.in_service, row.generation))
 
-    def members(self, api: KeyApi) -> list[LiveKey]:
+    def members(self, api: KeyApi, value_of: ValueOf) -> list[LiveKey]:
         """Return one key for each alias of the lab: the one in service, or else the last one that was. Raises as `existing_rows` does."""
-        return list({row.served_alias: row for row in self.existing_rows(api)}.values())
+        return list({row.served_alias: row for row in self.existing_rows(api, value_of)}.values())
 
     @staticmethod
     def rows_to_change(rows: Iterable[LiveKey], params: Mapping[str, Any]) -> list[LiveKey]:
@@ -151,57 +162,55 @@ class Lab:
         An alias that is just being rotated may have no key in service. Its last value stands in for it, and the rotation takes
         over what is changed on that.
         """
-        all_rows = list(rows)
+        all_rows = sorted(rows, key=lambda row: row.generation)
         if params.get("blocked") is not None:
             return all_rows
-        return list({row.served_alias: row for row in sorted(all_rows, key=lambda row: (row.in_service, row.generation))}.values())
+        served = [row for row in all_rows if row.in_service]  # several, if release 1.3.2 made them at once
+        aliases = {row.alias for row in served}
+        return [*{row.served_alias: row for row in all_rows if row.served_alias not in aliases}.values(), *served]
+
+    def _with_lost_notes(self, listed: Collection[LiveKey], value_of: ValueOf) -> list[LiveKey]:
+        """Return `listed`, each key of the lab with the notes that were lost from it."""
+        others = {row.notes.lab for row in listed if row.notes and row.notes.lab.startswith(f"{self.alias}-")}
+        return [self._with_notes_again(row, value_of, others) for row in listed]
 
     def _with_notes_again(self, row: LiveKey, value_of: ValueOf, others: Collection[str]) -> LiveKey:
         """Return a key with the notes that were lost from it, if its value says that the collection made it for this lab.
 
         `others` are the aliases of other labs, which may begin with the alias of this one.
         """
-        if row.notes or row.guid or not f"{row.served_alias}-".startswith(f"{self.alias}-"):
+        if row.notes or row.guid not in ("", self.guid) or not f"{row.served_alias}-".startswith(f"{self.alias}-"):
             return row
         if any(f"{row.served_alias}-".startswith(f"{other}-") for other in others):
             return row
-        for generation in range(_GENERATIONS_TRIED):
-            found = replace(row, notes=Notes(lab=self.alias, guid=self.guid, generation=generation))
-            if derivable(found, value_of):
-                return found
-        return row
+        generation = lost_generation(row, value_of)
+        if generation is None:
+            return row
+        user = row.served_alias[len(self.alias) + 1 :]
+        return replace(row, notes=Notes(lab=self.alias, guid=self.guid, user=user, generation=generation))
 
     def to_delete(self, api: KeyApi, keys: Sequence[Mapping[str, Any]] | None, value_of: ValueOf) -> list[LiveKey]:
         """Return what `state: absent` deletes: the named keys with their former values, or all keys that belong to the lab."""
         if keys is None:
-            listed = api.keys_like(*self.searches())
-            others = {row.notes.lab for row in listed if row.notes and row.notes.lab.startswith(f"{self.alias}-")}
-            listed = [self._with_notes_again(row, value_of, others) for row in listed]
-            for row in listed:
-                of_user = names.user_of_legacy_alias(row.served_alias, self.alias, self.user_base) is not None
-                other = row.guid or (row.notes.lab if row.notes else "")
-                if not self.belongs_to_lab(row) and other and of_user:
-                    api.warn_once(f"the key {row.alias} is left alone, for it belongs to the lab {other}.")
-                elif not self.belongs_to_lab(row) and not other and row.alias.startswith(f"{self.alias}-"):
-                    api.warn_once(f"the key {row.alias} is left alone, for nothing on it says that it belongs to the lab {self.alias}.")
-            return [row for row in listed if self.belongs_to_lab(row)]
-        aliases = {self._alias(key) for key in keys}
-        rows = [row for row in self.rows(api, aliases) if row.served_alias in aliases]
+            return self.rows(api, value_of=value_of)
+        guids = self._named(keys)
+        rows = [row for row in self.rows(api, guids) if row.served_alias in guids]
         for row in rows:
-            owner = row.other_owner(self.alias, self.guid)
+            owner = row.other_owner(self.alias, guids[row.served_alias])
             if owner:
                 api.warn_once(f"the key {row.alias} is left alone, for it belongs to the lab {owner}.")
-        return [row for row in rows if not row.other_owner(self.alias, self.guid)]
+        return [row for row in rows if not row.other_owner(self.alias, guids[row.served_alias])]
 
     # ------------------------------------------------------------------------------------------------ wanted keys
-    def scope(self, wanted: Sequence[WantedKey]) -> KeyScope:
-        """Return the scope of a plan for `wanted`: the rows that it has to see."""
+    def scope(self, wanted: Sequence[WantedKey], value_of: ValueOf | None = None) -> KeyScope:
+        """Return the scope of a plan for `wanted`: the rows that it has to see, with `value_of` those that have lost their notes, too."""
         aliases = {want.alias for want in wanted}
         return KeyScope(
             aliases=aliases,
             searches=self.searches(aliases),
             concerns=lambda row: row.served_alias in aliases or bool(self.alias and self.is_under_alias(row)),
             is_member=lambda row: bool(self.alias) and self.is_under_alias(row),
+            restored=(lambda rows: self._with_lost_notes(rows, value_of)) if value_of and self.alias else list,
         )
 
     def wanted(self, params: Mapping[str, Any], clock: limits.Clock) -> list[WantedKey]:
@@ -225,10 +234,7 @@ class Lab:
                 )
             want = replace(limits.wanted_key(alias, own, clock), lab=self.alias, guid=guid, user=key.get("user") or "")
             wanted.append(self._with_state(want, params))
-        aliases = [want.alias for want in wanted]
-        twice = sorted({alias for alias in aliases if aliases.count(alias) > 1})
-        if twice:
-            raise ValueError(f"keys holds {twice[0]} twice; name each user or alias once.")
+        _check_distinct([want.alias for want in wanted])
         if not wanted:
             raise ValueError("keys is empty; name at least one key, or delete the lab with state absent.")
         return wanted
@@ -257,6 +263,14 @@ class Lab:
 
         return change
 
+    def _named(self, keys: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+        """Return the GUID, or '', under which each of `keys` is to be deleted, by its alias. Raises ValueError."""
+        if not keys:
+            raise ValueError("keys is empty; name the keys to delete, or leave it out to delete all keys of the lab.")
+        aliases = [self._alias(key) for key in keys]
+        _check_distinct(aliases)
+        return {alias: names.check_guid(key["guid"]) if key.get("guid") else self.guid for alias, key in zip(aliases, keys, strict=True)}
+
     def _alias(self, key: Mapping[str, Any]) -> str:
         if key.get("alias"):
             return names.check_alias(key["alias"])
@@ -269,6 +283,13 @@ class Lab:
         if params.get("blocked") is None:
             return want
         return replace(want, fields={**want.fields, "blocked": params["blocked"]})
+
+
+def _check_distinct(aliases: Sequence[str]) -> None:
+    """Raise ValueError if a key is named twice."""
+    twice = sorted({alias for alias in aliases if aliases.count(alias) > 1})
+    if twice:
+        raise ValueError(f"keys holds {twice[0]} twice; name each user or alias once.")
 
 
 def history_of(api: KeyApi, aliases: Collection[str], value_of: ValueOf) -> KeyHistory:

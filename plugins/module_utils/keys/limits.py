@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,6 +47,10 @@ _NUMBERS = {
     "tpm_limit": 2**53,
     "max_parallel_requests": 2**31 - 1,
 }
+_SECRET_NAME = re.compile(
+    r"(?:^|[_-])(?:password|secret|key|token|auth|authorization|cookie|credentials?|access|private|certificate|fingerprint|tenancy|service_account)(?=[_-]|$)",
+    re.IGNORECASE,
+)
 _TEXTS = ("user_id", "team_id")
 NEVER = "never"
 
@@ -55,8 +60,7 @@ def wanted_key(alias: str, params: Mapping[str, Any], clock: Clock) -> WantedKey
 
     Raises ValueError, with one sentence that names the argument, for a value that cannot be used.
     """
-    for name in (*_TEXTS, "models", "allowed_routes", "model_max_budget", "metadata", "tags", "package", "rotation"):
-        names.check_storable(params.get(name), name)
+    _check_texts(params)
     fields: dict[str, Any] = {}
     for name, highest in _NUMBERS.items():
         value = params.get(name)
@@ -93,6 +97,15 @@ def wanted_key(alias: str, params: Mapping[str, Any], clock: Clock) -> WantedKey
     )
 
 
+def _check_texts(params: Mapping[str, Any]) -> None:
+    """Raise ValueError for a text that the database cannot store, and for a name with blanks around it."""
+    for name in (*_TEXTS, "models", "allowed_routes", "model_max_budget", "metadata", "tags", "package", "rotation"):
+        names.check_storable(params.get(name), name)
+    for name in (*_TEXTS, "package", "rotation"):
+        if params.get(name) and params[name] != params[name].strip():
+            raise ValueError(f"{name} is {params[name]!r}; give it without blanks around it.")
+
+
 def lifetime(text: str | None) -> int | None:
     """Return a duration in seconds; None for `never` and for None."""
     return None if text is None or text == NEVER else durations.seconds(text)
@@ -103,9 +116,26 @@ def _metadata(params: Mapping[str, Any]) -> dict[str, Any]:
     for name in (NOTES_NAME, ORPHAN):
         if name in metadata:
             raise ValueError(f"metadata holds {name}, under which this collection keeps its own notes; choose another name.")
+    hidden = next(_encrypted(metadata), "")
+    if hidden:
+        raise ValueError(
+            f"metadata holds {hidden}, which LiteLLM encrypts, so that nobody can compare it with what is wanted; give it to the key's team,"
+            " or set it in LiteLLM's UI, where it stays."
+        )
     if params.get("tags") is not None:
         metadata["tags"] = _names("tags", params["tags"]) or None
     return metadata
+
+
+def _encrypted(metadata: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the place of each secret of a callback, which LiteLLM encrypts when it stores a key (1.102.4, proxy/common_utils/callback_utils.py)."""
+    logging = metadata.get("logging")
+    places = {f"logging[{number}]": entry for number, entry in enumerate(logging if isinstance(logging, list) else ())}
+    for place, entry in {**places, "callback_settings": metadata.get("callback_settings")}.items():
+        values = entry.get("callback_vars") if isinstance(entry, Mapping) else None
+        for name, value in values.items() if isinstance(values, Mapping) else ():
+            if value and isinstance(value, str) and _SECRET_NAME.search(str(name)):
+                yield f"{place}.callback_vars.{name}"
 
 
 def _names(name: str, values: list[str]) -> list[str]:

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from ..common import names
 from . import derive
-from .derive import ValueOf, derivable
-from .key import LiveKey
+from .derive import ValueOf, derivable, lost_generation
+from .key import LiveKey, Notes
 
 
 def is_adopted(row: LiveKey, value_of: ValueOf) -> bool:
@@ -47,3 +48,11 @@ def untaken_retired_alias(row: LiveKey, alias: str, value_of: ValueOf, taken: Co
 def adoption_mark(row: LiveKey, value_of: ValueOf) -> str:
     """Return the mark of an adopted value. Only who has the secret can make it, so nobody passes off a value of his own as adopted."""
     return derive.token(value_of(f"adopted\0{row.served_alias}\0{row.token}", 0))
+
+
+def with_own_generation(row: LiveKey, value_of: ValueOf) -> LiveKey:
+    """Return a key with the generation that its value proves, whatever its notes say: somebody removed or changed them."""
+    if derivable(row, value_of) or is_adopted(row, value_of):
+        return row
+    generation = lost_generation(row, value_of)
+    return row if generation is None else replace(row, notes=replace(row.notes or Notes(guid=row.guid), generation=generation))

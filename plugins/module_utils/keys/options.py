@@ -60,21 +60,26 @@ def check_generation(generation: int, name: str) -> int:
     return generation
 
 
-def refuse_without_effect(params: Mapping[str, Any], names: Iterable[str], why: str) -> None:
-    """Raise ValueError if one of `names`, options of `LIMITS_SPEC` and `VALUE_SPEC`, is given. `why` continues `would have no effect`."""
-    values = {name: params.get(name) for name in names}
-    given = [name for name, value in values.items() if value is not None and value is not False and value != VALUE_SPEC.get(name, {}).get("default")]
+_DEFAULTS = {"keep_going": False, **{name: rules.get("default") for name, rules in VALUE_SPEC.items()}}
+
+
+def refuse_without_effect(params: Mapping[str, Any], names: Iterable[str], why: str, *, of: str = "") -> None:
+    """Raise ValueError if one of `names`, options that describe a key, is given. `why` continues `would have no effect`, `of` is the path before the names."""
+    given = [f"{of}{name}" for name in names if params.get(name) is not None and params[name] != _DEFAULTS.get(name)]
     if given:
         raise ValueError(f"{', '.join(given)} would have no effect {why}.")
 
 
-DESCRIBING = (*LIMITS_SPEC, "rotation", "rotation_grace", "on_unrecoverable", "first_generation")
+DESCRIBING = (*LIMITS_SPEC, "rotation", "rotation_grace", "on_unrecoverable", "first_generation", "create", "check_models")
 """The options that describe a key; none of them counts when it is deleted."""
 
 
 def refuse_to_describe_deleted_keys(params: Mapping[str, Any]) -> None:
     """Raise ValueError if the arguments describe keys that are to be deleted."""
-    refuse_without_effect(params, DESCRIBING, "with state absent; leave it out, or give another state")
+    why = "with state absent; leave it out, or give another state"
+    refuse_without_effect(params, DESCRIBING, why)
+    for number, key in enumerate(params.get("keys") or ()):
+        refuse_without_effect(key, (*LIMITS_SPEC, "create"), why, of=f"keys[{number}].")
 
 
 def proof_of(params: Mapping[str, Any]) -> Proof:

@@ -22,7 +22,7 @@ from . import derive
 from .derive import ValueOf, derivable
 from .history import KeyHistory
 from .key import FIELDS, NEVER_ENDS, LiveKey, Notes, WantedKey, normal
-from .marks import adoption_mark, is_adopted, is_former_value, is_trusted, retirement_mark, untaken_retired_alias
+from .marks import adoption_mark, is_adopted, is_former_value, is_trusted, retirement_mark, untaken_retired_alias, with_own_generation
 from .orphan import ORPHAN, OrphanMark
 from .retirement import EXPIRY_TOLERANCE, grace_has_ended, was_overtaken
 from .terms import asked, carried, filled_in, fit_for_team, lifetime_of_new_value, metadata_with, noted, spell_end
@@ -72,12 +72,16 @@ class Policy:
 
 @dataclass(frozen=True)
 class KeyScope:
-    """Which rows of the gateway concern a task: the aliases wanted, the searches that list the rows, and the tests that pick them."""
+    """Which rows of the gateway concern a task: the aliases wanted, the searches that list the rows, and the tests that pick them.
+
+    `restored` returns the listed rows with the notes that were lost from keys of the lab.
+    """
 
     aliases: Collection[str]
     searches: Sequence[str]
     concerns: Callable[[LiveKey], bool]
     is_member: Callable[[LiveKey], bool] = lambda _row: False
+    restored: Callable[[Collection[LiveKey]], list[LiveKey]] = list
 
 
 @dataclass(frozen=True)
@@ -161,8 +165,8 @@ def plan_keys(
     meanwhile is done to the new ones, too. `others` are keys under other aliases: one that has a value of a wanted alias, because
     somebody renamed it, is left alone, and deleted if that value was revoked before.
     """
-    rows = list(live)
     aliases = {want.alias for want in wanted}
+    rows = [with_own_generation(row, value_of) if row.served_alias in aliases else row for row in live]
     elsewhere = {row.token: row for row in [*rows, *others] if row.served_alias not in aliases}
     minting = Minting(value_of, now, policy, history or KeyHistory(value_of), elsewhere, {row.alias for row in [*rows, *others]})
     rotations = {step.alias: step for step in rotated}
@@ -211,11 +215,12 @@ def plan_key_updates(wanted: Iterable[tuple[LiveKey, WantedKey]], *, value_of: V
     return KeyPlan([_reconcile(want, row, now, policy, value_of, recoverable=derivable(row, value_of)) for row, want in wanted])
 
 
-def living_generations(rows: Iterable[LiveKey], aliases: Iterable[str], value_of: ValueOf, history: KeyHistory) -> dict[str, int]:
+def living_generations(rows: Iterable[LiveKey], aliases: Collection[str], value_of: ValueOf, history: KeyHistory) -> dict[str, int]:
     """Return the generation of the key in service under each of `aliases`.
 
     Raises ValueError for an alias without a key, for one whose value cannot be derived, and for one whose value was revoked before.
     """
+    rows = [with_own_generation(row, value_of) for row in rows if row.alias in aliases]
     found = {row.alias: row for row in sorted(rows, key=lambda row: row.generation) if row.in_service and derivable(row, value_of)}
     for alias in aliases:
         if alias in found and history.revoked(found[alias]):
@@ -293,7 +298,8 @@ def _plan_alias(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], 
     others = [row for row in claimed if not row.other_owner(want.lab, want.guid)]
     over += [row for row in others if holders and (at_once or was_overtaken(row, former, now))]
     others = others if want.fields.get("blocked") else []
-    step = _with_former_values(step, want, [row for row in (*former, *others) if row not in over], now)
+    more = duplicates if not policy.prune and want.fields.get("blocked") is not None else []  # values that work under the alias, too
+    step = _with_former_values(step, want, [*(row for row in (*former, *others) if row not in over), *more], now)
     goes = step.action is KeyAction.ABSENT and want.rotation  # a rotation alone has no terms for a key in its place
     to_delete = [*over, *(row for row in revoked if goes or row not in displaced)]
     warnings = _warnings(step, displaced)
@@ -305,8 +311,8 @@ def _plan_alias(want: WantedKey, holders: list[LiveKey], former: list[LiveKey], 
     if duplicates and policy.prune:
         to_delete += duplicates
     elif duplicates:
-        more = "1 more key holds" if len(duplicates) == 1 else f"{len(duplicates)} more keys hold"
-        warnings.append(f"{more} the alias {want.alias}; the module virtual_keys with state exact deletes what is too much.")
+        hold = "1 more key holds" if len(duplicates) == 1 else f"{len(duplicates)} more keys hold"
+        warnings.append(f"{hold} the alias {want.alias}; the module virtual_keys with state exact deletes what is too much.")
     return _Decision(step, to_delete, warnings)
 
 
@@ -357,7 +363,7 @@ def _revived(want: WantedKey, row: LiveKey) -> WantedKey:
 
 
 def _with_former_values(step: KeyStep, want: WantedKey, former: Sequence[LiveKey], now: datetime) -> KeyStep:
-    """Return `step` with what is to be done on the values of its alias in their grace period.
+    """Return `step` with what is to be done on the other values of its alias: those in their grace period, and duplicates in service.
 
     They are blocked with the key in service, and unblocked with it; a rotation unblocks none. A lab that asks for its keys is alive, so the
     reaper's block is lifted from them, too. One that somebody extended while it was being retired ends with its grace period again.
@@ -369,7 +375,7 @@ def _with_former_values(step: KeyStep, want: WantedKey, former: Sequence[LiveKey
     calls, changed = [], []
     for row in former:
         lifted = _revived(WantedKey(row.served_alias), row)
-        if blocked or (starts and not grace_has_ended(row, now)):
+        if blocked or (starts and (row.in_service or not grace_has_ended(row, now))):
             lifted = replace(lifted, fields={**lifted.fields, "blocked": blocked})
         fields = {name: value for name, value in lifted.fields.items() if row.fields.get(name) != value}
         payload = dict(fields)

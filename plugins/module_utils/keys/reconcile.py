@@ -26,7 +26,7 @@ from .key import LiveKey, WantedKey
 from .model_checks import refusals_of
 from .plan import KeyAction, KeyPlan, KeyScope, KeyStep, Policy, plan_key_updates, plan_keys
 from .results import KeyOutcome, KeysIncomplete, NotProven, outcome_of_deletion, outcome_of_writes
-from .revocation import Proof, ProofKind, prove
+from .revocation import DeletedValue, Proof, ProofKind, prove
 
 ROUNDS = 5
 QUICK_PROOF = Proof()
@@ -110,6 +110,7 @@ class Reconciler:
                 self.api.check_sees_all(plan.live)  # an API key that sees only its own keys would find nothing to prune
             outcome = outcome_of_writes(plan, plan.steps, plan)
         elif self.check_mode:
+            plan = self._without_taken_values(plan, wanted, scope, policy)
             outcome = KeyOutcome(plan, done=self._predict(plan, wanted, scope, policy))
         else:
             outcome = self._carry_out(plan, wanted, scope, policy, keep_going, proof)
@@ -169,9 +170,9 @@ class Reconciler:
         """Read and plan. If a search misses an alias in `must_exist`, fall back to listing every key. `rotated`: see `plan_keys`."""
         if self._history is None:  # before the living keys: one that is deleted in between must not look as if it had been made again
             self._read_history(scope.searches, scope.aliases)
-        found = {row.token: row for row in self.api.keys_like(*scope.searches)}
+        found = {row.token: row for row in scope.restored(self.api.keys_like(*scope.searches))}
         if not {row.alias for row in found.values()}.issuperset(must_exist):
-            found = {row.token: row for row in self.api.keys()}  # noqa: SIM118 - a gateway is not a dict
+            found = {row.token: row for row in scope.restored(self.api.keys())}
         rows = [row for row in found.values() if scope.concerns(row)]
         self._others = [row for row in found.values() if not scope.concerns(row)]
         plan = self._plan_for(rows, wanted, scope, policy, rotated)
@@ -192,6 +193,20 @@ class Reconciler:
             rotated=rotated,
             others=self._others,
         )
+
+    def _without_taken_values(self, plan: KeyPlan, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy) -> KeyPlan:
+        """Return `plan` with later values for those that somebody has made already, under an alias that no search finds.
+
+        LiteLLM answers 200 to minting such a value again, and keeps the other key. A real run notices when it reads the keys again.
+        """
+        asked = set[str]()
+        while tokens := sorted({step.expected.token for step in plan.steps if step.expected and any(call.mint for call in step.calls)} - asked):
+            asked.update(tokens)
+            taken = self._living_with(tokens)
+            if taken:
+                self._others = [*self._others, *taken]
+                plan = self._plan_for(plan.live, wanted, scope, policy)
+        return plan
 
     def _predict(self, plan: KeyPlan, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy) -> list[KeyStep]:
         """Return the steps that a real run would do: those of `plan`, and the deletions that only a later round can do."""
@@ -333,12 +348,12 @@ class Reconciler:
         find: Callable[[], Iterable[LiveKey]],
         *,
         proof: Proof = QUICK_PROOF,
-        deleted_elsewhere: Sequence[tuple[str, int]] = (),
+        deleted_elsewhere: Sequence[DeletedValue] = (),
         find_deleted: Callable[[], Iterable[LiveKey]] = tuple,
     ) -> KeyOutcome:
         """Delete what `find` finds until it finds nothing, then prove as `proof` says that the values are refused. Raises NotProven.
 
-        `deleted_elsewhere` names values, by alias and generation, that were deleted directly in LiteLLM's database: they are proven, too.
+        `deleted_elsewhere` names values that were deleted directly in LiteLLM's database: they are proven, too, as far as they can be derived.
         So are the keys of `find_deleted` that were deleted within a day, perhaps by a run whose proof failed. A key that somebody made again with
         one of these values is deleted, whatever its alias.
         """
@@ -348,7 +363,7 @@ class Reconciler:
         since = self.api.client.now() - DAY
         recent = [row for row in find_deleted() if row.deleted_at and row.deleted_at > since]
         if proof.kind is not ProofKind.NONE:
-            derived = [(row.served_alias, row.generation) for row in recent if derivable(row, self.value_of)]
+            derived = [DeletedValue(row.served_alias, row.generation, row.token) for row in recent if derivable(row, self.value_of)]
             deleted_elsewhere = list(dict.fromkeys([*deleted_elsewhere, *derived]))
         remade = self._remade(recent, {row.token for row in rows})
         rows += remade
@@ -384,12 +399,16 @@ class Reconciler:
     def _remade(self, deleted: Iterable[LiveKey], known: Collection[str]) -> list[LiveKey]:
         """Return the living keys with a value of `deleted`, besides the `known` tokens. Nobody but somebody who knew the value can have made them."""
         tokens = sorted({row.token for row in deleted} - set(known))
-        found = [row for rows in self.api.client.all(lambda token: self.api.keys(key_hash=token), tokens) for row in rows]
+        found = self._living_with(tokens)
         for row in found:
             self.api.warn_once(f"the key {row.alias} has a value that was revoked before, so somebody made it again; it is deleted.")
         return found
 
-    def _prove(self, outcome: KeyOutcome, proof: Proof, deleted_elsewhere: Sequence[tuple[str, int]] = ()) -> None:
+    def _living_with(self, tokens: Sequence[str]) -> list[LiveKey]:
+        """Return the living keys that have one of `tokens`, whatever their alias, at a call for each."""
+        return [row for rows in self.api.client.all(lambda token: self.api.keys(key_hash=token), tokens) for row in rows]
+
+    def _prove(self, outcome: KeyOutcome, proof: Proof, deleted_elsewhere: Sequence[DeletedValue] = ()) -> None:
         """Prove that the values of the keys that `outcome` has deleted are refused, and note the proof in it. Raises NotProven.
 
         Values that cannot be derived cannot be tried: for those, the only proof is a list without the key.
@@ -399,8 +418,14 @@ class Reconciler:
             return
         known = [row for row in gone if derivable(row, self.value_of)]
         values = [(row.alias, self.value_of(row.served_alias, row.generation)) for row in known]
-        values += [(alias, self.value_of(alias, generation)) for alias, generation in deleted_elsewhere]
-        outcome.revocation = prove(self.api.client, values, proof, listed_only=[row.alias for row in gone if row not in known])
+        unknown = [row.alias for row in gone if row not in known]
+        for deleted in deleted_elsewhere:
+            value = self.value_of(deleted.alias, deleted.generation)
+            if deleted.key_id in ("", derive.token(value)):
+                values.append((deleted.alias, value))
+            else:  # it was adopted, or made by another tool: that another value is refused proves nothing
+                unknown.append(deleted.alias)
+        outcome.revocation = prove(self.api.client, values, proof, listed_only=unknown)
         failure = outcome.revocation.failure()
         if failure:
             raise NotProven(*failure, outcome)

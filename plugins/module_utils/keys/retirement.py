@@ -18,7 +18,7 @@ EXPIRY_TOLERANCE = timedelta(seconds=60)
 
 def original_end(row: LiveKey) -> datetime | None:
     """Return when a key ends, or would have ended if it had not been retired; None means never."""
-    if not (row.notes and row.notes.ends):
+    if not (row.notes and row.notes.ends) or row.in_service:  # a note on the value in service was forged
         return row.expires
     if row.notes.ends == NEVER_ENDS:
         return None

@@ -16,7 +16,7 @@ import enum
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..litellm import errors
 from ..litellm.client import Client
@@ -85,6 +85,14 @@ class Proof:
         If not set, this is the cache time, and a minute for every thousand calls begun, at most half an hour.
         """
         return self.timeout or self.forgotten_after + min(1800, 60 * math.ceil(values * self.refusals() / 1000))
+
+
+class DeletedValue(NamedTuple):
+    """A value that was deleted past LiteLLM's API, as the caller names it. `key_id` is its sha256, or '' if the caller does not know it."""
+
+    alias: str
+    generation: int
+    key_id: str = ""
 
 
 @dataclass

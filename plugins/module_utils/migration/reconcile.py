@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ..common import names
 from ..keys import derive
 from ..keys.api import KeyApi
+from ..keys.derive import ValueOf
 from ..keys.key import LiveKey
 from ..keys.lab import Lab, history_of, searches_for
 from ..keys.plan import KeyAction
@@ -36,12 +37,12 @@ class MigrationScope:
     guid: str = ""
     package: str = ""
 
-    def rows(self, source: KeyApi) -> list[LiveKey]:
+    def rows(self, source: KeyApi, value_of: ValueOf) -> list[LiveKey]:
         """Return the keys of the scope at the source."""
         if not self.guid:
             return [row for row in source.keys() if row.notes and self.package in ("", row.notes.package)]  # noqa: SIM118 - a gateway is not a dict
         lab = Lab(names.check_guid(self.guid), names.lab_alias(self.guid))
-        return lab.rows(source)
+        return lab.rows(source, value_of=value_of)
 
     def __str__(self) -> str:
         if self.guid:
@@ -71,7 +72,9 @@ class Migration:
         """Make the keys at the target. Raises Refused before the first write, MigrationIncomplete if keys are not as they should be."""
         plan = self._plan()
         if not plan.moves and not plan.left_out:
-            raise Refused(f"{self.scope} has no key at {self.source.client.connection.base}; check the scope and the address.", "nothing_to_migrate")
+            raise Refused(
+                f"there are no keys to move at {self.source.client.connection.base} ({self.scope}); check the scope and the address.", "nothing_to_migrate"
+            )
         self._refuse(plan)
         outcome = MigrationOutcome(plan)
         if self.reconciler.check_mode:
@@ -98,7 +101,7 @@ class Migration:
         left_out = {left.row.token for left in plan.left_out}
 
         def still_there() -> list[LiveKey]:
-            rows = self.scope.rows(self.source)
+            rows = self.scope.rows(self.source, self.reconciler.value_of)
             for row in rows:
                 if row.token not in left_out and (row.token not in moved or changed(row, moved[row.token])):
                     raise Refused(f"the key {row.alias} was changed at the source since it was compared; migrate again.", "changed_meanwhile")
@@ -134,7 +137,7 @@ class Migration:
     def _plan(self) -> MovePlan:
         self.source.check_admin()
         self.target.check_admin()
-        rows = self.scope.rows(self.source)
+        rows = self.scope.rows(self.source, self.reconciler.value_of)
         source, target = self.source.client.connection, self.target.client.connection
         aliases = {row.served_alias for row in rows}
         at_source, at_target = (history_of(api, aliases, self.reconciler.value_of) for api in (self.source, self.target))

@@ -14,6 +14,7 @@ from ...module_utils.keys.api import KeyApi
 from ...module_utils.keys.derive import derivable
 from ...module_utils.keys.key import LiveKey
 from ...module_utils.keys.lab import Lab, searches_for
+from ...module_utils.keys.marks import with_own_generation
 from ...module_utils.keys.plan import OnUnrecoverable, Policy
 from ...module_utils.keys.reconcile import Reconciler
 from ...module_utils.keys.results import KeyOutcome, KeysIncomplete, describe_key
@@ -96,11 +97,11 @@ class PassGateway:
             return {}
         self._api.check_admin()
         now = self._api.client.now()
-        found = self._api.keys_like(*_searches(aliases))
+        found = [with_own_generation(row, self._reconciler.value_of) for row in self._api.keys_like(*_searches(aliases)) if row.alias in set(aliases)]
         return {
             row.alias: {**describe_key(row), **({"value": value} if (value := self._value(row)) else {})}
             for row in found
-            if row.alias in set(aliases) and row.in_service and not row.expired(now)
+            if row.in_service and not row.expired(now)
         }
 
     def _value(self, row: LiveKey) -> str:
@@ -127,6 +128,8 @@ class PassGateway:
     def revoke(self, aliases: Iterable[str]) -> None:
         """Delete the keys with these aliases, and prove it. Raises GatewayError."""
         keys = [{"alias": alias} for alias in aliases]
+        if not keys:
+            return
         self._reconciler.delete(lambda: Lab().to_delete(self._api, keys, self._reconciler.value_of), proof=self._proof)
 
 

@@ -56,6 +56,19 @@ def test_fault_07_force_db_delete_deletes_the_keys_in_the_database_and_proves_it
     assert lab.gateway.database_url not in lab.run.output
 
 
+def test_force_db_delete_proves_nothing_about_values_that_nobody_knows(lab, undeletable, monkeypatch):
+    """A key of another tool, and one whose notes somebody forged: another value is derived for each, and that one is refused."""
+    monkeypatch.setenv("PGAPPNAME", "last-resort")
+    lab.act("provision", num_users=2)
+    by_hand = lab.gateway.post("/key/generate", key_alias=f"virtkey-{lab.guid}-user3", metadata={"guid": lab.guid})["key"]
+    forged = lab.rows[f"virtkey-{lab.guid}-user2"]
+    notes = {**forged["metadata"]["litellm_virtual_keys"], "generation": 10**7}
+    lab.gateway.post("/key/update", key=forged["token"], metadata={**forged["metadata"], "litellm_virtual_keys": notes})
+    lab.act("destroy", **{f"{P}force_db_delete": True, f"{P}database_url": lab.gateway.database_url})
+    assert not lab.rows and lab.gateway.chat(by_hand).status_code == 401
+    assert re.search(r"Revocation: 1 proven in .*, 2 only by the gateway's list", lab.run.output)
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [("postgresql://u:hush-hush@127.0.0.1:9/db", "Connection refused"), ("postgresql://u:hush-hush#1@127.0.0.1/db", "percent-encode")],

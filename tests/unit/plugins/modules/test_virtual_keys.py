@@ -111,6 +111,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"keys": [{"user": "user1", "duration": "90"}]}, "duration is '90'"),
     ({"extend_for": "1y"}, "extend_for is '1y'"),
     ({"extend_for": "-2h"}, "extend_for is '-2h'"),
+    ({"user_id": " "}, "user_id is ' '; give it without blanks around it"),
+    ({"team_id": "blue "}, "team_id is 'blue '; give it without blanks around it"),
+    ({"package": "\n"}, r"package is '\n'; give it without blanks around it"),
+    ({"rotation": " a"}, "rotation is ' a'; give it without blanks around it"),
     ({"max_budget": -7}, "max_budget is -7"),
     ({"rotation_grace": "soon"}, "rotation_grace is 'soon'"),
     ({"secret": "short"}, "secret has 5 characters"),
@@ -179,6 +183,14 @@ def test_absent_takes_the_named_keys_only(modules: Modules) -> None:
     result = modules.run_ok("virtual_keys", guid="abc", state="absent", keys=[{"user": "user2"}, {"user": "user3"}])
     assert [key["alias"] for key in result["virtual_keys"]] == ["virtkey-abc-user2"]
     assert len(modules.served.model.rows) == 1
+
+
+def test_absent_takes_a_named_key_of_the_named_guid_only(modules: Modules) -> None:
+    keys = [{"alias": "team-abc12", "guid": "abc12"}]
+    modules.run_ok("virtual_keys", keys=keys, models=["granite"])
+    other = modules.run_ok("virtual_keys", keys=[{"alias": "team-abc12", "guid": "abc1"}], state="absent")
+    assert not other["changed"] and "the key team-abc12 is left alone, for it belongs to the lab abc12." in str(other["warnings"])
+    assert modules.run_ok("virtual_keys", keys=keys, state="absent")["counts"]["deleted"] == 1
 
 
 def test_proof_may_also_be_left_out_of_exact(modules: Modules) -> None:
@@ -338,11 +350,32 @@ def test_calls_are_counted(modules: Modules) -> None:
         ("virtual_keys", {"guid": "abc", "state": "absent", "max_budget": 0, "rotation": "a"}, "max_budget, rotation would have no effect with state absent"),
         ("virtual_keys", {"guid": "abc", "state": "absent", "blocked": True}, "blocked would have no effect with state absent"),
         ("virtual_keys", {"guid": "abc", "state": "absent", "keep_going": True}, "keep_going would have no effect"),
+        ("virtual_keys", {"guid": "abc", "state": "absent", "blocked": False}, "blocked would have no effect with state absent"),
+        ("virtual_keys", {"guid": "abc", "state": "absent", "create": False}, "create would have no effect with state absent"),
+        ("virtual_keys", {"guid": "abc", "state": "absent", "check_models": False}, "check_models would have no effect with state absent"),
+        (
+            "virtual_keys",
+            {"guid": "abc", "state": "absent", "known_values": ["sk-known-0123456789"]},
+            "known_values would have no effect with state absent",
+        ),
+        ("virtual_keys", {"guid": "abc", "state": "absent", "user_id": " "}, "user_id would have no effect with state absent"),
+        ("virtual_keys", {"guid": "abc", "state": "absent", "keys": []}, "keys is empty; name the keys to delete, or leave it out to delete all"),
+        ("virtual_keys", {"guid": "abc", "state": "absent", "keys": [{"user": "a"}, {"alias": "virtkey-abc-a"}]}, "keys holds virtkey-abc-a twice"),
+        (
+            "virtual_keys",
+            {"guid": "abc", "state": "absent", "keys": [{"user": "a"}, {"user": "b", "max_budget": 1, "create": False}]},
+            r"keys\[1\].max_budget, keys\[1\].create would have no effect with state absent",
+        ),
+        ("virtual_keys", {"guid": "abc", "create": False}, "create would have no effect without keys"),
+        ("virtual_keys", {"guid": "abc", "deleted_elsewhere": [{"alias": "a"}]}, "deleted_elsewhere would have no effect with state present"),
+        ("virtual_keys", {**CLASS, "state": "exact", "deleted_elsewhere": [{"alias": "a"}]}, "deleted_elsewhere would have no effect with state exact"),
         ("virtual_keys", {"guid": "abc", "duration": "1d"}, "duration would have no effect on keys that exist; .* use extend_for or extend_until"),
         ("virtual_keys", {"guid": "abc", "keep_going": True}, "keep_going would have no effect without keys"),
         ("virtual_keys", {"guid": "abc", "on_unrecoverable": "keep"}, "on_unrecoverable would have no effect without keys"),
         ("virtual_keys", {"guid": "abc", "rotation_grace": "1h"}, "rotation_grace would have no effect without rotation"),
         ("virtual_key", {"alias": "abc", "state": "absent", "models": ["granite"]}, "models would have no effect with state absent"),
+        ("virtual_key", {"alias": "abc", "state": "absent", "create": False}, "create would have no effect with state absent"),
+        ("virtual_key", {"alias": "abc", "state": "blocked", "create": False}, "create would have no effect with state blocked"),
         ("virtual_key", {"alias": "abc", "state": "blocked", "rotation": "a"}, "rotation would have no effect with state blocked"),
         ("virtual_key", {"alias": "abc", "state": "blocked", "duration": "1d"}, "duration would have no effect with state blocked"),
     ],

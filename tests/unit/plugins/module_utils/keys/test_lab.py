@@ -176,7 +176,10 @@ def test_to_delete(served: ServedModel) -> None:
     assert found([{"user": "user2"}, {"user": "user9"}]) == {"virtkey-abc-user2"}
     assert found([{"user": "user3"}, {"user": "user4"}]) == set(), "they belong to another lab"
     assert found([{"alias": "virtkey-abcd"}]) == set()
-    assert found([]) == set()
+    with pytest.raises(ValueError, match="^keys is empty"):
+        found([])
+    with pytest.raises(ValueError, match="^keys holds virtkey-abc-user1 twice"):
+        found([{"user": "user1"}, {"alias": "virtkey-abc-user1"}])
     with pytest.raises(ValueError, match="^user is"):
         found([{"user": "a/b"}])
 
@@ -184,22 +187,30 @@ def test_to_delete(served: ServedModel) -> None:
 def test_members(served: ServedModel) -> None:
     gateway = gateway_of(served)
     with pytest.raises(NoSuchLab, match="no key of the lab virtkey-abc; check the guid"):
-        LAB.members(gateway)
+        LAB.members(gateway, value_of)
     make(served, "virtkey-abc-user1.retired-0123", Notes(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc-user1"))
     make(served, "virtkey-abc-user1", Notes(lab="virtkey-abc", guid="abc", generation=1))
     make(served, "virtkey-abc-user2.retired-0123", Notes(lab="virtkey-abc", guid="abc", retired_from="virtkey-abc-user2"))
-    assert [row.alias for row in LAB.members(gateway)] == ["virtkey-abc-user1", "virtkey-abc-user2.retired-0123"]
+    assert [row.alias for row in LAB.members(gateway, value_of)] == ["virtkey-abc-user1", "virtkey-abc-user2.retired-0123"]
     changed = [row.alias for row in LAB.rows_to_change(LAB.rows(gateway), {})]
     assert sorted(changed) == ["virtkey-abc-user1", "virtkey-abc-user2.retired-0123"], "one key for each alias"
     assert len(LAB.rows_to_change(LAB.rows(gateway), {"blocked": True})) == 3, "values in their grace period are blocked as well"
     assert len(LAB.rows_to_change(LAB.rows(gateway), {"blocked": False})) == 3
 
 
+def test_every_key_in_service_under_an_alias_is_changed(served: ServedModel) -> None:
+    """Release 1.3.2 made two keys with one alias where two runs met."""
+    make(served, "virtkey-abc-user1", NOTED)
+    make(served, "another", Notes(lab="virtkey-abc", guid="abc"))
+    served.model.rows[next(token for token, row in served.model.rows.items() if row["key_alias"] == "another")]["key_alias"] = "virtkey-abc-user1"
+    assert len(LAB.rows_to_change(LAB.rows(gateway_of(served)), {})) == 2
+
+
 def test_only_an_admin_learns_that_a_lab_does_not_exist(served: ServedModel) -> None:
     served.model.users = {"sk-an-internal-user-01": "u"}
     gateway = KeyApi(Client(Connection(url=served.url, api_key="sk-an-internal-user-01", retries=0)))
     with pytest.raises(errors.NotAdmin):
-        LAB.members(gateway)
+        LAB.members(gateway, value_of)
 
 
 # -------------------------------------------------------------------------------------------------------- wanted keys
@@ -316,7 +327,7 @@ def test_a_lab_that_is_stopped_stays_stopped_when_the_reaper_finds_it_alive() ->
 def test_a_rotation_that_was_cut_off_is_finished_by_the_next_rotation(served: ServedModel) -> None:
     make(served, "virtkey-abc-user1.retired-0123", Notes(lab="virtkey-abc", guid="abc", user="user1", retired_from="virtkey-abc-user1"))
     change = LAB.change({"rotation": "a"}, lambda: START)
-    (want,) = [change(row) for row in LAB.members(gateway_of(served))]
+    (want,) = [change(row) for row in LAB.members(gateway_of(served), value_of)]
     assert (want.alias, want.rotation, want.user) == ("virtkey-abc-user1", "a", "user1")
 
 

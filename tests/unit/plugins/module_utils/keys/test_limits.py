@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -163,3 +164,25 @@ def test_metadata_that_cannot_be_kept(metadata: dict[str, Any], words: str) -> N
     assert wanted(metadata={"a": 2**53, "b": True}).metadata == {"a": 2**53, "b": True}
     with pytest.raises(ValueError, match=words):
         wanted(metadata=metadata)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "place"),
+    [
+        (
+            {"logging": [{"callback_vars": {"langfuse_host": "https://x"}}, {"callback_vars": {"langfuse_secret_key": "s"}}]},
+            "logging[1].callback_vars.langfuse_secret_key",
+        ),
+        ({"callback_settings": {"callback_vars": {"gcs_path_service_account": "{}"}}}, "callback_settings.callback_vars.gcs_path_service_account"),
+    ],
+)
+def test_secrets_that_litellm_encrypts_in_metadata_are_refused(metadata: dict[str, Any], place: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"metadata holds {place}, which LiteLLM encrypts")):
+        wanted(metadata=metadata)
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"logging": [{"callback_vars": {"langfuse_host": "https://x", "max_tokens": "5"}}, "x"]}, {"logging": "x"}, {"api_key": "x"}]
+)
+def test_other_metadata_about_logging_is_taken(metadata: dict[str, Any]) -> None:
+    assert wanted(metadata=metadata).metadata == metadata

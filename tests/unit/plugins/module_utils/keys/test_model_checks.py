@@ -52,7 +52,7 @@ def test_team_and_models_of_a_key_that_exists_go_together(served: ServedModel, f
         apply(served, wanted_keys("user1", fields=second))
     worker = reconciler(served)
     with pytest.raises(Refused, match="the team blue may not use mistral"):
-        worker.change(LAB.members(worker.api), lambda row: replace(wanted_keys("user1", fields=second)[0], alias=row.alias), list)
+        worker.change(LAB.members(worker.api, worker.value_of), lambda row: replace(wanted_keys("user1", fields=second)[0], alias=row.alias), list)
 
 
 def test_a_key_that_is_moved_into_another_team_with_other_models(served: ServedModel) -> None:

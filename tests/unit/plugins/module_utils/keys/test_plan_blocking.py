@@ -10,7 +10,14 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys im
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.orphan import ORPHAN, OrphanMark
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.plan import Policy
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import LitellmModel
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.plugins.module_utils.keys.lab_plans import LAB, converge, rows_of, value_of, wanted_key
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.plugins.module_utils.keys.lab_plans import (
+    LAB,
+    converge,
+    create_by_hand,
+    rows_of,
+    value_of,
+    wanted_key,
+)
 
 ALIAS = "virtkey-abc"
 HOUR = Policy(grace=3600)
@@ -70,3 +77,14 @@ def test_a_stopped_lab_has_that_noted_on_all_its_keys_the_reaper_blocked(wanted:
     for row in rows_of(model):
         assert change(row).metadata[ORPHAN]["stopped"] is True, row.alias
         assert change(row).rotation == (wanted.get("rotation") or "")
+
+
+def test_several_keys_of_one_alias_are_blocked_and_started_together() -> None:
+    """Release 1.3.2 made two keys at once where two runs met."""
+    model = rotated_lab()
+    extra = create_by_hand(model, "another")
+    model.rows[derive.token(extra)]["key_alias"] = ALIAS
+    converge(model, [wanted_key(fields=BLOCKED)])
+    assert working(model) == [] and not model.works(extra)
+    converge(model, [wanted_key(fields=STARTED)])
+    assert working(model) == [0] and model.works(extra)

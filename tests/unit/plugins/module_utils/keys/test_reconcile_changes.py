@@ -34,7 +34,7 @@ def change(served: ServedModel, **options: Any) -> KeyOutcome:
     def wanted(row: LiveKey) -> WantedKey:
         return WantedKey(row.alias, **options)
 
-    return worker.change(LAB.existing_rows(worker.api), wanted, lambda: LAB.rows(worker.api))
+    return worker.change(LAB.existing_rows(worker.api, worker.value_of), wanted, lambda: LAB.rows(worker.api))
 
 
 def test_change_needs_no_value(served: ServedModel) -> None:

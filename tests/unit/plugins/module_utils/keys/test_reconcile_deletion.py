@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.results import KeysIncomplete, NotProven
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.revocation import Proof, ProofKind
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.revocation import DeletedValue, Proof, ProofKind
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import errors
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.model import LitellmModel
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.scripted import Reply, Request
@@ -93,12 +93,22 @@ def test_all_generations_that_were_deleted_elsewhere_are_tried(served: ServedMod
     for generation in (0, 2):
         value = derive.value(SECRET, "virtkey-abc-user1", generation)
         served.model.handle("POST", "/key/generate", {}, {"key": value, "key_alias": f"hidden-{generation}"})
-    deleted_generations = [("virtkey-abc-user1", generation) for generation in range(4)]
+    deleted_generations = [DeletedValue("virtkey-abc-user1", generation) for generation in range(4)]
     with pytest.raises(NotProven, match="still accepts 2 values, that of virtkey-abc-user1 among them"):
         destroy(served, deleted_elsewhere=deleted_generations)
     served.model.rows.clear()
     outcome = destroy(served, deleted_elsewhere=deleted_generations)
     assert outcome.revocation is not None and outcome.to_result()["revocation"]["proven"] == ["virtkey-abc-user1"]
+
+
+def test_a_value_deleted_elsewhere_that_cannot_be_derived_counts_as_listed_only(served: ServedModel) -> None:
+    """The value that is derived for its alias is refused, because it never existed."""
+    derived, adopted = ("virtkey-abc-user1", "virtkey-abc-user2")
+    own = derive.token(derive.value(SECRET, derived, 0))
+    outcome = destroy(served, deleted_elsewhere=[DeletedValue(derived, 0, own), DeletedValue(adopted, 0, "0" * 64), DeletedValue(adopted, 10**8, "1" * 64)])
+    assert outcome.revocation is not None
+    result = outcome.to_result()["revocation"]
+    assert (result["proven"], result["listed_only"]) == ([derived], [adopted])
 
 
 def test_a_run_after_a_proof_that_failed_proves_what_the_first_one_deleted() -> None:
