@@ -25,9 +25,10 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.deliver
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.gateway import Minted
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.key_secrets import KeySecret, SecretsUnknown
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.offers import Offers
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.parts import PassParts, PassSettings
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.post import PostResult
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.report import PassReport
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.run import PassParts, PassSettings, run_pass
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.run import run_pass
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.site_chain import SiteChain
 
 AT = "2026-11-21T04:00:00Z"

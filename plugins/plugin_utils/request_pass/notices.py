@@ -21,8 +21,8 @@ from ...module_utils.keys.results import describe_key
 from ..delivery import DeliverySettings
 from ..expiry_notices import expiry_mails, expiry_notes
 from .ended import split_ended
+from .parts import PATIENCE, PassParts
 from .report import TaskReport
-from .run import PATIENCE, PassParts
 from .upkeep import UpkeepReport, find_secrets, outdated_and_lost, remove_secrets, update_secrets
 
 

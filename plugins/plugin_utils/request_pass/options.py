@@ -29,8 +29,8 @@ from ..delivery import KUBERNETES_SECRET, MAIL, DeliverySettings, check_settings
 from .gateway import PassGateway
 from .key_secrets import KubernetesSecrets, NoSecrets, SecretKeeper
 from .offers import Offers
+from .parts import ApprovalChain, PassParts, PassSettings
 from .post import SmtpMailer, Webhooks
-from .run import ApprovalChain, PassParts, PassSettings
 from .site_chain import SiteChain
 
 DELIVERY_SPEC: dict[str, dict[str, Any]] = {

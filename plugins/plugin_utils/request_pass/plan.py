@@ -100,21 +100,24 @@ def key_arguments(record: Record, terms: Terms) -> dict[str, Any]:
 def end_of_renewal(record: Record, terms: Terms, end: str) -> str:
     """Return when the key of an approved renewal shall end, which is never before its present `end`. Empty means never.
 
-    The time counts from the approval, or from the present end if that was asked for.
+    The time counts from the approval, or from the present end if that was asked for. No renewal reaches further than ten years,
+    which is also what a duration without an end means here.
     """
-    duration = terms.get("duration", NEVER)
-    if duration == NEVER or not end:
+    if not end:
         return ""
-    approved = [entry.at for entry in record.history if entry.now == APPROVED and entry.was != APPROVED]
-    present = durations.parse_time(end)
-    start = present if record.from_end or not approved else durations.parse_time(approved[-1])
-    return durations.iso(max(present, start + timedelta(seconds=durations.seconds(duration))))
+    approved = durations.parse_time([entry.at for entry in record.history if entry.now == APPROVED and entry.was != APPROVED][-1])
+    present, furthest = durations.parse_time(end), approved + timedelta(seconds=durations.LONGEST_SECONDS, days=-1)
+    duration = terms.get("duration", NEVER)
+    if duration == NEVER:
+        return durations.iso(max(present, furthest))
+    start = present if record.from_end else approved
+    return durations.iso(max(present, min(furthest, start + timedelta(seconds=durations.seconds(duration)))))
 
 
 def renewal_arguments(record: Record, terms: Terms) -> dict[str, Any]:
     """Return the changes to the key of an approved renewal in the words of the module `virtual_keys`."""
-    end = record.progress.expires
-    return {**{name: terms[name] for name in ("models", *AMOUNTS) if name in terms}, **({"extend_until": end} if end else {"duration": NEVER})}
+    limits = {name: terms[name] for name in ("models", *AMOUNTS) if name in terms}
+    return {**limits, **({"extend_until": record.progress.expires} if record.progress.expires else {})}
 
 
 # -------------------------------------------------------------------------------------------------------------- mails

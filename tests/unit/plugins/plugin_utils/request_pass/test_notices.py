@@ -18,8 +18,8 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import Record
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.delivery import DeliverySettings
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass import notices
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.parts import PassParts
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.post import PostResult
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.run import PassParts
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_desk import TestDesk
 
 BEFORE = ["72h", "24h", "1h"]

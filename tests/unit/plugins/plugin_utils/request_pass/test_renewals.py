@@ -162,6 +162,17 @@ def test_a_reviewer_sees_that_it_is_a_renewal_and_may_give_less(desk: TestDesk) 
     assert first(desk).history[-1].by == "boss"
 
 
+def test_no_renewal_reaches_further_than_ten_years(desk: TestDesk) -> None:
+    renewal = renew(desk, duration="30d", from_end=True)
+    desk.people.approve(renewal.id, by="boss", granted={"duration": "never"}, beyond=True)
+    desk.make_pass()
+    assert first(desk).progress.expires == "2036-11-19T04:00:00Z"
+    desk.packages = {"dev": {"models": ["granite"], "duration": "never"}}
+    renew(desk, duration="3000d", from_end=True)
+    desk.make_pass()
+    assert first(desk).progress.expires == "2036-11-19T04:00:00Z"
+
+
 # ------------------------------------------------------------------------------------------------- keys that are no more
 def test_the_request_of_an_ended_key_starts_again(desk: TestDesk) -> None:
     desk.at = "2026-12-22T00:00:00Z"

@@ -1,0 +1,113 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The step of a pass in which the approval chain decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from ...module_utils.key_requests import transitions
+from ...module_utils.key_requests.record import APPROVED, DENIED, IN_REVIEW, LONGEST_REASON, PENDING, Record
+from ...module_utils.key_requests.text import clip
+from ...module_utils.key_requests.transitions import Change, Ruling
+from ...module_utils.litellm.errors import GatewayError
+from ..approval.chain import ChainOutcome
+from ..approval.decision import Decision
+from . import plan
+from .offers import NotOffered, Offers, terms_left
+from .parts import CHAIN, ApprovalChain
+from .renewing import deny_renewals, living_originals
+from .state import PassState
+
+STATES = {Decision.APPROVE: APPROVED, Decision.DENY: DENIED, Decision.REVIEW: IN_REVIEW}
+
+
+def decide_pending(state: PassState) -> None:
+    """Let the chain decide the pending requests, and note on those that it cannot decide why."""
+    pending = state.in_state(PENDING)
+    chain = state.parts.chain
+    if isinstance(chain, ValueError):
+        state.report.errors.append(f"nothing is decided: {chain}")
+        return
+    if not pending:
+        return
+    renewed, over = living_originals(state, [record for record in pending if record.renews])
+    deny_renewals(state, over)
+    pending = [record for record in pending if not record.renews or record.id in renewed]
+    if not chain.has_rules:
+        state.report.warnings.append("no approval rules are configured, so every request is denied; give rules, or withdraw the requests first.")
+    models, usage, waiting = _asked_of_gateway(state, chain, pending)
+    state.fail(waiting, "decide")
+    decidable = [record for record in pending if record.id not in waiting]
+    asked = {record.id: _asked(chain.offers, record) for record in decidable}
+    requests = [plan.as_asked(record, asked[record.id], renewed.get(record.id)) for record in decidable]
+    outcomes = chain.decide(requests, models, usage)
+    changes: list[tuple[Record, Change]] = []
+    parked: dict[str, ChainOutcome] = {}
+    for record, request, outcome in zip(decidable, requests, outcomes, strict=True):
+        if outcome.decision in STATES:
+            left = terms_left(asked[record.id], outcome.request, request["models"] if record.renews else None)
+            changes.append((record, _ruling(state, outcome, left, chain.policy)))
+        else:
+            parked[record.id] = outcome
+    state.record(changes)
+    traces = {each: _trace(outcome) for each, outcome in parked.items()}
+    state.fail({each: _why_parked(outcome) for each, outcome in parked.items()}, "decide", traces=traces)
+
+
+def _asked_of_gateway(
+    state: PassState, chain: ApprovalChain, pending: Sequence[Record]
+) -> tuple[list[str] | None, list[dict[str, Any]] | None, dict[str, str]]:
+    """Return the gateway's models, the keys to count, and which requests wait because the gateway did not say.
+
+    An outage never becomes a denial. A gateway that serves no model has not read its models yet.
+    """
+    models: list[str] | None = None
+    usage: list[dict[str, Any]] | None = None
+    if chain.counts_keys:
+        try:
+            promised = [record for record in state.open.values() if record.state == APPROVED and not record.progress.minted_at]
+            usage = plan.quota_usage(state.parts.gateway.living_keys(), promised)
+        except GatewayError as error:
+            return None, None, {record.id: str(error) for record in pending}
+    by_model = [record.id for record in pending if record.models]
+    if not by_model:
+        return None, usage, {}
+    try:
+        models = state.parts.gateway.models()
+    except GatewayError as error:
+        return None, usage, dict.fromkeys(by_model, str(error))
+    return models, usage, {} if models else dict.fromkeys(by_model, "the gateway serves no models at present")
+
+
+def _ruling(state: PassState, outcome: ChainOutcome, terms: Mapping[str, Any] | None, policy: str) -> Change:
+    ruling = Ruling(
+        reason=clip(outcome.reason, LONGEST_REASON),
+        terms=terms,
+        trace=_trace(outcome),
+        reviewers=outcome.reviewers,
+        review=outcome.review,
+        policy=policy,
+    )
+    return partial(transitions.decide, state=STATES[outcome.decision], ruling=ruling, by=CHAIN, at=state.parts.clock(), only_from=(PENDING,))
+
+
+def _asked(offers: Offers, record: Record) -> dict[str, Any]:
+    """Return the terms for what was asked; for a package that does not exist, what the chain needs to say so."""
+    try:
+        return offers.asked(record)
+    except NotOffered:
+        return {"models": list(record.models)}
+
+
+def _trace(outcome: ChainOutcome) -> list[dict[str, Any]]:
+    return [step.as_dict() for step in outcome.trace]
+
+
+def _why_parked(outcome: ChainOutcome) -> str:
+    detail = outcome.trace[-1] if outcome.trace else None
+    return f"{detail.rule}: {detail.detail}" if detail and detail.detail else outcome.reason

@@ -1,0 +1,134 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The step of a pass that makes keys and delivers them.
+
+A key is made only for a request that never had one; an answer is delivered again by deriving the same value; a key that is
+gone has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from ...module_utils.key_requests import transitions
+from ...module_utils.key_requests.record import APPROVED, Record
+from ...module_utils.key_requests.transitions import Change
+from ...module_utils.litellm.errors import GatewayError
+from ..delivery import MAIL
+from . import plan
+from .ended import split_ended
+from .gateway import Minted
+from .offers import NotOffered
+from .post import PostResult
+from .state import PassState
+from .ways import DeliveryWay
+
+
+def mint_and_deliver(state: PassState) -> None:
+    """Make the keys of approved requests that never had one, and deliver what is not delivered yet."""
+    approved = state.in_state(APPROVED)
+    _mint(state, [record for record in approved if not record.progress.minted_at and not record.renews])
+    minted = [record for record in state.in_state(APPROVED) if record.progress.minted_at and not record.renews]
+    keys = _keys_of(state, minted)
+    for way in state.settings.ways:
+        _deliver(state, way, keys)
+    _finish(state, [record for each in keys if (record := state.open.get(each))])
+
+
+def _mint(state: PassState, records: Sequence[Record]) -> None:
+    """Make the keys of requests that never had one. Their values are used in this pass and kept nowhere."""
+    settled, failures = settle_all_terms(state, records)
+    wanted = {record.id: (plan.alias_of(record), plan.key_arguments(record, record.terms)) for record in settled}
+    minted = state.parts.gateway.mint(dict(wanted.values())) if wanted else Minted()
+    at = state.parts.clock()
+    changes: list[tuple[Record, Change]] = []
+    for request_id, (alias, _arguments) in wanted.items():
+        key = minted.keys.get(alias)
+        if key is None:
+            failures[request_id] = minted.failures.get(alias, "the gateway did not make the key")
+        else:
+            state.fresh[request_id] = key
+            changes.append((state.open[request_id], partial(transitions.mark_minted, at=at, key_alias=alias, expires=key.get("expires") or "")))
+    recorded = state.record(changes)
+    state.report.minted += len(recorded)
+    state.fail(failures, "mint")
+    _withdraw(state, [(record.id, wanted[record.id][0]) for record, _change in changes if record.id not in recorded])
+
+
+def settle_all_terms(state: PassState, records: Sequence[Record]) -> tuple[list[Record], dict[str, str]]:
+    """Note the terms of each request, and return the requests with their terms, and by id why others have none."""
+    chain, at = state.parts.chain, state.parts.clock()
+    failures: dict[str, str] = {}
+    changes: list[tuple[Record, Change]] = []
+    for record in records:
+        try:
+            if isinstance(chain, ValueError) and not record.terms:
+                raise NotOffered(f"its terms cannot be worked out: {chain}")
+            terms = dict(record.terms) if isinstance(chain, ValueError) else chain.offers.settled(record)
+            changes.append((record, partial(transitions.settle_terms, terms=terms, at=at)))
+        except ValueError as error:
+            failures[record.id] = str(error)
+    return list(state.record(changes).values()), failures
+
+
+def _withdraw(state: PassState, taken_back: Sequence[tuple[str, str]]) -> None:
+    """Delete the keys of requests that were taken back while their keys were made. A failure does not stop the others."""
+    for request_id, alias in taken_back:
+        state.fresh.pop(request_id, None)
+        if state.parts.store.check_mode:
+            continue
+        try:
+            state.parts.gateway.revoke([alias])
+        except GatewayError as error:
+            state.report.errors.append(f"the request {request_id} was taken back, and its key {alias} could not be deleted: {error}")
+
+
+def _keys_of(state: PassState, records: Sequence[Record]) -> dict[str, Mapping[str, Any]]:
+    """Return the keys to deliver, with their values, by request. A key that is gone or expired has ended."""
+    earlier = {record.progress.key_alias: record.id for record in records if record.id not in state.fresh}
+    try:
+        found = state.parts.gateway.in_service(sorted(earlier))
+    except GatewayError as error:
+        state.fail(dict.fromkeys(earlier.values(), str(error)), "deliver")
+        found, earlier = {}, {}
+    _note_ended(state, [state.open[request_id] for alias, request_id in earlier.items() if alias not in found], right_gateway=bool(found))
+    keys = {request_id: found[alias] for alias, request_id in earlier.items() if alias in found}
+    return {**keys, **{each: key for each, key in state.fresh.items() if each in {record.id for record in records}}}
+
+
+def _note_ended(state: PassState, missing: Sequence[Record], *, right_gateway: bool) -> None:
+    at = state.parts.clock()
+    try:
+        gone, unknown = split_ended(state.parts.gateway, missing, now=at, right_gateway=right_gateway)
+    except GatewayError as error:
+        state.fail({record.id: str(error) for record in missing}, "deliver")
+        return
+    state.report.ended += len(state.record([(record, partial(transitions.mark_ended, at=at)) for record in gone]))
+    reason = "the gateway knows nothing of the key {}; check that it is the right one"
+    state.fail({record.id: reason.format(record.progress.key_alias) for record in unknown}, "deliver")
+
+
+def _deliver(state: PassState, way: DeliveryWay, keys: Mapping[str, Mapping[str, Any]]) -> None:
+    """Deliver in one way what was not delivered so yet, and note each result."""
+    state.turn.check()
+    entries = []
+    for request_id, key in keys.items():
+        record = state.open[request_id]
+        done = record.progress.delivered
+        if way.name not in done and (not way.after or way.after in done):
+            entries.append({**key, "email": record.email, "request_id": request_id, **({"language": record.language} if record.language else {})})
+    parcels, problems = way.plan(entries)
+    send = state.parts.mailer.send if way.method == MAIL else state.parts.secrets.apply
+    results = dict(zip(parcels, send(list(parcels.values())), strict=True)) if parcels else {}
+    state.note_results({**{each: PostResult(False, reason) for each, reason in problems.items()}, **results}, "deliver", way.name)
+
+
+def _finish(state: PassState, records: Sequence[Record]) -> None:
+    """Note which requests have their answer in every way. After a failure they do not."""
+    at, ways = state.parts.clock(), {way.name for way in state.settings.ways}
+    done = [record for record in records if record.state == APPROVED and ways <= set(record.progress.delivered)]
+    state.report.delivered += len(state.record([(record, partial(transitions.mark_finished, at=at)) for record in done]))
