@@ -136,6 +136,9 @@ report:
     minted:
       description: How many keys were made.
       type: int
+    renewed:
+      description: How many keys live longer than before.
+      type: int
     delivered:
       description: How many keys reached their owner by every method.
       type: int
