@@ -8,6 +8,8 @@ Reading is strict, because people edit these files: an unknown field, a wrong ty
 that names it, and the record is set aside. One edit has a meaning: a `state` other than the last one of the history is
 a decision made by hand.
 
+A request that is pending has no terms, whatever stands there, because nobody has decided on any.
+
 `format` counts the changes to this form. Releases that share a store keep each other's work: fields that are unknown in a
 record of a newer format are kept as they are. Records of format 1 have no such number.
 """
@@ -19,7 +21,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..common.printable import quoted
-from .record import Failure, HistoryEntry, Progress, Record, check
+from .record import PENDING, Failure, HistoryEntry, Progress, Record, check
 from .transitions import set_by_hand
 
 FORMAT = 3
@@ -153,6 +155,8 @@ def parse_document(document: object, version: str = "") -> Record:
         version=version,
     )
     check(record)
+    if record.state == PENDING:
+        record = dataclasses.replace(record, terms={}, granted={})
     if wished != record.state:
         return set_by_hand(record, wished, by="by hand", at=record.updated_at)
     return record

@@ -224,6 +224,52 @@ def test_a_submitter_cannot_write_another_state_in_any_place(house: House) -> No
     assert house.forged({"purpose": 'harmless, "terms": {}', **NEW}) == "", "and a wish that only looks like it is taken"
 
 
+WITHDRAWN = {"labels": {"request-state": "denied"}, "annotations": {"state": "denied"}}
+WAITING = {"labels": {"request-state": "pending", "request-finished": None}, "annotations": {"state": "pending"}}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"cancelled": True, **GRANT},
+        {"cancelled": True, "granted": GRANT["terms"]},
+        {"format": 9, "of_tomorrow": {"cancelled": True}, "reason": "Ask at http://evil.example"},
+        {"reason": "Ask at http://evil.example", "history": [{**NEW["history"][0], "former_trace": [{"cancelled": True}]}]},
+    ],
+)
+def test_a_submitter_who_withdraws_leaves_nothing_for_a_decision_to_start_from(house: House, unique: str, more: Mapping[str, Any]) -> None:
+    request_id = house.ask(f"planter-{unique}")
+    record = house.details(request_id)
+    text = json.dumps({**record, **more, "history": [*more.get("history", record["history"]), {**NEW["history"][0], "from": "pending", "to": "denied"}]})
+    assert "may submit" in house.patch("submitter", request_id, metadata=WITHDRAWN, data=encoded({"state": "denied", "details": text}))
+    twice = text.replace('"cancelled": true', '"cancelled": true, "cancelled": false')
+    assert "may submit" in house.patch("submitter", request_id, metadata=WITHDRAWN, data=encoded({"state": "denied", "details": twice}))
+
+
+def test_a_submitter_asks_again_when_the_time_of_the_key_is_over(house: House, unique: str) -> None:
+    """No `notices` have run, and the module itself notes that the key has ended."""
+    request_id = house.ask(f"ada-{unique}")
+    house.call("decider", request_id=request_id, state="approved")
+    at = "2026-11-21T04:00:00Z"
+    made = {"minted_at": at, "key_alias": "request-of-ada", "expires": "2026-11-21T05:00:00Z", "delivered": {"mail": at}, "finished_at": at}
+    text = json.dumps({**house.details(request_id), "progress": made})
+    assert house.patch("worker", request_id, metadata={"labels": {"request-finished": "approved"}}, data=encoded({"details": text})) == ""
+    assert "may submit" in house.patch(
+        "submitter", request_id, metadata=WAITING, data=encoded({"state": "pending", "details": json.dumps({**NEW, "progress": {"ended_at": at}})})
+    )
+    assert house.ask(f"ada-{unique}") == request_id
+    (kept,) = [step["former_key"] for step in house.details(request_id)["history"] if "former_key" in step]
+    assert kept["key_alias"] == "request-of-ada" and kept["ended_at"] > made["expires"]
+
+
+def test_a_submitter_cannot_write_what_no_pass_can_answer(house: House, unique: str) -> None:
+    secret = house.secret(house.ask(f"stone-{unique}"))
+    kept = {name: secret["metadata"][name] for name in ("labels", "annotations")}
+    body = {"metadata": {"name": f"llm-key-request-{unique}", **kept}, "data": secret["data"], "immutable": True}
+    assert "could never be answered" in house.write("submitter", "POST", "", body)
+    assert house.patch("submitter", str(secret["metadata"]["name"]).removeprefix("llm-key-request-"), immutable=True)
+
+
 def test_a_decider_cannot_say_that_a_key_was_made_or_that_somebody_else_asked(house: House) -> None:
     request_id = house.ask("carol")
     house.call("decider", request_id=request_id, state="approved")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,3 +65,8 @@ def test_nonsense_is_named(changes: dict[str, Any], words: str) -> None:
 def test_data_that_is_not_a_record_is_a_value_error(raw: object) -> None:
     with pytest.raises(ValueError, match=r"\.$"):
         document.parse_document(raw)
+
+
+def test_the_admission_policy_knows_the_format_that_is_written() -> None:
+    policy = (Path(__file__).parents[5] / "roles" / "key_requests" / "templates" / "admission.yaml.j2").read_text(encoding="utf-8")
+    assert f"""'"format": {document.FORMAT}'""" in policy

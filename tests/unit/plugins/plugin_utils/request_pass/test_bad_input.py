@@ -135,3 +135,17 @@ def test_what_a_newer_release_wrote_is_kept_and_goes_on(desk: TestDesk) -> None:
     document = json.loads(file.read_text())
     assert desk.get(eve).progress.status == "finished"
     assert (document["format"], document["mood"], document["history"][0]["mood"]) == (99, {"good": True}, "good")
+
+
+@pytest.mark.parametrize("name", ["terms", "granted"])
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_terms_written_into_a_waiting_request_are_not_what_an_approval_starts_from(desk: TestDesk, name: str, by_hand: bool) -> None:
+    request_id = desk.ask()
+    path = desk.store.directory / f"{request_id}.json"
+    planted = {name: {"models": ["llama"], "duration": "3650d", "max_budget": 100_000, "beyond": True}}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **planted, **({"state": "approved"} if by_hand else {})}))
+    if not by_hand:
+        desk.people.approve(request_id, by="boss")
+    desk.make_pass()
+    (wanted,) = desk.gateway.wanted
+    assert (wanted["models"], wanted["duration"], wanted["max_budget"]) == (["granite", "mistral"], "30d", 5)
