@@ -33,7 +33,7 @@ def trusted(condition: str) -> str:
 
 def untrusted(condition: str) -> str:
     """Return text as it comes from a lookup."""
-    return contexts._data(condition)  # type: ignore[no-any-return]
+    return contexts.as_data(condition)  # type: ignore[no-any-return]
 
 
 def context(now: str = MONDAY_NOON, usage: Sequence[Mapping[str, str]] | None = None) -> Context:

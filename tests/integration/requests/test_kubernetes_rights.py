@@ -221,6 +221,8 @@ def test_a_submitter_cannot_write_another_state_in_any_place(house: House) -> No
     assert "may submit" in house.patch("submitter", request_id, data=encoded({"state": "approved"}))
     assert "may submit" in house.patch("submitter", request_id, data=encoded({"details": json.dumps({**house.details(request_id), **GRANT})}))
     assert "may submit" in house.patch("submitter", request_id, metadata={"labels": {"app.kubernetes.io/component": None}})
+    other = {"metadata": {"generateName": "not-a-request-"}}
+    assert house.write("submitter", "POST", "", other) == "", "other Secrets are none of the policy's business"
     assert house.forged({"purpose": 'harmless, "terms": {}', **NEW}) == "", "and a wish that only looks like it is taken"
 
 

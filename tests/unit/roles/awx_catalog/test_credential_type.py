@@ -18,6 +18,8 @@ NO_FIELD = {
     "LITELLM_TARGET_BASE_URL": "the gateway that keys are migrated to; no job template migrates",
     "LITELLM_TARGET_MASTER_KEY": "as LITELLM_TARGET_BASE_URL",
     "LITELLM_KEY_REQUESTS_DIR": "no secret: awx_catalog_requests_directory, an extra variable of the templates",
+    "CONFIG_FILE": "names a file of the execution environment: key_requests_config_file in awx_catalog_extra_vars",
+    "CONFIG": "as CONFIG_FILE",
     "REQUESTS_CA_BUNDLE": "names a file of the execution environment: litellm_ca_path in awx_catalog_extra_vars",
     "SSL_CERT_FILE": "as REQUESTS_CA_BUNDLE",
     "SSL_CERT_DIR": "as REQUESTS_CA_BUNDLE",
