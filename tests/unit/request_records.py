@@ -50,6 +50,7 @@ def wishes(draw: st.DrawFn) -> Record:
     """Draw a request as it is submitted."""
     what: dict[str, Any] = draw(st.fixed_dictionaries({"models": models}) | st.fixed_dictionaries({"package": st.sampled_from(["ai-developer", "lab-prod"])}))
     guid = draw(st.sampled_from(["", "abc12"]))
+    renews = draw(st.sampled_from(["", "", "61675744-cffc-5b79-8a46-d69b1c18c28e"]))
     return records.new(
         email=draw(emails),
         **what,
@@ -58,6 +59,8 @@ def wishes(draw: st.DrawFn) -> Record:
         max_budget=draw(budgets),
         guid=guid,
         user=draw(st.sampled_from(["", "user1"])) if guid else "",
+        renews=renews,
+        from_end=bool(renews) and draw(st.booleans()),
         by=draw(texts),
         at=draw(times),
     )
@@ -83,7 +86,10 @@ def changes(draw: st.DrawFn) -> Change:
     at = draw(times)
     kind = draw(
         st.sampled_from(
-            ["decide", "approve", "settle", "retry", "cancel", "again", "minted", "delivered", "finished", "ended", "notified", "failed", "by hand"]
+            [
+                *("decide", "approve", "settle", "retry", "cancel", "again", "minted", "delivered", "finished", "ended", "notified", "failed", "by hand"),
+                *("planned", "renewed", "another end"),
+            ]
         )
     )
     by = draw(texts)
@@ -109,6 +115,14 @@ def changes(draw: st.DrawFn) -> Change:
     if kind == "minted":
         alias, expires = draw(texts), draw(st.just("") | times)
         return lambda r: transitions.mark_minted(r, at=at, key_alias=alias, expires=expires)
+    if kind == "planned":
+        alias, expires = draw(texts), draw(st.just("") | times)
+        return lambda r: transitions.plan_renewal(r, at=at, key_alias=alias, expires=expires)
+    if kind == "renewed":
+        return lambda r: transitions.mark_renewed(r, at=at)
+    if kind == "another end":
+        expires, terms = draw(st.just("") | times), draw(granted)
+        return lambda r: transitions.note_end(r, expires, terms=terms, reason="Renewed.", by=by, at=at)
     if kind == "failed":
         step, reason, final, trace = draw(step_names), draw(hostile), draw(st.booleans()), draw(traces)
         return lambda r: transitions.mark_failed(r, at=at, step=step, reason=reason, final=final, trace=trace)
@@ -126,7 +140,7 @@ def changes(draw: st.DrawFn) -> Change:
     if kind == "delivered":
         return lambda r: transitions.mark_delivered(r, at=at, via=name)
     if kind == "notified":
-        return lambda r: transitions.mark_notified(r, at=at, whom=name)
+        return lambda r: transitions.mark_notified(r, at=at, notices=[name])
     return (lambda r: transitions.mark_finished(r, at=at)) if kind == "finished" else (lambda r: transitions.mark_ended(r, at=at))
 
 

@@ -355,11 +355,10 @@ def mark_ended(record: Record, *, at: str) -> Record:
     return _progressed(record, at, ended_at=at, stopped_at="", failure=None)
 
 
-def mark_notified(record: Record, *, at: str, whom: str) -> Record:
-    """Note that a notice that is sent only once was sent to `whom`."""
-    if whom in record.progress.notified:
-        return record
-    return _progressed(record, at, notified={**record.progress.notified, whom: at})
+def mark_notified(record: Record, *, at: str, notices: Sequence[str]) -> Record:
+    """Note that notices that are sent only once were sent, each by its name."""
+    new = dict.fromkeys((notice for notice in notices if notice not in record.progress.notified), at)
+    return _progressed(record, at, notified={**record.progress.notified, **new}) if new else record
 
 
 def mark_failed(record: Record, *, at: str, step: str, reason: str, final: bool = False, trace: Sequence[Mapping[str, Any]] = ()) -> Record:

@@ -62,11 +62,13 @@ def _ask(state: PassState, wanted: Sequence[tuple[Record, plan.Question]], send:
     questions = [(record.id, question) for record, question in wanted if record.id in state.open]
     mails = [plan.review_mail(state.open[each], question, state.settings.store_variables or {}) for each, question in questions]
     at, failures = state.parts.clock(), dict[str, str]()
+    told: dict[str, list[str]] = {}
     for (request_id, question), result in zip(questions, send(mails) if mails else [], strict=True):
         if result.delivered:
-            state.record([(state.open[request_id], partial(transitions.mark_notified, at=at, whom=question.notice))])
+            told.setdefault(request_id, []).append(question.notice)
         else:
             failures[request_id] = f"{question.reviewer}: {result.reason}"
+    state.record([(state.open[each], partial(transitions.mark_notified, at=at, notices=notices)) for each, notices in told.items()])
     state.fail(failures, "mail")
 
 

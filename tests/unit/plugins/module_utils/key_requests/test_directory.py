@@ -85,7 +85,7 @@ def test_check_mode_predicts_and_writes_nothing(store: DirectoryStore) -> None:
 def test_a_lost_race_is_retried_on_the_current_record(store: DirectoryStore) -> None:
     stale = store.submit(wish()).after
     assert stale is not None
-    store.transition(stale, lambda record: transitions.mark_notified(record, at=LATER, whom="review"))
+    store.transition(stale, lambda record: transitions.mark_notified(record, at=LATER, notices=["review"]))
     after = store.transition(stale, approve).after
     assert after is not None
     assert after.state == APPROVED

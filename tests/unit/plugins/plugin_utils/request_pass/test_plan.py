@@ -71,10 +71,10 @@ def test_the_commands_in_a_mail_survive_a_shell_and_name_the_store(directory: st
 def test_each_reviewer_is_asked_once() -> None:
     record = in_review()
     assert plan.questions_due(record, ["usual@example.com"], LATER) == [ZOE]
-    told = transitions.mark_notified(record, at=AT, whom=plan.notice_name("Zoe@example.com"))
+    told = transitions.mark_notified(record, at=AT, notices=[plan.notice_name("Zoe@example.com")])
     assert plan.questions_due(told, [], LATER) == []
     assert [each.reviewer for each in plan.questions_due(replace(record, reviewers=()), ["usual@example.com"], LATER)] == ["usual@example.com"]
-    by_a_former_release = transitions.mark_notified(record, at=AT, whom="review")
+    by_a_former_release = transitions.mark_notified(record, at=AT, notices=["review"])
     assert plan.questions_due(by_a_former_release, [], LATER) == []
 
 
@@ -84,7 +84,7 @@ def test_reminders_have_pauses_that_double_and_end() -> None:
     for hour in range(100):
         now = durations.iso(at + timedelta(hours=hour))
         for question in plan.questions_due(record, [], now):
-            record = transitions.mark_notified(record, at=now, whom=question.notice)
+            record = transitions.mark_notified(record, at=now, notices=[question.notice])
             sent.append((hour, question.reminders, plan.review_mail(record, question, {})["id"]))
     assert [(hour, number) for hour, number, _id in sent] == [(0, 0), (1, 1), (3, 2), (7, 3), (15, 4), (31, 5)]
     assert len({name for _hour, _number, name in sent}) == 6, "a reminder is another mail"
