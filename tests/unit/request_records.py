@@ -81,6 +81,20 @@ step_names = st.sampled_from(["mint", "mail", "kubernetes_secret", "decide"])
 
 
 @st.composite
+def renewals(draw: st.DrawFn) -> Change:
+    """Draw a change that a pass makes to a renewal, or to the request whose key it renews."""
+    at, expires = draw(times), draw(st.just("") | times)
+    kind = draw(st.sampled_from(["planned", "renewed", "another end"]))
+    if kind == "planned":
+        alias = draw(texts)
+        return lambda r: transitions.plan_renewal(r, at=at, key_alias=alias, expires=expires)
+    if kind == "renewed":
+        return lambda r: transitions.mark_renewed(r, at=at)
+    terms = draw(granted)
+    return lambda r: transitions.note_end(r, expires, terms=terms, reason="Renewed.", by="gateway", at=at)
+
+
+@st.composite
 def changes(draw: st.DrawFn) -> Change:
     """Draw a change that people, the chain or a pass may make to a request, at a time that any clock may show."""
     at = draw(times)
@@ -88,7 +102,7 @@ def changes(draw: st.DrawFn) -> Change:
         st.sampled_from(
             [
                 *("decide", "approve", "settle", "retry", "cancel", "again", "minted", "delivered", "finished", "ended", "notified", "failed", "by hand"),
-                *("planned", "renewed", "another end"),
+                "renewal",
             ]
         )
     )
@@ -115,14 +129,8 @@ def changes(draw: st.DrawFn) -> Change:
     if kind == "minted":
         alias, expires = draw(texts), draw(st.just("") | times)
         return lambda r: transitions.mark_minted(r, at=at, key_alias=alias, expires=expires)
-    if kind == "planned":
-        alias, expires = draw(texts), draw(st.just("") | times)
-        return lambda r: transitions.plan_renewal(r, at=at, key_alias=alias, expires=expires)
-    if kind == "renewed":
-        return lambda r: transitions.mark_renewed(r, at=at)
-    if kind == "another end":
-        expires, terms = draw(st.just("") | times), draw(granted)
-        return lambda r: transitions.note_end(r, expires, terms=terms, reason="Renewed.", by=by, at=at)
+    if kind == "renewal":
+        return draw(renewals())
     if kind == "failed":
         step, reason, final, trace = draw(step_names), draw(hostile), draw(st.booleans()), draw(traces)
         return lambda r: transitions.mark_failed(r, at=at, step=step, reason=reason, final=final, trace=trace)
