@@ -95,15 +95,12 @@ def renewals(draw: st.DrawFn) -> Change:
 
 
 @st.composite
-def changes(draw: st.DrawFn) -> Change:
+def _changes(draw: st.DrawFn) -> Change:
     """Draw a change that people, the chain or a pass may make to a request, at a time that any clock may show."""
     at = draw(times)
     kind = draw(
         st.sampled_from(
-            [
-                *("decide", "approve", "settle", "retry", "cancel", "again", "minted", "delivered", "finished", "ended", "notified", "failed", "by hand"),
-                "renewal",
-            ]
+            ["decide", "approve", "settle", "retry", "cancel", "again", "minted", "delivered", "finished", "ended", "notified", "failed", "by hand"]
         )
     )
     by = draw(texts)
@@ -129,8 +126,6 @@ def changes(draw: st.DrawFn) -> Change:
     if kind == "minted":
         alias, expires = draw(texts), draw(st.just("") | times)
         return lambda r: transitions.mark_minted(r, at=at, key_alias=alias, expires=expires)
-    if kind == "renewal":
-        return draw(renewals())
     if kind == "failed":
         step, reason, final, trace = draw(step_names), draw(hostile), draw(st.booleans()), draw(traces)
         return lambda r: transitions.mark_failed(r, at=at, step=step, reason=reason, final=final, trace=trace)
@@ -150,6 +145,11 @@ def changes(draw: st.DrawFn) -> Change:
     if kind == "notified":
         return lambda r: transitions.mark_notified(r, at=at, notices=[name])
     return (lambda r: transitions.mark_finished(r, at=at)) if kind == "finished" else (lambda r: transitions.mark_ended(r, at=at))
+
+
+def changes() -> st.SearchStrategy[Change]:
+    """Return a strategy for any change to a request."""
+    return _changes() | renewals()
 
 
 @st.composite
