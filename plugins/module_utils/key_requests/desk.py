@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeAlias
 
 from ..common import durations, email_address
@@ -140,7 +141,19 @@ class Desk:
         Raises RequestRefused if they give more than the chain and the package left, unless `beyond` allows that.
         """
         found, at = self.find(name), self._clock()
-        return self.store.transition(found, lambda record: transitions.approve(record, granted or {}, beyond=beyond, reason=reason, by=by, at=at))
+        present = self._present_terms(found)
+        grant = partial(transitions.approve, granted=granted or {}, present=present, beyond=beyond, reason=reason, by=by, at=at)
+        return self.store.transition(found, grant)
+
+    def _present_terms(self, record: Record) -> Terms:
+        """Return the terms of the key that a renewal is for. Other requests have no key yet."""
+        if not record.renews:
+            return {}
+        try:
+            original = self.store.get(record.renews)
+        except Missing:  # the next pass denies the renewal
+            return {}
+        return {"models": list(original.models), **original.terms} if original.models else original.terms
 
     def deny(self, name: RequestName, *, by: str, reason: str) -> Transition:
         """Deny a request. Raises RequestRefused if its key already exists."""

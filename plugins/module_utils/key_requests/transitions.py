@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from ..common import durations
@@ -87,6 +88,7 @@ class Ruling:
 
 
 NO_RULING = Ruling()
+NO_TERMS: Terms = MappingProxyType({})
 
 
 def decide(record: Record, state: str, ruling: Ruling = NO_RULING, *, by: str, at: str, only_from: Sequence[str] = STATES) -> Record:
@@ -104,14 +106,14 @@ def decide(record: Record, state: str, ruling: Ruling = NO_RULING, *, by: str, a
     return _moved(record, state, replace(ruling, reason=words), by=by, at=at)
 
 
-def approve(record: Record, granted: Terms, *, beyond: bool = False, reason: str = "", by: str, at: str) -> Record:
-    """Return `record` approved by a person, who grants `granted` of the terms.
+def approve(record: Record, granted: Terms, *, present: Terms = NO_TERMS, beyond: bool = False, reason: str = "", by: str, at: str) -> Record:
+    """Return `record` approved by a person, who grants `granted` of the terms. A renewal is for a key with the `present` terms.
 
-    Raises RequestRefused if that is more than the chain and the offer left, unless `beyond` says that it may be. If the chain
-    has not looked at the request, the next pass compares the grant with the offer.
+    Raises RequestRefused if that is more than the chain and the offer left, or than the key has, unless `beyond` says that it
+    may be. If the chain has not looked at the request, the next pass compares the grant with the offer.
     """
     check_terms(granted, "granted")
-    more = exceeded(granted, record.terms) if record.terms else []
+    more = exceeded(granted, {**present, **record.terms}) if record.terms else []
     if more and not beyond:
         raise RequestRefused(
             f"Request {record.id} would be granted more than its terms allow: {'; '.join(more)}; grant less, or say with beyond that it may be more."

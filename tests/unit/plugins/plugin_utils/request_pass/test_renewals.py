@@ -274,3 +274,17 @@ def test_a_renewal_that_was_given_cannot_be_denied(desk: TestDesk) -> None:
     desk.make_pass()
     with pytest.raises(RequestRefused, match="lives longer already"):
         desk.people.deny(renewal.id, by="boss", reason="no")
+
+
+@pytest.mark.parametrize("more", [{"models": ["llama"]}, {"max_budget": 1000.0}, {"max_budget": 5.01}, {"duration": "2d"}])
+def test_a_reviewer_who_gives_a_renewed_key_more_than_it_has_must_say_so(desk: TestDesk, more: dict[str, Any]) -> None:
+    desk.rules = REVIEW
+    renewal = renew(desk, duration="1d", from_end=True)
+    desk.make_pass()
+    with pytest.raises(RequestRefused, match="more than its terms allow"):
+        desk.people.approve(renewal.id, by="boss", granted=more)
+    desk.people.approve(renewal.id, by="boss", granted={"max_budget": 1, "models": ["granite"]})
+    desk.people.approve(renewal.id, by="boss", granted=more, beyond=True)
+    desk.make_pass()
+    (changed,) = desk.gateway.changed.values()
+    assert changed["max_budget"] == more.get("max_budget", 1) and changed["models"] == more.get("models", ["granite"])
