@@ -184,7 +184,8 @@ def resubmit(record: Record, wish: Record, *, again: bool = False) -> Record:
         return record
     _check_room(record)
     fresh = _moved(record, PENDING, Ruling(terms={}), by=wish.history[-1].by, at=wish.updated_at)
-    return replace(fresh, purpose=wish.purpose, duration=wish.duration, max_budget=wish.max_budget, renews=wish.renews, from_end=wish.from_end)
+    from_end = bool(record.renews) and wish.from_end
+    return replace(fresh, purpose=wish.purpose, duration=wish.duration, max_budget=wish.max_budget, from_end=from_end)
 
 
 def _check_room(record: Record) -> None:
