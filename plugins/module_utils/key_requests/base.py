@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from .errors import Broken, Busy, Conflict, Exists, Missing, NotRecordable, RequestRefused, StoreError
+from .errors import Broken, Busy, Conflict, Exists, Missing, NotRecordable, RequestRefused, StoreError, StoreRejected
 from .record import Record, check, check_id
 from .transitions import Change, resubmit
 
@@ -142,7 +142,7 @@ class Store(ABC):
             record, change = item
             try:
                 return ChangeOutcome(record.id, self.transition(record, change))
-            except (RequestRefused, Missing, Broken, Busy) as error:
+            except (RequestRefused, Missing, Broken, Busy, StoreRejected) as error:
                 return ChangeOutcome(record.id, error=error)
             except ValueError as error:
                 return ChangeOutcome(record.id, error=NotRecordable(f"Request {record.id} cannot be changed: {error}"))

@@ -117,7 +117,9 @@ def _deliver(state: PassState, way: DeliveryWay, keys: Mapping[str, Mapping[str,
     state.turn.check()
     entries = []
     for request_id, key in keys.items():
-        record = state.open[request_id]
+        record = state.open.get(request_id)
+        if record is None:  # it was removed since
+            continue
         done = record.progress.delivered
         if way.name not in done and (not way.after or way.after in done):
             entries.append({**key, "email": record.email, "request_id": request_id, **({"language": record.language} if record.language else {})})

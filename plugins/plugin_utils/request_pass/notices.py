@@ -15,6 +15,7 @@ from typing import Any
 from ...module_utils.common import durations
 from ...module_utils.common.printable import printable
 from ...module_utils.key_requests import transitions
+from ...module_utils.key_requests.errors import StoreRejected
 from ...module_utils.key_requests.record import APPROVED, Record
 from ...module_utils.keys.key import LiveKey
 from ...module_utils.keys.results import describe_key
@@ -84,6 +85,7 @@ def _note_ended(parts: PassParts, kept: Sequence[Record], living: Sequence[LiveK
     ended, unknown = split_ended(parts.gateway, missing, now=parts.clock(), right_gateway=len(missing) < len(kept))
     at = parts.clock()
     outcomes = parts.store.transition_all([(record, partial(transitions.mark_ended, at=at)) for record in ended])
+    report.warnings += [str(outcome.error) for outcome in outcomes if isinstance(outcome.error, StoreRejected)]
     report.ended = sum(outcome.transition is not None and outcome.transition.changed for outcome in outcomes)
     if unknown:
         report.warnings.append(

@@ -13,12 +13,12 @@ from typing import Any
 
 from ...module_utils.key_requests import transitions
 from ...module_utils.key_requests.base import Turn
-from ...module_utils.key_requests.errors import Broken, Busy, Missing, NotRecordable, RequestRefused
+from ...module_utils.key_requests.errors import Broken, Busy, Missing, NotRecordable, RequestRefused, StoreRejected
 from ...module_utils.key_requests.record import Record
 from ...module_utils.key_requests.transitions import Change
 from .parts import PassParts, PassSettings
 from .post import PostResult
-from .report import PassReport
+from .report import PassReport, RequestFailure
 
 
 @dataclass
@@ -50,6 +50,9 @@ class PassState:
                 self.open.pop(record.id, None)
             elif isinstance(outcome.error, NotRecordable):
                 self.fail({record.id: str(outcome.error)}, "record")
+            elif isinstance(outcome.error, StoreRejected):  # nothing can be noted on it, and the pass leaves it alone
+                self.open.pop(record.id, None)
+                self.report.failures.append(RequestFailure(record.id, "record", str(outcome.error), self.parts.clock()))
             elif isinstance(outcome.error, (RequestRefused, Broken, Busy)):
                 self.report.warnings.append(str(outcome.error))
         return recorded
@@ -68,8 +71,8 @@ class PassState:
     def note_results(self, results: Mapping[str, PostResult], step: str, method: str) -> None:
         """Note for each request whether it was delivered by a method, or why not."""
         at = self.parts.clock()
-        sent = [(self.open[each], partial(transitions.mark_delivered, at=at, via=method)) for each, result in results.items() if result.delivered]
-        self.record(sent)
+        delivered = [self.open[each] for each, result in results.items() if result.delivered and each in self.open]
+        self.record([(record, partial(transitions.mark_delivered, at=at, via=method)) for record in delivered])
         failed = {each: result for each, result in results.items() if not result.delivered}
         final = frozenset(each for each, result in failed.items() if result.final)
         self.fail({each: f"{method}: {result.reason or 'failed'}" for each, result in failed.items()}, step, final=final)

@@ -20,7 +20,7 @@ import pytest
 import requests
 import yaml
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError, StoreRejected
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.kubernetes_secrets import Access, KubernetesStore
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import GRANITE, MISTRAL, Desk
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
@@ -270,6 +270,17 @@ def test_a_submitter_cannot_write_what_no_pass_can_answer(house: House, unique: 
     body = {"metadata": {"name": f"llm-key-request-{unique}", **kept}, "data": secret["data"], "immutable": True}
     assert "could never be answered" in house.write("submitter", "POST", "", body)
     assert house.patch("submitter", str(secret["metadata"]["name"]).removeprefix("llm-key-request-"), immutable=True)
+
+
+def test_a_request_that_cannot_be_changed_is_a_failure_of_its_own(house: House, unique: str) -> None:
+    stone, other = (house.ask(f"{name}-{unique}") for name in ("stone", "other"))
+    assert house.patch("worker", stone, immutable=True) == ""
+    store = KubernetesStore(Access(kubeconfig=str(house.accounts["worker"].kubeconfig)))
+    failed = partial(transitions.mark_failed, at="2026-11-21T04:00:00Z", step="mint", reason="not now")
+    outcomes = store.transition_all([(store.get(each), failed) for each in (stone, other)])
+    assert isinstance(outcomes[0].error, StoreRejected) and "immutable" in str(outcomes[0].error)
+    assert outcomes[1].transition is not None and outcomes[1].transition.changed
+    house.kube.kubectl("delete", "secret", f"llm-key-request-{stone}", namespace=house.namespace)
 
 
 def test_a_decider_cannot_say_that_a_key_was_made_or_that_somebody_else_asked(house: House) -> None:
