@@ -78,6 +78,8 @@ def test_a_secret_lives_as_long_as_its_key_and_follows_its_rotations(desk: Desk,
 
     gateway = {"url": desk.gateway.url, "api_key": desk.gateway.master_key}
     call_module("virtual_keys", {**gateway, "keys": [{"alias": alias[ada]}], "rotation": "leaked"}, no_log=True)
+    assert "1 Secrets were updated, 0 were removed" in desk.playbook("notices", {**desk.variables, **variables}, "--check").output
+    assert value_in(secrets(kube, namespace)[name[ada]]) == first, "in check mode nothing is written"
     with kube.api_down():
         run = desk.act("notices", **variables)
         assert "the Secrets cannot be listed: the Kubernetes API does not answer" in " ".join(run.output.split())
@@ -85,6 +87,12 @@ def test_a_secret_lives_as_long_as_its_key_and_follows_its_rotations(desk: Desk,
     second = value_in(secrets(kube, namespace)[name[ada]])
     assert second != first
     assert (desk.gateway.chat(first).status_code, desk.gateway.chat(second).status_code) == (401, 200)
+
+    desk.module("key_request", request_id=ids[ada], state="extended", duration="14d")
+    desk.process(**variables)
+    assert "1 Secrets were updated, 0 were removed" in desk.act("notices", **variables).output
+    ends = secrets(kube, namespace)[name[ada]]["metadata"]["annotations"]["litellm-virtual-keys.rhpds/expires"]
+    assert ends > secrets(kube, namespace)[name[bob]]["metadata"]["annotations"]["litellm-virtual-keys.rhpds/expires"]
 
     desk.gateway.post("/key/delete", keys=[row["token"] for row in desk.rows(ids[bob])])
     with kube.api_down():
