@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .record import APPROVED, DENIED, IN_REVIEW, PENDING, HistoryEntry, Record
+from .record import APPROVED, DELIVERED, DENIED, IN_REVIEW, KEY_FACTS, PENDING, HistoryEntry, Record
 
 SUBMITTED, REVIEW, GRANTED, REFUSED, CHANGED = "submitted", "sent_to_review", "approved", "denied", "changed"
 KEY_MADE, KEY_RENEWED, KEY_DELIVERED, KEY_ENDED = "key_made", "key_renewed", "key_delivered", "key_ended"
@@ -40,11 +40,8 @@ def _events_of(record: Record) -> list[dict[str, Any]]:
         events += [*_of_key(record, entry.former_key), event]
     if record.trace:
         decided["trace"] = [dict(step) for step in record.trace]
-    progress = record.progress
-    facts = {"key_alias": progress.key_alias, "minted_at": progress.minted_at, "expires": progress.expires, "ended_at": progress.ended_at}
-    events += _of_key(record, facts)
     if record.state == APPROVED:
-        events += [_event(record, at, KEY_DELIVERED, key_alias=progress.key_alias, method=method) for method, at in progress.delivered.items()]
+        events += _of_key(record, {name: getattr(record.progress, name) for name in KEY_FACTS})
     return events
 
 
@@ -53,14 +50,14 @@ def _of_entry(record: Record, entry: HistoryEntry) -> dict[str, Any]:
     return _event(record, entry.at, name, by=entry.by, reason=entry.reason, terms=dict(entry.terms), policy=entry.policy)
 
 
-def _of_key(record: Record, facts: Mapping[str, str]) -> list[dict[str, Any]]:
+def _of_key(record: Record, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     events = []
     alias = facts.get("key_alias", "")
     if facts.get("minted_at"):
         events.append(_event(record, facts["minted_at"], KEY_RENEWED if record.renews else KEY_MADE, key_alias=alias, expires=facts.get("expires", "")))
     if facts.get("ended_at") and not record.renews:
         events.append(_event(record, facts["ended_at"], KEY_ENDED, key_alias=alias))
-    return events
+    return events + [_event(record, at, KEY_DELIVERED, key_alias=alias, method=method) for method, at in facts.get(DELIVERED, {}).items()]
 
 
 def _event(record: Record, at: str, name: str, **facts: Any) -> dict[str, Any]:

@@ -219,7 +219,7 @@ def _parse_entry(raw: object, newest: int) -> HistoryEntry:
         terms=_mapping(fields.get("terms", {}), "terms in the history"),
         policy=_text(fields, "policy"),
         former_trace=tuple(_mapping(step, "an entry of a former trace") for step in _list(fields, "former_trace")),
-        former_key=_text_mapping(fields, "former_key"),
+        former_key=_mapping(fields.get("former_key", {}), "former_key"),
         extra=_unknown(fields, "an entry of the history", _ENTRY_FIELDS, newest),
     )
 

@@ -41,8 +41,9 @@ MOST_MODELS = 200
 MOST_STEPS = 400
 LARGEST_TRACE = 16_384
 
-KEY_FACTS = ("key_alias", "minted_at", "expires", "ended_at")
-"""What is kept of a key whose request starts again. All but the alias are times."""
+DELIVERED = "delivered"
+KEY_FACTS = ("key_alias", "minted_at", "expires", "ended_at", DELIVERED)
+"""What is kept of a key whose request starts again: the alias, times, and when it was delivered by which method."""
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,198}[a-z0-9])?")
 PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -65,7 +66,7 @@ class HistoryEntry:
     """The digest of the approval chain and packages, where they decided."""
     former_trace: tuple[Mapping[str, Any], ...] = ()
     """How the chain had reached the decision that this step replaced."""
-    former_key: Mapping[str, str] = field(default_factory=dict)
+    former_key: Mapping[str, Any] = field(default_factory=dict)
     """The key that the request had until this step, in the words of KEY_FACTS."""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -362,11 +363,15 @@ def _check_history(record: Record) -> None:
         raise ValueError(f"the state is {record.state}, and the history ends with {record.history[-1].now}.")
 
 
-def _check_former_key(key: Mapping[str, str]) -> None:
+def _check_former_key(key: Mapping[str, Any]) -> None:
     for name, value in key.items():
         if name not in KEY_FACTS:
             raise ValueError(f"a former key in the history has a fact {quoted(name, 40)} that does not exist.")
-        if name == "key_alias":
+        if name == DELIVERED:
+            _check_steps(value)
+        elif not isinstance(value, str):
+            raise ValueError(f"{name} in the history is not a text.")
+        elif name == "key_alias":
             _check_alias(value)
         else:
             _check_time(value, f"{name} in the history")
@@ -390,15 +395,21 @@ def _check_progress(record: Record) -> None:
         if getattr(progress, name):
             _check_time(getattr(progress, name), name)
     for where in (progress.delivered, progress.notified):
-        for name, at in where.items():
-            _check_step_name(name)
-            _check_time(at, f"the time of {name}")
+        _check_steps(where)
     if progress.failure:
         _check_step_name(progress.failure.step)
         _check_plain(progress.failure.reason, "the reason of a failure", LONGEST_REASON)
         _check_time(progress.failure.next_attempt_at, "next_attempt_at")
         if progress.failure.attempts < 1:
             raise ValueError("a failure is noted without an attempt.")
+
+
+def _check_steps(steps: object) -> None:
+    if not isinstance(steps, Mapping) or not all(isinstance(text, str) for text in (*steps, *steps.values())):
+        raise ValueError("the times of what was delivered are not a mapping of texts.")
+    for name, at in steps.items():
+        _check_step_name(name)
+        _check_time(at, f"the time of {name}")
 
 
 def _check_step_name(name: str) -> None:

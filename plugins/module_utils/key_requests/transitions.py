@@ -143,13 +143,14 @@ def _approved_by_one_more(record: Record, terms: Terms, grants: Terms, *, by: st
     return replace(changed, progress=replace(progress, approvals=approvals))
 
 
-def settle_terms(record: Record, terms: Terms, *, at: str) -> Record:
-    """Note the complete terms of an approved request whose key is not made yet."""
+def settle_terms(record: Record, terms: Terms, *, policy: str = "", at: str) -> Record:
+    """Note the complete terms of an approved request whose key is not made yet, which a pass worked out by the `policy` with this digest."""
     if record.state != APPROVED:
         raise RequestRefused(f"Request {record.id} is {record.state} by now, so its terms are not settled.")
     if record.progress.minted_at or dict(record.terms) == dict(terms):
         return record
-    return check(replace(record, terms=dict(terms), updated_at=at))
+    entry = _entry(record, APPROVED, Ruling("The terms were worked out.", terms, policy=policy), by="pass", at=at)
+    return check(replace(record, terms=dict(terms), history=_history(record, entry), updated_at=at))
 
 
 def _confirmed(record: Record, ruling: Ruling, *, by: str, at: str) -> Record:

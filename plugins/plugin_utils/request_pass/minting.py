@@ -69,7 +69,8 @@ def settle_all_terms(state: PassState, records: Sequence[Record]) -> tuple[list[
             if isinstance(chain, ValueError) and not record.terms:
                 raise NotOffered(f"its terms cannot be worked out: {chain}")
             terms = dict(record.terms) if isinstance(chain, ValueError) else chain.offers.settled(record)
-            changes.append((record, partial(transitions.settle_terms, terms=terms, at=at)))
+            policy = "" if isinstance(chain, ValueError) else chain.policy
+            changes.append((record, partial(transitions.settle_terms, terms=terms, policy=policy, at=at)))
         except ValueError as error:
             failures[record.id] = str(error)
     return list(state.record(changes).values()), failures

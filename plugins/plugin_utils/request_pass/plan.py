@@ -97,6 +97,11 @@ def key_arguments(record: Record, terms: Terms) -> dict[str, Any]:
     }
 
 
+def decided_by(record: Record) -> str:
+    """Return who brought a request into its state. A record that was edited by hand may not say so."""
+    return ([""] + [entry.by for entry in record.history if entry.was != entry.now])[-1]
+
+
 def end_of_renewal(record: Record, terms: Terms, end: str) -> str:
     """Return when the key of an approved renewal shall end, which is never before its present `end`. Empty means never.
 
@@ -105,7 +110,8 @@ def end_of_renewal(record: Record, terms: Terms, end: str) -> str:
     """
     if not end:
         return ""
-    approved = durations.parse_time([entry.at for entry in record.history if entry.now == APPROVED and entry.was != APPROVED][-1])
+    approvals = [entry.at for entry in record.history if entry.now == APPROVED and entry.was != APPROVED]
+    approved = durations.parse_time((approvals or [record.updated_at])[-1])
     present, furthest = durations.parse_time(end), approved + timedelta(seconds=durations.LONGEST_SECONDS, days=-1)
     duration = terms.get("duration", NEVER)
     if duration == NEVER:

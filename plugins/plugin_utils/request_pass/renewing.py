@@ -93,7 +93,7 @@ def _note_new_ends(state: PassState, records: Sequence[Record]) -> None:
     changes: list[tuple[Record, Change]] = []
     for record in records:
         if record.id in renewed:
-            by, expires = record.history[-1].by, record.progress.expires
+            by, expires = plan.decided_by(record), record.progress.expires
             change = partial(transitions.note_end, expires=expires, terms=record.terms, reason=f"Renewed by {record.id}.", by=by, at=at)
             changes.append((renewed[record.id], change))
     state.record(changes)

@@ -16,8 +16,8 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.erasure import Erasure, erase_person, prune_requests
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Busy
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import DENIED, IN_REVIEW, Record
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.retention import NOBODY, check_ages
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import DENIED, IN_REVIEW, PENDING, Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.retention import NOBODY, check_ages, tombstone_of
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.transitions import Ruling
 
 AT, LATER, END = "2026-11-21T04:00:00Z", "2026-12-01T04:00:00Z", "2026-12-21T04:00:00Z"
@@ -218,6 +218,17 @@ def test_an_auditor_sees_every_key_of_a_request_that_started_again(state: TestSt
     assert [event["method"] for event in told if event["event"] == "key_delivered"] == ["mail"]
     assert [(event["by"], event.get("terms")) for event in told if event["event"] == "approved"] == [("boss@example.com", None), ("eve", {"duration": "3d"})]
     assert [event["time"] for event in told] == sorted(event["time"] for event in told)
+
+
+def test_what_an_auditor_saw_of_a_key_stays_when_its_request_starts_again(state: TestStore) -> None:
+    """And when the person is erased, without the alias."""
+    state.change("alive", transitions.mark_delivered, at=LATER, via="mail")
+    state.change("alive", transitions.mark_ended, at=LATER)
+    before = audit_events([state.made["alive"]])
+    state.ask("alive")
+    again = state.store.get(state.made["alive"].id)
+    assert again.state == PENDING and [event for event in before if event not in audit_events([again])] == []
+    assert ("key_delivered", "mail") in [(event["event"], event.get("method")) for event in audit_events([tombstone_of(again)])]
 
 
 def test_an_auditor_sees_why_a_request_was_in_review_after_a_person_decided(state: TestStore) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,7 @@ def test_the_request_of_an_ended_key_starts_again(desk: TestDesk) -> None:
     assert again.history[-1].former_key == {"key_alias": first(desk).history[-1].former_key["key_alias"], "minted_at": "2026-11-21T04:00:00Z"} | {
         "expires": END,
         "ended_at": "2026-12-22T00:00:00Z",
+        "delivered": {"mail": "2026-11-21T04:00:00Z"},
     }
 
 
@@ -274,6 +276,17 @@ def test_a_renewal_that_was_given_cannot_be_denied(desk: TestDesk) -> None:
     desk.make_pass()
     with pytest.raises(RequestRefused, match="lives longer already"):
         desk.people.deny(renewal.id, by="boss", reason="no")
+
+
+def test_a_renewal_that_was_approved_in_an_editor_without_a_history_is_served(desk: TestDesk) -> None:
+    renewal, other = renew(desk, duration="1d", from_end=True), desk.ask("bob")
+    path = desk.store.directory / f"{renewal.id}.json"
+    record = {**json.loads(path.read_text()), "state": "approved"}
+    del record["history"]
+    path.write_text(json.dumps(record))
+    report = desk.make_pass()
+    assert (report.renewed, report.minted, report.warnings) == (1, 1, [])
+    assert desk.get(renewal.id).progress.status == desk.get(other).progress.status == "finished"
 
 
 @pytest.mark.parametrize("more", [{"models": ["llama"]}, {"max_budget": 1000.0}, {"max_budget": 5.01}, {"duration": "2d"}])

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.audit import audit_events
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Busy, RequestRefused
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass import plan
@@ -476,3 +477,13 @@ def test_finished_requests_are_read_once_by_a_process_that_makes_many_passes(des
     path.write_text(path.read_text())
     desk.make_pass()
     assert reads == [path.stem], "somebody may have decided anew by editing the file"
+
+
+def test_an_auditor_sees_the_terms_of_a_key_that_a_person_granted_before_the_chain_looked(desk: TestDesk) -> None:
+    request_id = desk.ask()
+    desk.people.approve(request_id, by="boss", granted={"duration": "2d"})
+    desk.make_pass()
+    (told,) = [event for event in audit_events([desk.get(request_id)]) if event["event"] == "changed"]
+    assert (told["terms"], told["by"]) == ({"models": ["granite", "mistral"], "duration": "2d", "max_budget": 5, "package": "dev"}, "pass")
+    assert told["policy"].startswith("sha256:")
+    assert desk.make_pass().changed is False
