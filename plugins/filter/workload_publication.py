@@ -63,7 +63,8 @@ def workload_publication(virtual_keys: Sequence[Mapping[str, Any]], settings: Ma
     if isinstance(virtual_keys, (str, Mapping)) or not all(isinstance(key, Mapping) for key in virtual_keys):
         raise AnsibleFilterError("workload_publication: the input is not a list of keys; give what the module virtual_keys returns as virtual_keys.")
     try:
-        messages = values.messages(more, "ocp4_workload_litellm_virtual_keys_user_info_messages")
+        # Only provisioning sends them, and checks them before it makes a key; no other action fails for them.
+        messages = values.messages(more, "ocp4_workload_litellm_virtual_keys_user_info_messages") if settings.get("terms") else []
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from None
     return publication.publication(virtual_keys, settings, more=messages, former=former)

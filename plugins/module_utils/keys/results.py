@@ -144,7 +144,7 @@ def describe_key(row: LiveKey) -> dict[str, Any]:
         "created_at": iso(row.created_at) if row.created_at else None,
         "metadata": {name: value for name, value in row.metadata.items() if name != NOTES_NAME},
         "managed": notes is not None,
-        "retired_from": notes.retired_from if notes else "",
+        "retired_from": "" if row.in_service else row.served_alias,
     }
 
 

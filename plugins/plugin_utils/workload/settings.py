@@ -292,7 +292,7 @@ def _database(variables: Variables) -> dict[str, Any]:
 
 def _proof(variables: Variables) -> dict[str, Any]:
     """Return how the revocation of deleted values is proven, as options of the modules that delete keys."""
-    kind = variables.choice("proof", *ProofKind)
+    kind = variables.choice("proof", *(each.value for each in ProofKind))
     cache_time = _number(variables, "proof_cache_time", 0, 86_400, "seconds", CACHE_SECONDS)
     timeout = values.number(variables.own("proof_timeout"), variables.name_of("proof_timeout"), 1, 172_800, "seconds")
     workers = _whole_number(variables, "proof_workers", 1, 1000, 1)

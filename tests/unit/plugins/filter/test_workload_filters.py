@@ -53,7 +53,12 @@ def test_the_options_are_those_of_the_documentation(module: Any, given: Any, opt
         (workload_publication, "sk-hush", {"settings": SETTINGS}, "the input is not a list of keys"),
         (workload_publication, {"value": "sk-hush"}, {"settings": SETTINGS}, "the input is not a list of keys"),
         (workload_publication, ["sk-hush"], {"settings": SETTINGS}, "the input is not a list of keys"),
-        (workload_publication, [KEY], {"settings": SETTINGS, "more": {"a": "hush"}}, "ocp4_workload_litellm_virtual_keys_user_info_messages is a mapping"),
+        (
+            workload_publication,
+            [KEY],
+            {"settings": {**SETTINGS, "terms": {"package": "p"}}, "more": {"a": "hush"}},
+            "ocp4_workload_litellm_virtual_keys_user_info_messages is a mapping",
+        ),
         (workload_plan, "hush", {}, "the input is not a result"),
         (workload_receipt, "hush", {"guid": "abc"}, "the input is not a result"),
         (workload_failure, "hush", {}, "the input is not a result"),
@@ -64,3 +69,8 @@ def test_an_error_shows_nothing_of_the_input(module: Any, given: Any, options: d
         filter_of(module)(given, **options)
     assert words in str(caught.value)
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("action", ["destroy", "rotate", "start"])
+def test_messages_that_an_action_does_not_send_do_not_fail_it(action: str) -> None:
+    assert filter_of(workload_publication)([KEY], settings={**SETTINGS, "action": action}, more={"a": 1})["messages"] == []

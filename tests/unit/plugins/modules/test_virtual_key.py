@@ -139,3 +139,11 @@ def test_a_key_made_by_hand(modules: Modules) -> None:
     rotated = modules.run_ok("virtual_key", **KEY, on_unrecoverable="rotate")
     assert rotated["key"]["action"] == "rotated" and modules.served.model.works(rotated["key"]["value"])
     assert not modules.served.model.works("sk-made-by-hand-01234")
+
+
+def test_a_note_that_a_key_in_service_was_retired_is_not_believed(modules: Modules) -> None:
+    made = modules.run_ok("virtual_key", **KEY)["key"]
+    (row,) = modules.served.model.rows.values()
+    row["metadata"]["litellm_virtual_keys"]["retired_from"] = "somebody"
+    again = modules.run_ok("virtual_key", **KEY)["key"]
+    assert (again["key_id"], again["alias"], again["retired_from"]) == (made["key_id"], made["alias"], "")
