@@ -19,7 +19,7 @@ from ..common import email_address
 from .base import SetAside, Store
 from .errors import RequestRefused, StoreError
 from .record import APPROVED, DENIED, IN_REVIEW, Record
-from .retention import has_living_key, is_of, is_to_be_pruned, mentions, over_as, same_tombstone, tombstone_of, without_mention
+from .retention import has_living_key, is_of, is_to_be_pruned, mentions, over_as, report_without, same_tombstone, tombstone_of, without_mention
 from .transitions import cancel, mark_finished
 
 BY = "erasure"
@@ -93,6 +93,9 @@ def erase_person(store: Store, person: str, clock: Callable[[], str], *, patienc
                     erasure.cleaned.append(record.id)
             except (StoreError, ValueError) as error:
                 erasure.left[record.id] = str(error)
+        report = store.last_pass() or {}
+        if report_without(report, address) != report:
+            turn.report(report_without(report, address))
         _prove(store, address, erasure, clock)
     return erasure
 

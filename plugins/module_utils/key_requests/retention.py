@@ -21,6 +21,7 @@ from ..common import durations, email_address
 from ..common.printable import quoted
 from .document import parse_document, render_document
 from .record import APPROVED, DENIED, IN_REVIEW, HistoryEntry, Progress, Record
+from .review import same_person
 
 DENIAL, CANCELLED, ENDED, RENEWAL = KINDS = ("denied", "cancelled", "ended", "renewed")
 """What can be over about a request."""
@@ -103,7 +104,7 @@ def tombstone_of(record: Record) -> Record:
 
 
 def _anonymous(entry: HistoryEntry, person: str) -> HistoryEntry:
-    by = _address_in_text(person).sub(ERASED, entry.by)
+    by = ERASED if same_person(entry.by, person) else _address_in_text(person).sub(ERASED, entry.by)
     facts = {name: value for name, value in entry.former_key.items() if name != "key_alias"}
     return replace(entry, by=by, reason="", former_trace=(), former_key=facts, extra={})
 
@@ -130,6 +131,11 @@ def mentions(record: Record, person: str) -> bool:
     """Return whether the address of `person` is anywhere in the request."""
     document = render_document(record)
     return bool(_scrubbed(document, _address_in_text(person)) != document)
+
+
+def report_without(report: Mapping[str, Any], person: str) -> dict[str, Any]:
+    """Return the report of a pass without the address of `person`, which a mail server may have named in a failure."""
+    return dict(_scrubbed(report, _address_in_text(person)))
 
 
 def _address_in_text(person: str) -> re.Pattern[str]:

@@ -61,10 +61,10 @@ def is_plain_decision(review: Mapping[str, Any]) -> bool:
     return approvals_needed(review) == 1 and not review.get(BY_OTHERS)
 
 
-def is_requester(actor: str, email: str) -> bool:
-    """Return whether `actor` names the requester: by the whole address or the part before the @. Case does not count."""
-    name, address = email_address.ascii_lower(actor.strip()), email_address.ascii_lower(email)
-    return name in (address, address.partition("@")[0])
+def same_person(one: str, other: str) -> bool:
+    """Return whether both names are those of one person: addresses, or the part of one before the @. Case does not count."""
+    first, second = (email_address.ascii_lower(name.strip()) for name in (one, other))
+    return first == second or first == second.partition("@")[0] or first.partition("@")[0] == second
 
 
 def has_expired(review: Mapping[str, Any], began: str, now: str) -> bool:

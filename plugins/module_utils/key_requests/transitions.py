@@ -38,7 +38,7 @@ from .record import (
     Record,
     check,
 )
-from .review import BY_OTHERS, approvals_needed, is_plain_decision, is_requester
+from .review import BY_OTHERS, approvals_needed, is_plain_decision, same_person
 from .terms import BEYOND, Terms, check_terms, exceeded
 from .text import check_text, clip
 
@@ -131,10 +131,10 @@ def approve(record: Record, granted: Terms, *, present: Terms = NO_TERMS, beyond
 
 def _approved_by_one_more(record: Record, terms: Terms, grants: Terms, *, by: str, at: str) -> Record:
     """Return `record` with one more approval. Whoever changes the terms begins anew, because the others approved something else."""
-    if record.review.get(BY_OTHERS) and is_requester(by, record.email):
+    if record.review.get(BY_OTHERS) and same_person(by, record.email):
         raise RequestRefused(f"Request {record.id} is that of {record.email}, who may not approve it; let somebody else decide.")
     progress = record.progress
-    if by in progress.approvals and dict(terms) == dict(record.terms):
+    if any(same_person(by, name) for name in progress.approvals) and dict(terms) == dict(record.terms):
         return record
     approvals = {**(progress.approvals if dict(terms) == dict(record.terms) else {}), check_text(by, "actor", LONGEST_NAME): at}
     words = f"{len(approvals)} of {approvals_needed(record.review)} approvals."

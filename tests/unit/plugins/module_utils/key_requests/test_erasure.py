@@ -201,6 +201,16 @@ def test_in_check_mode_nothing_is_written(state: TestStore) -> None:
     assert state.text() == before
 
 
+def test_nobody_is_left_under_the_name_before_the_at_sign_or_in_the_report_of_the_last_pass(state: TestStore) -> None:
+    """AWX knows people by names, and a mail server names the address that it refuses."""
+    state.change("waiting", transitions.approve, {}, by="Waiting", at=AT)
+    with state.store.turn(0) as turn:
+        turn.report({"failures": [{"request_id": "x", "reason": "550 <waiting@example.com> is unknown, boss@example.com is not"}], "due": 1})
+    assert erase_person(state.store, "waiting@example.com", lambda: LATER, patience=0).complete
+    assert "waiting" not in state.text().lower() and "boss@example.com is not" in state.text()
+    assert erase_person(state.store, "waiting@example.com", lambda: LATER, patience=0).erased == []
+
+
 # -------------------------------------------------------------------------------------------------------------- audit
 def events(state: TestStore, name: str) -> list[tuple[str, str]]:
     return [(event["event"], event.get("by", "")) for event in audit_events([state.store.get(state.made[name].id)])]
