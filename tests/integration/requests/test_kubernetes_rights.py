@@ -372,7 +372,7 @@ def grown(house: House, name: str, entries: int) -> str:
     request_id = house.ask(name)
     record = house.details(request_id)
     first = record["history"][0]
-    record["history"] = [first, *({**first, "from": "pending", "reason": "x" * 900} for _ in range(entries))]
+    record["history"] = [first, *[{**first, "from": "pending", "reason": "x" * 900}] * entries]
     assert house.patch("worker", request_id, data=encoded({"details": json.dumps(record)})) == ""
     return request_id
 
