@@ -22,7 +22,7 @@ from typing import Any
 
 from ..common.printable import quoted
 from .record import PENDING, Failure, HistoryEntry, Progress, Record, check
-from .transitions import set_by_hand
+from .transitions import BY_HAND, set_by_hand
 
 FORMAT = 3
 
@@ -158,7 +158,7 @@ def parse_document(document: object, version: str = "") -> Record:
     if record.state == PENDING:
         record = dataclasses.replace(record, terms={}, granted={})
     if wished != record.state:
-        return set_by_hand(record, wished, by="by hand", at=record.updated_at)
+        return set_by_hand(record, wished, by=BY_HAND, at=record.updated_at)
     return record
 
 

@@ -149,7 +149,7 @@ class Record:
     reviewers: tuple[str, ...] = ()
     """The e-mail addresses of those whom the chain asks, while the request is in review."""
     review: Mapping[str, Any] = field(default_factory=dict)
-    """How the review is to be made, see the module `review`."""
+    """How the review is to be made, or was until it was denied, see the module `review`."""
     trace: tuple[Mapping[str, Any], ...] = ()
     """How the approval chain reached its decision, written for administrators."""
     progress: Progress = field(default_factory=Progress)
@@ -321,7 +321,7 @@ def _check_model(model: str) -> None:
 
 def _check_reviewers(record: Record) -> None:
     check_review(record.review)
-    if record.state != IN_REVIEW and (record.review or record.progress.approvals):
+    if (record.state not in (IN_REVIEW, DENIED) and record.review) or (record.state != IN_REVIEW and record.progress.approvals):
         raise ValueError(f"a review is noted, and the state is {record.state}.")
     for name, at in record.progress.approvals.items():
         _check_plain(name, "who approved", LONGEST_NAME)

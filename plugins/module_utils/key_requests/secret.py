@@ -26,7 +26,7 @@ from ..common.printable import printable, quoted
 from .document import parse_document, render_document
 from .record import APPROVED, DENIED, STATES, Record
 from .text import clip
-from .transitions import mark_finished, mark_minted, set_by_hand
+from .transitions import BY_HAND, mark_finished, mark_minted, set_by_hand
 
 PREFIX = "llm-key-request-"
 COMPONENT = "app.kubernetes.io/component"
@@ -169,9 +169,9 @@ def _last_editor(metadata: Mapping[str, Any]) -> tuple[str, str]:
         if at > latest[0] and manager != MANAGED_BY_VALUE:
             latest = (at, manager)
     try:
-        return f"by hand ({clip(latest[1], 100) or 'unknown'})", durations.iso(durations.parse_time(latest[0])) if latest[0] else ""
+        return f"{BY_HAND} ({clip(latest[1], 100) or 'unknown'})", durations.iso(durations.parse_time(latest[0])) if latest[0] else ""
     except ValueError:
-        return "by hand", ""
+        return BY_HAND, ""
 
 
 def _served_by_requestor(record: Record) -> Record:

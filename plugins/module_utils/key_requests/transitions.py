@@ -44,8 +44,8 @@ from .text import check_text, clip
 
 Change: TypeAlias = Callable[[Record], Record]
 
-# The moves between states that a decision may make. Two have a further condition (see `_check_transition`): an approved
-# request can be denied only before its key is minted, and becomes pending again only after its key has ended.
+# The moves between states that a decision may make. Three have a further condition (see `_check_transition`): an approved
+# request can be denied or sent to review only before its key is minted, and becomes pending again only after its key has ended.
 TRANSITIONS: frozenset[tuple[str, str]] = frozenset(
     (
         (PENDING, IN_REVIEW),
@@ -54,6 +54,7 @@ TRANSITIONS: frozenset[tuple[str, str]] = frozenset(
         (IN_REVIEW, PENDING),
         (IN_REVIEW, APPROVED),
         (IN_REVIEW, DENIED),
+        (APPROVED, IN_REVIEW),
         (APPROVED, DENIED),
         (APPROVED, PENDING),
         (DENIED, APPROVED),
@@ -87,6 +88,8 @@ class Ruling:
     policy: str = ""
 
 
+BY_HAND = "by hand"
+"""Begins the name of whoever decided with kubectl or an editor, and is not known."""
 NO_RULING = Ruling()
 NO_TERMS: Terms = MappingProxyType({})
 
@@ -113,6 +116,8 @@ def approve(record: Record, granted: Terms, *, present: Terms = NO_TERMS, beyond
     may be. If the chain has not looked at the request, the next pass compares the grant with the offer.
     """
     check_terms(granted, "granted")
+    if record.state == DENIED and not is_plain_decision(record.review):
+        raise RequestRefused(f"Request {record.id} was denied in a review that {_needs(record.review)}; let it be asked for again, and reviewed.")
     more = exceeded(granted, {**present, **record.terms}) if record.terms else []
     if more and not beyond:
         raise RequestRefused(
@@ -141,6 +146,27 @@ def _approved_by_one_more(record: Record, terms: Terms, grants: Terms, *, by: st
     entry = _entry(record, IN_REVIEW, Ruling(words, terms, grants), by=by, at=at)
     changed = replace(record, terms=dict(terms), granted=dict(grants), history=_history(record, entry), updated_at=at)
     return replace(changed, progress=replace(progress, approvals=approvals))
+
+
+def review_after_all(record: Record, ruling: Ruling, *, by: str, at: str) -> Record:
+    """Return `record`, which a person approved before the chain had looked at it, in the review that the chain wants.
+
+    The approval counts there, unless it changed the terms, which nobody else has seen. If it is enough, nothing changes.
+    """
+    if record.state != APPROVED or record.terms or record.progress.key_alias:
+        return record
+    name, time = [("", ""), *((entry.by, entry.at) for entry in record.history if entry.now == APPROVED and entry.was != APPROVED)][-1]
+    unknown = not name or name.startswith(BY_HAND) or (ruling.review.get(BY_OTHERS) and same_person(name, record.email))
+    if not unknown and approvals_needed(ruling.review) == 1:
+        return record
+    _check_transition(record, IN_REVIEW)
+    moved = _moved(record, IN_REVIEW, ruling, by=by, at=at)
+    return moved if unknown or record.granted else replace(moved, progress=replace(moved.progress, approvals={name: time}))
+
+
+def _needs(review: Mapping[str, Any]) -> str:
+    needed = approvals_needed(review)
+    return f"needs {needed} people" if needed > 1 else "needs somebody else than the requester"
 
 
 def settle_terms(record: Record, terms: Terms, *, policy: str = "", at: str) -> Record:
@@ -212,7 +238,7 @@ def ended_by(record: Record, at: str) -> Record:
 
 def set_by_hand(record: Record, state: str, *, by: str, at: str) -> Record:
     """Return `record` in `state`, as somebody set it with kubectl or an editor. Raises ValueError if it cannot become so."""
-    if record.state == IN_REVIEW and state == APPROVED and not is_plain_decision(record.review):
+    if record.state in (IN_REVIEW, DENIED) and state == APPROVED and not is_plain_decision(record.review):
         raise ValueError("the state was set to approved by hand, and its review needs to know who approves; set it back, and use the playbook approve.")
     try:
         _check_transition(record, state)
@@ -228,6 +254,8 @@ def _check_transition(record: Record, state: str) -> None:
     if record.state == APPROVED and state == DENIED and progress.minted_at and not progress.ended_at:
         what = "its key lives longer already" if record.renews else f"has its key {progress.key_alias}; delete the key instead of denying the request"
         raise RequestRefused(f"Request {record.id} is approved, and {what}.")
+    if record.state == APPROVED and state == IN_REVIEW and progress.key_alias:
+        raise RequestRefused(f"Request {record.id} is approved, and has its key {progress.key_alias}; there is nothing to review.")
     if record.state == APPROVED and state == PENDING and not progress.ended_at:
         raise RequestRefused(f"Request {record.id} is approved, and its key has not ended; there is nothing to ask for again.")
 
@@ -242,12 +270,19 @@ def _moved(record: Record, state: str, ruling: Ruling, *, by: str, at: str) -> R
         terms=dict(terms),
         granted=dict(ruling.granted),
         reviewers=tuple(ruling.reviewers) if state == IN_REVIEW else (),
-        review=dict(ruling.review) if state == IN_REVIEW else {},
+        review=_review_in(state, record, ruling),
         trace=bounded_trace(ruling.trace),
         progress=Progress(),
         history=_history(record, _with_former(_entry(record, state, ruling, by=by, at=at), record)),
         updated_at=at,
     )
+
+
+def _review_in(state: str, record: Record, ruling: Ruling) -> dict[str, Any]:
+    """Return how the review is to be made, which a denial keeps: it must not be the way around the others who have to approve."""
+    if state == IN_REVIEW:
+        return dict(ruling.review)
+    return dict(record.review) if (record.state, state) == (IN_REVIEW, DENIED) and not is_plain_decision(record.review) else {}
 
 
 def _entry(record: Record, state: str, ruling: Ruling, *, by: str, at: str) -> HistoryEntry:

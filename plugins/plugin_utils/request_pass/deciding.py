@@ -12,6 +12,7 @@ from typing import Any
 
 from ...module_utils.key_requests import transitions
 from ...module_utils.key_requests.record import APPROVED, DENIED, IN_REVIEW, LONGEST_REASON, PENDING, Record
+from ...module_utils.key_requests.review import is_plain_decision
 from ...module_utils.key_requests.text import clip
 from ...module_utils.key_requests.transitions import Change, Ruling
 from ...module_utils.litellm.errors import GatewayError
@@ -28,11 +29,11 @@ STATES = {Decision.APPROVE: APPROVED, Decision.DENY: DENIED, Decision.REVIEW: IN
 
 def decide_pending(state: PassState) -> None:
     """Let the chain decide the pending requests, and note on those that it cannot decide why."""
-    pending = state.in_state(PENDING)
     chain = state.parts.chain
     if isinstance(chain, ValueError):
         state.report.errors.append(f"nothing is decided: {chain}")
         return
+    pending = state.in_state(PENDING) + (_approved_early(state) if chain.needs_several else [])
     if not pending:
         return
     renewed, over = living_originals(state, [record for record in pending if record.renews])
@@ -51,8 +52,8 @@ def decide_pending(state: PassState) -> None:
     for record, request, outcome in zip(decidable, requests, outcomes, strict=True):
         if outcome.decision in STATES:
             left = terms_left(asked[record.id], outcome.request, request["models"] if record.renews else None)
-            changes.append((record, _ruling(state, outcome, left, chain.policy)))
-        else:
+            changes.append((record, _decision(state, record, outcome, left, chain.policy)))
+        elif record.state == PENDING:
             parked[record.id] = outcome
     state.record(changes)
     traces = {each: _trace(outcome) for each, outcome in parked.items()}
@@ -84,7 +85,12 @@ def _asked_of_gateway(
     return models, usage, {} if models else dict.fromkeys(by_model, "the gateway serves no models at present")
 
 
-def _ruling(state: PassState, outcome: ChainOutcome, terms: Mapping[str, Any] | None, policy: str) -> Change:
+def _approved_early(state: PassState) -> list[Record]:
+    """Return the requests that a person approved before the chain had looked at them, which must not get around a review by several."""
+    return [record for record in state.in_state(APPROVED) if not record.terms and not record.progress.key_alias]
+
+
+def _decision(state: PassState, record: Record, outcome: ChainOutcome, terms: Mapping[str, Any] | None, policy: str) -> Change:
     ruling = Ruling(
         reason=clip(outcome.reason, LONGEST_REASON),
         terms=terms,
@@ -93,6 +99,10 @@ def _ruling(state: PassState, outcome: ChainOutcome, terms: Mapping[str, Any] | 
         review=outcome.review,
         policy=policy,
     )
+    if record.state == APPROVED:
+        if outcome.decision is Decision.REVIEW and not is_plain_decision(outcome.review):
+            return partial(transitions.review_after_all, ruling=ruling, by=CHAIN, at=state.parts.clock())
+        return lambda approved: approved  # the person decided, and no review stands against it
     return partial(transitions.decide, state=STATES[outcome.decision], ruling=ruling, by=CHAIN, at=state.parts.clock(), only_from=(PENDING,))
 
 

@@ -35,6 +35,8 @@ class ApprovalChain(Protocol):
     counts_keys: bool
     """Whether a rule asks how many keys somebody has."""
     has_rules: bool
+    needs_several: bool
+    """Whether a rule wants the approval of several people, or of somebody else than the requester."""
 
     def decide(self, requests: Sequence[Mapping[str, Any]], models: Sequence[str] | None, usage: Sequence[Mapping[str, Any]] | None) -> list[ChainOutcome]:
         """Return the decision on each request, in the same order."""

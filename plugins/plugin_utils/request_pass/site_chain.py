@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
 
+from ...module_utils.key_requests.review import APPROVALS, BY_OTHERS
 from ..approval import context as contexts
 from ..approval.chain import Chain, ChainOutcome, not_in_check_mode
 from ..approval.loader import OUR_COLLECTION, load_chain
@@ -18,6 +19,12 @@ from ..approval.request import request_or_refusal
 from .offers import Offers
 
 _QUOTA = ("quota", f"{OUR_COLLECTION}.quota")
+
+
+def _needs_several(options: Mapping[str, Any]) -> bool:
+    """Return whether the options of a rule ask for more than one approval by anybody, in the words of `human_review`."""
+    approvals = options.get(APPROVALS)
+    return (isinstance(approvals, int) and approvals > 1) or options.get(BY_OTHERS) is True
 
 
 class SiteChain:
@@ -30,6 +37,7 @@ class SiteChain:
         self._loader = loader
         links = load_chain(rules, contexts.build(loader, usage=[]))
         self.has_rules = bool(links)
+        self.needs_several = any(_needs_several(link.rule.options) for link in links)
         # A rule of another collection may ask how many keys somebody has.
         self.counts_keys = any(link.name in _QUOTA or ("." in link.name and not link.name.startswith(f"{OUR_COLLECTION}.")) for link in links)
         self._chain = Chain(links, parallel=parallel, answers=not_in_check_mode if check_mode else None)

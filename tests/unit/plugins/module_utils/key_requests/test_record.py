@@ -92,7 +92,7 @@ def test_the_table(was: str, goal: str) -> None:
     allowed = {
         PENDING: {IN_REVIEW, APPROVED, DENIED},
         IN_REVIEW: {PENDING, APPROVED, DENIED},
-        APPROVED: {DENIED},  # pending only after the key has ended
+        APPROVED: {IN_REVIEW, DENIED},  # pending only after the key has ended
         DENIED: {PENDING, APPROVED},
     }
     record = in_state(was)

@@ -166,7 +166,7 @@ def test_label_and_annotation_together_decide_by_hand(record: Record, goal: str)
         (ASKED, "aproved", "aproved", "'aproved'; it must be one of"),
         (SERVED, DENIED, DENIED, "delete the key instead"),
         (SERVED, PENDING, PENDING, "has not ended"),
-        (SERVED, "in-review", "in-review", "cannot become in-review"),
+        (SERVED, "in-review", "in-review", "nothing to review"),
     ],
 )
 def test_invalid_edits_by_hand_are_set_aside(record: Record, label: str | None, note: str | None, words: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.audit import audit_events
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import Wish
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Busy, RequestRefused
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass import plan
@@ -433,6 +434,51 @@ def test_an_approval_by_hand_does_not_get_around_such_a_review(desk: TestDesk, c
     path.write_text(path.read_text().replace('"state": "in-review"', '"state": "approved"'))
     report = desk.make_pass()
     assert "needs to know who approves" in report.set_aside[0].reason and not desk.gateway.keys
+
+
+@pytest.mark.parametrize("config", [{"approvals": 2}, {"by_others": True}])
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_denial_is_no_way_around_such_a_review(desk: TestDesk, config: dict[str, Any], by_hand: bool) -> None:
+    asked = in_review(desk, **config)
+    desk.people.deny(asked, by="ada", reason="Not like this.")
+    if by_hand:
+        path = desk.store.directory / f"{asked}.json"
+        path.write_text(path.read_text().replace('"state": "denied"', '"state": "approved"'))
+        assert "needs to know who approves" in desk.make_pass().set_aside[0].reason
+    else:
+        with pytest.raises(RequestRefused, match="was denied in a review that needs"):
+            desk.people.approve(asked, by="ada")
+        desk.people.ask(Wish("ada@company.com", package="dev"), again=True)
+        desk.make_pass()
+        assert desk.get(asked).state == "in-review"
+    assert not desk.gateway.keys
+
+
+@pytest.mark.parametrize(
+    ("config", "by", "state", "counted"),
+    [
+        ({"approvals": 2}, "boss", "in-review", ["boss"]),
+        ({"approvals": 2}, "by hand (kubectl)", "in-review", []),
+        ({"by_others": True}, "ada", "in-review", []),
+        ({"by_others": True}, "boss", "approved", []),
+        ({"approvals": 2, "by_others": True}, "ADA@company.com", "in-review", []),
+        ({}, "ada", "approved", []),
+    ],
+)
+def test_whoever_is_faster_than_the_chain_does_not_get_around_such_a_review(
+    desk: TestDesk, config: dict[str, Any], by: str, state: str, counted: list[str]
+) -> None:
+    desk.rules = [{"name": "human_review", "config": {"email": "boss@company.com", "patterns": ["*"], **config}}]
+    asked = desk.ask()
+    desk.people.approve(asked, by=by)
+    desk.make_pass()
+    record = desk.get(asked)
+    assert (record.state, list(record.progress.approvals), len(desk.gateway.keys)) == (state, counted, int(state == "approved"))
+    for name in ("chief", "third"):
+        if desk.get(asked).state == "in-review":
+            desk.people.approve(asked, by=name)
+    desk.make_pass()
+    assert desk.get(asked).progress.status == "finished"
 
 
 def test_a_review_that_nobody_makes_ends_in_a_denial(desk: TestDesk) -> None:
