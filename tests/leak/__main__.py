@@ -123,14 +123,17 @@ def hunt(world: World, core: str) -> list[Any]:
         key_file = Path(private) / "provider.key"
         key_file.touch(mode=0o600)
         key_file.write_text(world.named["provider's key"])
+        config = Path(private) / "config.yaml"
+        config.touch(mode=0o600)
+        config.write_text(json.dumps(requestor_config(world)))
+        own = {"key_file": str(key_file), "requestor_config": str(config)}
         for name in ("output", "home", "tmp"):
             (folder / name).mkdir(mode=0o700)
         for run in story(f"leak{core.replace('.', '').replace('-', '')}", world.wrong):
             for mode in (["--check", "--diff"], ["--diff"]) if run.check else (["--diff"],):
                 with Watch(hidden, os.getpid()) as watch:
-                    status, printed = play(
-                        ansible_playbook, run, mode, {**world.variables, "key_file": str(key_file), **shared(folder), **run.variables}, Path(private), folder
-                    )
+                    variables = {**world.variables, **own, **shared(folder), **run.variables}
+                    status, printed = play(ansible_playbook, run, mode, variables, Path(private), folder)
                 found = {Leak(name, "the output") for name in hidden.found_in(printed)} | watch.leaks | set(leaks_in_files(folder, hidden, MEANT))
                 # In check mode a run cannot meet the faults of parts that it does not call.
                 wrong = (status == 0) == run.fails and not (run.fails and "--check" in mode)
@@ -140,6 +143,13 @@ def hunt(world: World, core: str) -> list[Any]:
                 if wrong:
                     print(printed.decode(errors="replace")[-3000:] if not found else "its output is not shown, it holds secrets", file=sys.stderr)
     return [core, runs, looks, leaks, faults, round(time.monotonic() - started, 1)]
+
+
+def requestor_config(world: World) -> dict[str, Any]:
+    """Return a configuration of the LLM Key Requestor with all secrets that it can hold."""
+    smtp = {"host": world.server.host, "user": SMTP_USER, "password": world.named["SMTP password"]}
+    unused = {"admin": {"username": "admin", "password": world.wrong["secret"]}, "mcp": {"api_key": world.wrong["master_key"]}}
+    return {"litellm": {"base_url": world.gateway.url, "api_key": world.gateway.master_key}, "smtp": smtp, **unused}
 
 
 def play(ansible_playbook: Path, run: Run, mode: list[str], variables: dict[str, Any], private: Path, folder: Path) -> tuple[int, bytes]:

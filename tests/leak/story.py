@@ -28,6 +28,12 @@ REVIEWED = "rev@company.example"
 LATER = "bob@company.example"
 
 
+# The gateway and the mail server with their secrets are in the file only, which is the hunt's own.
+BY_CONFIG = {
+    **dict.fromkeys(("litellm_url", "litellm_master_key", "key_delivery_smtp_host", "key_delivery_smtp_user", "key_delivery_smtp_password"), ""),
+    "config_file": "{{ requestor_config }}",
+    "interval": "once",
+}
 AWX = {"awx_catalog_image": "registry.example.com/llm-keys:1", "awx_catalog_project_scm_url": "https://git.example.com/llm-keys.git"}
 
 
@@ -105,6 +111,10 @@ def story(guid: str, wrong: Mapping[str, str]) -> Sequence[Run]:
         Run("requests"),
         Run("approve", {"request_id": "no-such-request"}, fails=True),
         Run("deny", {"request_id": "no-such-request"}, fails=True),
+        Run("process_requests", BY_CONFIG, name="a configuration of the LLM Key Requestor"),
+        *(Run(name, {"request_id": "no-such-request"}, fails=True) for name in ("cancel_request", "renew_request", "extend_request", "retry_request")),
+        Run("prune_requests", {"key_requests_retention": {"denied": "30d"}}),
+        Run("erase_person", {"email": "nobody@company.example"}),
         Run("notices"),
         Run("policy_check", {"policy_check_rules": [{"name": "denylist", "config": {"lost": []}}]}, fails=True),
         Run("migrate", {**lab, "target_url": NOWHERE, "target_master_key": wrong["master_key"]}, fails=True, name="no target answers"),
