@@ -72,6 +72,21 @@ def test_a_renewal_in_review_changes_nothing_until_somebody_approves(desk: Desk,
     assert abs(end_of(desk, first) - end - timedelta(days=2)) < timedelta(seconds=90)
 
 
+def test_the_playbook_asks_for_all_that_it_is_given_and_forgives_what_a_survey_leaves_empty(desk: Desk, unique: str) -> None:
+    ada = f"ada-{unique}@company.com"
+    wish = {"email": ada, "package": "dev", "model": None, "duration": "2d", "max_budget": "1.5", "awx_user_name": "service"}
+    assert "pending" in desk.act("request", **wish, purpose="", guid=None).output
+    asked = desk.requests()[ada]
+    assert (asked["max_budget"], asked["duration"], asked["history"][0]["by"]) == (1.5, "2d", "service")
+    assert "what was asked first" in desk.act("request", **{**wish, "max_budget": 5}).output
+    desk.process()
+    assert desk.rows(asked["request_id"])[0]["max_budget"] == 1.5
+    for nobody in ("", None):
+        for playbook in ("extend_request", "approve", "cancel_request"):
+            refused = desk.playbook(playbook, {**desk.variables, "request_id": nobody}, check=False)
+            assert refused.returncode != 0 and "Name the request by its id" in refused.output
+
+
 @pytest.mark.parametrize("approved", [False, True])
 def test_a_renewal_does_not_bring_back_a_key_that_was_revoked_meanwhile(desk: Desk, unique: str, approved: bool) -> None:
     ada = f"ada-{unique}@company.com"

@@ -57,6 +57,25 @@ def test_asking_twice_makes_one_request(run: Run) -> None:
     assert (again["request"]["email"], again["request"]["state"]) == ("ada@example.com", "pending")
 
 
+def test_whoever_asks_for_something_else_learns_what_is_asked_for(run: Run, store: DirectoryStore) -> None:
+    ask(run, duration="7d")
+    assert "note" not in run("key_request", email="ada@example.com", model="gpt-4")
+    assert "note" not in run("key_request", email="ada@example.com", model="gpt-4", duration="7d")
+    for other in ({"duration": "9d"}, {"max_budget": 5}):
+        assert "what was asked first (duration 7d); cancel it" in run("key_request", email="ada@example.com", model="gpt-4", **other)["note"]
+    (record,) = store.listing().records
+    made = transitions.mark_minted(transitions.approve(record, {}, by="boss", at=AT), at=AT, key_alias="k", expires="2036-12-21T04:00:00Z")
+    store.transition(record, lambda _: transitions.mark_finished(made, at=AT))
+    extended = run("key_request", request_id=record.id, state="extended", duration="2d")["request"]["request_id"]
+    assert "note" not in run("key_request", request_id=record.id, state="extended", duration="2d")
+    for state, duration in (("extended", "3d"), ("renewed", "2d"), ("renewed", None)):
+        note = run("key_request", request_id=record.id, state=state, **({"duration": duration} if duration else {}))["note"]
+        assert "(duration 2d, counted from the end of the key)" in note
+    run("key_request", request_id=extended, state="denied", reason="no")
+    assert "again=true" in run("key_request", request_id=record.id, state="extended", duration="2d")["note"]
+    assert "note" not in run("key_request", request_id=record.id, state="extended", duration="2d", again=True)
+
+
 def test_whoever_submits_to_a_directory_of_their_own_is_told_who_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delenv("LITELLM_KEY_REQUESTS_DIR", raising=False)
