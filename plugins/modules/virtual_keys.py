@@ -404,7 +404,7 @@ def refuse_what_the_state_ignores(params: dict[str, Any], known: dict[str, str])
 def deleted_value(key: dict[str, Any]) -> DeletedValue:
     """Return the value that an element of `deleted_elsewhere` names. Raises ValueError. Of a key with a `key_id`, the generation may be forged."""
     if key["key_id"] and not re.fullmatch("[0-9a-f]{64}", key["key_id"]):
-        raise ValueError(f"deleted_elsewhere names the key_id {key['key_id'][:12]!r}, which is not 64 hexadecimal digits; give the id of a key, or none.")
+        raise ValueError("deleted_elsewhere has a key_id that is not the SHA-256 of a key, 64 hexadecimal digits; give the id of a key, or none.")
     if not key["alias"]:
         raise ValueError("deleted_elsewhere names an alias that is empty; give the alias of the key.")
     generation = max(key["generation"], 0) if key["key_id"] else check_generation(key["generation"], "generation")

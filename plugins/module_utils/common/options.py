@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common import validation
 
-from .printable import printable, redact
+from .printable import quoted
 
 _LONGEST_NUMBER = 40  # characters; ansible-core would compute all digits of 1e9999999
 _WANTED = {
@@ -39,10 +39,11 @@ class StrictModule(AnsibleModule):  # type: ignore[misc]
     params: dict[str, Any]
 
     def __init__(self, **arguments: Any) -> None:
-        self._refusal = ""
+        self._refusal, self._is_ready = "", False
         super().__init__(**arguments)
         if self._refusal:
             self.fail_json(msg=self._refusal)
+        self._is_ready = True
 
     def _load_params(self) -> None:
         """Load the arguments without those that are refused. The module fails once the others have shown what must not be printed."""
@@ -51,9 +52,9 @@ class StrictModule(AnsibleModule):  # type: ignore[misc]
         self._refusal = next(iter(refusals), "")
 
     def fail_json(self, msg: str, **result: Any) -> NoReturn:
-        """End the module. What was refused explains whatever else is missing."""
-        if self._refusal:
-            msg, result = self._refusal, {"code": "bad_input", "changed": False}
+        """End the module. What was refused explains whatever else is missing, and what ansible-core refuses has the code of bad input, too."""
+        if not self._is_ready:
+            msg, result = self._refusal or msg, {"code": "bad_input", "changed": False, **result}
         super().fail_json(msg, **result)
         raise AssertionError("fail_json does not return")
 
@@ -171,5 +172,5 @@ def _named(value: Any, *, hidden: bool) -> str:
     if hidden:
         return "a text" if isinstance(value, str) else "a number"
     if isinstance(value, str):
-        return f"the text {redact(printable(value, _LONGEST_NUMBER))!r}"
+        return f"the text {quoted(value, _LONGEST_NUMBER)}"
     return str(value)[:_LONGEST_NUMBER]

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..common import durations, names
+from ..common.printable import quoted
 from ..litellm.notes import NOTES_NAME
 from .key import WantedKey
 from .orphan import ORPHAN
@@ -103,7 +104,7 @@ def _check_texts(params: Mapping[str, Any]) -> None:
         names.check_storable(params.get(name), name)
     for name in (*_TEXTS, "package", "rotation"):
         if params.get(name) and params[name] != params[name].strip():
-            raise ValueError(f"{name} is {params[name]!r}; give it without blanks around it.")
+            raise ValueError(f"{name} is {quoted(params[name])}; give it without blanks around it.")
 
 
 def lifetime(text: str | None) -> int | None:

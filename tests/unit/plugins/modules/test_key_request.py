@@ -193,13 +193,13 @@ def test_absent(run: Run) -> None:
         ({"state": "approved", "request_id": "../../etc/passwd"}, "bad_input", "not the id of a request"),
         ({"state": "approved", "request_id": "none"}, "missing", "no request none"),
         ({"state": "approved", "email": "ada@example.com", "model": "gpt-4"}, "missing", "no such request"),
-        ({"state": "denied", "request_id": "none"}, None, "reason"),
-        ({"state": "denied"}, None, "one of the following is required"),
-        ({"state": "submitted", "request_id": "none"}, None, "email"),
+        ({"state": "denied", "request_id": "none"}, "bad_input", "reason"),
+        ({"state": "denied"}, "bad_input", "one of the following is required"),
+        ({"state": "submitted", "request_id": "none"}, "bad_input", "email"),
         ({"email": "ada@example.com", "model": "gpt-4", "package": "x"}, "bad_input", "either models or a package"),
     ],
 )
-def test_bad_input_changes_nothing(run: Run, tmp_path: Path, wish: dict[str, Any], code: str | None, words: str) -> None:
+def test_bad_input_changes_nothing(run: Run, tmp_path: Path, wish: dict[str, Any], code: str, words: str) -> None:
     result = run("key_request", **wish)
     assert result["failed"]
     assert result.get("code") == code

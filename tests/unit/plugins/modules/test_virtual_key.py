@@ -108,6 +108,7 @@ def test_a_name_that_names_no_key_is_refused_before_anything_is_asked(modules: M
 
 
 def test_exactly_one_name_is_needed(modules: Modules) -> None:
+    assert {modules("virtual_key", **names).get("code") for names in ({}, {"alias": "a", "key_id": "b" * 64}, {"nonsense": 1})} == {"bad_input"}
     assert "one of the following is required" in modules("virtual_key")["msg"]
     assert "mutually exclusive" in modules("virtual_key", alias="a", key_id="b" * 64)["msg"]
     assert "alias" in modules("virtual_key", key_id="b" * 64)["msg"]

@@ -368,6 +368,12 @@ def test_calls_are_counted(modules: Modules) -> None:
         ),
         ("virtual_keys", {"guid": "abc", "create": False}, "create would have no effect without keys"),
         ("virtual_keys", {"guid": "abc", "deleted_elsewhere": [{"alias": "a"}]}, "deleted_elsewhere would have no effect with state present"),
+        (
+            "virtual_keys",
+            {"guid": "abc", "state": "absent", "deleted_elsewhere": [{"alias": "a", "key_id": "sk-pasted-by-mistake"}]},
+            "deleted_elsewhere has a key_id that is not the SHA-256 of a key",
+        ),
+        ("virtual_keys", {"guid": "abc", "state": "absent", "deleted_elsewhere": [{"alias": ""}]}, "deleted_elsewhere names an alias that is empty"),
         ("virtual_keys", {**CLASS, "state": "exact", "deleted_elsewhere": [{"alias": "a"}]}, "deleted_elsewhere would have no effect with state exact"),
         ("virtual_keys", {"guid": "abc", "duration": "1d"}, "duration would have no effect on keys that exist; .* use extend_for or extend_until"),
         ("virtual_keys", {"guid": "abc", "keep_going": True}, "keep_going would have no effect without keys"),
