@@ -130,7 +130,9 @@ class Reconciler:
             taken = {alias for alias, error in written.failures.items() if isinstance(error, errors.AliasTaken)}
             must_exist |= taken | {key.alias for key in written.done if key.action is not KeyAction.DELETE}
             if plan.mints:
-                self._history = None  # a run that revokes keys may have made the same value and deleted it just before
+                # A run that revokes keys may have made the same value and deleted it since the history was read. LiteLLM then answers to the
+                # minting as to any other, and its list of living keys shows nothing, so only the list of deleted keys tells.
+                self._history = None
             self._history_is_old = True
             rotated = [key for key in written.done if key.action is KeyAction.ROTATE]
             try:
