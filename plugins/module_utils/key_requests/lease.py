@@ -28,10 +28,23 @@ REPORT = "litellm-virtual-keys.rhpds/last-pass"
 SECONDS = 30
 RENEWALS = 3
 """How often a Lease is renewed while it lasts."""
+LARGEST_REPORT = 200_000
+"""Bytes of a report on the Lease, whose annotations may have 256 KiB in all."""
 _POLL_SECONDS = 0.5
 
 Call: TypeAlias = Callable[[str, Mapping[str, Any] | None], dict[str, Any]]
 """Makes one call for the Lease: `get`, `create` or `patch`, with a body. Raises StoreError."""
+
+
+def _fitting(report: Mapping[str, Any]) -> str:
+    """Return the report as JSON, with as many entries of its lists as there is room for. After an outage each request has one."""
+    room = max((len(value) for value in report.values() if isinstance(value, list)), default=0)
+    while True:
+        shown = {name: value[:room] if isinstance(value, list) else value for name, value in report.items()}
+        text = json.dumps(shown, ensure_ascii=False)
+        if room == 0 or len(text.encode()) <= LARGEST_REPORT:
+            return text
+        room //= 2
 
 
 class LeaseTurn:
@@ -53,7 +66,7 @@ class LeaseTurn:
 
     def report(self, report: Mapping[str, Any]) -> None:
         """Keep `report` on the Lease."""
-        self._patch({"metadata": {"annotations": {REPORT: json.dumps(report, ensure_ascii=False)}}})
+        self._patch({"metadata": {"annotations": {REPORT: _fitting(report)}}})
 
     def take(self, patience: float) -> None:
         """Take the Lease. Raises Busy if others held it for `patience` seconds."""

@@ -9,6 +9,7 @@ A rule that sends a request to review may say so. Nothing said means: one approv
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,8 +63,8 @@ def is_plain_decision(review: Mapping[str, Any]) -> bool:
 
 
 def same_person(one: str, other: str) -> bool:
-    """Return whether both names are those of one person: addresses, or the part of one before the @. Case does not count."""
-    first, second = (email_address.ascii_lower(name.strip()) for name in (one, other))
+    """Return whether both names are those of one person: addresses, or the part of one before the @. Case and a `+tag` do not count."""
+    first, second = (re.sub(r"\+[^@]*", "", email_address.ascii_lower(name.strip())) for name in (one, other))
     return first == second or first == second.partition("@")[0] or first.partition("@")[0] == second
 
 

@@ -41,6 +41,15 @@ def test_one_pass_at_a_time_and_its_report(account: Account) -> None:
         pass
 
 
+def test_the_report_of_a_pass_in_which_thousands_failed_is_kept_as_far_as_there_is_room(account: Account) -> None:
+    failures = [{"request_id": str(number), "reason": "\u00fc" * 400} for number in range(3000)]
+    with store_of(account).turn(0) as turn:
+        turn.report({"due": 3000, "failures": failures, "warnings": []})
+    kept = store_of(account).last_pass()
+    assert kept is not None and (kept["due"], kept["warnings"]) == (3000, [])
+    assert len(kept["failures"]) > 100 and kept["failures"] == failures[: len(kept["failures"])]
+
+
 def test_the_turn_is_renewed_as_long_as_its_holder_lives(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "SECONDS", 3)
     with store_of(account).turn(0) as turn:
