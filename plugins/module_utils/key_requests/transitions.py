@@ -39,7 +39,7 @@ from .record import (
     check,
 )
 from .review import BY_OTHERS, approvals_needed, is_plain_decision, same_person
-from .terms import BEYOND, Terms, check_terms, exceeded
+from .terms import AMOUNTS, BEYOND, Terms, check_terms, exceeded
 from .text import check_text, clip
 
 Change: TypeAlias = Callable[[Record], Record]
@@ -361,12 +361,13 @@ def mark_renewed(record: Record, *, at: str) -> Record:
 
 
 def note_end(record: Record, expires: str, *, terms: Terms, reason: str, by: str, at: str) -> Record:
-    """Note on the request of a living key that its end has changed. An empty `expires` means that it has none."""
+    """Note on the request of a living key that its end has changed, or other `terms` of it. An empty `expires` means that it has no end."""
     progress = record.progress
-    if record.state != APPROVED or not progress.minted_at or progress.ended_at or progress.expires == expires:
+    changed = {name: terms[name] for name in ("models", *AMOUNTS) if name in terms and record.terms.get(name) != terms[name]}
+    if record.state != APPROVED or not progress.minted_at or progress.ended_at or (progress.expires == expires and not changed):
         return record
     entry = _entry(record, APPROVED, Ruling(clip(reason, LONGEST_REASON), terms), by=by, at=at)
-    return replace(_progressed(record, at, expires=expires), history=_history(record, entry))
+    return replace(_progressed(record, at, expires=expires), terms={**record.terms, **changed}, history=_history(record, entry))
 
 
 def mark_delivered(record: Record, *, at: str, via: str) -> Record:

@@ -44,7 +44,7 @@ def decide_pending(state: PassState) -> None:
     models, usage, waiting = _asked_of_gateway(state, chain, pending)
     state.fail(waiting, "decide")
     decidable = [record for record in pending if record.id not in waiting]
-    asked = {record.id: _asked(chain.offers, record) for record in decidable}
+    asked = {record.id: _asked(chain.offers, record, renewed.get(record.id)) for record in decidable}
     requests = [plan.as_asked(record, asked[record.id], renewed.get(record.id)) for record in decidable]
     outcomes = chain.decide(requests, models, usage)
     changes: list[tuple[Record, Change]] = []
@@ -106,10 +106,10 @@ def _decision(state: PassState, record: Record, outcome: ChainOutcome, terms: Ma
     return partial(transitions.decide, state=STATES[outcome.decision], ruling=ruling, by=CHAIN, at=state.parts.clock(), only_from=(PENDING,))
 
 
-def _asked(offers: Offers, record: Record) -> dict[str, Any]:
+def _asked(offers: Offers, record: Record, renewed: Record | None) -> dict[str, Any]:
     """Return the terms for what was asked; for a package that does not exist, what the chain needs to say so."""
     try:
-        return offers.asked(record)
+        return offers.asked(record, renewed.terms if renewed else None)
     except NotOffered:
         return {"models": list(record.models)}
 

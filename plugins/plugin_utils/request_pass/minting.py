@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from ...module_utils.key_requests import transitions
@@ -26,6 +27,8 @@ from .offers import NotOffered
 from .post import PostResult
 from .state import PassState
 from .ways import DeliveryWay
+
+NOTHING_RENEWED: Mapping[str, Record] = MappingProxyType({})
 
 
 def mint_and_deliver(state: PassState) -> None:
@@ -59,8 +62,11 @@ def _mint(state: PassState, records: Sequence[Record]) -> None:
     _withdraw(state, [(record.id, wanted[record.id][0]) for record, _change in changes if record.id not in recorded])
 
 
-def settle_all_terms(state: PassState, records: Sequence[Record]) -> tuple[list[Record], dict[str, str]]:
-    """Note the terms of each request, and return the requests with their terms, and by id why others have none."""
+def settle_all_terms(state: PassState, records: Sequence[Record], renewed: Mapping[str, Record] = NOTHING_RENEWED) -> tuple[list[Record], dict[str, str]]:
+    """Note the terms of each request, and return the requests with their terms, and by id why others have none.
+
+    `renewed` are the requests whose keys renewals are for, by the ids of these.
+    """
     chain, at = state.parts.chain, state.parts.clock()
     failures: dict[str, str] = {}
     changes: list[tuple[Record, Change]] = []
@@ -68,7 +74,11 @@ def settle_all_terms(state: PassState, records: Sequence[Record]) -> tuple[list[
         try:
             if isinstance(chain, ValueError) and not record.terms:
                 raise NotOffered(f"its terms cannot be worked out: {chain}")
-            terms = dict(record.terms) if isinstance(chain, ValueError) else chain.offers.settled(record)
+            terms = (
+                dict(record.terms)
+                if isinstance(chain, ValueError)
+                else chain.offers.settled(record, renewed[record.id].terms if record.id in renewed else None)
+            )
             policy = "" if isinstance(chain, ValueError) else chain.policy
             changes.append((record, partial(transitions.settle_terms, terms=terms, policy=policy, at=at)))
         except ValueError as error:

@@ -15,7 +15,7 @@ from typing import Any
 from ...module_utils.common import durations
 from ...module_utils.common.printable import printable, quoted
 from ...module_utils.key_requests.record import PACKAGE, Record
-from ...module_utils.key_requests.terms import BEYOND, Terms, exceeded, lowered, offer_from
+from ...module_utils.key_requests.terms import BEYOND, LARGEST_AMOUNT, Terms, exceeded, lowered, offer_from
 from ..approval.request import Request
 
 USUAL_LIMITS: dict[str, Any] = {"max_budget": 10, "rpm_limit": 60, "tpm_limit": 100_000}
@@ -62,15 +62,21 @@ class Offers:
             raise NotOffered(f"package is {quoted(record.package)}, which is not offered; choose one of {', '.join(sorted(self.packages)) or 'none'}.")
         return {**self.packages[record.package], "package": record.package}
 
-    def asked(self, record: Record) -> dict[str, Any]:
-        """Return the terms for what was asked, as far as it is offered. Raises NotOffered."""
+    def asked(self, record: Record, present: Terms | None = None) -> dict[str, Any]:
+        """Return the terms for what was asked, as far as it is offered. Raises NotOffered.
+
+        A renewal may ask for the budget of the `present` terms of its key, even if that was more than the offer.
+        """
         wish = {name: value for name, value in {"duration": record.duration or None, "max_budget": record.max_budget}.items() if value is not None}
-        terms = lowered(self.for_request(record), wish)
+        offer = self.for_request(record)
+        if present and "max_budget" in offer:
+            offer["max_budget"] = max(offer["max_budget"], present.get("max_budget", LARGEST_AMOUNT))
+        terms = lowered(offer, wish)
         # A renewal changes nothing but the end of the key, and its budget if that was asked for.
         return {name: value for name, value in terms.items() if name == "duration" or name in wish} if record.renews else terms
 
-    def settled(self, record: Record) -> dict[str, Any]:
-        """Return the terms of an approved request: those that the chain left, else what a person granted of the offer.
+    def settled(self, record: Record, present: Terms | None = None) -> dict[str, Any]:
+        """Return the terms of an approved request: those that the chain left, else what a person granted of the offer (see `asked`).
 
         Raises NotOffered if the person granted more than the offer without saying that it may be more.
         """
@@ -80,7 +86,7 @@ class Offers:
         more = [] if granted.get(BEYOND) else exceeded(granted, self.for_request(record))
         if more:
             raise NotOffered(f"more was granted than is offered: {'; '.join(more)}; approve it again with less, or with beyond.")
-        return {**self.asked(record), **granted}
+        return {**self.asked(record, present), **granted}
 
     def digest(self, rules: Any) -> str:
         """Return a short digest of the rules and offers, which changes when any of them does."""

@@ -53,7 +53,7 @@ def renew_keys(state: PassState) -> None:
     if records:
         renewed, over = living_originals(state, records)
         deny_renewals(state, over)
-        settled, failures = settle_all_terms(state, [record for record in records if record.id in renewed])
+        settled, failures = settle_all_terms(state, [record for record in records if record.id in renewed], renewed)
         state.fail(failures, "renew")
         _change_ends(state, settled, {record.id: renewed[record.id] for record in settled})
     _note_new_ends(state, [record for record in state.in_state(APPROVED) if record.renews and record.progress.minted_at])

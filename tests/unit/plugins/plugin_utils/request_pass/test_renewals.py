@@ -278,6 +278,24 @@ def test_a_renewal_that_was_given_cannot_be_denied(desk: TestDesk) -> None:
         desk.people.deny(renewal.id, by="boss", reason="no")
 
 
+@pytest.mark.parametrize(("wish", "budget"), [(50.0, 50.0), (100.0, 100.0), (500.0, 100.0), (2.0, 2.0)])
+@pytest.mark.parametrize("early", [False, True])
+def test_whoever_was_granted_more_than_the_offer_may_ask_for_as_much_again(desk: TestDesk, wish: float, budget: float, early: bool) -> None:
+    bob = desk.ask("bob")
+    desk.people.approve(bob, by="boss", granted={"max_budget": 100.0}, beyond=True)
+    desk.make_pass()
+    renewal = renew(desk, name=bob, duration="1d", from_end=True, max_budget=wish)
+    if early:
+        desk.people.approve(renewal.id, by="boss")
+    desk.make_pass()
+    (changed,) = desk.gateway.changed.values()
+    assert changed["max_budget"] == budget == desk.get(bob).terms["max_budget"]
+    lower = renew(desk, name=bob, duration="1s", max_budget=1.0)
+    desk.make_pass()
+    assert desk.get(bob).terms["max_budget"] == 1.0 and desk.get(lower.id).progress.expires == desk.get(bob).progress.expires
+    assert desk.make_pass().changed is False
+
+
 def test_a_renewal_that_was_approved_in_an_editor_without_a_history_is_served(desk: TestDesk) -> None:
     renewal, other = renew(desk, duration="1d", from_end=True), desk.ask("bob")
     path = desk.store.directory / f"{renewal.id}.json"
