@@ -10,6 +10,7 @@ import base64
 import json
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 import requests
 import yaml
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError, StoreRejected
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.kubernetes_secrets import Access, KubernetesStore
@@ -84,12 +86,13 @@ class House:
     def patch(self, who: str, request_id: str, **body: Any) -> str:
         return self.write(who, "PATCH", f"/llm-key-request-{request_id}", body)
 
-    def forged(self, details: str | Mapping[str, Any], *, state: str = "pending", name: str = "llm-key-request-forged", **data: str) -> str:
+    def forged(self, details: str | Mapping[str, Any], *, state: str = "pending", name: str = "", prefix: str = "llm-key-request-", **data: str) -> str:
         """Return why the submitter may not create such a request, or nothing."""
         text = details if isinstance(details, str) else json.dumps(details, ensure_ascii=False)
-        texts = {"request_id": "forged", "email": "eve@company.com", "model": "gpt-4", "state": state, "details": text, **data}
+        own = records.request_id("eve@company.com", ["gpt-4"], "")
+        texts = {"request_id": name or own, "email": "eve@company.com", "model": "gpt-4", "state": state, "details": text, **data}
         labels = {"app.kubernetes.io/component": "llm-key-request", "request-state": state}
-        metadata = {"name": name, "labels": labels, "annotations": {"state": state, "email": "eve@company.com"}}
+        metadata = {"name": f"{prefix}{name or own}", "labels": labels, "annotations": {"state": state, "email": "eve@company.com"}}
         return self.write("submitter", "POST", "", {"metadata": metadata, "data": encoded(texts)})
 
 
@@ -120,7 +123,7 @@ def house(kube: Cluster, tmp_path_factory: pytest.TempPathFactory) -> House:
     assert Playbooks(folder)(play, variables).changed == 0
     accounts = {who: kube.existing_account(namespace, f"key-requests-{who}") for who in WHO}
     made = House(kube, namespace, keys, accounts)
-    settled(lambda: "may submit requests" in made.forged({}, state="approved", name="llm-key-request-probe"))
+    settled(lambda: "may submit requests" in made.forged({}, state="approved", name="probe"))
     return made
 
 
@@ -214,7 +217,7 @@ def test_a_submitter_cannot_write_more_than_a_wish(house: House, details: Any) -
 
 def test_a_submitter_cannot_write_another_state_in_any_place(house: House) -> None:
     assert "may submit" in house.forged(NEW, state="approved") and "may submit" in house.forged(NEW, api_key="c2st")
-    assert "may submit" in house.forged(NEW, state="approved", name="called-otherwise")
+    assert "may submit" in house.forged(NEW, state="approved", prefix="called-otherwise-")
     request_id = house.ask("mallory")
     approved = {"labels": {"request-state": "approved"}, "annotations": {"state": "approved"}}
     assert "may submit" in house.patch("submitter", request_id, metadata=approved)
@@ -223,6 +226,7 @@ def test_a_submitter_cannot_write_another_state_in_any_place(house: House) -> No
     assert "may submit" in house.patch("submitter", request_id, metadata={"labels": {"app.kubernetes.io/component": None}})
     other = {"metadata": {"generateName": "not-a-request-"}}
     assert house.write("submitter", "POST", "", other) == "", "other Secrets are none of the policy's business"
+    assert "may submit" in house.forged(NEW, name=str(uuid.uuid4())), "a second request of a person for the same"
     assert house.forged({"purpose": 'harmless, "terms": {}', **NEW}) == "", "and a wish that only looks like it is taken"
 
 
@@ -267,7 +271,7 @@ def test_a_submitter_asks_again_when_the_time_of_the_key_is_over(house: House, u
 def test_a_submitter_cannot_write_what_no_pass_can_answer(house: House, unique: str) -> None:
     secret = house.secret(house.ask(f"stone-{unique}"))
     kept = {name: secret["metadata"][name] for name in ("labels", "annotations")}
-    body = {"metadata": {"name": f"llm-key-request-{unique}", **kept}, "data": secret["data"], "immutable": True}
+    body = {"metadata": {"name": f"llm-key-request-{uuid.uuid5(uuid.NAMESPACE_URL, unique)}", **kept}, "data": secret["data"], "immutable": True}
     assert "could never be answered" in house.write("submitter", "POST", "", body)
     assert house.patch("submitter", str(secret["metadata"]["name"]).removeprefix("llm-key-request-"), immutable=True)
 
