@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import RELEASE, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import GRANITE, SECRET, Live
 
 
@@ -51,6 +51,7 @@ def test_the_next_value_was_made_by_hand(gateway: Gateway, live: Live, before: d
         assert seen(predicted) == seen(done)
         assert predicted["counts"] == done["counts"] and predicted["changed"] == done["changed"]
         found = {key["alias"]: key["generation"] for key in done["virtual_keys"]}
-        assert found[live.alias("user1")] == (generations[0] if deleted and "elsewhere" in alias else generations[1] + 1)
+        unseen = deleted and ("elsewhere" in alias or RELEASE)  # 1.82.6 finds deleted keys by whole aliases only
+        assert found[live.alias("user1")] == (generations[0] if unseen else generations[1] + 1)
     finally:
         gateway.request("POST", "/key/delete", json={"keys": tokens})

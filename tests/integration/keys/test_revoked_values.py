@@ -217,6 +217,7 @@ def test_a_forged_generation_does_not_end_an_alias_for_good(gateway: Gateway, li
     assert live.lab("user1")["virtual_keys"][0]["generation"] < 9
 
 
+@ON_THE_PINNED_RELEASE  # 1.82.6 finds deleted keys by whole aliases only
 @pytest.mark.parametrize("way", [{"state": "absent"}, {"rotation": "a"}], ids=["destroyed", "rotated"])
 @pytest.mark.parametrize(
     ("alias", "then"),
