@@ -42,6 +42,8 @@ MOST_STEPS = 400
 LARGEST_TRACE = 16_384
 
 DELIVERED = "delivered"
+NOBODY = "erased@erased.invalid"
+"""The address in what is left of a request after its person was erased; no mail reaches it (RFC 2606)."""
 KEY_FACTS = ("key_alias", "minted_at", "expires", "ended_at", DELIVERED)
 """What is kept of a key whose request starts again: the alias, times, and when it was delivered by which method."""
 
@@ -163,6 +165,12 @@ class Record:
     version: str = field(default="", compare=False)
 
     @property
+    def asked_at(self) -> str:
+        """When it was submitted, for the last time if it started again."""
+        asked = [entry.at for entry in self.history if entry.now == PENDING and entry.was != PENDING]
+        return asked[-1] if asked else self.created_at
+
+    @property
     def review_began(self) -> str:
         """When the present review began."""
         began = [entry.at for entry in self.history if entry.now == IN_REVIEW and entry.was != IN_REVIEW]
@@ -230,6 +238,8 @@ def new(
 ) -> Record:
     """Return a pending request, submitted by `by` (by default the requester). Raises ValueError if any value is not allowed."""
     address = str(email_address.parse_address(email))
+    if address == NOBODY:
+        raise ValueError(f"email is {NOBODY}, which stands for people who were erased; give the address of the person who asks.")
     names = tuple(dict.fromkeys(models))
     for name, value in (*(("model", model) for model in names), ("package", package), ("guid", guid), ("user", user)):
         if looks_like_key(value):

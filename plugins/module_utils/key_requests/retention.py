@@ -20,13 +20,11 @@ from typing import Any
 from ..common import durations, email_address
 from ..common.printable import quoted
 from .document import parse_document, render_document
-from .record import APPROVED, DENIED, IN_REVIEW, HistoryEntry, Progress, Record
+from .record import APPROVED, DENIED, IN_REVIEW, NOBODY, HistoryEntry, Progress, Record
 from .review import same_person
 
 DENIAL, CANCELLED, ENDED, RENEWAL = KINDS = ("denied", "cancelled", "ended", "renewed")
 """What can be over about a request."""
-NOBODY = "erased@erased.invalid"
-"""The address in what is left of a request after its person was erased; no mail reaches it (RFC 2606)."""
 ERASED = "erased"
 
 

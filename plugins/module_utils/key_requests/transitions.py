@@ -30,6 +30,7 @@ from .record import (
     LONGEST_NAME,
     LONGEST_REASON,
     MOST_STEPS,
+    NOBODY,
     PENDING,
     STATES,
     Failure,
@@ -248,6 +249,8 @@ def set_by_hand(record: Record, state: str, *, by: str, at: str) -> Record:
 
 
 def _check_transition(record: Record, state: str) -> None:
+    if record.email == NOBODY:
+        raise RequestRefused(f"Request {record.id} is what is left of one whose person was erased, so nothing more can become of it.")
     if (record.state, state) not in TRANSITIONS:
         raise RequestRefused(f"Request {record.id} is {record.state}, and from there it cannot become {printable(state, 40)}.")
     progress = record.progress

@@ -17,7 +17,7 @@ from typing import Any
 
 from ...module_utils.common import durations
 from ...module_utils.key_requests.document import public
-from ...module_utils.key_requests.record import APPROVED, PENDING, Record
+from ...module_utils.key_requests.record import APPROVED, Record
 from ...module_utils.key_requests.review import MOST_REMINDERS, approvals_needed, is_to_be_reminded
 from ...module_utils.key_requests.terms import AMOUNTS, NEVER, Terms, in_words
 from ...module_utils.keys.key import LiveKey
@@ -35,8 +35,7 @@ def alias_of(record: Record) -> str:
     """
     if record.progress.key_alias:
         return record.progress.key_alias
-    submissions = [entry.at for entry in record.history if entry.now == PENDING and entry.was != PENDING]
-    submitted = re.sub(r"\D", "", submissions[-1] if submissions else record.created_at)
+    submitted = re.sub(r"\D", "", record.asked_at)
     lab = f"virtkey-{record.guid}-" if record.guid else ""
     return f"{lab}request-{record.id}-{submitted}"
 

@@ -34,7 +34,8 @@ def living_originals(state: PassState, renewals: Sequence[Record]) -> tuple[dict
         except Broken as error:
             state.fail({record.id: str(error)}, "renew")
             continue
-        if found.progress.minted_at and not found.progress.ended_at and is_for_key_of(record, found):
+        living = found.progress.minted_at and not found.progress.ended_at
+        if living and is_for_key_of(record, found) and found.progress.minted_at <= record.asked_at:
             renewed[record.id] = found
         else:
             over.append(record)

@@ -15,7 +15,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import Desk, MoreTime, Wish
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.erasure import Erasure, erase_person, prune_requests
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Busy
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Busy, RequestRefused
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import DENIED, IN_REVIEW, PENDING, Record
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.retention import NOBODY, check_ages, tombstone_of
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.transitions import Ruling
@@ -142,6 +142,15 @@ def test_an_erased_person_is_nowhere(state: TestStore, name: str) -> None:
     assert [entry.at for entry in tombstone.history][: len(state.made[name].history)] == [entry.at for entry in state.made[name].history]
     assert state.erase(name).erased == [], "a second time there is nothing left"
     assert name in {record.email.partition("@")[0] for record in [state.ask(name)]}, "and the person may ask anew"
+
+
+@pytest.mark.parametrize("name", ["waiting", "refused", "over"])
+def test_nothing_more_becomes_of_what_is_left(state: TestStore, name: str) -> None:
+    (erased,) = state.erase(name).erased
+    with pytest.raises(RequestRefused, match="erased|has its key"):
+        state.desk.approve(erased["tombstone"], by="boss", granted={"duration": "1d"})
+    with pytest.raises((RequestRefused, ValueError), match="no key yet|people who were erased"):
+        state.desk.renew(erased["tombstone"], MoreTime())
 
 
 def test_a_living_key_has_to_be_deleted_first(state: TestStore) -> None:

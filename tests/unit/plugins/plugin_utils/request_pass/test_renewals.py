@@ -226,6 +226,21 @@ def test_a_key_that_was_deleted_meanwhile_does_not_come_back(desk: TestDesk, dec
     assert desk.post.kinds_to(MINE) == ["denial"]
 
 
+def test_a_renewal_is_for_the_key_that_the_person_had_when_asking(desk: TestDesk) -> None:
+    desk.rules = REVIEW
+    renewal = renew(desk)
+    desk.make_pass()
+    desk.gateway.delete(first(desk).progress.key_alias)
+    desk.at = "2026-12-22T00:00:00Z"
+    desk.ask()
+    desk.people.approve(first(desk).id, by="boss")
+    desk.make_pass()
+    assert first(desk).progress.minted_at == desk.at
+    desk.people.approve(renewal.id, by="boss")
+    desk.make_pass()
+    assert (desk.get(renewal.id).state, desk.gateway.changed) == ("denied", {})
+
+
 @pytest.mark.parametrize("approved", [False, True])
 def test_a_record_that_names_somebody_else_s_request_renews_nothing(desk: TestDesk, approved: bool) -> None:
     eve = desk.ask("eve")
