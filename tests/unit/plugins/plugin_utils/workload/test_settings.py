@@ -276,7 +276,7 @@ def test_the_proof_is_read_where_keys_are_deleted() -> None:
     for action in ("provision", "rotate", "destroy"):
         assert settings(ACTION=action)["proof"] == {"proof": "quick", "proof_cache_time": 60.0, "proof_workers": 1}
     assert settings(ACTION="extend", litellm_proof="nonsense")["proof"] == {}
-    assert type(settings(ACTION="destroy", **{f"{P}proof": None})["proof"]["proof"]) is str, "Ansible warns of any other type"
+    assert isinstance(settings(ACTION="destroy", **{f"{P}proof": None})["proof"]["proof"], str), "Ansible warns of any other type"
     given = {"litellm_proof": "certain", "litellm_proof_cache_time": "0", f"{P}proof_workers": "4", "litellm_proof_timeout": "90"}
     assert settings(ACTION="destroy", **given)["proof"] == {"proof": "certain", "proof_cache_time": 0.0, "proof_workers": 4, "proof_timeout": 90.0}
 
