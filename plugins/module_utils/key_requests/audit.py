@@ -17,7 +17,8 @@ from .record import APPROVED, DELIVERED, DENIED, IN_REVIEW, KEY_FACTS, PENDING, 
 
 SUBMITTED, REVIEW, GRANTED, REFUSED, CHANGED = "submitted", "sent_to_review", "approved", "denied", "changed"
 KEY_MADE, KEY_RENEWED, KEY_DELIVERED, KEY_ENDED = "key_made", "key_renewed", "key_delivered", "key_ended"
-EVENTS = (SUBMITTED, REVIEW, GRANTED, REFUSED, CHANGED, KEY_MADE, KEY_RENEWED, KEY_DELIVERED, KEY_ENDED)
+_PHASES = ((SUBMITTED,), (REVIEW,), (GRANTED, REFUSED), (KEY_MADE, KEY_RENEWED), (KEY_DELIVERED,), (CHANGED,), (KEY_ENDED,))
+"""The order in which events of the same second happened, each time that a request starts. Times are kept to the second."""
 
 _EVENT_OF = {PENDING: SUBMITTED, IN_REVIEW: REVIEW, APPROVED: GRANTED, DENIED: REFUSED}
 
@@ -29,20 +30,31 @@ def audit_events(records: Iterable[Record]) -> list[dict[str, Any]]:
 
 
 def _events_of(record: Record) -> list[dict[str, Any]]:
-    events: list[dict[str, Any]] = []
+    """Return the events of one request, oldest first."""
+    events: list[tuple[str, int, int, dict[str, Any]]] = []
     decided: dict[str, Any] = {}  # the last event that moved the request, to which the trace belongs that comes after it
+    life = 0
+
+    def add(event: dict[str, Any], *, undecided: bool = False) -> None:
+        phase = 1 if undecided else next(number for number, names in enumerate(_PHASES) if event["event"] in names)
+        events.append((event["time"], life, phase, event))
+
     for entry in record.history:
         event = _of_entry(record, entry)
+        for each in _of_key(record, entry.former_key):
+            add(each)
         if entry.was != entry.now:
+            life += entry.now == PENDING
             if entry.former_trace:
                 decided["trace"] = [dict(step) for step in entry.former_trace]
             decided = event
-        events += [*_of_key(record, entry.former_key), event]
+        add(event, undecided=entry.was == entry.now == IN_REVIEW)
     if record.trace:
         decided["trace"] = [dict(step) for step in record.trace]
     if record.state == APPROVED:
-        events += _of_key(record, {name: getattr(record.progress, name) for name in KEY_FACTS})
-    return events
+        for each in _of_key(record, {name: getattr(record.progress, name) for name in KEY_FACTS}):
+            add(each)
+    return [event for _time, _life, _phase, event in sorted(events, key=lambda each: each[:3])]
 
 
 def _of_entry(record: Record, entry: HistoryEntry) -> dict[str, Any]:

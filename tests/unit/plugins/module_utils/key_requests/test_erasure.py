@@ -259,6 +259,17 @@ def test_an_auditor_sees_why_a_request_was_in_review_after_a_person_decided(stat
     assert "trace" not in told["approved"] and told["approved"]["by"] == "eve"
 
 
+def test_events_of_the_same_second_are_told_in_the_order_in_which_they_happened(state: TestStore) -> None:
+    state.change("promised", transitions.mark_minted, at=AT, key_alias="first", expires=END)
+    state.change("promised", transitions.mark_delivered, at=AT, via="mail")
+    state.change("promised", transitions.mark_finished, at=AT)
+    state.change("promised", transitions.note_end, LATER, terms={}, reason="", by="gateway", at=AT)
+    state.change("promised", transitions.mark_ended, at=AT)
+    state.ask("promised")
+    kinds = [event["event"] for event in audit_events([state.store.get(state.made["promised"].id)])]
+    assert kinds == ["submitted", "approved", "key_made", "key_delivered", "changed", "key_ended", "submitted"]
+
+
 def test_every_state_has_its_events(state: TestStore) -> None:
     assert events(state, "refused") == [("submitted", "refused@example.com"), ("denied", "boss@example.com")]
     assert {name for name, _by in events(state, "over")} == {"submitted", "approved", "key_made", "key_ended"}
