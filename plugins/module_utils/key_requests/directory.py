@@ -19,7 +19,7 @@ import pwd
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,7 +27,7 @@ from ..common import private_file
 from ..common.file_lock import open_lock, take_lock
 from ..common.printable import printable, quoted
 from .base import Listing, SetAside, Store, Turn, oldest_first
-from .document import parse_document, render_document
+from .document import FORMAT, parse_document, render_document
 from .errors import Broken, Busy, Conflict, Exists, Missing, NotReadable, NotWritable
 from .record import Record, check_id
 
@@ -195,7 +195,7 @@ class DirectoryStore(Store):
             private_file.flush(self.directory)
         except OSError as error:
             self._not_writable(error)
-        return parse_document(render_document(record), _version(content))
+        return replace(record, format=max(FORMAT, record.format), version=_version(content))
 
     def _locked(self) -> AbstractContextManager[None]:
         """Let one writer in at a time."""

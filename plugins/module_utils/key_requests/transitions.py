@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
@@ -373,12 +373,14 @@ def note_end(record: Record, expires: str, *, terms: Terms, reason: str, by: str
     return replace(_progressed(record, at, expires=expires), terms={**record.terms, **changed}, history=_history(record, entry))
 
 
-def mark_delivered(record: Record, *, at: str, via: str) -> Record:
-    """Note that the answer was delivered by the method `via`."""
+def mark_delivered(record: Record, *, at: str, via: str, ways: Collection[str] = ()) -> Record:
+    """Note that the answer was delivered by the method `via`, and that nothing is left to do if it was by all `ways` then."""
     _check_answered(record)
     if via in record.progress.delivered:
         return record
-    return _progressed(record, at, delivered={**record.progress.delivered, via: at}, failure=_cleared(record.progress, via))
+    delivered = {**record.progress.delivered, via: at}
+    done = {"finished_at": at, "stopped_at": "", "failure": None} if ways and set(ways) <= set(delivered) else {}
+    return _progressed(record, at, **{"delivered": delivered, "failure": _cleared(record.progress, via), **done})
 
 
 def mark_finished(record: Record, *, at: str) -> Record:

@@ -37,7 +37,7 @@ def answer(state: PassState, decided: str, kind: str, mail_of: Callable[[Record]
     for way, send in ways.items():
         untold = [record for record in due() if not record.cancelled and way not in record.progress.delivered]
         results = send([mail_of(record) for record in untold]) if untold else []
-        state.note_results({record.id: result for record, result in zip(untold, results, strict=True)}, "mail", way)
+        state.note_results({record.id: result for record, result in zip(untold, results, strict=True)}, "mail", way, ways)
     at = state.parts.clock()
     answered = [record for record in due() if record.cancelled or set(ways) <= set(record.progress.delivered)]
     state.record([(record, partial(transitions.mark_finished, at=at)) for record in answered])

@@ -137,11 +137,14 @@ def _deliver(state: PassState, way: DeliveryWay, keys: Mapping[str, Mapping[str,
     parcels, problems = way.plan(entries)
     send = state.parts.mailer.send if way.method == MAIL else state.parts.secrets.apply
     results = dict(zip(parcels, send(list(parcels.values())), strict=True)) if parcels else {}
-    state.note_results({**{each: PostResult(False, reason) for each, reason in problems.items()}, **results}, "deliver", way.name)
+    results |= {each: PostResult(False, reason) for each, reason in problems.items()}
+    state.note_results(results, "deliver", way.name, [each.name for each in state.settings.ways])
 
 
 def _finish(state: PassState, records: Sequence[Record]) -> None:
     """Note which requests have their answer in every way. After a failure they do not."""
     at, ways = state.parts.clock(), {way.name for way in state.settings.ways}
     done = [record for record in records if record.state == APPROVED and ways <= set(record.progress.delivered)]
-    state.report.delivered += len(state.record([(record, partial(transitions.mark_finished, at=at)) for record in done]))
+    # Most are noted with their last delivery. The others were delivered by all that is wanted now in an earlier pass.
+    state.record([(record, partial(transitions.mark_finished, at=at)) for record in done if not record.progress.finished_at])
+    state.report.delivered += len(done)

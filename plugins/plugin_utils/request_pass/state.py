@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -68,11 +68,11 @@ class PassState:
                 changes.append((self.open[request_id], change))
         self.record(changes)
 
-    def note_results(self, results: Mapping[str, PostResult], step: str, method: str) -> None:
-        """Note for each request whether it was delivered by a method, or why not."""
+    def note_results(self, results: Mapping[str, PostResult], step: str, method: str, ways: Collection[str]) -> None:
+        """Note for each request whether it was delivered by a method, one of `ways`, or why not."""
         at = self.parts.clock()
         delivered = [self.open[each] for each, result in results.items() if result.delivered and each in self.open]
-        self.record([(record, partial(transitions.mark_delivered, at=at, via=method)) for record in delivered])
+        self.record([(record, partial(transitions.mark_delivered, at=at, via=method, ways=ways)) for record in delivered])
         failed = {each: result for each, result in results.items() if not result.delivered}
         final = frozenset(each for each, result in failed.items() if result.final)
         self.fail({each: f"{method}: {result.reason or 'failed'}" for each, result in failed.items()}, step, final=final)
