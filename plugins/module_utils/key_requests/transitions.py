@@ -379,7 +379,7 @@ def mark_delivered(record: Record, *, at: str, via: str, ways: Collection[str] =
     if via in record.progress.delivered:
         return record
     delivered = {**record.progress.delivered, via: at}
-    done = {"finished_at": at, "stopped_at": "", "failure": None} if ways and set(ways) <= set(delivered) else {}
+    done = _nothing_left(finished_at=at) if ways and set(ways) <= set(delivered) else {}
     return _progressed(record, at, **{"delivered": delivered, "failure": _cleared(record.progress, via), **done})
 
 
@@ -388,7 +388,7 @@ def mark_finished(record: Record, *, at: str) -> Record:
     _check_answered(record)
     if record.progress.finished_at:
         return record
-    return _progressed(record, at, finished_at=at, stopped_at="", failure=None)
+    return _progressed(record, at, **_nothing_left(finished_at=at))
 
 
 def mark_ended(record: Record, *, at: str) -> Record:
@@ -397,7 +397,7 @@ def mark_ended(record: Record, *, at: str) -> Record:
         raise RequestRefused(f"Request {record.id} is {record.state} and has no key that could have ended.")
     if record.progress.ended_at:
         return record
-    return _progressed(record, at, ended_at=at, stopped_at="", failure=None)
+    return _progressed(record, at, **_nothing_left(ended_at=at))
 
 
 def mark_notified(record: Record, *, at: str, notices: Sequence[str]) -> Record:
@@ -443,6 +443,11 @@ def _check_answered(record: Record) -> None:
         raise RequestRefused(f"Request {record.id} is {record.state}, so there is no answer to deliver yet.")
     if record.state == APPROVED and not record.progress.minted_at:
         raise RequestRefused(f"Request {record.id} is approved, and its key is not minted yet, so there is nothing to deliver.")
+
+
+def _nothing_left(**when: str) -> dict[str, Any]:
+    """Return the changes to the progress of a request with which nothing is left to do or to try again, and `when` that was."""
+    return {**when, "stopped_at": "", "failure": None}
 
 
 def _cleared(progress: Progress, step: str) -> Failure | None:

@@ -38,3 +38,8 @@ def ended_aliases(gateway: History, missing: Mapping[str, str], *, now: str, rig
     deleted = gateway.deleted(rest)
     known = set(rest) if deleted is None and right_gateway else deleted or set()
     return over | (known & set(rest))
+
+
+def unknown_key(alias: str) -> str:
+    """Return why nothing was done for a request whose key the gateway neither lists nor remembers."""
+    return f"the gateway knows nothing of the key {alias}; check that it is the right one"

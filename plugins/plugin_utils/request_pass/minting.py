@@ -21,7 +21,7 @@ from ...module_utils.key_requests.transitions import Change
 from ...module_utils.litellm.errors import GatewayError
 from ..delivery import MAIL
 from . import plan
-from .ended import split_ended
+from .ended import split_ended, unknown_key
 from .gateway import Minted
 from .offers import NotOffered
 from .post import PostResult
@@ -72,14 +72,13 @@ def settle_all_terms(state: PassState, records: Sequence[Record], renewed: Mappi
     changes: list[tuple[Record, Change]] = []
     for record in records:
         try:
-            if isinstance(chain, ValueError) and not record.terms:
-                raise NotOffered(f"its terms cannot be worked out: {chain}")
-            terms = (
-                dict(record.terms)
-                if isinstance(chain, ValueError)
-                else chain.offers.settled(record, renewed[record.id].terms if record.id in renewed else None)
-            )
-            policy = "" if isinstance(chain, ValueError) else chain.policy
+            if isinstance(chain, ValueError):
+                if not record.terms:
+                    raise NotOffered(f"its terms cannot be worked out: {chain}")
+                terms, policy = dict(record.terms), ""
+            else:
+                present = renewed[record.id].terms if record.id in renewed else None
+                terms, policy = chain.offers.settled(record, present), chain.policy
             changes.append((record, partial(transitions.settle_terms, terms=terms, policy=policy, at=at)))
         except ValueError as error:
             failures[record.id] = str(error)
@@ -119,8 +118,7 @@ def _note_ended(state: PassState, missing: Sequence[Record], *, right_gateway: b
         state.fail({record.id: str(error) for record in missing}, "deliver")
         return
     state.report.ended += len(state.record([(record, partial(transitions.mark_ended, at=at)) for record in gone]))
-    reason = "the gateway knows nothing of the key {}; check that it is the right one"
-    state.fail({record.id: reason.format(record.progress.key_alias) for record in unknown}, "deliver")
+    state.fail({record.id: unknown_key(record.progress.key_alias) for record in unknown}, "deliver")
 
 
 def _deliver(state: PassState, way: DeliveryWay, keys: Mapping[str, Mapping[str, Any]]) -> None:

@@ -16,7 +16,7 @@ from ...module_utils.key_requests.transitions import Change, Ruling
 from ...module_utils.litellm.errors import GatewayError
 from . import plan
 from .answering import answer
-from .ended import split_ended
+from .ended import split_ended, unknown_key
 from .minting import settle_all_terms
 from .parts import CHAIN
 from .state import PassState
@@ -73,8 +73,7 @@ def _change_ends(state: PassState, records: Sequence[Record], renewed: Mapping[s
         return
     state.record([(record, partial(transitions.mark_ended, at=at)) for record in ended])
     deny_renewals(state, [record for record in records if record.renews in {each.id for each in ended}])
-    reason = "the gateway knows nothing of the key {}; check that it is the right one"
-    state.fail({record.id: reason.format(aliases[record.id]) for record in records if record.renews in {each.id for each in unknown}}, "renew")
+    state.fail({record.id: unknown_key(aliases[record.id]) for record in records if record.renews in {each.id for each in unknown}}, "renew")
     changes: list[tuple[Record, Change]] = []
     for record in records:
         if key := living.get(aliases[record.id]):
