@@ -11,7 +11,11 @@ a decision made by hand.
 A request that is pending has no terms, whatever stands there, because nobody has decided on any.
 
 `format` counts the changes to this form. Releases that share a store keep each other's work: fields that are unknown in a
-record of a newer format are kept as they are. Records of format 1 have no such number.
+record of a newer format are kept as they are, wherever they stand. Those in the terms, a review, the progress or a failure
+share its end, and the history keeps what ended with a step. Records of format 1 have no such number.
+
+A release that adds what an older one must not ignore, such as a limit, notes the lowest format that knows it as `min_format`.
+Older releases set such a record aside.
 """
 
 from __future__ import annotations
@@ -21,8 +25,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..common.printable import quoted
-from .record import PENDING, Failure, HistoryEntry, Progress, Record, check
-from .transitions import BY_HAND, set_by_hand
+from .record import KEY_FACTS, PENDING, Failure, HistoryEntry, Progress, Record, check
+from .review import SETTINGS
+from .terms import TERMS
+from .transitions import BY_HAND, ENDING, set_by_hand
 
 FORMAT = 3
 
@@ -35,14 +41,14 @@ _FIELDS = frozenset(
 )
 _PROGRESS_TEXTS = ("minted_at", "key_alias", "expires", "finished_at", "ended_at", "stopped_at")
 _PROGRESS_FIELDS = frozenset((*_PROGRESS_TEXTS, "delivered", "approvals", "notified", "failure"))
-_ENTRY_FIELDS = frozenset(("at", "by", "from", "to", "reason", "terms", "policy", "former_trace", "former_key"))
+_FORMER = {name: f"former_{name}" for name in ENDING}
+_ENTRY_FIELDS = frozenset(("at", "by", "from", "to", "reason", "terms", "policy", "former_trace", "former_key", *_FORMER.values()))
 _FAILURE_FIELDS = frozenset(("step", "reason", "attempts", "next_attempt_at"))
 
 
 def render_document(record: Record) -> dict[str, Any]:
     """Return `record` as a document without its empty fields."""
     document: dict[str, Any] = {
-        **record.extra,
         "format": max(FORMAT, record.format),
         "id": record.id,
         "email": record.email,
@@ -71,13 +77,13 @@ def render_document(record: Record) -> dict[str, Any]:
         "updated_at": record.updated_at,
         "history": [_render_entry(entry) for entry in record.history],
     }
-    return {name: value for name, value in document.items() if value or name == "state" or (name == "max_budget" and value is not None)}
+    filled = {name: value for name, value in document.items() if value or name == "state" or (name == "max_budget" and value is not None)}
+    return _with_extra(filled, record.extra)
 
 
 def public(record: Record) -> dict[str, Any]:
     """Return `record` as modules return it: with its empty fields, under the names that the approval chain reads."""
     progress = record.progress
-    failure = progress.failure
     return {
         "request_id": record.id,
         "version": record.version,
@@ -115,7 +121,7 @@ def public(record: Record) -> dict[str, Any]:
             "stopped_at": progress.stopped_at or None,
             "approvals": dict(progress.approvals),
             "notified": dict(progress.notified),
-            "failure": dataclasses.asdict(failure) if failure else None,
+            "failure": _render_failure(progress.failure) if progress.failure else None,
         },
         "created_at": record.created_at,
         "updated_at": record.updated_at,
@@ -133,6 +139,7 @@ def parse_document(document: object, version: str = "") -> Record:
     fields = _mapping(document, "the document")
     newest = _format(fields)
     extra = _unknown(fields, "the document", _FIELDS, newest)
+    terms, granted, review = (_split(fields, name, known, newest, extra) for name, known in (("terms", TERMS), ("granted", TERMS), ("review", SETTINGS)))
     texts = {name: _text(fields, name) for name in _TEXTS}
     wished = texts.pop("state")
     history = tuple(_parse_entry(entry, newest) for entry in _list(fields, "history"))
@@ -143,10 +150,10 @@ def parse_document(document: object, version: str = "") -> Record:
         max_budget=_number(fields, "max_budget"),
         from_end=_bool(fields, "from_end"),
         cancelled=_bool(fields, "cancelled"),
-        terms=_mapping(fields.get("terms", {}), "terms"),
-        granted=_granted(fields),
+        terms=terms,
+        granted={name: value for name, value in granted.items() if name != "package"},  # format 1 could name one, which granted nothing
         reviewers=tuple(_texts(fields, "reviewers")),
-        review=_mapping(fields.get("review", {}), "review"),
+        review=review,
         trace=tuple(_mapping(entry, "an entry of the trace") for entry in _list(fields, "trace")),
         progress=_parse_progress(fields.get("progress", {}), newest),
         history=history,
@@ -164,7 +171,6 @@ def parse_document(document: object, version: str = "") -> Record:
 
 def _render_progress(progress: Progress) -> dict[str, Any]:
     fields = {
-        **progress.extra,
         "minted_at": progress.minted_at,
         "key_alias": progress.key_alias,
         "expires": progress.expires,
@@ -174,65 +180,77 @@ def _render_progress(progress: Progress) -> dict[str, Any]:
         "stopped_at": progress.stopped_at,
         "approvals": dict(progress.approvals),
         "notified": dict(progress.notified),
-        "failure": dataclasses.asdict(progress.failure) if progress.failure else None,
+        "failure": _with_extra(_render_failure(progress.failure), progress.failure.extra) if progress.failure else None,
     }
-    return {name: value for name, value in fields.items() if value}
+    return _with_extra({name: value for name, value in fields.items() if value}, progress.extra)
+
+
+def _render_failure(failure: Failure) -> dict[str, Any]:
+    return {"step": failure.step, "reason": failure.reason, "attempts": failure.attempts, "next_attempt_at": failure.next_attempt_at}
 
 
 def _render_entry(entry: HistoryEntry) -> dict[str, Any]:
     texts = {"at": entry.at, "by": entry.by, "from": entry.was, "to": entry.now, "reason": entry.reason}
     former = {"former_trace": [dict(step) for step in entry.former_trace], "former_key": dict(entry.former_key)}
-    fields = {**entry.extra, **texts, "terms": dict(entry.terms), "policy": entry.policy, **former}
-    return {name: value for name, value in fields.items() if value}
+    ended = {_FORMER[name]: dict(fields) for name, fields in entry.former_extra.items()}
+    fields = {**texts, "terms": dict(entry.terms), "policy": entry.policy, **former, **ended}
+    return _with_extra({name: value for name, value in fields.items() if value}, entry.extra)
+
+
+def _with_extra(fields: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `fields` with what only a newer release knows, also in the mappings that both know."""
+    merged = {name: {**value, **extra[name]} if name in extra else value for name, value in fields.items()}
+    return {**merged, **{name: value for name, value in extra.items() if name not in fields}}
 
 
 def _parse_progress(raw: object, newest: int) -> Progress:
     fields = _mapping(raw, "progress")
     failure = fields.get("failure")
+    extra = _unknown(fields, "progress", _PROGRESS_FIELDS, newest)
     return Progress(
         **{name: _text(fields, name) for name in _PROGRESS_TEXTS},
-        delivered=_text_mapping(fields, "delivered"),
-        approvals=_text_mapping(fields, "approvals"),
-        notified=_text_mapping(fields, "notified"),
-        failure=None if failure is None else _parse_failure(failure),
-        extra=_unknown(fields, "progress", _PROGRESS_FIELDS, newest),
+        delivered=_text_mapping(fields, "delivered", newest, extra),
+        approvals=_text_mapping(fields, "approvals", newest, extra),
+        notified=_text_mapping(fields, "notified", newest, extra),
+        failure=None if failure is None else _parse_failure(failure, newest),
+        extra=extra,
     )
 
 
-def _parse_failure(raw: object) -> Failure:
+def _parse_failure(raw: object, newest: int) -> Failure:
     fields = _mapping(raw, "failure")
-    _unknown(fields, "failure", _FAILURE_FIELDS, FORMAT)
+    extra = _unknown(fields, "failure", _FAILURE_FIELDS, newest)
     attempts = fields.get("attempts")
     if not isinstance(attempts, int) or isinstance(attempts, bool):
         raise ValueError("attempts is not a whole number.")
-    return Failure(_text(fields, "step"), _text(fields, "reason"), attempts, _text(fields, "next_attempt_at"))
+    return Failure(_text(fields, "step"), _text(fields, "reason"), attempts, _text(fields, "next_attempt_at"), extra)
 
 
 def _parse_entry(raw: object, newest: int) -> HistoryEntry:
     fields = _mapping(raw, "an entry of the history")
+    extra = _unknown(fields, "an entry of the history", _ENTRY_FIELDS, newest)
     return HistoryEntry(
         at=_text(fields, "at"),
         by=_text(fields, "by"),
         was=_text(fields, "from"),
         now=_text(fields, "to"),
         reason=_text(fields, "reason"),
-        terms=_mapping(fields.get("terms", {}), "terms in the history"),
+        terms=_split(fields, "terms", TERMS, newest, extra),
         policy=_text(fields, "policy"),
         former_trace=tuple(_mapping(step, "an entry of a former trace") for step in _list(fields, "former_trace")),
-        former_key=_mapping(fields.get("former_key", {}), "former_key"),
-        extra=_unknown(fields, "an entry of the history", _ENTRY_FIELDS, newest),
+        former_key=_split(fields, "former_key", frozenset(KEY_FACTS), newest, extra),
+        former_extra={name: _mapping(fields[field], field) for name, field in _FORMER.items() if fields.get(field)},
+        extra=extra,
     )
-
-
-def _granted(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was granted. In format 1 that could name a package, which nothing did, and which is left out."""
-    return {name: value for name, value in _mapping(fields.get("granted", {}), "granted").items() if name != "package"}
 
 
 def _format(fields: Mapping[str, Any]) -> int:
     given = fields.get("format", 1)
     if not isinstance(given, int) or isinstance(given, bool) or given < 1:
         raise ValueError("format is not a whole number from 1 up.")
+    needed = fields.get("min_format", 1) if given > FORMAT else 1
+    if not isinstance(needed, int) or needed > FORMAT:
+        raise ValueError(f"its min_format is {quoted(needed, 40)}, and this release knows format {FORMAT}: only a newer release may work on it.")
     return given
 
 
@@ -242,6 +260,15 @@ def _unknown(fields: Mapping[str, Any], name: str, known: frozenset[str], newest
     if unknown and newest <= FORMAT:
         raise ValueError(f"{name} has a field {quoted(min(unknown), 40)} that does not exist.")
     return unknown
+
+
+def _split(fields: Mapping[str, Any], name: str, known: frozenset[str], newest: int, extra: dict[str, Any]) -> dict[str, Any]:
+    """Return the mapping under `name`. What in it only a newer format knows goes to `extra`; `check` refuses what no format does."""
+    given = _mapping(fields.get(name, {}), name)
+    unknown = {field: value for field, value in given.items() if field not in known} if newest > FORMAT else {}
+    if unknown:
+        extra[name] = unknown
+    return {field: value for field, value in given.items() if field not in unknown}
 
 
 def _mapping(raw: object, name: str) -> dict[str, Any]:
@@ -285,8 +312,10 @@ def _texts(fields: Mapping[str, Any], name: str) -> list[str]:
     return value
 
 
-def _text_mapping(fields: Mapping[str, Any], name: str) -> dict[str, str]:
-    value = _mapping(fields.get(name, {}), name)
-    if not all(isinstance(entry, str) for entry in value.values()):
+def _text_mapping(fields: Mapping[str, Any], name: str, newest: int, extra: dict[str, Any]) -> dict[str, str]:
+    """Return the texts under `name`. What a newer format notes there instead of a text goes to `extra`."""
+    texts = frozenset(field for field, value in _mapping(fields.get(name, {}), name).items() if isinstance(value, str))
+    value = _split(fields, name, texts, newest, extra)
+    if len(value) > len(texts):
         raise ValueError(f"{name} holds something that is not a text.")
     return value

@@ -70,7 +70,10 @@ class HistoryEntry:
     """How the chain had reached the decision that this step replaced."""
     former_key: Mapping[str, Any] = field(default_factory=dict)
     """The key that the request had until this step, in the words of KEY_FACTS."""
+    former_extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What only a newer release knew of the terms, the grant, the review and the progress that ended with this step."""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    """What only a newer release knows of this entry, see `Record.extra`."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Failure:
     reason: str
     attempts: int
     next_attempt_at: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ class Record:
     format: int = field(default=0, compare=False)
     """The format that the record was read in, see `document`; 0 for a new one."""
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """Fields that a newer release wrote and this one does not know. They are kept as they are."""
+    """What a newer release wrote and this one does not know, kept as it is: fields, and by the name of a known field those in it."""
     version: str = field(default="", compare=False)
 
     @property

@@ -104,7 +104,7 @@ def tombstone_of(record: Record) -> Record:
 def _anonymous(entry: HistoryEntry, person: str) -> HistoryEntry:
     by = ERASED if same_person(entry.by, person) else _address_in_text(person).sub(ERASED, entry.by)
     facts = {name: value for name, value in entry.former_key.items() if name != "key_alias"}
-    return replace(entry, by=by, reason="", former_trace=(), former_key=facts, extra={})
+    return replace(entry, by=by, reason="", former_trace=(), former_key=facts, former_extra={}, extra={})
 
 
 def same_tombstone(one: Record, other: Record) -> bool:

@@ -50,6 +50,8 @@ _CHECKS: dict[str, Callable[[object], None]] = {
     REMIND_AFTER: _check_duration,
     EXPIRES_AFTER: _check_duration,
 }
+SETTINGS = frozenset(_CHECKS)
+"""The names of all settings of a review."""
 
 
 def approvals_needed(review: Mapping[str, Any]) -> int:

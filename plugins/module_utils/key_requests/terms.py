@@ -84,6 +84,8 @@ _CHECKS: dict[str, Callable[[str, object], None]] = {
     **dict.fromkeys(("team_id", "package"), _check_text),
     BEYOND: _check_flag,
 }
+TERMS = frozenset(_CHECKS)
+"""The names of all terms."""
 
 
 # ------------------------------------------------------------------------------------------------------------- offers

@@ -89,6 +89,8 @@ class Ruling:
     policy: str = ""
 
 
+ENDING = ("terms", "granted", "review", "progress")
+"""The parts of a request that end when it moves to another state, unless the next state goes on with them."""
 BY_HAND = "by hand"
 """Begins the name of whoever decided with kubectl or an editor, and is not known."""
 NO_RULING = Ruling()
@@ -225,7 +227,7 @@ def _check_room(record: Record) -> None:
 
 
 def _size(history: Sequence[HistoryEntry]) -> int:
-    texts = ([step.by, step.reason, dict(step.terms), step.former_trace] for step in history)
+    texts = ([step.by, step.reason, dict(step.terms), step.former_trace, step.former_extra, step.extra] for step in history)
     return sum(len(json.dumps(text, ensure_ascii=False, default=str).encode()) for text in texts)
 
 
@@ -265,6 +267,8 @@ def _check_transition(record: Record, state: str) -> None:
 
 def _moved(record: Record, state: str, ruling: Ruling, *, by: str, at: str) -> Record:
     terms = record.terms if ruling.terms is None else ruling.terms
+    review = _review_in(state, record, ruling)
+    ended = _ended_extra(record, state, review)
     return replace(
         record,
         state=state,
@@ -273,10 +277,11 @@ def _moved(record: Record, state: str, ruling: Ruling, *, by: str, at: str) -> R
         terms=dict(terms),
         granted=dict(ruling.granted),
         reviewers=tuple(ruling.reviewers) if state == IN_REVIEW else (),
-        review=_review_in(state, record, ruling),
+        review=review,
         trace=bounded_trace(ruling.trace),
         progress=Progress(),
-        history=_history(record, _with_former(_entry(record, state, ruling, by=by, at=at), record)),
+        history=_history(record, _with_former(_entry(record, state, ruling, by=by, at=at), record, ended)),
+        extra={name: fields for name, fields in record.extra.items() if name not in ended},
         updated_at=at,
     )
 
@@ -286,6 +291,23 @@ def _review_in(state: str, record: Record, ruling: Ruling) -> dict[str, Any]:
     if state == IN_REVIEW:
         return dict(ruling.review)
     return dict(record.review) if (record.state, state) == (IN_REVIEW, DENIED) and not is_plain_decision(record.review) else {}
+
+
+def _ended_extra(record: Record, state: str, review: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return what only a newer release knows of the parts that end when the request moves to `state`, where `review` stands.
+
+    Nobody has decided on what stands in a pending request, so it must not pass for decided afterwards.
+    """
+    goes_on = {"review"} if review and review == record.review else set()
+    if PENDING not in (record.state, state):
+        goes_on |= {"terms", "granted"}
+    extra = {**record.extra, "progress": _extra_of_progress(record.progress)}
+    return {name: extra[name] for name in ENDING if name not in goes_on and extra.get(name)}
+
+
+def _extra_of_progress(progress: Progress) -> Mapping[str, Any]:
+    failure = progress.failure.extra if progress.failure else {}
+    return {**progress.extra, "failure": failure} if failure else progress.extra
 
 
 def _entry(record: Record, state: str, ruling: Ruling, *, by: str, at: str) -> HistoryEntry:
@@ -300,10 +322,10 @@ def _history(record: Record, entry: HistoryEntry) -> tuple[HistoryEntry, ...]:
     return (*record.history, entry)
 
 
-def _with_former(entry: HistoryEntry, record: Record) -> HistoryEntry:
-    """Return `entry` with what the step removes from the record: its trace, and the facts about its key."""
+def _with_former(entry: HistoryEntry, record: Record, ended: Mapping[str, Mapping[str, Any]]) -> HistoryEntry:
+    """Return `entry` with what the step removes from the record: its trace, the facts about its key, and what only a newer release knows."""
     facts = {name: getattr(record.progress, name) for name in KEY_FACTS if getattr(record.progress, name)}
-    return replace(entry, former_trace=tuple(record.trace), former_key=facts if record.progress.key_alias else {})
+    return replace(entry, former_trace=tuple(record.trace), former_key=facts if record.progress.key_alias else {}, former_extra=ended)
 
 
 def _participle(state: str) -> str:
@@ -413,9 +435,11 @@ def mark_failed(record: Record, *, at: str, step: str, reason: str, final: bool 
     administrator lets them try again. A `trace` says what the rules answered that could not decide.
     """
     last = record.progress.failure
-    attempts = last.attempts + 1 if last and last.step == step else 1
+    same = last if last and last.step == step else None
+    attempts = same.attempts + 1 if same else 1
     wait = min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(attempts - 1, 20))
-    failure = Failure(step, clip(reason, LONGEST_REASON), attempts, durations.iso(durations.parse_time(at) + wait))
+    next_attempt_at = durations.iso(durations.parse_time(at) + wait)
+    failure = Failure(step, clip(reason, LONGEST_REASON), attempts, next_attempt_at, same.extra if same else {})
     gives_up = record.state in (APPROVED, DENIED) and (final or attempts >= MOST_ATTEMPTS)
     progressed = _progressed(record, at, failure=failure, stopped_at=at if gives_up else "")
     return replace(progressed, trace=bounded_trace(trace)) if trace else progressed

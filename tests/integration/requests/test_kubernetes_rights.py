@@ -29,6 +29,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_m
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.cluster import Account, Cluster
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.newer_release import PARTS, as_newer_release, parts_kept
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import SmtpFactory
 
 ROLE = Path(__file__).parents[3] / "roles" / "key_requests"
@@ -266,6 +267,18 @@ def test_a_submitter_asks_again_when_the_time_of_the_key_is_over(house: House, u
     assert house.ask(f"ada-{unique}") == request_id
     (kept,) = [step["former_key"] for step in house.details(request_id)["history"] if "former_key" in step]
     assert kept["key_alias"] == "request-of-ada" and kept["ended_at"] > made["expires"]
+
+
+def test_a_submitter_withdraws_and_asks_again_for_what_a_newer_release_has_written(house: House, unique: str) -> None:
+    request_id = house.ask(f"ada-{unique}")
+    text = json.dumps(as_newer_release(house.details(request_id)))
+    assert house.patch("worker", request_id, data=encoded({"details": text})) == ""
+    for state in ("cancelled", "submitted"):
+        done = house.call("submitter", state=state, email=f"ada-{unique}@company.com", package="dev")
+        assert not done.get("failed"), done["msg"]
+    record = house.details(request_id)
+    assert set(PARTS) - {"failure"} <= parts_kept(record)
+    assert [step["to"] for step in record["history"]] == ["pending", "denied", "pending"] and set(record["history"][1]) >= {"former_terms", "former_progress"}
 
 
 def test_a_submitter_cannot_write_what_no_pass_can_answer(house: House, unique: str) -> None:
