@@ -91,6 +91,8 @@ class Ruling:
 
 ENDING = ("terms", "granted", "review", "progress")
 """The parts of a request that end when it moves to another state, unless the next state goes on with them."""
+DECIDE = "decide"
+"""The step in which the approval chain is asked."""
 BY_HAND = "by hand"
 """Begins the name of whoever decided with kubectl or an editor, and is not known."""
 NO_RULING = Ruling()
@@ -431,7 +433,7 @@ def mark_notified(record: Record, *, at: str, notices: Sequence[str]) -> Record:
 def mark_failed(record: Record, *, at: str, step: str, reason: str, final: bool = False, trace: Sequence[Mapping[str, Any]] = ()) -> Record:
     """Note that a step failed, to be tried again after 1, 2, 4, ... and at most 30 minutes.
 
-    After a failure that is `final`, and after MOST_ATTEMPTS of a step other than the decision, passes give up until an
+    After a failure that is `final`, and after MOST_ATTEMPTS of a step other than DECIDE, passes give up until an
     administrator lets them try again. A `trace` says what the rules answered that could not decide.
     """
     last = record.progress.failure
@@ -440,7 +442,7 @@ def mark_failed(record: Record, *, at: str, step: str, reason: str, final: bool 
     wait = min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(attempts - 1, 20))
     next_attempt_at = durations.iso(durations.parse_time(at) + wait)
     failure = Failure(step, clip(reason, LONGEST_REASON), attempts, next_attempt_at, same.extra if same else {})
-    gives_up = record.state in (APPROVED, DENIED) and (final or attempts >= MOST_ATTEMPTS)
+    gives_up = record.state in (APPROVED, DENIED) and (final or (attempts >= MOST_ATTEMPTS and step != DECIDE))
     progressed = _progressed(record, at, failure=failure, stopped_at=at if gives_up else "")
     return replace(progressed, trace=bounded_trace(trace)) if trace else progressed
 

@@ -63,6 +63,8 @@ class ChainOutcome:
     """The request with the terms to mint; None if it could not be read."""
     decided_by: Link | None = None
     """The rule that ended the chain, or None."""
+    answered: bool = True
+    """Whether that rule gave the decision itself. Otherwise it failed, and `on_error` decided."""
     trace: tuple[ChainStep, ...] = ()
     reviewers: tuple[str, ...] = ()
     review: Mapping[str, Any] = field(default_factory=dict)
@@ -161,8 +163,8 @@ class _Pass:
                 reason = (link.reason if answered else "") or verdict.reason or USUAL_REASONS[verdict.decision]
                 review = verdict.review if verdict.decision is Decision.REVIEW else {}
                 shown = printable(link.conceal(reason), LONGEST_REASON)
-                return ChainOutcome(verdict.decision, shown, request, link, tuple(trace), reviewers, review, faults)
-        return ChainOutcome(Decision.DENY, NOTHING_APPROVED, request, None, tuple(trace))
+                return ChainOutcome(verdict.decision, shown, request, link, answered, tuple(trace), reviewers, review, faults)
+        return ChainOutcome(Decision.DENY, NOTHING_APPROVED, request, trace=tuple(trace))
 
     def _ask(self, link: Link, request: Request, context: Context) -> tuple[Verdict, bool, tuple[str, ...]]:
         """Return the verdict, whether the rule itself gave it, and the traceback if the rule failed."""

@@ -42,7 +42,8 @@ def decide_pending(state: PassState) -> None:
     if not chain.has_rules:
         state.report.warnings.append("no approval rules are configured, so every request is denied; give rules, or withdraw the requests first.")
     models, usage, waiting = _asked_of_gateway(state, chain, pending)
-    state.fail(waiting, "decide")
+    state.fail(waiting, transitions.DECIDE)
+    state.put_off(waiting)
     decidable = [record for record in pending if record.id not in waiting]
     asked = {record.id: _asked(chain.offers, record, renewed.get(record.id)) for record in decidable}
     requests = [plan.as_asked(record, asked[record.id], renewed.get(record.id)) for record in decidable]
@@ -50,14 +51,17 @@ def decide_pending(state: PassState) -> None:
     changes: list[tuple[Record, Change]] = []
     parked: dict[str, ChainOutcome] = {}
     for record, request, outcome in zip(decidable, requests, outcomes, strict=True):
-        if outcome.decision in STATES:
+        if record.state == APPROVED and chain.may_need_several(outcome):
+            parked[record.id] = outcome
+        elif outcome.decision in STATES:
             left = terms_left(asked[record.id], outcome.request, request["models"] if record.renews else None)
             changes.append((record, _decision(state, record, outcome, left, chain.policy)))
         elif record.state == PENDING:
             parked[record.id] = outcome
     state.record(changes)
     traces = {each: _trace(outcome) for each, outcome in parked.items()}
-    state.fail({each: _why_parked(outcome) for each, outcome in parked.items()}, "decide", traces=traces)
+    state.fail({each: _why_parked(outcome) for each, outcome in parked.items()}, transitions.DECIDE, traces=traces)
+    state.put_off(parked)
 
 
 def _asked_of_gateway(
@@ -86,7 +90,10 @@ def _asked_of_gateway(
 
 
 def _approved_early(state: PassState) -> list[Record]:
-    """Return the requests that a person approved before the chain had looked at them, which must not get around a review by several."""
+    """Return the requests that a person approved before the chain had looked at them, which must not get around a review by several.
+
+    Until the chain has answered as far as that review, such a request waits: its key is not made.
+    """
     return [record for record in state.in_state(APPROVED) if not record.terms and not record.progress.key_alias]
 
 

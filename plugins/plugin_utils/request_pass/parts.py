@@ -41,6 +41,9 @@ class ApprovalChain(Protocol):
     def decide(self, requests: Sequence[Mapping[str, Any]], models: Sequence[str] | None, usage: Sequence[Mapping[str, Any]] | None) -> list[ChainOutcome]:
         """Return the decision on each request, in the same order."""
 
+    def may_need_several(self, outcome: ChainOutcome) -> bool:
+        """Return whether it is open if a rule wants the approval of several people, because an earlier one gave no answer."""
+
 
 class Gateway(Protocol):
     """See `gateway.PassGateway`."""

@@ -14,6 +14,7 @@ from ansible.parsing.dataloader import DataLoader
 from ...module_utils.key_requests.review import APPROVALS, BY_OTHERS
 from ..approval import context as contexts
 from ..approval.chain import Chain, ChainOutcome, not_in_check_mode
+from ..approval.decision import Decision
 from ..approval.loader import OUR_COLLECTION, load_chain
 from ..approval.request import request_or_refusal
 from .offers import Offers
@@ -37,7 +38,8 @@ class SiteChain:
         self._loader = loader
         links = load_chain(rules, contexts.build(loader, usage=[]))
         self.has_rules = bool(links)
-        self.needs_several = any(_needs_several(link.rule.options) for link in links)
+        self._strict = [link.index for link in links if _needs_several(link.rule.options)]
+        self.needs_several = bool(self._strict)
         # A rule of another collection may ask how many keys somebody has.
         self.counts_keys = any(link.name in _QUOTA or ("." in link.name and not link.name.startswith(f"{OUR_COLLECTION}.")) for link in links)
         self._chain = Chain(links, parallel=parallel, answers=not_in_check_mode if check_mode else None)
@@ -47,3 +49,9 @@ class SiteChain:
         """Return the decision on each request. `models` are those that requests may name, `usage` the living keys."""
         parsed = [request_or_refusal(request, self._packages, models) for request in requests]
         return self._chain.decide(parsed, contexts.build(self._loader, usage=usage))
+
+    def may_need_several(self, outcome: ChainOutcome) -> bool:
+        """Return whether the chain ended at a rule without its answer, before all rules that want several approvals had given theirs."""
+        if outcome.decided_by is None or (outcome.answered and outcome.decision is not Decision.PENDING):
+            return False
+        return any(index >= outcome.decided_by.index for index in self._strict)

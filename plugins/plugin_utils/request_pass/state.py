@@ -38,6 +38,10 @@ class PassState:
         """Return the due requests in a state in which something is left to do."""
         return [record for each in self.due if (record := self.open.get(each)) and record.state == state and record.open]
 
+    def put_off(self, request_ids: Collection[str]) -> None:
+        """Leave these requests alone for the rest of the pass."""
+        self.due = [each for each in self.due if each not in request_ids]
+
     def record(self, changes: Sequence[tuple[Record, Change]]) -> dict[str, Record]:
         """Make the changes, and return the changed records by id. What cannot be recorded is that request's failure."""
         self.turn.check()

@@ -454,33 +454,6 @@ def test_a_denial_is_no_way_around_such_a_review(desk: TestDesk, config: dict[st
     assert not desk.gateway.keys
 
 
-@pytest.mark.parametrize(
-    ("config", "by", "state", "counted"),
-    [
-        ({"approvals": 2}, "boss", "in-review", ["boss"]),
-        ({"approvals": 2}, "by hand (kubectl)", "in-review", []),
-        ({"by_others": True}, "ada", "in-review", []),
-        ({"by_others": True}, "boss", "approved", []),
-        ({"approvals": 2, "by_others": True}, "ADA@company.com", "in-review", []),
-        ({}, "ada", "approved", []),
-    ],
-)
-def test_whoever_is_faster_than_the_chain_does_not_get_around_such_a_review(
-    desk: TestDesk, config: dict[str, Any], by: str, state: str, counted: list[str]
-) -> None:
-    desk.rules = [{"name": "human_review", "config": {"email": "boss@company.com", "patterns": ["*"], **config}}]
-    asked = desk.ask()
-    desk.people.approve(asked, by=by)
-    desk.make_pass()
-    record = desk.get(asked)
-    assert (record.state, list(record.progress.approvals), len(desk.gateway.keys)) == (state, counted, int(state == "approved"))
-    for name in ("chief", "third"):
-        if desk.get(asked).state == "in-review":
-            desk.people.approve(asked, by=name)
-    desk.make_pass()
-    assert desk.get(asked).progress.status == "finished"
-
-
 def test_a_review_that_nobody_makes_ends_in_a_denial(desk: TestDesk) -> None:
     asked = in_review(desk, expires_after="2h")
     desk.hours_later(1)
