@@ -43,12 +43,14 @@ options:
     description:
       - The packages that are offered, by name, each with C(models), C(duration) and limits in the words of
         M(rhpds.litellm_virtual_keys.virtual_keys).
+      - C(max_lifetime) says how long a key may live in all, with its renewals, unless a person gives more. By default that is V(365d), or
+        twice the duration if that is longer. V(never) means no limit.
     type: dict
     default: {}
   limits:
     description:
       - The most that a request by model can get without a person's leave, with C(duration), C(max_budget), C(soft_budget),
-        C(budget_duration), C(rpm_limit), C(tpm_limit) and C(max_parallel_requests).
+        C(budget_duration), C(rpm_limit), C(tpm_limit), C(max_parallel_requests) and C(max_lifetime).
       - What is not given is O(lifetime) for the duration, 10 USD, 60 requests and 100,000 tokens per minute. -1, or V(never)
         for a duration, means no limit.
     type: dict

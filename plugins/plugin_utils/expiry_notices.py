@@ -55,7 +55,7 @@ def expiry_notes(keys: Sequence[Data], warned: Collection[str], before: Sequence
 
 def _due_notices(key: Data, before: Sequence[str], now: str) -> list[str]:
     """Return the notices whose time has come, the one nearest to the key's end first."""
-    if not key.get("expires") or key.get("retired_from"):
+    if not key.get("expires") or key.get("retired_from") or key.get("blocked"):
         return []
     left = (durations.parse_time(key["expires"]) - durations.parse_time(now)).total_seconds()
     spans = sorted(before, key=lambda text: durations.seconds(text, "key_requests_expiry_notices"))

@@ -112,7 +112,7 @@ class Desk:
         """
         found, at = self.find(name), self._clock()
         if found.renews:
-            found = self.store.get(found.renews)
+            found = self._renewed_by(found)
         found = transitions.ended_by(found, at)
         if found.progress.ended_at and more.from_end:
             raise RequestRefused(f"The key of request {found.id} has ended, so there is no end to count from; renew the request to get a new key.")
@@ -124,6 +124,16 @@ class Desk:
             del wished["from_end"]
         wish = Wish(**same, **wished, renews="" if found.progress.ended_at else found.id, origin=more.origin)
         return self.store.submit(wish.record(by=by, at=at), again=again)
+
+    def _renewed_by(self, renewal: Record) -> Record:
+        """Return the request for the key that lives longer by `renewal`. Raises Missing."""
+        try:
+            return self.store.get(renewal.renews)
+        except Missing:
+            raise Missing(
+                f"Request {renewal.id} asked for more time for the key of another request, {renewal.renews}, which was pruned, erased or removed since; "
+                "submit a request for a new key instead."
+            ) from None
 
     def find(self, name: RequestName) -> Record:
         """Return the named request. Raises Missing, or Broken if it cannot be read."""

@@ -319,9 +319,13 @@ def _entry(record: Record, state: str, ruling: Ruling, *, by: str, at: str) -> H
 
 def _history(record: Record, entry: HistoryEntry) -> tuple[HistoryEntry, ...]:
     """Return the history with `entry` added. Raises RequestRefused if it is full, because nothing is ever left out of it."""
-    if len(record.history) >= MOST_STEPS or _size((*record.history, entry)) > LARGEST_HISTORY:
+    if not _has_room(record, entry):
         raise RequestRefused(f"Request {record.id} was changed so often that its history is full; export its audit, and remove it with state absent.")
     return (*record.history, entry)
+
+
+def _has_room(record: Record, entry: HistoryEntry) -> bool:
+    return len(record.history) < MOST_STEPS and _size((*record.history, entry)) <= LARGEST_HISTORY
 
 
 def _with_former(entry: HistoryEntry, record: Record, ended: Mapping[str, Mapping[str, Any]]) -> HistoryEntry:
@@ -388,13 +392,17 @@ def mark_renewed(record: Record, *, at: str) -> Record:
 
 
 def note_end(record: Record, expires: str, *, terms: Terms, reason: str, by: str, at: str) -> Record:
-    """Note on the request of a living key that its end has changed, or other `terms` of it. An empty `expires` means that it has no end."""
+    """Note on the request of a living key that its end has changed, or other `terms` of it. An empty `expires` means that it has no end.
+
+    The end is noted even if the history is full: what somebody may ask for depends on it, and a renewal has a history of its own.
+    """
     progress = record.progress
     changed = {name: terms[name] for name in ("models", *AMOUNTS) if name in terms and record.terms.get(name) != terms[name]}
     if record.state != APPROVED or not progress.minted_at or progress.ended_at or (progress.expires == expires and not changed):
         return record
     entry = _entry(record, APPROVED, Ruling(clip(reason, LONGEST_REASON), terms), by=by, at=at)
-    return replace(_progressed(record, at, expires=expires), terms={**record.terms, **changed}, history=_history(record, entry))
+    history = _history(record, entry) if _has_room(record, entry) else record.history
+    return replace(_progressed(record, at, expires=expires), terms={**record.terms, **changed}, history=history)
 
 
 def mark_delivered(record: Record, *, at: str, via: str, ways: Collection[str] = ()) -> Record:

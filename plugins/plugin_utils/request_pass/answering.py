@@ -60,7 +60,7 @@ def ask_reviewers(state: PassState) -> None:
 
 def _ask(state: PassState, wanted: Sequence[tuple[Record, plan.Question]], send: Callable[[Sequence[Mapping[str, Any]]], list[PostResult]]) -> None:
     questions = [(record.id, question) for record, question in wanted if record.id in state.open]
-    mails = [plan.review_mail(state.open[each], question, state.settings.store_variables or {}) for each, question in questions]
+    mails = [_question_mail(state, state.open[each], question) for each, question in questions]
     at, failures = state.parts.clock(), dict[str, str]()
     told: dict[str, list[str]] = {}
     for (request_id, question), result in zip(questions, send(mails) if mails else [], strict=True):
@@ -70,6 +70,10 @@ def _ask(state: PassState, wanted: Sequence[tuple[Record, plan.Question]], send:
             failures[request_id] = f"{question.reviewer}: {result.reason}"
     state.record([(state.open[each], partial(transitions.mark_notified, at=at, notices=notices)) for each, notices in told.items()])
     state.fail(failures, "mail")
+
+
+def _question_mail(state: PassState, record: Record, question: plan.Question) -> dict[str, Any]:
+    return plan.review_mail(record, question, state.settings.store_variables or {}, state.original_of(record))
 
 
 def _without_expired(state: PassState, waiting: Sequence[Record]) -> list[Record]:

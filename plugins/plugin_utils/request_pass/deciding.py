@@ -38,6 +38,7 @@ def decide_pending(state: PassState) -> None:
         return
     renewed, over = living_originals(state, [record for record in pending if record.renews])
     deny_renewals(state, over)
+    renewed = _without_lived_out(state, chain.offers, pending, renewed)
     pending = [record for record in pending if not record.renews or record.id in renewed]
     if not chain.has_rules:
         state.report.warnings.append("no approval rules are configured, so every request is denied; give rules, or withdraw the requests first.")
@@ -45,7 +46,7 @@ def decide_pending(state: PassState) -> None:
     state.fail(waiting, transitions.DECIDE)
     state.put_off(waiting)
     decidable = [record for record in pending if record.id not in waiting]
-    asked = {record.id: _asked(chain.offers, record, renewed.get(record.id)) for record in decidable}
+    asked = {record.id: _asked(chain.offers, record, renewed.get(record.id), state.parts.clock()) for record in decidable}
     requests = [plan.as_asked(record, asked[record.id], renewed.get(record.id)) for record in decidable]
     outcomes = chain.decide(requests, models, usage)
     changes: list[tuple[Record, Change]] = []
@@ -113,10 +114,20 @@ def _decision(state: PassState, record: Record, outcome: ChainOutcome, terms: Ma
     return partial(transitions.decide, state=STATES[outcome.decision], ruling=ruling, by=CHAIN, at=state.parts.clock(), only_from=(PENDING,))
 
 
-def _asked(offers: Offers, record: Record, renewed: Record | None) -> dict[str, Any]:
+def _without_lived_out(state: PassState, offers: Offers, pending: Sequence[Record], renewed: Mapping[str, Record]) -> dict[str, Record]:
+    """Deny the renewals of keys that already live as long as they may without a person's leave, and return the others."""
+    at = state.parts.clock()
+    over = [each for each in pending if each.state == PENDING and each.id in renewed and offers.is_used_up(each, renewed[each.id], at)]
+    for record in over:
+        end = offers.end_of_life(renewed[record.id])
+        deny_renewals(state, [record], f"Your key may live until {end} at most; ask for a new one when it has ended, or ask an administrator for more time.")
+    return {each: original for each, original in renewed.items() if each not in {record.id for record in over}}
+
+
+def _asked(offers: Offers, record: Record, renewed: Record | None, at: str) -> dict[str, Any]:
     """Return the terms for what was asked; for a package that does not exist, what the chain needs to say so."""
     try:
-        return offers.asked(record, renewed.terms if renewed else None)
+        return offers.asked(record, renewed, at=at)
     except NotOffered:
         return {"models": list(record.models)}
 

@@ -36,7 +36,7 @@ def mint_and_deliver(state: PassState) -> None:
     approved = state.in_state(APPROVED)
     _mint(state, [record for record in approved if not record.progress.minted_at and not record.renews])
     minted = [record for record in state.in_state(APPROVED) if record.progress.minted_at and not record.renews]
-    keys = _keys_of(state, minted)
+    keys = _without_blocked(state, _keys_of(state, minted))
     for way in state.settings.ways:
         _deliver(state, way, keys)
     _finish(state, [record for each in keys if (record := state.open.get(each))])
@@ -77,8 +77,7 @@ def settle_all_terms(state: PassState, records: Sequence[Record], renewed: Mappi
                     raise NotOffered(f"its terms cannot be worked out: {chain}")
                 terms, policy = dict(record.terms), ""
             else:
-                present = renewed[record.id].terms if record.id in renewed else None
-                terms, policy = chain.offers.settled(record, present), chain.policy
+                terms, policy = chain.offers.settled(record, renewed.get(record.id), at=at), chain.policy
             changes.append((record, partial(transitions.settle_terms, terms=terms, policy=policy, at=at)))
         except ValueError as error:
             failures[record.id] = str(error)
@@ -108,6 +107,13 @@ def _keys_of(state: PassState, records: Sequence[Record]) -> dict[str, Mapping[s
     _note_ended(state, [state.open[request_id] for alias, request_id in earlier.items() if alias not in found], right_gateway=bool(found))
     keys = {request_id: found[alias] for alias, request_id in earlier.items() if alias in found}
     return {**keys, **{each: key for each, key in state.fresh.items() if each in {record.id for record in records}}}
+
+
+def _without_blocked(state: PassState, keys: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return the keys that may be delivered: nobody is told that a key is ready which somebody has blocked."""
+    waiting = {each for each, key in keys.items() if key.get("blocked")}
+    state.fail({each: f"the key {keys[each]['alias']} is blocked at the gateway; unblock it to deliver it" for each in waiting}, "deliver")
+    return {each: key for each, key in keys.items() if each not in waiting}
 
 
 def _note_ended(state: PassState, missing: Sequence[Record], *, right_gateway: bool) -> None:

@@ -10,16 +10,25 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from ...module_utils.common import durations
 from ...module_utils.common.printable import printable, quoted
 from ...module_utils.key_requests.record import PACKAGE, Record
-from ...module_utils.key_requests.terms import BEYOND, LARGEST_AMOUNT, Terms, exceeded, lowered, offer_from
+from ...module_utils.key_requests.terms import BEYOND, LARGEST_AMOUNT, NEVER, Terms, exceeded, lowered, offer_from
 from ..approval.request import Request
 
 USUAL_LIMITS: dict[str, Any] = {"max_budget": 10, "rpm_limit": 60, "tpm_limit": 100_000}
 """What a request by model gets at most unless the site says otherwise: USD, requests and tokens per minute."""
+
+
+MAX_LIFETIME = "max_lifetime"
+"""Names, in a package or the limits, how long a key may live in all by what its owner and the rules alone agree on."""
+USUAL_MAX_LIFETIME = "365d"
+"""How long that is unless the site says otherwise; a package that gives more than half of it can be had twice."""
+SHORTEST_RENEWAL = 60
+"""Seconds."""
 
 
 class NotOffered(ValueError):
@@ -28,17 +37,23 @@ class NotOffered(ValueError):
 
 @dataclass(frozen=True)
 class Offers:
-    """The packages of a site, and the limits for requests that name models. All are terms, see `module_utils.key_requests.terms`."""
+    """The packages of a site, and the limits for requests that name models. All are terms, see `module_utils.key_requests.terms`.
+
+    `longest` says by package, and under an empty name for requests by model, how many seconds a key may live with all its
+    renewals, if there is a limit.
+    """
 
     packages: Mapping[str, Terms] = field(default_factory=dict)
     limits: Terms = field(default_factory=dict)
     lifetime: str = "30d"
+    longest: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_settings(cls, packages: Mapping[str, Any], limits: Mapping[str, Any], lifetime: str) -> Offers:
         """Return the offers that the role's variables describe. Raises ValueError for a package or limit that cannot be used."""
         durations.seconds(lifetime, "lifetime")
         offers: dict[str, Terms] = {}
+        longest: dict[str, int] = {}
         for name, package in packages.items():
             shown = f"the package {printable(str(name), 80)}"
             if not isinstance(name, str) or not PACKAGE.fullmatch(name):
@@ -49,10 +64,13 @@ class Offers:
             if not offer.get("models"):
                 raise ValueError(f"{shown} names no models, which to LiteLLM means all of them; name its models.")
             offers[name] = {"duration": lifetime, **offer}
+            longest |= _longest(name, package, offers[name], shown)
         ceiling = {**USUAL_LIMITS, "duration": lifetime, **{name: value for name, value in limits.items() if value is not None}}
         if "models" in ceiling:
             raise ValueError("the limits for requests by model name models; deny the others by a rule of the approval chain.")
-        return cls(offers, offer_from(ceiling, "the limits for requests by model"), lifetime)
+        by_model = offer_from(ceiling, "the limits for requests by model")
+        longest |= _longest("", limits, by_model, "the limits for requests by model")
+        return cls(offers, by_model, lifetime, longest)
 
     def for_request(self, record: Record) -> dict[str, Any]:
         """Return the most that the request can get without a person's leave. Raises NotOffered if its package does not exist."""
@@ -62,20 +80,47 @@ class Offers:
             raise NotOffered(f"package is {quoted(record.package)}, which is not offered; choose one of {', '.join(sorted(self.packages)) or 'none'}.")
         return {**self.packages[record.package], "package": record.package}
 
-    def asked(self, record: Record, present: Terms | None = None) -> dict[str, Any]:
-        """Return the terms for what was asked, as far as it is offered. Raises NotOffered.
+    def end_of_life(self, renewed: Record) -> str:
+        """Return until when the key of a request may live at most without a person's leave; empty if there is no limit."""
+        if renewed.package not in self.longest:
+            return ""
+        return durations.iso(durations.parse_time(renewed.progress.minted_at) + timedelta(seconds=self.longest[renewed.package]))
 
-        A renewal may ask for the budget of the `present` terms of its key, even if that was more than the offer.
+    def is_used_up(self, renewal: Record, renewed: Record, at: str) -> bool:
+        """Return whether no time is left at `at` by which the key of the request `renewed` could live longer."""
+        left = self._time_left(renewal, renewed, at)
+        return left is not None and left < SHORTEST_RENEWAL
+
+    def _time_left(self, renewal: Record, renewed: Record, at: str) -> int | None:
+        end = self.end_of_life(renewed)
+        start = renewed.progress.expires if renewal.from_end else at
+        return int((durations.parse_time(end) - durations.parse_time(start)).total_seconds()) if end else None
+
+    def _within_life(self, terms: Terms, renewal: Record, renewed: Record | None, at: str) -> dict[str, Any]:
+        """Return the terms of a renewal with as much time as its key may live longer. Raises NotOffered if that is none."""
+        left = None if renewed is None else self._time_left(renewal, renewed, at)
+        if renewed is None or left is None:
+            return dict(terms)
+        if left < SHORTEST_RENEWAL:
+            raise NotOffered(f"its key may live until {self.end_of_life(renewed)} at most; approve it again with a duration and beyond, or deny it.")
+        return lowered(terms, {"duration": _in_round_units(left)})
+
+    def asked(self, record: Record, renewed: Record | None = None, *, at: str, any_time: bool = False) -> dict[str, Any]:
+        """Return the terms for what was asked at `at`, as far as it is offered. Raises NotOffered.
+
+        A renewal, for the key of the request `renewed`, may ask for the budget that the key has, even if that was more than the
+        offer. Its time ends with the life of the key, unless `any_time` was granted.
         """
+        present = renewed.terms if renewed else None
         wish = {name: value for name, value in {"duration": record.duration or None, "max_budget": record.max_budget}.items() if value is not None}
         offer = self.for_request(record)
         if present and "max_budget" in offer:
             offer["max_budget"] = max(offer["max_budget"], present.get("max_budget", LARGEST_AMOUNT))
-        terms = lowered(offer, wish)
+        terms = lowered(offer if any_time else self._within_life(offer, record, renewed, at), wish)
         # A renewal changes nothing but the end of the key, and its budget if that was asked for.
         return {name: value for name, value in terms.items() if name == "duration" or name in wish} if record.renews else terms
 
-    def settled(self, record: Record, present: Terms | None = None) -> dict[str, Any]:
+    def settled(self, record: Record, renewed: Record | None = None, *, at: str) -> dict[str, Any]:
         """Return the terms of an approved request: those that the chain left, else what a person granted of the offer (see `asked`).
 
         Raises NotOffered if the person granted more than the offer without saying that it may be more.
@@ -83,15 +128,38 @@ class Offers:
         if record.terms:
             return dict(record.terms)
         granted = record.granted
-        more = [] if granted.get(BEYOND) else exceeded(granted, self.for_request(record))
+        beyond = bool(granted.get(BEYOND))
+        more = [] if beyond else exceeded(granted, self._within_life(self.for_request(record), record, renewed, at))
         if more:
             raise NotOffered(f"more was granted than is offered: {'; '.join(more)}; approve it again with less, or with beyond.")
-        return {**self.asked(record, present), **granted}
+        return {**self.asked(record, renewed, at=at, any_time=beyond and "duration" in granted), **granted}
 
     def digest(self, rules: Any) -> str:
         """Return a short digest of the rules and offers, which changes when any of them does."""
-        content = json.dumps([rules, self.packages, self.limits, self.lifetime], sort_keys=True, default=str)
+        content = json.dumps([rules, self.packages, self.limits, self.lifetime, self.longest], sort_keys=True, default=str)
         return f"sha256:{hashlib.sha256(content.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+
+def _longest(package: str, given: Mapping[str, Any], offer: Terms, name: str) -> dict[str, int]:
+    """Return how long a key of an offer may live in all, by the name of its package; nothing if there is no limit. Raises ValueError."""
+    duration = offer.get("duration", NEVER)
+    limit = given.get(MAX_LIFETIME)
+    if limit == NEVER or (duration == NEVER and limit is None):
+        return {}
+    if limit is None:
+        return {package: max(durations.seconds(USUAL_MAX_LIFETIME), 2 * durations.seconds(duration))}
+    if not isinstance(limit, str):
+        raise ValueError(f"{name}.{MAX_LIFETIME} is {quoted(limit, 40)}; give a duration such as 365d, or never.")
+    longest = durations.seconds(limit, f"{name}.{MAX_LIFETIME}")
+    if duration == NEVER or longest < durations.seconds(duration):
+        raise ValueError(f"{name}.{MAX_LIFETIME} is {limit}, and its duration is {duration}; a key cannot live longer than it may live in all.")
+    return {package: longest}
+
+
+def _in_round_units(total: int) -> str:
+    """Return a duration of at most `total` seconds in whole days, hours or minutes, for people who read it."""
+    unit = next(unit for unit in (86_400, 3_600, 60) if total >= 2 * unit or unit == 60)
+    return durations.spell(total - total % unit)
 
 
 def terms_left(asked: Terms, decided: Request | None, had: Sequence[str] | None = None) -> dict[str, Any] | None:

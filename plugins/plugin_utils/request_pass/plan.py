@@ -44,14 +44,18 @@ def alias_of(record: Record) -> str:
 def as_asked(record: Record, asked: Terms, renewed: Record | None = None) -> dict[str, Any]:
     """Return a request as the approval chain reads it, with the terms that it can get at most.
 
-    The request for the key that is `renewed` tells its models, of which some may not have been granted, and its end.
+    The request for the key that is `renewed` tells its models, of which some may not have been granted, when it was made, and its end.
     """
     duration = asked.get("duration", NEVER)
     shown = {**public(record), "duration": None if duration == NEVER else duration, "max_budget": asked.get("max_budget")}
     if renewed is None:
         return shown
     models = list(renewed.terms.get("models") or renewed.models)
-    return {**shown, "models": models, "model": models[0] if len(models) == 1 else None, "expires": renewed.progress.expires or None}
+    return {**shown, "models": models, "model": models[0] if len(models) == 1 else None, **_life_of(renewed)}
+
+
+def _life_of(renewed: Record) -> dict[str, Any]:
+    return {"expires": renewed.progress.expires or None, "made_at": renewed.progress.minted_at or None}
 
 
 def quota_usage(keys: Iterable[LiveKey], promised: Iterable[Record]) -> list[dict[str, Any]]:
@@ -126,8 +130,14 @@ def renewal_arguments(record: Record, terms: Terms) -> dict[str, Any]:
 
 
 # -------------------------------------------------------------------------------------------------------------- mails
-def renewal_mail(record: Record) -> dict[str, Any]:
-    """Return the mail that tells a requester that the key lives longer, for the module `key_mail`."""
+def _models_of(record: Record, renewed: Record | None) -> list[str]:
+    """Return the models of a request's key: for a renewal that leaves them as they are, those of the request that is `renewed`."""
+    given = [each.terms.get("models") or each.models for each in (record, renewed) if each]
+    return list(next(filter(None, given), ()))
+
+
+def renewal_mail(record: Record, renewed: Record | None = None) -> dict[str, Any]:
+    """Return the mail that tells a requester that the key of the request `renewed` was renewed, for the module `key_mail`."""
     return {
         "kind": "renewal",
         "to": record.email,
@@ -135,7 +145,7 @@ def renewal_mail(record: Record) -> dict[str, Any]:
         "request_id": record.id,
         "alias": record.progress.key_alias,
         "expires": record.progress.expires or "never",
-        "models": list(record.terms.get("models") or record.models),
+        "models": _models_of(record, renewed),
         "package": record.package or None,
         **({"language": record.language} if record.language else {}),
     }
@@ -192,8 +202,11 @@ def notice_name(address: str) -> str:
     return f"{REVIEW}:{hashlib.sha256(address.lower().encode()).hexdigest()[:12]}"
 
 
-def review_mail(record: Record, question: Question, store: Mapping[str, str]) -> dict[str, Any]:
-    """Return the mail that asks a reviewer, with the terms to decide on. `store` holds the role's variables that name the store."""
+def review_mail(record: Record, question: Question, store: Mapping[str, str], renewed: Record | None = None) -> dict[str, Any]:
+    """Return the mail that asks a reviewer, with the terms to decide on. `store` holds the role's variables that name the store.
+
+    `renewed` is the request for the key that a renewal is for.
+    """
     where = f" -e {shlex.quote(json.dumps(store))}" if store else ""
     return {
         "kind": "review",
@@ -201,18 +214,21 @@ def review_mail(record: Record, question: Question, store: Mapping[str, str]) ->
         "id": _mail_id(record) + (f"-reminder-{question.reminders}" if question.reminders else ""),
         "request_id": record.id,
         "email": record.email,
-        "models": list(record.terms.get("models") or record.models),
+        "models": _models_of(record, renewed),
         "package": record.package or None,
         "purpose": record.purpose or None,
         "reason": record.reason or None,
-        "note": "\n".join([*_terms_to_decide(record), *([f"guid: {record.guid}"] if record.guid else []), *_about_renewal(record)]),
+        "note": "\n".join([*_terms_to_decide(record), *([f"guid: {record.guid}"] if record.guid else []), *_about_renewal(record, renewed)]),
         "commands": [_command("approve", record, where), _command("deny", record, where) + " -e \"reason='...'\""],
     }
 
 
-def _about_renewal(record: Record) -> list[str]:
+def _about_renewal(record: Record, renewed: Record | None) -> list[str]:
+    if not record.renews:
+        return []
     start = "the present end of the key" if record.from_end else "the approval"
-    return [f"renews: {record.renews}, counted from {start}"] if record.renews else []
+    life = [f"the key was made {renewed.progress.minted_at} and ends {renewed.progress.expires}"] if renewed and renewed.progress.expires else []
+    return [f"renews: {record.renews}, counted from {start}", *life]
 
 
 def _command(playbook: str, record: Record, where: str) -> str:

@@ -21,6 +21,9 @@ from .minting import settle_all_terms
 from .parts import CHAIN
 from .state import PassState
 
+GONE = "There is no such key of yours any more that could live longer; ask for a new one."
+BLOCKED = "Your key is blocked at the gateway, so it was not renewed; ask an administrator why, and ask again when it works."
+
 
 def living_originals(state: PassState, renewals: Sequence[Record]) -> tuple[dict[str, Record], list[Record]]:
     """Return the request for the key of each renewal by the renewal's id, and the renewals whose keys have ended."""
@@ -42,9 +45,9 @@ def living_originals(state: PassState, renewals: Sequence[Record]) -> tuple[dict
     return renewed, over
 
 
-def deny_renewals(state: PassState, records: Sequence[Record]) -> None:
-    """Deny renewals of keys that are no more."""
-    ruling = Ruling("There is no such key of yours any more that could live longer; ask for a new one.")
+def deny_renewals(state: PassState, records: Sequence[Record], reason: str = GONE) -> None:
+    """Deny renewals for a reason that has nothing to do with the rules, by default that the keys are no more."""
+    ruling = Ruling(reason)
     state.record([(record, partial(transitions.decide, state=DENIED, ruling=ruling, by=CHAIN, at=state.parts.clock())) for record in records])
 
 
@@ -58,7 +61,7 @@ def renew_keys(state: PassState) -> None:
         state.fail(failures, "renew")
         _change_ends(state, settled, {record.id: renewed[record.id] for record in settled})
     _note_new_ends(state, [record for record in state.in_state(APPROVED) if record.renews and record.progress.minted_at])
-    answer(state, APPROVED, "renewal", plan.renewal_mail)
+    answer(state, APPROVED, "renewal", lambda record: plan.renewal_mail(record, state.original_of(record)))
 
 
 def _change_ends(state: PassState, records: Sequence[Record], renewed: Mapping[str, Record]) -> None:
@@ -74,9 +77,11 @@ def _change_ends(state: PassState, records: Sequence[Record], renewed: Mapping[s
     state.record([(record, partial(transitions.mark_ended, at=at)) for record in ended])
     deny_renewals(state, [record for record in records if record.renews in {each.id for each in ended}])
     state.fail({record.id: unknown_key(aliases[record.id]) for record in records if record.renews in {each.id for each in unknown}}, "renew")
+    blocked = [record for record in records if living.get(aliases[record.id], {}).get("blocked")]
+    deny_renewals(state, blocked, BLOCKED)
     changes: list[tuple[Record, Change]] = []
     for record in records:
-        if key := living.get(aliases[record.id]):
+        if (key := living.get(aliases[record.id])) and record not in blocked:
             end = plan.end_of_renewal(record, record.terms, key.get("expires") or "")
             changes.append((record, partial(transitions.plan_renewal, at=at, key_alias=aliases[record.id], expires=end)))
     planned = list(state.record(changes).values())

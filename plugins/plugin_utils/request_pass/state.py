@@ -38,6 +38,13 @@ class PassState:
         """Return the due requests in a state in which something is left to do."""
         return [record for each in self.due if (record := self.open.get(each)) and record.state == state and record.open]
 
+    def original_of(self, renewal: Record) -> Record | None:
+        """Return the request for the key that a renewal is for; None if it is not a renewal, or if that cannot be read."""
+        try:
+            return self.parts.store.get(renewal.renews) if renewal.renews else None
+        except (Missing, Broken):
+            return None
+
     def put_off(self, request_ids: Collection[str]) -> None:
         """Leave these requests alone for the rest of the pass."""
         self.due = [each for each in self.due if each not in request_ids]

@@ -46,7 +46,7 @@ def test_a_key_lives_longer_three_times_with_the_same_value(desk: Desk, unique: 
     assert abs(end_of(desk, first) - end - timedelta(days=30)) < timedelta(seconds=90), "the usual lifetime from now on would be less"
     (row,) = desk.rows(first)
     assert (row["max_budget"], row["models"], desk.gateway.chat(value, GRANITE).status_code) == (1, [GRANITE], 200)
-    told = [mail for mail in desk.mails(ada) if "lives longer" in mail.message["Subject"]]
+    told = [mail for mail in desk.mails(ada) if "was renewed" in mail.message["Subject"]]
     assert len(told) == 4 and value not in told[-1].part("plain") and row["key_alias"] in told[-1].part("plain")
     assert desk.key_of(ada) == value
     assert desk.request(renewal)["progress"]["status"] == "finished"
@@ -106,6 +106,25 @@ def test_a_renewal_does_not_bring_back_a_key_that_was_revoked_meanwhile(desk: De
     desk.server.mailbox.received.clear()
     desk.process()
     assert desk.gateway.chat(desk.key_of(ada)).status_code == 200 and desk.key_of(ada) != value
+
+
+def test_a_blocked_key_is_not_renewed_and_none_is_extended_for_ever(desk: Desk, unique: str) -> None:
+    ada = f"ada-{unique}@company.com"
+    packages = {"dev": {**desk.variables["key_requests_packages"]["dev"], "max_lifetime": "35d"}}
+    first = desk.ask(ada)
+    desk.process(key_requests_packages=packages)
+    end = end_of(desk, first)
+    (row,) = desk.rows(first)
+    desk.gateway.post("/key/block", key=row["token"])
+    renewal = renewal_of(desk, first, "extend_request", duration="3d")
+    desk.process(key_requests_packages=packages)
+    assert "is blocked at the gateway" in desk.mails(ada)[-1].part("plain") and end_of(desk, first) == end
+    desk.gateway.post("/key/unblock", key=row["token"])
+    for state, days in (("approved", 3), ("approved", 5), ("denied", 5)):
+        assert renewal_of(desk, first, "extend_request", duration="3d", again=True) == renewal
+        desk.process(key_requests_packages=packages)
+        assert desk.request(renewal)["state"] == state and abs(end_of(desk, first) - end - timedelta(days=days)) < timedelta(seconds=3600)
+    assert "at most" in desk.mails(ada)[-1].part("plain")
 
 
 def test_an_auditor_reads_all_of_it_until_the_person_is_erased(desk: Desk, unique: str) -> None:

@@ -156,7 +156,12 @@ def test_a_reviewer_sees_that_it_is_a_renewal_and_may_give_less(desk: TestDesk) 
     renewal = renew(desk, duration="20d", from_end=True)
     desk.make_pass()
     question = next(mail for mail in desk.post.sent if mail["to"] == "boss@company.com")
-    assert question["note"].splitlines() == ["duration: 20d", f"renews: {first(desk).id}, counted from the present end of the key"]
+    assert question["note"].splitlines() == [
+        "duration: 20d",
+        f"renews: {first(desk).id}, counted from the present end of the key",
+        f"the key was made 2026-11-21T04:00:00Z and ends {END}",
+    ]
+    assert question["models"] == ["granite", "mistral"]
     desk.people.approve(renewal.id, by="boss", granted={"duration": "2d"})
     desk.make_pass()
     assert first(desk).progress.expires == "2026-12-23T04:00:00Z"
