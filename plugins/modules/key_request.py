@@ -323,8 +323,7 @@ from ..module_utils.common.options import StrictModule
 from ..module_utils.key_requests.base import Transition
 from ..module_utils.key_requests.desk import Desk, MoreTime, Wish
 from ..module_utils.key_requests.options import STORE_SPEC, acting_user, exit_with, open_store, own_directory_note
-from ..module_utils.key_requests.record import DENIED
-from ..module_utils.key_requests.results import transition_result
+from ..module_utils.key_requests.results import asked_before_note, transition_result
 from ..module_utils.key_requests.terms import GRANTABLE
 
 ASKING = ("submitted", "renewed", "extended")
@@ -355,23 +354,6 @@ def carry_out(desk: Desk, params: dict[str, Any]) -> Transition:
     if state == "denied":
         return desk.deny(name, by=actor or acting_user(), reason=reason)
     return desk.approve(name, by=actor or acting_user(), reason=reason, granted=granted_by(params), beyond=params["beyond"])
-
-
-def asked_before_note(transition: Transition, params: dict[str, Any]) -> str:
-    """Return what whoever asks must know if that changed nothing, because the same was asked for before."""
-    found = transition.before
-    if params["state"] not in ASKING or found is None or transition.changed:
-        return ""
-    if found.state == DENIED:
-        return "It was denied before; with again=true it is asked for anew."
-    wish = {"duration": params["duration"] or found.duration, "max_budget": found.max_budget if params["max_budget"] is None else params["max_budget"]}
-    asked = {"duration": found.duration, "max_budget": found.max_budget}
-    start = params["state"] == "extended" if found.renews else found.from_end
-    if not found.open or (wish, start) == (asked, found.from_end):
-        return ""
-    words = [f"{name} {value}" for name, value in asked.items() if value not in ("", None)] or ["what is usual"]
-    words += [f"counted from {'the end of the key' if found.from_end else 'the approval'}"] if found.renews else []
-    return f"It still asks for what was asked first ({', '.join(words)}); cancel it to ask for something else."
 
 
 def more_time(params: dict[str, Any]) -> MoreTime:
@@ -419,7 +401,8 @@ def main() -> None:
         transition = carry_out(Desk(open_store(module)), module.params)
         result = transition_result(transition, with_diff=module._diff)
         own = own_directory_note(module.params) if module.params["state"] == "submitted" else ""
-        note = " ".join(filter(None, (own, asked_before_note(transition, module.params))))
+        asked_before = asked_before_note(transition, more_time(module.params)) if module.params["state"] in ASKING else ""
+        note = " ".join(filter(None, (own, asked_before)))
         return {**result, "note": note} if note else result
 
     exit_with(module, work)

@@ -130,8 +130,9 @@ from typing import Any
 
 from ..module_utils.common.options import StrictModule
 from ..module_utils.key_requests.desk import now
-from ..module_utils.key_requests.erasure import erase_person, erasure_result, prune_requests, prune_result
+from ..module_utils.key_requests.erasure import erase_person, prune_requests
 from ..module_utils.key_requests.options import STORE_SPEC, exit_with, open_store
+from ..module_utils.key_requests.results import erasure_result, prune_result
 from ..module_utils.key_requests.retention import KINDS, check_ages
 
 

@@ -10,6 +10,7 @@ Lines. No value of a key is in them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -27,6 +28,11 @@ def audit_events(records: Iterable[Record]) -> list[dict[str, Any]]:
     """Return the events of requests, oldest first."""
     events = [event for record in records for event in _events_of(record)]
     return sorted(events, key=lambda event: (event["time"], event["request_id"]))
+
+
+def json_lines(events: Iterable[Mapping[str, Any]]) -> str:
+    """Return events as JSON Lines: each in a line of its own, with a line break at its end."""
+    return "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
 
 
 def _events_of(record: Record) -> list[dict[str, Any]]:

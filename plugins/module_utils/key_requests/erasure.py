@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from ..common import email_address
 from .base import SetAside, Store
@@ -125,14 +124,3 @@ def _prove(store: Store, address: str, erasure: Erasure, clock: Callable[[], str
             continue
         in_review = record.state == IN_REVIEW
         erasure.left[record.id] = "it is in review, and the person is asked; decide it first." if in_review else "it was changed meanwhile; erase again."
-
-
-def prune_result(outcome: PruneOutcome) -> dict[str, Any]:
-    """Return what pruning did as modules return it."""
-    return {"changed": bool(outcome.removed), "removed": outcome.removed, "kept": outcome.kept, "failures": outcome.failures}
-
-
-def erasure_result(erasure: Erasure) -> dict[str, Any]:
-    """Return an erasure as modules return it."""
-    proof = {"requests_read": erasure.requests_read, "checked_at": erasure.checked_at, "complete": erasure.complete}
-    return {"changed": bool(erasure.erased or erasure.cleaned), "erased": erasure.erased, "cleaned": erasure.cleaned, "left": erasure.left, "proof": proof}

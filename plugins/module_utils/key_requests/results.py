@@ -11,8 +11,10 @@ from typing import Any
 
 from .audit import audit_events
 from .base import Listing, SetAside, Transition
+from .desk import MoreTime
 from .document import public, render_document
-from .record import Record
+from .erasure import Erasure, PruneOutcome
+from .record import DENIED, Record
 
 
 def transition_result(transition: Transition, *, with_diff: bool) -> dict[str, Any]:
@@ -23,6 +25,23 @@ def transition_result(transition: Transition, *, with_diff: bool) -> dict[str, A
     if transition.after is not None:
         result["request"] = public(transition.after)
     return result
+
+
+def asked_before_note(transition: Transition, wanted: MoreTime) -> str:
+    """Return what whoever asks must know if that changed nothing, because the same was asked for before; empty if there is nothing."""
+    found = transition.before
+    if found is None or transition.changed:
+        return ""
+    if found.state == DENIED:
+        return "It was denied before; with again=true it is asked for anew."
+    wish = {"duration": wanted.duration or found.duration, "max_budget": found.max_budget if wanted.max_budget is None else wanted.max_budget}
+    asked = {"duration": found.duration, "max_budget": found.max_budget}
+    start = wanted.from_end if found.renews else found.from_end
+    if not found.open or (wish, start) == (asked, found.from_end):
+        return ""
+    words = [f"{name} {value}" for name, value in asked.items() if value not in ("", None)] or ["what is usual"]
+    words += [f"counted from {'the end of the key' if found.from_end else 'the approval'}"] if found.renews else []
+    return f"It still asks for what was asked first ({', '.join(words)}); cancel it to ask for something else."
 
 
 def listing_result(listing: Listing, *, with_audit: bool = False) -> dict[str, Any]:
@@ -47,3 +66,14 @@ def transition_diff(transition: Transition) -> dict[str, Any]:
 
 def _shown(record: Record | None) -> dict[str, Any]:
     return {} if record is None else render_document(record)
+
+
+def prune_result(outcome: PruneOutcome) -> dict[str, Any]:
+    """Return what pruning did as modules return it."""
+    return {"changed": bool(outcome.removed), "removed": outcome.removed, "kept": outcome.kept, "failures": outcome.failures}
+
+
+def erasure_result(erasure: Erasure) -> dict[str, Any]:
+    """Return an erasure as modules return it."""
+    proof = {"requests_read": erasure.requests_read, "checked_at": erasure.checked_at, "complete": erasure.complete}
+    return {"changed": bool(erasure.erased or erasure.cleaned), "erased": erasure.erased, "cleaned": erasure.cleaned, "left": erasure.left, "proof": proof}
