@@ -77,9 +77,11 @@ class House:
         return found
 
     def write(self, who: str, method: str, path: str, body: Mapping[str, Any]) -> str:
-        """Write a Secret as one of the accounts, past the modules, and return why that was refused, or nothing."""
+        """Write a Secret as one of the accounts or as the user with an address, past the modules, and return why that was refused, or nothing."""
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        headers = {"Authorization": f"Bearer {self.accounts[who].token}", "Content-Type": kind}
+        as_user = {"Impersonate-User": who} if "@" in who else {}
+        token = self.kube.admin.token if as_user else self.accounts[who].token
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": kind, **as_user}
         url = f"{self.kube.server}/api/v1/namespaces/{self.namespace}/secrets{path}"
         answer = requests.request(method, url, data=json.dumps(body), headers=headers, verify=str(self.kube.ca_file), timeout=30)
         return "" if answer.ok else str(answer.json()["message"])
@@ -87,14 +89,16 @@ class House:
     def patch(self, who: str, request_id: str, **body: Any) -> str:
         return self.write(who, "PATCH", f"/llm-key-request-{request_id}", body)
 
-    def forged(self, details: str | Mapping[str, Any], *, state: str = "pending", name: str = "", prefix: str = "llm-key-request-", **data: str) -> str:
-        """Return why the submitter may not create such a request, or nothing."""
+    def forged(
+        self, details: str | Mapping[str, Any], *, state: str = "pending", name: str = "", prefix: str = "llm-key-request-", who: str = "submitter", **data: str
+    ) -> str:
+        """Return why the submitter, or somebody else, may not create such a request, or nothing."""
         text = details if isinstance(details, str) else json.dumps(details, ensure_ascii=False)
         own = records.request_id("eve@company.com", ["gpt-4"], "")
         texts = {"request_id": name or own, "email": "eve@company.com", "model": "gpt-4", "state": state, "details": text, **data}
         labels = {"app.kubernetes.io/component": "llm-key-request", "request-state": state}
         metadata = {"name": f"{prefix}{name or own}", "labels": labels, "annotations": {"state": state, "email": "eve@company.com"}}
-        return self.write("submitter", "POST", "", {"metadata": metadata, "data": encoded(texts)})
+        return self.write(who, "POST", "", {"metadata": metadata, "data": encoded(texts)})
 
 
 def encoded(texts: Mapping[str, str]) -> dict[str, str]:
@@ -229,6 +233,33 @@ def test_a_submitter_cannot_write_another_state_in_any_place(house: House) -> No
     assert house.write("submitter", "POST", "", other) == "", "other Secrets are none of the policy's business"
     assert "may submit" in house.forged(NEW, name=str(uuid.uuid4())), "a second request of a person for the same"
     assert house.forged({"purpose": 'harmless, "terms": {}', **NEW}) == "", "and a wish that only looks like it is taken"
+
+
+PEOPLE = ("eve@company.com", "Eve@Company.com", "mallory@company.com", "ve@company.com", "eve@company.com~")
+
+
+def test_people_who_write_themselves_ask_and_withdraw_in_their_own_name_only(kube: Cluster, house: House) -> None:
+    secrets = next(rule for rule in RIGHTS["submitter"] if rule["resources"] == ["secrets"])
+    role = {"metadata": {"name": "people"}, "rules": [secrets]}
+    base = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{house.namespace}"
+    kube.call("POST", f"{base}/roles", role)
+    subjects = [{"kind": "User", "name": name, "apiGroup": "rbac.authorization.k8s.io"} for name in PEOPLE]
+    reference = {"kind": "Role", "name": "people", "apiGroup": "rbac.authorization.k8s.io"}
+    kube.call("POST", f"{base}/rolebindings", {"metadata": {"name": "people"}, "roleRef": reference, "subjects": subjects})
+    eve, also_eve, *others = PEOPLE
+    request_id = records.request_id(eve, ["gpt-5"], "")
+    wish = {"name": request_id, "model": "gpt-5"}
+    settled(lambda: "may ask and withdraw in its own name only" in house.forged(NEW, **wish, who=others[0]))
+    for other in others:
+        assert "in its own name only" in house.forged(NEW, **wish, who=other) and "in its own name only" in house.forged(NEW, **wish, who=eve, email=other)
+    assert house.forged(NEW, **wish, who=eve, state="approved") and house.forged({**NEW, **GRANT}, **wish, who=eve), "and nothing more than a wish"
+    assert house.forged(NEW, **wish, who=also_eve) == ""
+    text = json.dumps({"cancelled": True, **NEW, "history": [*NEW["history"], {**NEW["history"][0], "from": "pending", "to": "denied"}]})
+    gone = {"metadata": WITHDRAWN, "data": encoded({"state": "denied", "details": text})}
+    for other in others:
+        for body in (gone, {**gone, "data": {**gone["data"], **encoded({"email": other})}}, {"metadata": {"annotations": {"email": other}}}):
+            assert "denied request" in house.write(other, "PATCH", f"/llm-key-request-{request_id}", body)
+    assert house.write(eve, "PATCH", f"/llm-key-request-{request_id}", gone) == ""
 
 
 WITHDRAWN = {"labels": {"request-state": "denied"}, "annotations": {"state": "denied"}}
