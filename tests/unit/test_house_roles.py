@@ -101,6 +101,45 @@ def test_every_loop_of_a_role_has_a_variable_of_its_own(role: Path) -> None:
     assert offenders == []
 
 
+def whole_tasks_in(content: Any) -> Iterator[dict[str, Any]]:
+    """Yield every task and every block of a task file."""
+    for entry in content or []:
+        yield entry
+        for name in ("block", "rescue", "always"):
+            yield from whole_tasks_in(entry.get(name))
+
+
+def test_what_runs_on_the_controller_does_so_whatever_the_inventory_says_of_it() -> None:
+    """Variables of the inventory override keywords: only those of the task are stronger, and make it neither root nor a guest of its own SSH server."""
+    wanted = {"ansible_become": False, "ansible_connection": "local", "ansible_pipelining": True, "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    found = {
+        f"{path.relative_to(ROOT)}: {task.get('name')}": {name: (task.get("vars") or {}).get(name) for name in wanted}
+        for path in yaml_files("roles/*/tasks/**/*.yml")
+        for task in whole_tasks_in(yaml.load(path.read_text(encoding="utf-8"), _Loader))
+        if task.get("delegate_to") == "localhost"
+    }
+    assert found and {place: given for place, given in found.items() if given != wanted} == {}
+
+
+def files_taken_in(tasks: Iterator[dict[str, Any]], *kinds: str) -> set[str]:
+    """Return the names of the files that tasks include or import."""
+    given = [task[f"ansible.builtin.{kind}"] for task in tasks for kind in kinds if f"ansible.builtin.{kind}" in task]
+    return {name["file"] if isinstance(name, dict) else name for name in given}
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_a_file_that_is_included_by_a_variable_imports_nothing(role: Path) -> None:
+    """Up to release 2.18, ansible-core cannot look beside such a file, because it reads imports before it knows the variables of a host."""
+    tasks = {path: list(tasks_in(yaml.load(path.read_text(encoding="utf-8"), _Loader))) for path in sorted((role / "tasks").rglob("*.yml"))}
+    taken_in = files_taken_in((task for of_file in tasks.values() for task in of_file), "include_tasks", "import_tasks")
+    if not any("{{" in name for name in taken_in):
+        return
+    entry_points = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
+    by_name = {Path(name).name for name in taken_in if "{{" not in name} | {f"{name}.yml" for name in (*entry_points, "main")}
+    found = {str(path.relative_to(ROOT)): files_taken_in(iter(of_file), "import_tasks") for path, of_file in tasks.items() if path.name not in by_name}
+    assert {path: names for path, names in found.items() if names} == {}
+
+
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_argument_specs_are_written_out(role: Path) -> None:
     text = (role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")

@@ -34,13 +34,14 @@ _CLOSE = timedelta(minutes=2)
 Key = Mapping[str, Any]
 
 
-def publication(keys: Sequence[Key], settings: Mapping[str, Any], *, more: Sequence[str] = (), former: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def publication(keys: Sequence[Key], settings: Mapping[str, Any], *, former: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return what to publish about keys after an action. It holds their values.
 
     - `facts`: every fact of the role about keys, so that nothing of another lab is left.
-    - `data`, `users`: user data for everybody, and by user; `events`: the same data of users where each is to be seen in the output.
-    - `saves`, `updates`: whether the action saves user data of its own, and whether it changes what provisioning saved.
-    - `messages`: the messages after provisioning, with `more` of the caller's; `repeats`: `REPEATED`.
+    - `data`, `users`: user data for everybody, and by user.
+    - `saves`: the calls that save them, as arguments; several if the data of each user is to be seen in the output. `extend` only changes
+      what provisioning saved, `stop` and `start` not even that.
+    - `messages`: the messages after provisioning; `repeats`: `REPEATED`.
     - `count`, `known_count`: how many keys there are, and of how many the value is known.
     - `until`: when the first of the keys ends, in ISO 8601, or in words if none does.
 
@@ -58,15 +59,23 @@ def publication(keys: Sequence[Key], settings: Mapping[str, Any], *, more: Seque
         "facts": _facts(settings, living, of_users, terms),
         "data": data,
         "users": users,
-        "events": [] if settings["hidden"] else [{"user": user, "data": own} for user, own in users.items()],
-        "saves": action not in ("extend", "stop", "start"),
-        "updates": action in ("rotate", "adopt", "extend"),
-        "messages": [*_messages(data, bool(of_users)), *more] if terms and living else [],
+        "saves": [] if action in ("extend", "stop", "start") else list(_saves(data, users, hidden=settings["hidden"])),
+        "messages": _messages(data, bool(of_users)) if terms and living else [],
         "repeats": REPEATED,
         "count": len(living),
         "known_count": sum("value" in key for key in living),
         "until": (first or {}).get("expires") or "the gateway ends",
     }
+
+
+def _saves(data: Mapping[str, Any], users: Mapping[str, Mapping[str, Any]], *, hidden: bool) -> Iterable[dict[str, Any]]:
+    """Yield calls that save user data. A portal that reads job events instead of files finds each user in an event of its own, unless they are hidden."""
+    if hidden:
+        yield {"data": data, "users": users}
+        return
+    yield {"data": data}
+    for user, own in users.items():
+        yield {"user": user, "data": own}
 
 
 def _user_data(

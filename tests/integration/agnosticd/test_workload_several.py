@@ -169,12 +169,12 @@ def test_several_hosts_of_a_lab(lab: WorkloadLab, how: dict[str, Any], hosts: Se
     ids=["inventory", "play", "option"],
 )
 def test_become_from_anywhere_does_not_reach_the_controller(lab: WorkloadLab, where: str, actions: Sequence[str]) -> None:
-    """Privileges would change who runs the modules; there may be no sudo at all where Ansible runs."""
+    """Privileges would change who runs the modules; there may be no sudo at all where Ansible runs, and no SSH server either."""
     (lab.folder / "group_vars").mkdir()
-    settings = {"ansible_become_exe": "/no/such/sudo", **({"ansible_become": True} if where == "inventory" else {})}
-    (lab.folder / "group_vars" / "all.yml").write_text(yaml.safe_dump(settings))
+    all_hosts = {"ansible_become": True, "ansible_connection": "ssh", "ansible_ssh_executable": "/no/such/ssh"} if where == "inventory" else {}
+    (lab.folder / "group_vars" / "all.yml").write_text(yaml.safe_dump({"ansible_become_exe": "/no/such/sudo", **all_hosts}))
     inventory = lab.folder / "hosts"
-    inventory.write_text("bastion ansible_connection=local\n")
+    inventory.write_text("bastion ansible_connection=local\nlocalhost\n")
     arguments = ["--become"] if where == "option" else []
     play = {"become": True} if where == "play" else {}
     tasks = [include(action, guid=lab.guid) for action in actions]

@@ -12,22 +12,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.filter import workload_failure, workload_plan, workload_publication, workload_receipt
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.filter import workload_failure, workload_plan, workload_receipt
 
 KEY = {"alias": "virtkey-abc", "user": "", "user_id": "ann@example.com", "key_id": "id", "value": "sk-hush", "action": "created", "expires": None}
-SETTINGS = {
-    "action": "rotate",
-    "endpoint": "https://x.org",
-    "alias": "virtkey-abc",
-    "tenant": "",
-    "values_in_facts": True,
-    "all_keys": False,
-    "tenants": False,
-    "hidden": True,
-}
 
 CALLS: list[tuple[Any, Any, dict[str, Any]]] = [
-    (workload_publication, [KEY], {"settings": SETTINGS, "more": [], "former": {}}),
     (workload_plan, {"virtual_keys": [KEY]}, {"check_mode": True, "diff": True}),
     (workload_receipt, {"receipt": {"total": {"cost": 0}}, "dest": ""}, {"guid": "abc", "check_mode": False}),
     (workload_failure, {"msg": "No."}, {}),
@@ -50,15 +39,6 @@ def test_the_options_are_those_of_the_documentation(module: Any, given: Any, opt
 @pytest.mark.parametrize(
     ("module", "given", "options", "words"),
     [
-        (workload_publication, "sk-hush", {"settings": SETTINGS}, "the input is not a list of keys"),
-        (workload_publication, {"value": "sk-hush"}, {"settings": SETTINGS}, "the input is not a list of keys"),
-        (workload_publication, ["sk-hush"], {"settings": SETTINGS}, "the input is not a list of keys"),
-        (
-            workload_publication,
-            [KEY],
-            {"settings": {**SETTINGS, "terms": {"package": "p"}}, "more": {"a": "hush"}},
-            "ocp4_workload_litellm_virtual_keys_user_info_messages is a mapping",
-        ),
         (workload_plan, "hush", {}, "the input is not a result"),
         (workload_receipt, "hush", {"guid": "abc"}, "the input is not a result"),
         (workload_failure, "hush", {}, "the input is not a result"),
@@ -69,8 +49,3 @@ def test_an_error_shows_nothing_of_the_input(module: Any, given: Any, options: d
         filter_of(module)(given, **options)
     assert words in str(caught.value)
     assert "hush" not in str(caught.value)
-
-
-@pytest.mark.parametrize("action", ["destroy", "rotate", "start"])
-def test_messages_that_an_action_does_not_send_do_not_fail_it(action: str) -> None:
-    assert filter_of(workload_publication)([KEY], settings={**SETTINGS, "action": action}, more={"a": 1})["messages"] == []

@@ -65,7 +65,7 @@ def own_data(user: str) -> dict[str, str]:
 
 
 def test_one_key() -> None:
-    found = publication([key()], settings(), more=["Hello"])
+    found = publication([key()], settings())
     assert found["facts"] == {
         "litellm_api_endpoint": ENDPOINT,
         "litellm_api_base_url": f"{ENDPOINT}/v1",
@@ -79,8 +79,13 @@ def test_one_key() -> None:
         "_litellm_user_data": {},
     }
     assert (found["data"], found["users"]) == ({**SHARED, **own_data("")}, {})
-    lines = [f"LiteLLM API Endpoint: {ENDPOINT}/v1", "LiteLLM Virtual Key: sk-", "Available Models: a, b", "Key Duration: 7d", f"Key Expires: {END}"]
-    assert found["messages"] == [*lines, "Hello"]
+    assert found["messages"] == [
+        f"LiteLLM API Endpoint: {ENDPOINT}/v1",
+        "LiteLLM Virtual Key: sk-",
+        "Available Models: a, b",
+        "Key Duration: 7d",
+        f"Key Expires: {END}",
+    ]
     assert (found["count"], found["known_count"], found["until"]) == (1, 1, END)
 
 
@@ -108,8 +113,12 @@ def test_values_stay_out_of_facts_and_reach_user_data() -> None:
     assert "sk-" not in json.dumps(found["facts"]) and found["facts"]["_litellm_user_data"] == {}
     assert found["users"]["user1"]["litellm_virtual_key"] == "sk-user1"
     assert "sk-" not in json.dumps(found["data"])
-    assert found["events"] == []
-    assert publication([key("user1")], settings(hidden=False))["events"] == [{"user": "user1", "data": found["users"]["user1"]}]
+    assert found["saves"] == [{"data": found["data"], "users": found["users"]}]
+
+
+def test_each_user_has_a_call_of_its_own_where_all_is_to_be_seen() -> None:
+    found = publication([key("user1"), key("user2")], settings(hidden=False))
+    assert found["saves"] == [{"data": found["data"]}, *({"user": user, "data": found["users"][user]} for user in ("user1", "user2"))]
 
 
 @pytest.mark.parametrize("values_in_facts", [True, False])
@@ -159,10 +168,10 @@ def test_facts_of_the_same_key_stay_where_the_action_returns_no_value() -> None:
     assert [facts[f"litellm_user{n}_virtual_key"] for n in (1, 2, 3)] == ["sk-user1", "sk-user2", ""]
 
 
-@pytest.mark.parametrize(("action", "saves", "updates"), [("provision", True, False), ("rotate", True, True), ("adopt", True, True), ("extend", False, True)])
-def test_what_provisioning_saved_is_brought_up_to_date(action: str, saves: bool, updates: bool) -> None:
+@pytest.mark.parametrize(("action", "saves"), [("rotate", True), ("adopt", True), ("extend", False), ("stop", False), ("start", False)])
+def test_what_an_action_saves_of_its_own(action: str, saves: bool) -> None:
     found = publication([key("user1")], settings(action=action, terms={}))
-    assert (found["saves"], found["updates"]) == (saves, updates)
+    assert found["saves"] == ([{"data": found["data"], "users": found["users"]}] if saves else [])
     if action == "extend":
         assert (found["data"], found["users"]) == ({"litellm_key_expires": END}, {"user1": {"litellm_key_expires": END}})
     elif action == "rotate":
