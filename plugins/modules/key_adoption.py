@@ -106,53 +106,13 @@ code:
   type: str
 """
 
-from dataclasses import replace
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-
 from ..module_utils.common.options import StrictModule
-from ..module_utils.keys.api import KeyApi
-from ..module_utils.keys.derive import derivable
-from ..module_utils.keys.key import LiveKey, WantedKey
-from ..module_utils.keys.lab import Lab
-from ..module_utils.keys.limits import LIMITS_SPEC
-from ..module_utils.keys.options import result_for, take_known_values
-from ..module_utils.keys.reconcile import Reconciler
-from ..module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, open_client, run_module, secret_of
-
-
-def adopt_keys(module: AnsibleModule) -> dict[str, Any]:
-    """Take over the keys of the lab whose values cannot be derived."""
-    params = module.params
-    known = take_known_values(module)
-    api = KeyApi(open_client(module), module.warn)
-    reconciler = Reconciler(api, secret_of(params), check_mode=module.check_mode)
-    lab = Lab.from_params(params)
-    unchanged = lab.change(dict.fromkeys(LIMITS_SPEC), api.now)
-
-    def adopted(row: LiveKey) -> WantedKey:
-        return replace(unchanged(row), adopt=not derivable(row, reconciler.value_of))
-
-    def rows() -> list[LiveKey]:
-        return lab.existing_rows(api, reconciler.value_of)
-
-    outcome = reconciler.change(rows(), adopted, rows, find_deleted=lambda rows: lab.find_deleted(api, rows))
-    return result_for(module, reconciler, outcome, known)
+from ..module_utils.keys.manage import ADOPTION_SPEC, adopt_keys
+from ..module_utils.litellm.options import run_module
 
 
 def main() -> None:
-    module = StrictModule(
-        argument_spec={
-            **GATEWAY_SPEC,
-            "guid": {"type": "str", "required": True},
-            "lab_alias": {"type": "str"},
-            "user_base": {"type": "str", "default": "user"},
-            **SECRET_SPEC,
-            "known_values": {"type": "raw", "no_log": True},
-        },
-        supports_check_mode=True,
-    )
+    module = StrictModule(argument_spec=ADOPTION_SPEC, supports_check_mode=True)
     run_module(module, lambda: adopt_keys(module))
 
 

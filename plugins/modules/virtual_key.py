@@ -151,87 +151,13 @@ status:
   type: int
 """
 
-import re
-from collections.abc import Mapping
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.common import names
 from ..module_utils.common.options import StrictModule
-from ..module_utils.keys.api import KeyApi
-from ..module_utils.keys.key import LiveKey
-from ..module_utils.keys.lab import Lab, NoSuchLab, deleted_under
-from ..module_utils.keys.limits import LIMITS_SPEC
-from ..module_utils.keys.options import PROOF_SPEC, VALUE_SPEC, policy_of, proof_of, refuse_to_describe_deleted_keys, refuse_without_effect, result_for
-from ..module_utils.keys.reconcile import Reconciler
-from ..module_utils.litellm.options import GATEWAY_SPEC, open_client, run_module, secret_of
-
-
-def find_rows(api: KeyApi, params: dict[str, Any]) -> list[LiveKey]:
-    """Return the rows of the alias, including its former values, or the row of the key id."""
-    if params["key_id"] is not None:
-        return api.keys(key_hash=params["key_id"])
-    return [row for row in api.keys_like(params["alias"]) if row.served_alias == params["alias"]]
-
-
-def check_one_key(params: dict[str, Any]) -> None:
-    """Raise ValueError unless alias or key id names one key: LiteLLM takes an empty name to mean every key."""
-    if params["alias"] is not None:
-        names.check_alias(params["alias"])
-    elif not re.fullmatch("[0-9a-f]{64}", params["key_id"]):
-        raise ValueError("key_id is not the SHA-256 of a key, 64 hexadecimal digits; look it up with virtual_key_info.")
-
-
-def manage_key(module: AnsibleModule) -> dict[str, Any]:
-    """Bring the key to its state, and return the result for a set of keys."""
-    params = module.params
-    check_one_key(params)
-    api = KeyApi(open_client(module), module.warn)
-    reconciler = Reconciler(api, secret_of(params, new_values=params["state"] == "present"), check_mode=module.check_mode)
-    lab, policy = Lab(), policy_of(params)
-    wants = {**params, "keys": [{"alias": params["alias"]}], "blocked": params["state"] == "blocked"}
-    if params["state"] == "absent":
-        refuse_to_describe_deleted_keys(params)
-        aliases = {params["alias"]} if params["alias"] else set()
-        outcome = reconciler.delete(lambda: find_rows(api, params), proof=proof_of(params), find_deleted=lambda: deleted_under(api, aliases))
-    elif params["state"] == "blocked":
-        names = ("duration", "rotation", "rotation_grace", "on_unrecoverable", "first_generation", "create")
-        refuse_without_effect(params, names, "with state blocked; leave it out, or do it before the key is blocked")
-        rows = find_rows(api, params)
-        if not rows:
-            api.check_admin()
-            name = params["alias"] or params["key_id"]
-            raise NoSuchLab(f"the gateway has no key {name} that could be blocked; check the name.")
-        outcome = reconciler.change(rows, lab.change(wants, api.now), lambda: find_rows(api, params), check_models=params["check_models"])
-    else:
-        wanted = lab.wanted(wants, api.now)
-        outcome = reconciler.apply(wanted, lab.scope(wanted), policy, check_models=params["check_models"], proof=proof_of(params))
-    return result_for(module, reconciler, outcome)
-
-
-def of_one_key(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the result for a set of keys as that of one key, without the values that it had before a rotation."""
-    own = [key for key in result["virtual_keys"] if not key["retired_from"]]
-    return {"key": own[0] if own else {}, **{name: value for name, value in result.items() if name != "virtual_keys"}}
+from ..module_utils.keys.manage import ONE_KEY_RULES, ONE_KEY_SPEC, manage_key, of_one_key
+from ..module_utils.litellm.options import run_module
 
 
 def main() -> None:
-    module = StrictModule(
-        argument_spec={
-            **GATEWAY_SPEC,
-            **LIMITS_SPEC,
-            **VALUE_SPEC,
-            "alias": {"type": "str"},
-            "key_id": {"type": "str", "no_log": False},
-            "state": {"type": "str", "choices": ["present", "blocked", "absent"], "default": "present"},
-            **PROOF_SPEC,
-        },
-        required_one_of=[("alias", "key_id")],
-        mutually_exclusive=[("alias", "key_id")],
-        required_if=[("state", "present", ["alias"])],
-        supports_check_mode=True,
-    )
+    module = StrictModule(argument_spec=ONE_KEY_SPEC, supports_check_mode=True, **ONE_KEY_RULES)
     run_module(module, lambda: manage_key(module), of_one_key)
 
 

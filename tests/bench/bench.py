@@ -57,11 +57,6 @@ class Run:
     """Standard output and standard error."""
 
     @property
-    def ansible(self) -> float:
-        """Time outside the modules."""
-        return self.wall - self.module
-
-    @property
     def calls(self) -> int:
         return self.reads + self.writes + self.probes
 
@@ -81,19 +76,13 @@ def typical(runs: Sequence[Run]) -> Run:
     return Run(**medians, **most, exchanges=runs[-1].exchanges, output=runs[-1].output)
 
 
-MORE = ("wall ms", "Ansible ms", "module ms", "gateway ms", "CPU ms", "kB")
+MORE = ("wall ms", "gateway ms", "CPU ms", "kB")
 """The columns of `one_more`."""
 
 
 def one_more(small: Run, large: Run, count: int) -> list[float]:
-    """Return the cost of each of the `count` items that `large` had and `small` had not, without the fixed cost of a run.
-
-    `module` is the modules' own work, without the time in which they wait for the gateway.
-    """
-    wall, ansible, module, gateway, cpu, megabytes = (
-        1000 * (getattr(large, what) - getattr(small, what)) / count for what in ("wall", "ansible", "module", "gateway", "cpu", "megabytes")
-    )
-    return [wall, ansible, module - gateway, gateway, cpu, megabytes]
+    """Return the cost of each of the `count` items that `large` had and `small` had not, without the fixed cost of a run."""
+    return [1000 * (getattr(large, what) - getattr(small, what)) / count for what in ("wall", "gateway", "cpu", "megabytes")]
 
 
 def covered(spans: Sequence[tuple[float, float]]) -> float:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from ..common import durations
 from ..litellm.options import SECRET_SPEC
@@ -17,8 +17,6 @@ from .plan import OnUnrecoverable, Policy
 from .revocation import CACHE_SECONDS, Proof, ProofKind
 
 if TYPE_CHECKING:
-    from ansible.module_utils.basic import AnsibleModule
-
     from .reconcile import Reconciler
     from .results import KeyOutcome
 
@@ -40,6 +38,22 @@ PROOF_SPEC: dict[str, dict[str, Any]] = {
     "proof_workers": {"type": "int", "default": 1},
     "proof_timeout": {"type": "float"},
 }
+
+
+class KeyTask(Protocol):
+    """A task that manages keys, as far as its work needs to know it; a module is one (AnsibleModule)."""
+
+    params: dict[str, Any]
+    """The arguments, converted."""
+    check_mode: bool
+    no_log: bool
+    """Whether the output is hidden, so that the result may hold values of keys."""
+    no_log_values: set[str]
+    """What is censored in the result."""
+    _diff: bool
+
+    def warn(self, warning: str) -> None: ...
+    def fail_json(self, msg: str, **result: Any) -> NoReturn: ...
 
 
 def policy_of(params: Mapping[str, Any], *, prune: bool = False) -> Policy:
@@ -87,38 +101,38 @@ def proof_of(params: Mapping[str, Any]) -> Proof:
     return Proof(ProofKind(params["proof"]), params["proof_cache_time"], params["proof_workers"], params["proof_timeout"])
 
 
-def result_for(module: AnsibleModule, reconciler: Reconciler, outcome: KeyOutcome, known: Mapping[str, str] | None = None) -> dict[str, Any]:
+def result_for(task: KeyTask, reconciler: Reconciler, outcome: KeyOutcome, known: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return the result of a module that manages keys. Values are included only for a task that hides its output (`no_log: true`).
 
     `known` are values that the caller knows, by their sha256.
     """
     for warning in dict.fromkeys([*outcome.plan.warnings, *outcome.warnings]):
-        module.warn(warning)
-    warn_of_unknown_values(module, outcome)
-    result = outcome.to_result(reveal=reconciler.value_of if module.no_log else None, known=known, with_diff=module._diff)
+        task.warn(warning)
+    warn_of_unknown_values(task, outcome)
+    result = outcome.to_result(reveal=reconciler.value_of if task.no_log else None, known=known, with_diff=task._diff)
     return {**result, "calls": reconciler.api.client.calls}
 
 
-def warn_of_unknown_values(module: AnsibleModule, *outcomes: KeyOutcome | None) -> None:
+def warn_of_unknown_values(task: KeyTask, *outcomes: KeyOutcome | None) -> None:
     """Warn of keys that were deleted without a proof, because nobody knows their values."""
     for outcome in outcomes:
         warning = outcome.revocation.warning() if outcome and outcome.revocation else None
         if warning:
-            module.warn(warning)
+            task.warn(warning)
 
 
-def take_known_values(module: AnsibleModule) -> dict[str, str]:
+def take_known_values(task: KeyTask) -> dict[str, str]:
     """Return the values of keys in the argument `known_values`, by their sha256.
 
     Ansible would censor everything in that argument wherever it appears, even the values in the result, which a task
     that hides its output exists to get. So only what must not be seen is censored here, and the argument is removed
     from the invocation that the module shows.
     """
-    tree = module.params["known_values"]
+    tree = task.params["known_values"]
     values = known_values(tree)
-    module.params["known_values"] = None
-    secrets = {params[name] for params in (module.params, module.params.get("target") or {}) for name in ("api_key", "secret") if params.get(name)}
-    module.no_log_values.difference_update(set(texts(tree)) - secrets)
-    if not module.no_log:
-        module.no_log_values.update(values.values())
+    task.params["known_values"] = None
+    secrets = {params[name] for params in (task.params, task.params.get("target") or {}) for name in ("api_key", "secret") if params.get(name)}
+    task.no_log_values.difference_update(set(texts(tree)) - secrets)
+    if not task.no_log:
+        task.no_log_values.update(values.values())
     return values

@@ -93,16 +93,24 @@ def refuse_empty(params: Mapping[str, Any], names: Iterable[str]) -> None:
 
 
 def run_module(module: AnsibleModule, work: Callable[[], dict[str, Any]], shape: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> NoReturn:
-    """End the module with the result of `work`, or with its error: `msg`, `code` and the HTTP `status` if there was one.
+    """End the module with `result_of(work, shape)`."""
+    result = result_of(work, shape)
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)
+    raise AssertionError("exit_json and fail_json do not return")
 
-    `shape` turns a result into what the module returns; it is applied to the result of partly done work, too.
+
+def result_of(work: Callable[[], dict[str, Any]], shape: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> dict[str, Any]:
+    """Return the result of `work`, or its error: `failed`, `msg`, `code` and the HTTP `status` if there was one.
+
+    `shape` turns a result into what the task returns; it is applied to the result of partly done work, too.
     """
     try:
-        module.exit_json(**shape(work()))
+        return shape(work())
     except errors.Incomplete as error:
-        module.fail_json(msg=str(error), code=error.code, **shape(error.outcome.to_result()))
+        return {"failed": True, "msg": str(error), "code": error.code, **shape(error.outcome.to_result())}
     except errors.GatewayError as error:
-        module.fail_json(msg=str(error), code=error.code, status=error.status, changed=False)
+        return {"failed": True, "msg": str(error), "code": error.code, "status": error.status, "changed": False}
     except ValueError as error:
-        module.fail_json(msg=str(error), code="bad_input", changed=False)
-    raise AssertionError("exit_json and fail_json do not return")
+        return {"failed": True, "msg": str(error), "code": "bad_input", "changed": False}

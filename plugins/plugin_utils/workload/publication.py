@@ -34,37 +34,33 @@ _CLOSE = timedelta(minutes=2)
 Key = Mapping[str, Any]
 
 
-def publication(keys: Sequence[Key], settings: Mapping[str, Any], *, former: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return what to publish about keys after an action. It holds their values.
+def publication(result: Mapping[str, Any], settings: Mapping[str, Any], *, former: Mapping[str, Any] | None = None, deleted: int = -1) -> dict[str, Any]:
+    """Return what to publish after an action, from the `result` of its work on keys. It holds the values of keys.
 
-    - `facts`: every fact of the role about keys, so that nothing of another lab is left.
+    - `facts`: every fact of the role but the receipt, so that nothing of another lab is left.
     - `data`, `users`: user data for everybody, and by user.
     - `saves`: the calls that save them, as arguments; several if the data of each user is to be seen in the output. `extend` only changes
       what provisioning saved, `stop` and `start` not even that.
-    - `messages`: the messages after provisioning; `repeats`: `REPEATED`.
-    - `count`, `known_count`: how many keys there are, and of how many the value is known.
-    - `until`: when the first of the keys ends, in ISO 8601, or in words if none does.
+    - `messages`: the messages of the action; `repeats`: `REPEATED`.
 
     `former` has the facts `litellm_virtual_key` and `_litellm_user_data` as they were: an action that does not return values
-    leaves those that still belong to the keys.
+    leaves those that still belong to the keys. `deleted` is how many keys were destroyed, or -1 for an action that destroys none.
     """
     values, action, terms = _values_by_id(former or {}), settings["action"], settings.get("terms") or {}
-    living = [{**values.get(key["key_id"], {}), **key} for key in keys if key.get("action") != "deleted"]
+    living = [{**values.get(key["key_id"], {}), **key} for key in result["virtual_keys"] if key.get("action") != "deleted"]
     of_users = [key for key in living if key.get("user")]
     data, users = _user_data(living, of_users, settings, terms)
+    messages = _messages(result, settings, living, data)
     if action == "extend":  # its own messages say so; what provisioning saved is the rest
         data, users = _only_ends(data), {user: _only_ends(own) for user, own in users.items()}
-    first = _first_to_end(living)
+    deletion = {"litellm_key_deleted": deleted > 0, "litellm_key_was_missing": deleted == 0, "litellm_revocation": result.get("revocation") or {}}
     return {
-        "facts": _facts(settings, living, of_users, terms),
+        "facts": {**_facts(settings, living, of_users, terms), **deletion},
         "data": data,
         "users": users,
         "saves": [] if action in ("extend", "stop", "start") else list(_saves(data, users, hidden=settings["hidden"])),
-        "messages": _messages(data, bool(of_users)) if terms and living else [],
+        "messages": messages,
         "repeats": REPEATED,
-        "count": len(living),
-        "known_count": sum("value" in key for key in living),
-        "until": (first or {}).get("expires") or "the gateway ends",
     }
 
 
@@ -202,7 +198,19 @@ def _data_of_terms(endpoint: str, terms: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _messages(data: Mapping[str, Any], many: bool) -> list[str]:
+def _messages(result: Mapping[str, Any], settings: Mapping[str, Any], living: Sequence[Key], data: Mapping[str, Any]) -> list[str]:
+    action, count = settings["action"], len(living)
+    if action == "rotate":
+        return [f"New values for {count} virtual keys"]
+    if action == "adopt":
+        return [f"Took over {count} virtual keys, of which {sum('value' in key for key in living)} have a value that is known"]
+    if action == "extend":
+        end = (_first_to_end(living) or {}).get("expires") or "the gateway ends"
+        return [f"LiteLLM Virtual Keys valid until {end}"] if result.get("changed") else []
+    return _messages_about(data, any(key.get("user") for key in living)) if settings.get("terms") and living else []
+
+
+def _messages_about(data: Mapping[str, Any], many: bool) -> list[str]:
     """Return a message for each of `REPEATED` that the data has. Keys of many users stay out of messages to everybody."""
     shown = data if many else {"litellm_virtual_key": "as it was handed out", **data}
     return [form.format(shown[name]) for form, name in REPEATED.items() if name in shown and not (many and name == "litellm_virtual_key")]

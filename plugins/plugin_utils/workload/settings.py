@@ -267,9 +267,9 @@ def _destroying(variables: Variables, *, by_id: bool) -> dict[str, Any]:
     return {
         "by_id": by_id,
         "key_id": key_id,
-        "receipt": variables.flag("spend_receipt", True),
+        "receipt": variables.flag("spend_receipt", True) and not by_id,
         "receipt_file": os.path.abspath(os.path.expanduser(receipt_file)) if receipt_file else "",
-        "force_db_delete": force_db_delete,
+        "force_db_delete": force_db_delete and not by_id,
         "database": _database(variables) if force_db_delete else {},
     }
 

@@ -163,10 +163,10 @@ def variables(server: Server) -> dict[str, Any]:
 
 # ----------------------------------------------------------------------------------------------------------- telling
 def table(passes: Iterable[Pass]) -> Table:
-    columns = ["store", "pending", "wall s", "floor s", "CPU s", "Ansible s", "modules s", "gateway s", "calls", "MB", "times"]
+    columns = ["store", "pending", "wall s", "floor s", "CPU s", "gateway s", "calls", "MB", "times"]
     rows = [
         [
-            *(each.store, each.pending, each.run.wall, each.floor, each.run.cpu, each.run.ansible, each.run.module, each.run.gateway),
+            *(each.store, each.pending, each.run.wall, each.floor, each.run.cpu, each.run.gateway),
             *(each.run.calls, each.run.megabytes, each.times),
         ]
         for each in passes
@@ -185,7 +185,7 @@ def each_request(passes: Sequence[Pass]) -> Iterable[Table]:
         [small.store, f"{small.pending} to {large.pending}", *one_more(small.run, large.run, large.pending - small.pending)] for small, large in pairs
     ]
     if rows:
-        yield Table("What one request more costs, Ansible apart from the gateway", ["store", "sizes", *MORE], rows)
+        yield Table("What one request more costs", ["store", "sizes", *MORE], rows)
 
 
 def bars(passes: Sequence[Pass]) -> Iterable[Bar]:

@@ -58,6 +58,10 @@ SHARED = {
 }
 
 
+def of_keys(keys: list[dict[str, Any]], given: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return publication({"virtual_keys": keys, "changed": any(each.get("action") != "unchanged" for each in keys)}, given, **more)
+
+
 def own_data(user: str) -> dict[str, str]:
     alias = f"virtkey-abc-{user}" if user else "virtkey-abc"
     data = {"litellm_virtual_key": f"sk-{user}", "litellm_key_alias": alias, "litellm_key_id": token(f"sk-{user}"), "litellm_key_expires": END}
@@ -65,7 +69,7 @@ def own_data(user: str) -> dict[str, str]:
 
 
 def test_one_key() -> None:
-    found = publication([key()], settings())
+    found = of_keys([key()], settings())
     assert found["facts"] == {
         "litellm_api_endpoint": ENDPOINT,
         "litellm_api_base_url": f"{ENDPOINT}/v1",
@@ -77,6 +81,9 @@ def test_one_key() -> None:
         "litellm_available_models": ["a", "b"],
         "litellm_subscription_package": "small",
         "_litellm_user_data": {},
+        "litellm_key_deleted": False,
+        "litellm_key_was_missing": False,
+        "litellm_revocation": {},
     }
     assert (found["data"], found["users"]) == ({**SHARED, **own_data("")}, {})
     assert found["messages"] == [
@@ -86,11 +93,10 @@ def test_one_key() -> None:
         "Key Duration: 7d",
         f"Key Expires: {END}",
     ]
-    assert (found["count"], found["known_count"], found["until"]) == (1, 1, END)
 
 
 def test_many_keys() -> None:
-    found = publication([key("user1"), key("user2", expires=None)], settings())
+    found = of_keys([key("user1"), key("user2", expires=None)], settings())
     facts = found["facts"]["_litellm_user_data"]
     parts = ("virtual_key", "key_alias", "key_id", "user_email", "key_expires")
     assert facts.keys() == {f"litellm_{user}_{part}" for user in ("user1", "user2") for part in parts}
@@ -109,7 +115,7 @@ def test_many_keys() -> None:
 
 
 def test_values_stay_out_of_facts_and_reach_user_data() -> None:
-    found = publication([key("user1")], settings(values_in_facts=False))
+    found = of_keys([key("user1")], settings(values_in_facts=False))
     assert "sk-" not in json.dumps(found["facts"]) and found["facts"]["_litellm_user_data"] == {}
     assert found["users"]["user1"]["litellm_virtual_key"] == "sk-user1"
     assert "sk-" not in json.dumps(found["data"])
@@ -117,13 +123,13 @@ def test_values_stay_out_of_facts_and_reach_user_data() -> None:
 
 
 def test_each_user_has_a_call_of_its_own_where_all_is_to_be_seen() -> None:
-    found = publication([key("user1"), key("user2")], settings(hidden=False))
+    found = of_keys([key("user1"), key("user2")], settings(hidden=False))
     assert found["saves"] == [{"data": found["data"]}, *({"user": user, "data": found["users"][user]} for user in ("user1", "user2"))]
 
 
 @pytest.mark.parametrize("values_in_facts", [True, False])
 def test_all_keys_reach_the_shared_data_when_wanted_as_in_release_1_3_2(values_in_facts: bool) -> None:
-    shared = publication([key("user1"), key("user2")], settings(all_keys=True, values_in_facts=values_in_facts))["data"]
+    shared = of_keys([key("user1"), key("user2")], settings(all_keys=True, values_in_facts=values_in_facts))["data"]
     assert shared["litellm_user2_virtual_key"] == "sk-user2"
     assert shared["litellm_virtual_keys"] == ["sk-user1", "sk-user2"]
     assert shared["litellm_key_aliases"] == ["virtkey-abc-user1", "virtkey-abc-user2"]
@@ -133,28 +139,28 @@ def test_all_keys_reach_the_shared_data_when_wanted_as_in_release_1_3_2(values_i
 
 
 def test_a_tenant_s_data_are_the_lab_s_and_only_on_request_under_a_name() -> None:
-    found = publication([key()], settings(tenant="anna"))
+    found = of_keys([key()], settings(tenant="anna"))
     assert found["data"]["litellm_virtual_key"] == "sk-" and found["users"] == {}
-    assert publication([key()], settings(tenant="anna", tenants=True))["users"] == {"anna": found["data"]}
+    assert of_keys([key()], settings(tenant="anna", tenants=True))["users"] == {"anna": found["data"]}
 
 
 def test_a_value_that_nobody_knows_is_left_out() -> None:
-    found = publication([without_value(key("user1")), key("user2")], settings())
-    assert (found["count"], found["known_count"], found["facts"]["litellm_virtual_key"]) == (2, 1, "")
+    found = of_keys([without_value(key("user1")), key("user2")], settings())
+    assert found["facts"]["litellm_virtual_key"] == ""
     assert "litellm_virtual_key" not in found["users"]["user1"]
-    assert "LiteLLM Virtual Key: as it was handed out" in publication([without_value(key())], settings())["messages"]
+    assert "LiteLLM Virtual Key: as it was handed out" in of_keys([without_value(key())], settings())["messages"]
 
 
 def test_deleted_keys_do_not_count() -> None:
-    found = publication([key("user1"), key("user2", action="deleted", expires="2026-01-01T00:00:00Z")], settings())
-    assert (found["count"], list(found["users"]), found["until"]) == (1, ["user1"], END)
+    found = of_keys([key("user1"), key("user2", action="deleted", expires="2026-01-01T00:00:00Z")], settings())
+    assert list(found["users"]) == ["user1"] and "Created 1 virtual keys" in found["messages"]
     assert "virtkey-abc-user2" not in json.dumps(found)
 
 
 @pytest.mark.parametrize("keys", [[], [key(action="deleted")]])
 def test_of_a_lab_without_keys_no_fact_is_left(keys: list[dict[str, Any]]) -> None:
     former = {"litellm_virtual_key": "sk-other", "_litellm_user_data": {"litellm_user1_virtual_key": "sk-other"}}
-    found = publication(keys, settings(action="destroy", terms={}), former=former)
+    found = of_keys(keys, settings(action="destroy", terms={}), former=former)
     facts = found["facts"]
     assert facts.pop("litellm_api_endpoint") and facts.pop("litellm_api_base_url") and facts.pop("litellm_key_alias") == "virtkey-abc"
     assert [value for value in facts.values() if value] == []
@@ -163,24 +169,54 @@ def test_of_a_lab_without_keys_no_fact_is_left(keys: list[dict[str, Any]]) -> No
 
 def test_facts_of_the_same_key_stay_where_the_action_returns_no_value() -> None:
     former = {"litellm_virtual_key": "sk-user2", "_litellm_user_data": {"litellm_user1_virtual_key": "sk-user1", "litellm_user3_virtual_key": "sk-old"}}
-    found = publication([without_value(key(f"user{n}", action="updated")) for n in (1, 2, 3)], settings(action="extend", terms={}), former=former)
+    found = of_keys([without_value(key(f"user{n}", action="updated")) for n in (1, 2, 3)], settings(action="extend", terms={}), former=former)
     facts = found["facts"]["_litellm_user_data"]
     assert [facts[f"litellm_user{n}_virtual_key"] for n in (1, 2, 3)] == ["sk-user1", "sk-user2", ""]
 
 
 @pytest.mark.parametrize(("action", "saves"), [("rotate", True), ("adopt", True), ("extend", False), ("stop", False), ("start", False)])
 def test_what_an_action_saves_of_its_own(action: str, saves: bool) -> None:
-    found = publication([key("user1")], settings(action=action, terms={}))
+    found = of_keys([key("user1")], settings(action=action, terms={}))
     assert found["saves"] == ([{"data": found["data"], "users": found["users"]}] if saves else [])
     if action == "extend":
         assert (found["data"], found["users"]) == ({"litellm_key_expires": END}, {"user1": {"litellm_key_expires": END}})
     elif action == "rotate":
         assert found["data"] == {"litellm_key_expires": END, "litellm_user_count": 1}
-        assert found["users"] == {"user1": own_data("user1")} and found["messages"] == []
+        assert found["users"] == {"user1": own_data("user1")}
+
+
+@pytest.mark.parametrize(
+    ("action", "messages"),
+    [
+        ("rotate", ["New values for 2 virtual keys"]),
+        ("adopt", ["Took over 2 virtual keys, of which 1 have a value that is known"]),
+        ("extend", [f"LiteLLM Virtual Keys valid until {END}"]),
+        ("stop", []),
+        ("start", []),
+    ],
+)
+def test_the_messages_of_other_actions(action: str, messages: list[str]) -> None:
+    keys = [key("user1", action="updated"), without_value(key("user2", action="updated", expires=None))]
+    assert of_keys(keys, settings(action=action, terms={}))["messages"] == messages
+
+
+def test_an_extension_that_changes_nothing_says_nothing() -> None:
+    assert of_keys([key(action="unchanged")], settings(action="extend", terms={}))["messages"] == []
+    assert of_keys([key(action="updated", expires=None)], settings(action="extend", terms={}))["messages"] == [
+        "LiteLLM Virtual Keys valid until the gateway ends"
+    ]
+
+
+@pytest.mark.parametrize(("deleted", "facts"), [(2, (True, False)), (0, (False, True)), (-1, (False, False))])
+def test_the_facts_of_a_deletion(deleted: int, facts: tuple[bool, bool]) -> None:
+    given = {"virtual_keys": [], "revocation": {"summary": "2 proven"}}
+    found = publication(given, settings(action="destroy", terms={}), deleted=deleted)["facts"]
+    assert (found["litellm_key_deleted"], found["litellm_key_was_missing"]) == facts
+    assert found["litellm_revocation"] == {"summary": "2 proven"}
 
 
 def test_the_messages_repeat_the_data() -> None:
-    found = publication([key()], settings(terms={**TERMS, "docling": DOCLING}))
+    found = of_keys([key()], settings(terms={**TERMS, "docling": DOCLING}))
     repeated = [form.format(found["data"][name]) for form, name in published.REPEATED.items() if name in found["data"]]
     assert found["messages"] == repeated and repeated[-2:] == [f"Docling Endpoint: {DOCLING['endpoint']}", "Docling Model: Docling"]
 
