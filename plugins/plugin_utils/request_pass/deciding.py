@@ -119,7 +119,7 @@ def _without_lived_out(state: PassState, offers: Offers, pending: Sequence[Recor
     at = state.parts.clock()
     over = [each for each in pending if each.state == PENDING and each.id in renewed and offers.is_used_up(each, renewed[each.id], at)]
     for record in over:
-        end = offers.end_of_life(renewed[record.id])
+        end = max(offers.end_of_life(renewed[record.id]), renewed[record.id].progress.expires)
         deny_renewals(state, [record], f"Your key may live until {end} at most; ask for a new one when it has ended, or ask an administrator for more time.")
     return {each: original for each, original in renewed.items() if each not in {record.id for record in over}}
 

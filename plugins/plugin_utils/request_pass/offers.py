@@ -92,9 +92,10 @@ class Offers:
         return left is not None and left < SHORTEST_RENEWAL
 
     def _time_left(self, renewal: Record, renewed: Record, at: str) -> int | None:
-        end = self.end_of_life(renewed)
-        start = renewed.progress.expires if renewal.from_end else at
-        return int((durations.parse_time(end) - durations.parse_time(start)).total_seconds()) if end else None
+        end, start = self.end_of_life(renewed), renewed.progress.expires if renewal.from_end else at
+        if not end or not start:  # a key whose end was taken away meanwhile has nothing to renew
+            return None
+        return int((durations.parse_time(end) - durations.parse_time(start)).total_seconds())
 
     def _within_life(self, terms: Terms, renewal: Record, renewed: Record | None, at: str) -> dict[str, Any]:
         """Return the terms of a renewal with as much time as its key may live longer. Raises NotOffered if that is none."""

@@ -147,6 +147,24 @@ def test_a_reviewer_sees_how_much_is_left_and_may_say_that_it_may_be_more(desk: 
     assert desk.original.progress.expires == "2027-01-20T04:00:00Z"
 
 
+@pytest.mark.parametrize("from_end", [False, True])
+def test_a_key_whose_end_was_taken_away_meanwhile_stops_no_pass(desk: RenewalDesk, from_end: bool) -> None:
+    renewal = desk.renew(duration="7d", from_end=from_end)
+    desk.store.transition(desk.original, lambda record: transitions.note_end(record, "", terms={}, reason="No end.", by="gateway", at=desk.at))
+    desk.gateway.keys[desk.original.progress.key_alias]["expires"] = None
+    bob = desk.ask("bob")
+    desk.make_pass()
+    assert (desk.get(bob).progress.status, desk.get(renewal.id).state, desk.original.progress.expires) == ("finished", "approved", "")
+
+
+def test_the_reason_never_names_an_end_before_the_one_that_a_person_granted(desk: RenewalDesk) -> None:
+    desk.people.approve(desk.renew(duration="1d", from_end=True).id, by="boss", granted={"duration": "500d"}, beyond=True)
+    desk.make_pass()
+    renewal = desk.renew(duration="1d", from_end=True)
+    desk.make_pass()
+    assert desk.original.progress.expires == "2028-05-04T04:00:00Z" and "may live until 2028-05-04T04:00:00Z at most" in desk.get(renewal.id).reason
+
+
 def test_a_rule_sees_when_the_key_was_made(desk: RenewalDesk) -> None:
     desk.renew()
     (shown,) = [plan.as_asked(record, {}, desk.original) for record in desk.store.listing().records if record.renews]
