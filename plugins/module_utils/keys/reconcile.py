@@ -168,10 +168,10 @@ class Reconciler:
             outcome,
         )
 
-    def _plan(self, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, must_exist: Iterable[str] = (), rotated: Iterable[KeyStep] = ()) -> KeyPlan:
+    def _plan(self, wanted: Sequence[WantedKey], scope: KeyScope, policy: Policy, must_exist: Iterable[str] = (), rotated: Sequence[KeyStep] = ()) -> KeyPlan:
         """Read and plan. If a search misses an alias in `must_exist`, fall back to listing every key. `rotated`: see `plan_keys`."""
         if self._history is None:  # before the living keys: one that is deleted in between must not look as if it had been made again
-            self._read_history(scope.searches, scope.aliases)
+            self._read_history(scope.searches, {*scope.aliases, *(row.alias for step in rotated for row in step.retired)})
         found = {row.token: row for row in scope.restored(self.api.keys_like(*scope.searches))}
         if not {row.alias for row in found.values()}.issuperset(must_exist):
             found = {row.token: row for row in scope.restored(self.api.keys())}

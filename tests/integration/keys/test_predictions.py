@@ -51,7 +51,9 @@ def test_the_next_value_was_made_by_hand(gateway: Gateway, live: Live, before: d
         assert seen(predicted) == seen(done)
         assert predicted["counts"] == done["counts"] and predicted["changed"] == done["changed"]
         found = {key["alias"]: key["generation"] for key in done["virtual_keys"]}
-        unseen = deleted and ("elsewhere" in alias or RELEASE)  # 1.82.6 finds deleted keys by whole aliases only
-        assert found[live.alias("user1")] == (generations[0] if unseen else generations[1] + 1)
+        seen_or_not = {generations[0], generations[1] + 1}
+        # Deleted keys are searched in the lab's list only. 1.82.6 finds them there by whole aliases, unless all that there are fit on a page.
+        expected = {generations[0]} if deleted and "elsewhere" in alias else seen_or_not if deleted and RELEASE else {generations[1] + 1}
+        assert found[live.alias("user1")] in expected
     finally:
         gateway.request("POST", "/key/delete", json={"keys": tokens})
