@@ -4,7 +4,8 @@
 
 """The `config.yaml` of the LLM Key Requestor: read as text, never templated, and used where neither variables nor the environment say otherwise.
 
-Its entries are those of the requestor's releases up to November 2025. What only its web service needs is known here and not used.
+Its entries are those of the requestor's releases up to November 2025. What only its web service needs is kept as it stands there:
+passes do not look at it, and the portal checks it.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _KNOWN: dict[str, frozenset[str] | None] = {
 
 @dataclass(frozen=True)
 class RequestorConfig:
-    """The entries that passes use. Texts are empty if they are not given; `unknown` names entries that nobody knows."""
+    """The entries that are used. Texts are empty if they are not given; `unknown` names entries that nobody knows."""
 
     rules: list[Any] = field(default_factory=list)
     interval: str = ""
@@ -56,6 +57,12 @@ class RequestorConfig:
     namespace: str = ""
     mail: Mapping[str, str] = field(default_factory=dict, repr=False)
     unknown: tuple[str, ...] = ()
+    models: Any = None
+    """What the portal shows of models, unchecked as the other entries below."""
+    featured_models: Any = None
+    with_served_models: Any = None
+    """Whether the catalogue begins with what LiteLLM serves."""
+    admin: Mapping[Any, Any] = field(default_factory=dict, repr=False)
 
     def fill(self, arguments: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
         """Return the arguments of a pass with what they, and the environment, do not say."""
@@ -128,6 +135,10 @@ def parse_config(text: str, source: str) -> RequestorConfig:
         namespace=_text(sections, "kubernetes", "namespace", source),
         mail={option: value for name, option in _MAIL.items() if (value := _text(sections, "smtp", name, source))},
         unknown=tuple(_unknown(document, sections)),
+        models=document.get("models"),
+        featured_models=document.get("featured_models"),
+        with_served_models=sections["litellm"].get("enable_litellm_models", document.get("enable_litellm_models")),
+        admin=sections["admin"],
     )
 
 

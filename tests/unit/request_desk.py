@@ -41,6 +41,7 @@ class FakeGateway:
     """Holds keys by alias. `down` makes every call fail, `refuses` gives the reason why one alias is not made."""
 
     served: list[str] = field(default_factory=lambda: ["granite", "mistral", "llama"])
+    groups: list[str] = field(default_factory=list)
     keys: dict[str, dict[str, Any]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     living: list[Any] = field(default_factory=list)
@@ -60,6 +61,10 @@ class FakeGateway:
     def models(self) -> list[str]:
         self._call()
         return self.served
+
+    def access_groups(self) -> list[str]:
+        self._call()
+        return self.groups
 
     def living_keys(self) -> list[Any]:
         self._call()

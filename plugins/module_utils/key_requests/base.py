@@ -10,7 +10,9 @@ changed since; the record is then read again, and the change, a pure function, i
 
 from __future__ import annotations
 
+import json
 import random
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +27,10 @@ from .transitions import Change, resubmit
 
 TRIES = 12
 LONGEST_PAUSE = 0.5  # seconds between two tries
+LARGEST_PUBLISHED = 250_000
+"""Bytes of what is published under one name. The annotations of an object of Kubernetes may have 256 KiB in all."""
+
+_PUBLISHED_NAME = re.compile(r"[a-z][a-z-]{0,39}")
 
 
 @dataclass(frozen=True)
@@ -181,6 +187,27 @@ class Store(ABC):
     def last_pass(self) -> dict[str, Any] | None:
         """Return what the last pass reported, or None if none did."""
 
+    # --------------------------------------------------------------------------------- what passes tell the portal
+    def publish(self, name: str, content: Mapping[str, Any]) -> None:
+        """Keep `content` under `name` beside the requests, in place of what was kept there. It must not hold a secret.
+
+        Raises ValueError if it is larger than LARGEST_PUBLISHED. In check mode nothing is kept.
+        """
+        text = json.dumps(content, ensure_ascii=True, separators=(",", ":")).encode()
+        if len(text) > LARGEST_PUBLISHED:
+            raise ValueError(f"{name} has {len(text)} bytes, and at most {LARGEST_PUBLISHED} can be published; leave some of it out.")
+        if not self.check_mode:
+            self._publish(_checked_name(name), text)
+
+    def published(self, name: str) -> dict[str, Any] | None:
+        """Return what is published under `name`, or None if nothing that can be read is."""
+        text = self._published(_checked_name(name))
+        try:
+            content = None if text is None or len(text) > LARGEST_PUBLISHED else json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        return content if isinstance(content, dict) else None
+
     # ------------------------------------------------------------------------------------------ what a store adds
     @property
     @abstractmethod
@@ -190,6 +217,14 @@ class Store(ABC):
     @abstractmethod
     def _turn(self, patience: float) -> AbstractContextManager[Turn]:
         """Return the right to make a pass, outside of check mode. Raises Busy."""
+
+    @abstractmethod
+    def _publish(self, name: str, text: bytes) -> None:
+        """Keep the text under this name."""
+
+    @abstractmethod
+    def _published(self, name: str) -> bytes | None:
+        """Return the text that is kept under this name, or None."""
 
     @abstractmethod
     def _read(self, request_id: str) -> Record | None:
@@ -221,6 +256,12 @@ class FreeTurn:
 def oldest_first(found: Iterable[Record]) -> tuple[Record, ...]:
     """Return the records in the order in which they are served: by age, then by id so that the order is always the same."""
     return tuple(sorted(found, key=lambda record: (record.created_at, record.id)))
+
+
+def _checked_name(name: str) -> str:
+    if not _PUBLISHED_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a name to publish under; use small letters and hyphens.")
+    return name
 
 
 def _pause(attempt: int) -> None:

@@ -145,15 +145,16 @@ class Desk:
             raise Missing(f"{wish.email} has no such request in {self.store.place}; key_request_info lists those that there are.")
         return found
 
-    def approve(self, name: RequestName, *, by: str, reason: str = "", granted: Terms | None = None, beyond: bool = False) -> Transition:
+    def approve(self, name: RequestName, *, by: str, reason: str = "", granted: Terms | None = None, beyond: bool = False, version: str = "") -> Transition:
         """Approve a request. `granted` holds the terms that differ from those of the request (see `terms.GRANTABLE`).
 
-        Raises RequestRefused if they give more than the chain and the package left, unless `beyond` allows that.
+        Raises RequestRefused if they give more than the chain and the package left, unless `beyond` allows that, or if a
+        `version` is given and the request has changed since.
         """
         found, at = self.find(name), self._clock()
         present = self._present_terms(found)
         grant = partial(transitions.approve, granted=granted or {}, present=present, beyond=beyond, reason=reason, by=by, at=at)
-        return self.store.transition(found, grant)
+        return self.store.transition(found, _only_at(version, grant))
 
     def _present_terms(self, record: Record) -> Terms:
         """Return the terms of the key that a renewal is for. Other requests have no key yet."""
@@ -165,10 +166,10 @@ class Desk:
             return {}
         return {"models": list(original.models), **original.terms} if original.models else original.terms
 
-    def deny(self, name: RequestName, *, by: str, reason: str) -> Transition:
-        """Deny a request. Raises RequestRefused if its key already exists."""
+    def deny(self, name: RequestName, *, by: str, reason: str, version: str = "") -> Transition:
+        """Deny a request. Raises RequestRefused if its key already exists, or if a `version` is given and the request has changed since."""
         found, at = self.find(name), self._clock()
-        return self.store.transition(found, lambda record: transitions.decide(record, DENIED, Ruling(reason), by=by, at=at))
+        return self.store.transition(found, _only_at(version, lambda record: transitions.decide(record, DENIED, Ruling(reason), by=by, at=at)))
 
     def retry(self, name: RequestName, *, by: str) -> Transition:
         """Let the next pass try again what failed, and what passes gave up. Raises RequestRefused if nothing failed."""
@@ -210,6 +211,17 @@ class Desk:
         at = self._clock()
         kept = (record for record in listing.records if _is_selected(record, which, at))
         return replace(listing, records=tuple(record for record in kept if not person or email_address.ascii_lower(record.email) == person))
+
+
+def _only_at(version: str, change: transitions.Change) -> transitions.Change:
+    """Return `change` for the request as somebody saw it: it refuses another version of it. Without a `version` it takes any."""
+
+    def checked(record: Record) -> Record:
+        if version and record.version != version:
+            raise RequestRefused(f"Request {record.id} is {record.state} by now: somebody else changed it; look at it again, and decide anew.")
+        return change(record)
+
+    return checked
 
 
 def _is_selected(record: Record, which: str, at: str) -> bool:

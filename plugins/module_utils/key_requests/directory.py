@@ -36,6 +36,7 @@ LOCK = ".lock"
 SCRATCH = ".scratch"
 TURN_FILE = ".pass"
 REPORT_FILE = ".last-pass"
+PUBLISHED = ".published-"
 LOCK_SECONDS = 30
 TURN_PAUSE_SECONDS = 0.1
 LARGEST = 1 << 20  # bytes
@@ -87,20 +88,35 @@ class DirectoryStore(Store):
 
     def last_pass(self) -> dict[str, Any] | None:
         try:
-            self._check_directory()
-            report = json.loads((self.directory / REPORT_FILE).read_bytes())
-        except (FileNotFoundError, ValueError):
+            report = json.loads(self._beside(REPORT_FILE) or b"")
+        except ValueError:
             return None
-        except OSError as error:
-            raise NotReadable(f"{self.place} cannot be read: {error.strerror}.") from None
         return report if isinstance(report, dict) else None
 
     def write_last_pass(self, report: Mapping[str, Any]) -> None:
         """Keep `report` for `last_pass`. Raises NotWritable."""
-        content = json.dumps(report, ensure_ascii=False).encode()
+        self._write_beside(REPORT_FILE, json.dumps(report, ensure_ascii=False).encode())
+
+    def _publish(self, name: str, text: bytes) -> None:
+        self._write_beside(PUBLISHED + name, text)
+
+    def _published(self, name: str) -> bytes | None:
+        return self._beside(PUBLISHED + name)
+
+    def _beside(self, name: str) -> bytes | None:
+        """Return the content of a file that is not a request, or None if it does not exist. Raises NotReadable."""
+        try:
+            self._check_directory()
+            return (self.directory / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise NotReadable(f"{self.place} cannot be read: {error.strerror}.") from None
+
+    def _write_beside(self, name: str, content: bytes) -> None:
         with self._locked():
             try:
-                private_file.replace_locked(self.directory / REPORT_FILE, content, self.directory / SCRATCH)
+                private_file.replace_locked(self.directory / name, content, self.directory / SCRATCH)
             except OSError as error:
                 self._not_writable(error)
 

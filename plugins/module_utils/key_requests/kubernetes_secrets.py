@@ -148,8 +148,22 @@ class KubernetesStore(Store):
     def last_pass(self) -> dict[str, Any] | None:
         return lease.last_pass(self._call_lease)
 
-    def _call_lease(self, verb: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        names = () if verb == "create" else (lease.NAME,)
+    def _publish(self, name: str, text: bytes) -> None:
+        body = lease.published_lease(name, text)
+        try:
+            self._call_lease("patch", body, lease.PUBLISHED + name)
+        except Missing:
+            with suppress(Exists):  # of another program that published the same at the same moment
+                self._call_lease("create", body)
+
+    def _published(self, name: str) -> bytes | None:
+        try:
+            return lease.published_text(self._call_lease("get", None, lease.PUBLISHED + name))
+        except Missing:
+            return None
+
+    def _call_lease(self, verb: str, body: Mapping[str, Any] | None, name: str = lease.NAME) -> dict[str, Any]:
+        names = () if verb == "create" else (name,)
         bodies = () if body is None else (body,)
         options = {} if verb == "get" else {"field_manager": secret.MANAGED_BY_VALUE}
         method = {

@@ -5,7 +5,8 @@
 """The turn of a pass over requests in Kubernetes: a Lease, which its holder renews as long as the pass is at work.
 
 Clocks of different machines are never compared. Whoever waits takes the Lease over when it has not changed for its whole
-duration by the waiting program's own clock. The report of the last pass is an annotation of the Lease.
+duration by the waiting program's own clock. The report of the last pass is an annotation of the Lease. What passes publish are
+annotations of Leases that nobody holds, because those who may only ask or decide cannot write Leases.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from .errors import Busy, Conflict, Exists, Missing, StoreError
 
 NAME = "llm-key-requests"
 REPORT = "litellm-virtual-keys.rhpds/last-pass"
+PUBLISHED = "llm-key-published-"
+"""Begins the names of the Leases that publish."""
+CONTENT = "litellm-virtual-keys.rhpds/published"
 SECONDS = 30
 RENEWALS = 3
 """How often a Lease is renewed while it lasts."""
@@ -145,3 +149,15 @@ def last_pass(call: Call) -> dict[str, Any] | None:
     except (Missing, ValueError):
         return None
     return report if isinstance(report, dict) else None
+
+
+def published_lease(name: str, text: bytes) -> dict[str, Any]:
+    """Return the Lease, or the patch of it, that publishes `text` (ASCII) under `name`."""
+    metadata = {"name": PUBLISHED + name, "annotations": {CONTENT: text.decode("ascii")}}
+    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": {}}
+
+
+def published_text(found: Mapping[str, Any]) -> bytes | None:
+    """Return the text that a Lease publishes, or None if it publishes none."""
+    text = (found["metadata"].get("annotations") or {}).get(CONTENT)
+    return None if text is None else str(text).encode()

@@ -52,6 +52,10 @@ class PassGateway:
         self._api.check_admin()
         return served_models(self._api.client, groups=False)
 
+    def access_groups(self) -> list[str]:
+        """Return the names of the model access groups. Raises GatewayError."""
+        return sorted(set(served_models(self._api.client)) - set(served_models(self._api.client, groups=False)))
+
     def living_keys(self) -> list[LiveKey]:
         """Return every key that has not expired, of whomever. Raises GatewayError."""
         self._api.check_admin()

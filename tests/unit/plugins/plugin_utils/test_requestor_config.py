@@ -49,7 +49,13 @@ def test_everything_that_a_pass_uses_is_found_and_nothing_of_it_is_unknown() -> 
         "rules": RULES,
         "interval": "5m",
     }
-    assert "sk-of-the-file" not in repr(config)
+    assert "sk-of-the-file" not in repr(config) and "geheim" not in repr(config)
+    assert (config.admin["username"], config.models[0]["id"], config.featured_models, config.with_served_models) == ("admin", "openai-gpt4", None, True)
+
+
+def test_what_only_the_portal_uses_stops_no_pass() -> None:
+    config = parse_config("models: 5\nfeatured_models: {a: b}\nadmin: {password: [x]}\nenable_litellm_models: perhaps", "config.yaml")
+    assert (config.models, config.featured_models, config.with_served_models) == (5, {"a": "b"}, "perhaps")
 
 
 def test_variables_go_before_the_environment_and_both_before_the_file() -> None:

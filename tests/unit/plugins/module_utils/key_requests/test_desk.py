@@ -48,6 +48,18 @@ def test_a_request_is_named_by_its_id_or_by_what_was_asked_for(desk: Desk) -> No
         desk.ask(Wish("ada@example.com", models=("gpt-4",), duration="soon"))
 
 
+def test_a_decision_on_what_somebody_saw_is_refused_when_it_has_changed(desk: Desk) -> None:
+    seen = asked(desk)
+    approved = desk.approve(seen.id, by="grace", version=seen.version).after
+    assert approved is not None
+    with pytest.raises(RequestRefused, match="is approved by now: somebody else changed it"):
+        desk.deny(seen.id, by="linus", reason="no", version=seen.version)
+    with pytest.raises(RequestRefused, match="somebody else"):
+        desk.approve(seen.id, by="linus", granted={"duration": "7d"}, version=seen.version)
+    assert desk.find(seen.id) == approved
+    assert desk.deny(seen.id, by="linus", reason="no", version=approved.version).changed
+
+
 def test_decisions_name_their_maker_and_keep_the_terms(desk: Desk) -> None:
     record = asked(desk)
     approved = desk.approve(record.id, by="grace", reason="fine", granted={"duration": "7d"}).after
