@@ -99,6 +99,7 @@ changelog: ## Gate: changelog fragments
 mypy: ## Gate: types
 	@$(RUN) lint mypy -p ansible_collections.$(COLLECTION).plugins
 	@$(RUN) lint mypy -p ansible_collections.$(COLLECTION).roles.litellm_gateway.files.gatewayctl
+	@$(RUN) lint mypy -p ansible_collections.$(COLLECTION).roles.key_portal.files.portal
 	@$(RUN) lint mypy tests/tools
 
 docs-lint: ## Gate: what ansible-doc shows

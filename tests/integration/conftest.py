@@ -14,6 +14,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live i
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.vendor_gateway import vendor_gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.browser import browser
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.hooks import hooks
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal import run_portal
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import smtp
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.tls import tls_provider
 
@@ -27,6 +28,7 @@ __all__ = [
     "other_gateway",
     "playbook",
     "pytest_collection_finish",
+    "run_portal",
     "smtp",
     "tls_provider",
     "unique",

@@ -5,7 +5,7 @@
 """Check that each role's defaults and argument specs agree.
 
 Every default of a role has an option with the same default in one of its entry points, and every option with a default has
-that default in the role. A default of null means that the option has no default. A default that is a template may be
+that default in the role. A folder without tasks is not a role yet. A default of null means that the option has no default. A default that is a template may be
 described in words, because the tools that read specs accept only values of the option's type; the default of a secret must
 be, because Ansible renders the specs and prints them together with an argument that it refuses. The name of an option
 with a default begins with the role's name.
@@ -51,7 +51,7 @@ def problems_of(role: Path) -> list[str]:
 
 
 def main() -> int:
-    roles = sorted(path for path in (CHECKOUT / "roles").iterdir() if path.is_dir())
+    roles = sorted(path for path in (CHECKOUT / "roles").iterdir() if (path / "tasks").is_dir())
     problems = [f"roles/{role.name}: {problem}" for role in roles for problem in problems_of(role)]
     print("\n".join(problems) or f"{len(roles)} roles agree with their argument specs")
     return 1 if problems else 0

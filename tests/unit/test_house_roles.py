@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if (path / "tasks").is_dir())
 WORKLOAD_VARS = ROOT / "roles" / "ocp4_workload_litellm_virtual_keys" / "vars" / "main.yml"
 # Filters and methods that build structures. Use a function in plugin_utils with a unit test instead.
 PROGRAM = re.compile(r"\|\s*zip\b|\bproduct\(|\bitems2dict\b|\bdict2items\b|map\('(?:combine|zip|items2dict|rejectattr)'|map\('regex_replace', '\$'")

@@ -1,0 +1,27 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The portal: a web service on the store of requests. People ask for keys, administrators decide, and a worker elsewhere makes the keys.
+
+It holds neither a key of the gateway nor the secret that values are derived from, and it never sees the value of a key. Its
+state is the store of requests; it uses the wing `key_requests` as it is, from beside this folder (see README.md).
+
+| file | contents |
+| --- | --- |
+| `__main__.py` | starts the service with uvicorn |
+| `app.py` | `create_app(settings)`: middleware, routes, handlers of errors |
+| `settings.py` | every environment variable, and what is taken from the requestor's config.yaml |
+| `store.py` | `PortalDesk`: the store and its desk, the listing and what passes published, each read at most once a second |
+| `errors.py` | what is answered when something is refused or fails |
+| `limits.py` | how large a request to the service may be, and how long it may take to arrive |
+| `catalogue.py` | the catalogue: models of the config, what the gateway serves, packages |
+| `wording.py` | terms in words |
+| `health.py` | what `/health` says, from the store and the report of the last pass |
+| `identity/` | who calls: one file for each method; `Caller` is what they return |
+| `api/requestor.py` | the calls of the LLM Key Requestor |
+| `api/v1.py`, `api/v1_admin.py` | our own calls; `api/shapes.py` has their fields, `api/listing.py` search, sort and paging |
+
+Functions that handle a call are plain functions, which FastAPI runs in threads, because every store blocks. Imports inside of
+this folder are relative, so that it works under any name.
+"""

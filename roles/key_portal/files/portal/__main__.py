@@ -1,0 +1,50 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Start the portal: `python -m portal`, with the settings in the environment (see settings.py). It ends with SIGTERM.
+
+It exits with 1, and one sentence on standard error, if the settings cannot be used.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import uvicorn
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError
+
+from .app import create_app
+from .settings import load_settings
+
+SHUTDOWN_SECONDS = 10
+"""How long open calls may take when the service ends."""
+MOST_CONNECTIONS = 1_000
+
+
+def main() -> int:
+    """Serve until a signal comes, and return the exit status."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    try:
+        settings, site = load_settings()
+        app = create_app(settings, site)
+    except (StoreError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        forwarded_allow_ips=settings.trusted_proxies,
+        access_log=False,  # addresses and what people searched for do not belong into a log
+        server_header=False,
+        log_config=None,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,23 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The calls of the service, and what their handlers share. A file has one router; `ROUTERS` is what `create_app` includes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from ..store import PortalDesk
+
+
+def portal_of(request: Request) -> PortalDesk:
+    """Return the portal that serves the call."""
+    portal: PortalDesk = request.app.state.portal
+    return portal
+
+
+Portal = Annotated[PortalDesk, Depends(portal_of)]
+"""The portal, as a parameter of a handler."""

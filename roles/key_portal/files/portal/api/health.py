@@ -1,0 +1,57 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""`/health`: for probes and monitoring. It says what is up in a word, and nothing about where or whose."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from . import Portal
+
+router = APIRouter(tags=["LLM Key Requestor"])
+
+
+class StoreState(BaseModel):
+    status: Literal["up", "down"]
+
+
+class PassState(BaseModel):
+    status: Literal["on time", "late", "never", "unknown"]
+    age_seconds: int | None = Field(description="Seconds since the last pass ended.")
+    failed: int = Field(description="How many requests failed in it.")
+
+
+class MailState(BaseModel):
+    status: Literal["up", "failing", "unknown"]
+    failed: int = Field(description="How many mails the last pass could not send.")
+
+
+class Components(BaseModel):
+    store: StoreState
+    passes: PassState
+    mail: MailState
+
+
+class Health(BaseModel):
+    status: Literal["healthy", "degraded", "unhealthy"]
+    components: Components
+
+
+@router.get("/health", responses={503: {"model": Health, "description": "The store of requests does not answer."}})
+def health(portal: Portal, response: Response) -> Health:
+    """Return `healthy`; `degraded` if passes are late or mails fail; with status 503 `unhealthy` if the store does not answer."""
+    try:
+        last = portal.last_pass()
+    except StoreError:
+        response.status_code = 503
+        unknown = PassState(status="unknown", age_seconds=None, failed=0)
+        return Health(status="unhealthy", components=Components(store=StoreState(status="down"), passes=unknown, mail=MailState(status="unknown", failed=0)))
+    mail = MailState(status="unknown" if last.status == "never" else "failing" if last.mails_failed else "up", failed=last.mails_failed)
+    components = Components(store=StoreState(status="up"), passes=PassState(status=last.status, age_seconds=last.age_seconds, failed=last.failed), mail=mail)
+    return Health(status="healthy" if last.status == "on time" and mail.status == "up" else "degraded", components=components)

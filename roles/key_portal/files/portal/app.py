@@ -1,0 +1,62 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The application: middleware, routes, and what answers errors.
+
+Pages come beside `api/`, in a folder `pages/` with a router of their own, which `create_app` includes; what they are made of (templates,
+copied files) in `templates/` and `static/`. GET / answers JSON, as the requestor does: a page there must look at the header Accept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Store
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import now
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi_offline import FastAPIOffline
+
+from . import errors
+from .api import health, requestor, v1, v1_admin
+from .catalogue import SiteCatalogue
+from .identity import Identifier, identifiers_of
+from .limits import BodyLimit
+from .settings import Settings
+from .store import PortalDesk, open_store
+
+TITLE = "LLM Key Requestor API"
+EVERYBODY = "*"
+
+
+def create_app(
+    settings: Settings,
+    site: SiteCatalogue | None = None,
+    *,
+    store: Store | None = None,
+    identifiers: Sequence[Identifier] | None = None,
+    clock: Callable[[], str] = now,
+) -> FastAPI:
+    """Return the application. Tests may give another store, other methods of identity and another clock."""
+    app: FastAPI = FastAPIOffline(
+        title=TITLE,
+        description="Ask for keys of LLMs, and decide on requests. The first group of calls is that of the LLM Key Requestor.",
+        redirect_slashes=False,
+    )
+    app.state.portal = PortalDesk(settings, open_store(settings) if store is None else store, site, clock=clock)
+    app.state.identifiers = identifiers_of(settings) if identifiers is None else list(identifiers)
+    errors.install(app)
+    for router in (requestor.router, health.router, v1.router, v1_admin.router):
+        app.include_router(router)
+    # The last one added is the first that a call meets.
+    app.add_middleware(errors.LastResort)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.origins,
+        allow_credentials=EVERYBODY not in settings.origins,  # else any page could read what a signed-in person can
+        allow_methods=[EVERYBODY],
+        allow_headers=[EVERYBODY],
+    )
+    app.add_middleware(BodyLimit, largest=settings.largest_body, seconds=settings.body_seconds)
+    return app

@@ -1,0 +1,113 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Who calls. Each method of identity is a file here and a row in METHODS; a call has a `Caller`, or nobody.
+
+A method is a class that is made from the settings and answers `identify(request)`: a Caller, None if the call says nothing that is
+meant for this method, or it raises Refused if what it says is wrong. Methods are asked in the order of PORTAL_IDENTITY.
+
+Room for the methods to come: `link` (a session cookie after a signed link was opened: its caller has an address) and `proxy` (headers of
+a trusted reverse proxy: `trusted_proxies`). Both give callers with `email` and PERSON, and ADMIN to those whom their settings name. Their
+routes (asking for a link, opening it, signing out) belong into files of their own in `api/`.
+
+A call that changes something and comes from a page of another origin is refused, unless CORS_ORIGINS names that origin: browsers send
+passwords and cookies along with such calls by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Protocol
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBasic
+from starlette.requests import HTTPConnection
+
+from ..errors import Refused
+from ..settings import Settings
+from .basic import BasicIdentity
+from .caller import ADMIN, PERSON, Caller
+
+__all__ = ["ADMIN", "METHODS", "PERSON", "Admin", "Caller", "Identifier", "Person", "identifiers_of"]
+
+_SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="LLM keys", charset="UTF-8"'}
+NOT_AUTHENTICATED = "Not authenticated"
+
+
+class Identifier(Protocol):
+    """A method of identity."""
+
+    def identify(self, request: Request) -> Caller | None:
+        """Return who makes the call, or None if it says nothing that is meant for this method. Raises Refused."""
+
+
+METHODS: Mapping[str, Callable[[Settings], Identifier]] = {"basic": BasicIdentity}
+
+
+def identifiers_of(settings: Settings) -> list[Identifier]:
+    """Return the methods that the settings name."""
+    return [METHODS[name](settings) for name in settings.identity_methods]
+
+
+class _Documented(HTTPBasic):
+    """Names HTTP Basic in the description of the service, and leaves the credentials to the methods of identity."""
+
+    async def __call__(self, request: HTTPConnection) -> None:
+        return None
+
+
+_documented = _Documented(scheme_name="basic", description="The administrator, or whoever else the portal's methods of identity accept.")
+
+
+def find_caller(request: Request) -> Caller | None:
+    """Return who makes the call, or None. Raises Refused if somebody says who they are and is not."""
+    for identifier in request.app.state.identifiers:
+        caller: Caller | None = identifier.identify(request)
+        if caller is not None:
+            return caller
+    return None
+
+
+def require_admin(request: Request, _scheme: Annotated[object, Depends(_documented)] = None) -> Caller:
+    """Return the administrator who calls. Raises Refused for anybody else."""
+    return _required(request, ADMIN, "This is for administrators only.")
+
+
+def require_person(request: Request, _scheme: Annotated[object, Depends(_documented)] = None) -> Caller:
+    """Return the person who calls, whose address is known. Raises Refused for anybody else."""
+    return _required(request, PERSON, "This is for people who are signed in with their address.")
+
+
+def _required(request: Request, role: str, refusal: str) -> Caller:
+    caller = find_caller(request)
+    if caller is None:
+        raise Refused(401, NOT_AUTHENTICATED, _CHALLENGE)
+    _check_origin(request)
+    if role not in caller.roles:
+        raise Refused(403, refusal)
+    return caller
+
+
+def _check_origin(request: Request) -> None:
+    origin = request.headers.get("origin")
+    if request.method in _SAFE or origin is None:
+        return
+    settings: Settings = request.app.state.portal.settings
+    if origin not in settings.origins and _host(origin) != request.headers.get("host", "").lower():
+        raise Refused(403, "The call comes from a page of another origin, which may not make it.")
+
+
+def _host(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower() or "none"
+    except ValueError:
+        return "none"
+
+
+Admin = Annotated[Caller, Depends(require_admin)]
+"""The administrator who calls, as a parameter of a handler."""
+Person = Annotated[Caller, Depends(require_person)]
+"""The person who calls."""

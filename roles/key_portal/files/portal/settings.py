@@ -1,0 +1,181 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The settings of the portal: environment variables, and the entries of the requestor's config.yaml that only a web service needs."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.address import is_this_host
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.printable import printable, quoted
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import default_directory
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.environment import API_KEY_ENVIRONMENT, SECRET_ENVIRONMENT
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.requestor_config import RequestorConfig, find_config
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .catalogue import SiteCatalogue, site_catalogue
+from .health import seconds_of_interval
+
+DEFAULT_PASSWORD = "change-me-in-production"  # noqa: S105 - the one that the requestor documents, which is refused where it matters
+USUAL_ADMIN = "admin"
+FOREIGN_SECRETS = (*API_KEY_ENVIRONMENT, *SECRET_ENVIRONMENT)
+"""Variables of the worker's environment that the portal must not have."""
+
+log = logging.getLogger("portal")
+
+
+class Settings(BaseSettings):
+    """The environment. Each field is one variable; its description is the documentation."""
+
+    model_config = SettingsConfigDict(hide_input_in_errors=True, env_ignore_empty=True, populate_by_name=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", validation_alias="PORTAL_HOST", description="The address to listen on; 0.0.0.0 is every one of this machine.")
+    port: int = Field(8000, ge=0, le=65535, validation_alias="PORTAL_PORT", description="The TCP port; 0 takes a free one.")
+    trusted_proxies: str = Field(
+        "127.0.0.1",
+        validation_alias="PORTAL_TRUSTED_PROXIES",
+        description="Addresses or networks of reverse proxies, separated by commas. Of these alone X-Forwarded-For and X-Forwarded-Proto are believed.",
+    )
+    identity: str = Field("basic", validation_alias="PORTAL_IDENTITY", description="The methods of identity, in order, separated by commas.")
+    admin_username: str = Field("", validation_alias="ADMIN_USERNAME", description="The administrator's name; without one that of config.yaml, or admin.")
+    admin_password: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="ADMIN_PASSWORD",
+        description="The administrator's password; without one that of config.yaml, or the documented one, which is accepted on loopback only.",
+    )
+    cors_origins: str = Field(
+        "http://localhost:5174",
+        validation_alias="CORS_ORIGINS",
+        description="Origins of front ends elsewhere, separated by semicolons. With * every page may call what needs no credentials.",
+    )
+    tell_state: bool = Field(
+        False,
+        validation_alias="PORTAL_TELL_STATE",
+        description=(
+            "Whether POST /api/request-key says what became of an earlier request for the same, as the requestor does. Anybody can ask that of any "
+            "address, so without it the answer is that of a new request."
+        ),
+    )
+    config_file: str = Field("", validation_alias="CONFIG_FILE", description="The requestor's config.yaml, for its catalogue and its administrator.")
+    enable_litellm_models: bool | None = Field(
+        None,
+        validation_alias="ENABLE_LITELLM_MODELS",
+        description="Whether the catalogue has what LiteLLM serves; true unless config.yaml says otherwise.",
+    )
+    store: Literal["file", "kubernetes"] = Field("file", validation_alias="PORTAL_STORE", description="Where requests are kept: file or kubernetes.")
+    directory: str = Field("", validation_alias="LITELLM_KEY_REQUESTS_DIR", description="The directory of the store file; without it that of the user.")
+    namespace: str = Field("", validation_alias="KUBERNETES_NAMESPACE", description="The namespace of the store kubernetes.")
+    kubeconfig: str = Field("", validation_alias="K8S_AUTH_KUBECONFIG", description="The kubeconfig; without it the usual one, or the pod's service account.")
+    context: str = Field("", validation_alias="K8S_AUTH_CONTEXT", description="The context of the kubeconfig.")
+    api_host: str = Field("", validation_alias="K8S_AUTH_HOST", description="The address of the Kubernetes API, in place of a kubeconfig.")
+    api_key: SecretStr = Field(SecretStr(""), validation_alias="K8S_AUTH_API_KEY", description="The token for the Kubernetes API.")
+    ca_cert: str = Field("", validation_alias="K8S_AUTH_SSL_CA_CERT", description="The file of the authority of the Kubernetes API.")
+    validate_certs: bool | None = Field(None, validation_alias="K8S_AUTH_VERIFY_SSL", description="Whether the certificate of the Kubernetes API is checked.")
+    store_timeout: float = Field(5, gt=0, le=60, validation_alias="PORTAL_STORE_TIMEOUT", description="Seconds that one exchange with the store may take.")
+    listing_seconds: float = Field(
+        1,
+        ge=0,
+        le=60,
+        validation_alias="PORTAL_LISTING_SECONDS",
+        description="Seconds for which a listing of all requests is used again; own changes show at once.",
+    )
+    interval: str = Field(
+        "30s", validation_alias="APPROVAL_QUEUE_INTERVAL", description="How often passes are made (30s, 5m, 1h), to say in /health that one is late."
+    )
+    largest_body: int = Field(65_536, ge=1_024, le=10_000_000, validation_alias="PORTAL_LARGEST_BODY", description="Bytes that a call may send.")
+    body_seconds: float = Field(15, gt=0, le=300, validation_alias="PORTAL_BODY_SECONDS", description="Seconds in which a call must have arrived.")
+
+    @property
+    def origins(self) -> list[str]:
+        """The origins of CORS_ORIGINS."""
+        return [origin for part in self.cors_origins.split(";") if (origin := part.strip().rstrip("/"))]
+
+    @property
+    def identity_methods(self) -> list[str]:
+        """The names of the methods of identity."""
+        return [name for part in self.identity.split(",") if (name := part.strip())]
+
+    @property
+    def has_default_password(self) -> bool:
+        """Whether the administrator's password is the one that everybody can read in the documentation."""
+        return self.admin_password.get_secret_value() == DEFAULT_PASSWORD
+
+    @property
+    def store_directory(self) -> str:
+        return self.directory or default_directory()
+
+    @property
+    def interval_seconds(self) -> int:
+        return seconds_of_interval(self.interval)
+
+
+def load_settings() -> tuple[Settings, SiteCatalogue]:
+    """Return the settings in this process's environment and config.yaml, and the catalogue in that. Raises ValueError, which shows no secret.
+
+    Secrets of the worker are removed from the environment, with a warning: the portal must not have them.
+    """
+    for name in FOREIGN_SECRETS:
+        if os.environ.pop(name, None):
+            log.warning("%s is set in the portal's environment; it was dropped: only the worker needs it, so remove it here.", name)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise ValueError(_in_words(error)) from None
+    config = find_config(settings.config_file, os.environ) or RequestorConfig()
+    if config.api_key:
+        log.warning("The config.yaml that the portal reads has the gateway's key, which only the worker needs; give the portal a copy without it.")
+    with_served = settings.enable_litellm_models if settings.enable_litellm_models is not None else _flag(config.with_served_models)
+    site, warnings = site_catalogue(config.models, config.featured_models, with_served=with_served)
+    for warning in warnings:
+        log.warning("%s", warning)
+    return _completed(settings, config), site
+
+
+def _completed(settings: Settings, config: RequestorConfig) -> Settings:
+    """Return the settings with what config.yaml says and the environment does not. Raises ValueError."""
+    _check_identity(settings)
+    found: dict[str, Any] = {
+        "admin_username": settings.admin_username or _text(config.admin, "username") or USUAL_ADMIN,
+        "admin_password": SecretStr(settings.admin_password.get_secret_value() or _text(config.admin, "password") or DEFAULT_PASSWORD),
+        "namespace": settings.namespace or config.namespace,
+        "interval": config.interval if config.interval and "interval" not in settings.model_fields_set else settings.interval,
+    }
+    completed = settings.model_copy(update=found)
+    if completed.has_default_password and not is_this_host(completed.host):
+        raise ValueError(
+            f"PORTAL_HOST is {quoted(completed.host)}, and the administrator's password is the one in the documentation; "
+            "set ADMIN_PASSWORD, or listen on 127.0.0.1."
+        )
+    return completed
+
+
+def _check_identity(settings: Settings) -> None:
+    from .identity import METHODS
+
+    unknown = [name for name in settings.identity_methods if name not in METHODS]
+    if unknown or not settings.identity_methods:
+        raise ValueError(f"PORTAL_IDENTITY is {quoted(settings.identity)}; give one or more of {', '.join(METHODS)}, separated by commas.")
+
+
+def _in_words(error: ValidationError) -> str:
+    problems = [f"{'.'.join(str(part) for part in problem['loc'])}: {printable(problem['msg'], 200)}" for problem in error.errors(include_input=False)]
+    return f"The settings cannot be used: {'; '.join(problems)}."
+
+
+def _text(section: Mapping[Any, Any], name: str) -> str:
+    value = section.get(name)
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise ValueError(f"admin.{name} in config.yaml is not a text; write it in quotes.")
+
+
+def _flag(value: object) -> bool:
+    return not (value is False or (isinstance(value, str) and value.strip().lower() in ("false", "no", "off", "0")))

@@ -1,0 +1,137 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The store of requests as the portal uses it: its desk, and readings that many callers share.
+
+Fifty people who look at a list at once cost one listing: whoever comes while it is read waits for it, and whoever comes within a
+second gets the same one. What this process changes shows at once; what others change, at the next reading.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Listing, Store
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.catalogue_snapshot import CatalogueSnapshot, published_catalogue
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import Desk, now
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import NoAccess, StoreError
+
+from .catalogue import Catalogue, SiteCatalogue, catalogue_of
+from .health import PassHealth, health_of_pass
+from .settings import Settings
+
+Value = TypeVar("Value")
+REPORT_SECONDS = 1.0
+"""For how long the report of the last pass is used again."""
+CATALOGUE_SECONDS = 2.0
+"""The same for the published catalogue."""
+
+
+class Recent(Generic[Value]):
+    """A value that is read again when it is older than `seconds`. One caller reads, the others wait for it.
+
+    An error is kept as long, so that callers do not wait for a store that is down one after another.
+    """
+
+    def __init__(self, read: Callable[[], Value], seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._read, self._seconds, self._clock = read, seconds, clock
+        self._lock = threading.Lock()
+        self._changes = 0
+        self._kept: tuple[float, int, Value | StoreError] | None = None
+
+    def get(self) -> Value:
+        """Return the value. Raises StoreError."""
+        value = self._fresh()
+        if value is None:
+            with self._lock:
+                value = self._fresh()
+                if value is None:
+                    value = self._read_now()
+        if isinstance(value, StoreError):
+            raise value
+        return value
+
+    def forget(self) -> None:
+        """Make the next caller read: the value has changed. What is being read now is not kept."""
+        self._changes += 1
+
+    def _fresh(self) -> Value | StoreError | None:
+        kept = self._kept
+        if kept is None or kept[1] != self._changes or self._clock() - kept[0] >= self._seconds:
+            return None
+        return kept[2]
+
+    def _read_now(self) -> Value | StoreError:
+        changes = self._changes
+        try:
+            value: Value | StoreError = self._read()
+        except StoreError as error:
+            value = error
+        self._kept = (self._clock(), changes, value)
+        return value
+
+
+class PortalDesk:
+    """What the handlers of calls work with. `clock` gives the time in the form of records."""
+
+    def __init__(self, settings: Settings, store: Store, site: SiteCatalogue | None = None, *, clock: Callable[[], str] = now) -> None:
+        self.settings, self.store, self.clock = settings, store, clock
+        self.desk = Desk(store, clock=clock)
+        self._site = site or SiteCatalogue()
+        self._listing: Recent[Listing] = Recent(store.listing, settings.listing_seconds)
+        self._report: Recent[tuple[dict[str, Any] | None]] = Recent(lambda: (store.last_pass(),), REPORT_SECONDS)
+        self._snapshot: Recent[tuple[CatalogueSnapshot | None]] = Recent(lambda: (published_catalogue(store),), CATALOGUE_SECONDS)
+        self._last_snapshot: CatalogueSnapshot | None = None
+
+    def listing(self) -> Listing:
+        """Return all requests, oldest first, and the records that cannot be read. Raises StoreError."""
+        return self._listing.get()
+
+    def changed(self) -> None:
+        """Note that a request was changed here. Call it after every operation of `desk` that writes."""
+        self._listing.forget()
+
+    def catalogue(self) -> Catalogue:
+        """Return the catalogue. While the store does not answer, it is what it was; if it never did, only what config.yaml says."""
+        try:
+            (self._last_snapshot,) = self._snapshot.get()
+        except StoreError:
+            pass
+        return catalogue_of(self._site, self._last_snapshot)
+
+    def last_pass(self) -> PassHealth:
+        """Return how the last pass went. Raises StoreError."""
+        (report,) = self._report.get()
+        return health_of_pass(report, self.settings.interval_seconds, datetime.now(UTC))
+
+
+def open_store(settings: Settings) -> Store:
+    """Return the store that the settings name. Raises ValueError, and StoreError if there is no way to it."""
+    if settings.store == "file":
+        return DirectoryStore(settings.store_directory)
+    from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.kubernetes_secrets import (  # it loads slowly
+        KUBERNETES_ERROR,
+        Access,
+        KubernetesStore,
+    )
+
+    if KUBERNETES_ERROR is not None:
+        raise NoAccess("The Python library kubernetes is missing where the portal runs; install it, or keep requests in a directory.")
+    return KubernetesStore(
+        Access(
+            namespace=settings.namespace or None,
+            kubeconfig=settings.kubeconfig or None,
+            context=settings.context or None,
+            host=settings.api_host or None,
+            api_key=settings.api_key.get_secret_value() or None,
+            ca_cert=settings.ca_cert or None,
+            validate_certs=settings.validate_certs,
+            timeout=settings.store_timeout,
+        )
+    )
