@@ -86,8 +86,12 @@ class Store(ABC):
     parallel = 1
     """How many records may be written at the same time."""
 
-    def __init__(self, *, check_mode: bool = False) -> None:
+    def __init__(self, *, check_mode: bool = False, remember: bool = False) -> None:
+        """With `remember` a listing reads again only what has changed since the last one, for a program that lists all requests often."""
         self.check_mode = check_mode
+        self._remember = remember
+        self._remembered: dict[str, tuple[object, Record]] = {}
+        """What was read last under a name, with what differs after each change."""
 
     # ---------------------------------------------------------------------------------------------- the interface
     def get(self, request_id: str) -> Record:

@@ -53,8 +53,8 @@ def default_directory() -> str:
 class DirectoryStore(Store):
     """A store in a directory, which is created when the first request is submitted."""
 
-    def __init__(self, directory: str, *, check_mode: bool = False) -> None:
-        super().__init__(check_mode=check_mode)
+    def __init__(self, directory: str, *, check_mode: bool = False, remember: bool = False) -> None:
+        super().__init__(check_mode=check_mode, remember=remember)
         self.directory = Path(directory)
         self._finished: dict[str, tuple[int, int, int]] = {}
 
@@ -65,18 +65,21 @@ class DirectoryStore(Store):
     def listing(self, states: Sequence[str] | None = None, *, only_open: bool = False) -> Listing:
         found: list[Record] = []
         broken: list[SetAside] = []
+        before, self._remembered = self._remembered, {}
         for name in self._names():
-            signature = self._signature(name) if only_open else None
-            if signature is not None and self._finished.get(name) == signature:
+            signature = self._signature(name) if only_open or self._remember else None
+            if only_open and signature is not None and self._finished.get(name) == signature:
                 continue
             try:
-                record = self._read(name.removesuffix(SUFFIX))
+                record = before[name][1] if name in before and before[name][0] == signature else self._read(name.removesuffix(SUFFIX))
             except Broken as error:
                 broken.append(SetAside(printable(name), str(error)))
                 continue
+            if self._remember and signature is not None and record is not None:
+                self._remembered[name] = (signature, record)
             if record is not None and (states is None or record.state in states) and (record.open or not only_open):
                 found.append(record)
-            elif record is not None and signature is not None:
+            elif only_open and record is not None and signature is not None:
                 self._finished[name] = signature  # a process that makes many passes reads it only once
         return Listing(oldest_first(found), tuple(broken))
 

@@ -77,8 +77,8 @@ class KubernetesStore(Store):
 
     parallel = 8
 
-    def __init__(self, access: Access, *, check_mode: bool = False) -> None:
-        super().__init__(check_mode=check_mode)
+    def __init__(self, access: Access, *, check_mode: bool = False, remember: bool = False) -> None:
+        super().__init__(check_mode=check_mode, remember=remember)
         configuration, namespace = configure(access)
         configuration.connection_pool_maxsize = self.parallel
         # Every call of this store is safe to repeat: a second create finds the first, and a second patch names a version
@@ -108,14 +108,17 @@ class KubernetesStore(Store):
             selectors = (secret.ALL,) if states is None else (secret.in_states(tuple(states)),)
         found: dict[str, Record] = {}
         broken: dict[str, SetAside] = {}
+        before, self._remembered = self._remembered, {}
         for selector in selectors:
             for item in self._list(selector):
-                name = item["metadata"]["name"]
+                name, version = item["metadata"]["name"], item["metadata"].get("resourceVersion")
                 try:
-                    record = self._load(item)
+                    record = before[name][1] if name in before and before[name][0] == version else self._load(item)
                 except Broken as error:
                     broken[name] = SetAside(name, str(error))
                     continue
+                if self._remember and version:
+                    self._remembered[name] = (version, record)
                 if (states is None or record.state in states) and (record.open or not only_open):
                     found[name] = record
         if not found and not broken:

@@ -259,6 +259,21 @@ def test_a_request_of_the_requestor_itself_is_the_persons_request(kube: Cluster,
         store.submit(wish(0, models=["another"]))  # the unreadable record may be this request, so no second one is made
 
 
+def test_a_listing_that_remembers_parses_what_has_changed_only(store: KubernetesStore, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = submitted(store), submitted(store, 1)
+    remembering = KubernetesStore(Access(kubeconfig=str(account.kubeconfig)), remember=True)
+    parsed: list[str] = []
+    load = remembering._load
+    monkeypatch.setattr(remembering, "_load", lambda item: parsed.append(item["metadata"]["name"]) or load(item))
+    assert remembering.listing() == store.listing() and len(parsed) == 2
+    parsed.clear()
+    assert remembering.listing() == store.listing() and parsed == []
+    store.transition(first, approve)
+    assert remembering.listing() == store.listing() and parsed == [f"llm-key-request-{first.id}"]
+    store.delete(second.id)
+    assert [record.id for record in remembering.listing().records] == [first.id]
+
+
 def test_listings_come_in_pages(store: KubernetesStore, monkeypatch: pytest.MonkeyPatch) -> None:
     everyone = {submitted(store, number).id for number in range(7)}
     monkeypatch.setattr(kubernetes_secrets, "PAGE", 3)

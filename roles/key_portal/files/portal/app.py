@@ -10,7 +10,9 @@ copied files) in `templates/` and `static/`. GET / answers JSON, as the requesto
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Store
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import now
@@ -30,6 +32,13 @@ TITLE = "LLM Key Requestor API"
 EVERYBODY = "*"
 
 
+@asynccontextmanager
+async def _reading_ahead(app: FastAPI) -> AsyncIterator[None]:
+    """Read all requests while the service starts, so that the first who looks at a list does not wait for that."""
+    threading.Thread(target=app.state.portal.read_ahead, name="read ahead", daemon=True).start()
+    yield
+
+
 def create_app(
     settings: Settings,
     site: SiteCatalogue | None = None,
@@ -43,6 +52,7 @@ def create_app(
         title=TITLE,
         description="Ask for keys of LLMs, and decide on requests. The first group of calls is that of the LLM Key Requestor.",
         redirect_slashes=False,
+        lifespan=_reading_ahead,
     )
     app.state.portal = PortalDesk(settings, open_store(settings) if store is None else store, site, clock=clock)
     app.state.identifiers = identifiers_of(settings) if identifiers is None else list(identifiers)

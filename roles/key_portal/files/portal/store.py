@@ -5,14 +5,15 @@
 """The store of requests as the portal uses it: its desk, and readings that many callers share.
 
 Fifty people who look at a list at once cost one listing: whoever comes while it is read waits for it, and whoever comes within a
-second gets the same one. What this process changes shows at once; what others change, at the next reading.
+second gets the same one, and those with the same filter the same bytes. What this process changes shows at once; what others change, at the next reading.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -29,6 +30,8 @@ from .settings import Settings
 Value = TypeVar("Value")
 REPORT_SECONDS = 1.0
 """For how long the report of the last pass is used again."""
+MOST_VIEWS = 50
+"""How many views of one listing are kept."""
 CATALOGUE_SECONDS = 2.0
 """The same for the published catalogue."""
 
@@ -88,10 +91,30 @@ class PortalDesk:
         self._report: Recent[tuple[dict[str, Any] | None]] = Recent(lambda: (store.last_pass(),), REPORT_SECONDS)
         self._snapshot: Recent[tuple[CatalogueSnapshot | None]] = Recent(lambda: (published_catalogue(store),), CATALOGUE_SECONDS)
         self._last_snapshot: CatalogueSnapshot | None = None
+        self._rendering = threading.Lock()
+        self._rendered: tuple[Listing, dict[Hashable, bytes]] = (Listing(()), {})
 
     def listing(self) -> Listing:
         """Return all requests, oldest first, and the records that cannot be read. Raises StoreError."""
         return self._listing.get()
+
+    def read_ahead(self) -> None:
+        """Read all requests. A store that does not answer is found by whoever calls."""
+        with suppress(StoreError):
+            self.listing()
+
+    def rendered(self, view: Hashable, render: Callable[[Listing], bytes]) -> bytes:
+        """Return a view of all requests as `render` makes it, which it does once for each listing. Raises StoreError."""
+        listing = self.listing()
+        with self._rendering:  # one at a time: the others get what the first one makes
+            if self._rendered[0] is not listing:
+                self._rendered = (listing, {})
+            views = self._rendered[1]
+            if view not in views:
+                if len(views) >= MOST_VIEWS:
+                    views.clear()
+                views[view] = render(listing)
+            return views[view]
 
     def changed(self) -> None:
         """Note that a request was changed here. Call it after every operation of `desk` that writes."""
@@ -99,10 +122,8 @@ class PortalDesk:
 
     def catalogue(self) -> Catalogue:
         """Return the catalogue. While the store does not answer, it is what it was; if it never did, only what config.yaml says."""
-        try:
+        with suppress(StoreError):
             (self._last_snapshot,) = self._snapshot.get()
-        except StoreError:
-            pass
         return catalogue_of(self._site, self._last_snapshot)
 
     def last_pass(self) -> PassHealth:
@@ -114,7 +135,7 @@ class PortalDesk:
 def open_store(settings: Settings) -> Store:
     """Return the store that the settings name. Raises ValueError, and StoreError if there is no way to it."""
     if settings.store == "file":
-        return DirectoryStore(settings.store_directory)
+        return DirectoryStore(settings.store_directory, remember=True)
     from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.kubernetes_secrets import (  # it loads slowly
         KUBERNETES_ERROR,
         Access,
@@ -133,5 +154,6 @@ def open_store(settings: Settings) -> Store:
             ca_cert=settings.ca_cert or None,
             validate_certs=settings.validate_certs,
             timeout=settings.store_timeout,
-        )
+        ),
+        remember=True,
     )

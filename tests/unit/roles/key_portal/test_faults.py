@@ -176,3 +176,21 @@ def test_an_error_is_shared_as_well() -> None:
         with pytest.raises(StoreUnreachable):
             recent.get()
     assert len(tries) == 1
+
+
+def test_a_view_of_one_listing_is_rendered_once(portal: TestPortal) -> None:
+    rendered: list[int] = []
+
+    def render(listing: Listing) -> bytes:
+        rendered.append(len(listing.records))
+        return str(len(listing.records)).encode()
+
+    desk = portal.app.state.portal
+    portal.ask()
+    assert [desk.rendered("view", render) for _number in range(3)] == [b"1"] * 3 and rendered == [1]
+    portal.ask("bob@company.com")
+    desk.changed()
+    assert desk.rendered("view", render) == b"2"
+    for number in range(200):
+        assert desk.rendered(number, render) == b"2"
+    assert len(desk._rendered[1]) <= 50, "whatever people search for, it takes no more memory"

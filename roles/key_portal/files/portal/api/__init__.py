@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
+from pydantic import TypeAdapter
 
 from ..store import PortalDesk
 
@@ -21,3 +22,13 @@ def portal_of(request: Request) -> PortalDesk:
 
 Portal = Annotated[PortalDesk, Depends(portal_of)]
 """The portal, as a parameter of a handler."""
+
+
+def json_of(kind: TypeAdapter[Any], value: Any) -> bytes:
+    """Return a value of a call's documented kind as JSON."""
+    return kind.dump_json(value)
+
+
+def rendered_answer(content: bytes) -> Response:
+    """Return an answer that was rendered before."""
+    return Response(content, media_type="application/json")

@@ -16,17 +16,17 @@ import logging
 from dataclasses import asdict
 from typing import Annotated
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Transition
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Listing, Transition
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import STATE_OF_FILTER, Wish
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Missing, NotRecordable, RequestRefused, StoreError
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import APPROVED, DENIED, IN_REVIEW, PENDING, Record
-from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, Field, TypeAdapter
 
 from ..errors import NOT_FOUND, Refused, answers, checked_input, refusal_of, shown
 from ..identity import Admin
 from ..store import PortalDesk
-from . import Portal
+from . import Portal, json_of, rendered_answer
 
 router = APIRouter(tags=["LLM Key Requestor"])
 log = logging.getLogger("portal")
@@ -100,6 +100,9 @@ class AdminRequest(BaseModel):
     api_key: str | None = Field(None, description="Always null: nobody here sees the value of a key.")
 
 
+_ADMIN_REQUESTS = TypeAdapter(list[AdminRequest])
+
+
 class Denial(BaseModel):
     reason: str
 
@@ -156,15 +159,18 @@ def verify(caller: Admin) -> Verified:
     return Verified(authenticated=True, username=caller.who)
 
 
-@router.get("/api/admin/requests", responses=answers(401, 403, 422, 500))
-def list_requests(_caller: Admin, portal: Portal, which: Annotated[str, Query(alias="filter")] = "pending") -> list[AdminRequest]:
+@router.get("/api/admin/requests", response_model=list[AdminRequest], responses=answers(401, 403, 422, 500))
+def list_requests(_caller: Admin, portal: Portal, which: Annotated[str, Query(alias="filter")] = "pending") -> Response:
     """Return requests: `pending`, those in `review`, or all of them for any other filter. Records that cannot be read are left out."""
     state = STATE_OF_FILTER[which] if which in ("pending", "review") else None
+
+    def render(listing: Listing) -> bytes:
+        return json_of(_ADMIN_REQUESTS, [_shape(record) for record in listing.records if state in (None, record.state)])
+
     try:
-        records = portal.listing().records
+        return rendered_answer(portal.rendered(("requestor", state), render))
     except StoreError as error:
         raise _failed("Failed to fetch requests", error) from None
-    return [_shape(record) for record in records if state in (None, record.state)]
 
 
 RequestId = Annotated[str, Path(description="The id of a request.")]

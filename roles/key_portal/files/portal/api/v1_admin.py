@@ -14,13 +14,14 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.audit import audit_events, json_lines
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Listing, Transition
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import Record
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
+from pydantic import TypeAdapter
 
 from ..errors import NOT_FOUND, Refused, answers, checked_input, shown
 from ..identity import Admin
 from ..store import PortalDesk
-from . import Portal, shapes
+from . import Portal, json_of, rendered_answer, shapes
 from .listing import page_of
 from .v1 import RequestId
 
@@ -34,19 +35,26 @@ _READ = answers(401, 403, 404, 409, 422, 503)
 _WRITE = answers(400, 401, 403, 404, 408, 409, 413, 422, 503)
 
 
-@router.get("/requests", responses=_READ)
-def list_requests(_caller: Admin, portal: Portal, wanted: Annotated[shapes.Searching, Query()]) -> shapes.ListedRequests:
+_LISTED = TypeAdapter(shapes.ListedRequests)
+
+
+@router.get("/requests", response_model=shapes.ListedRequests, responses=_READ)
+def list_requests(_caller: Admin, portal: Portal, wanted: Annotated[shapes.Searching, Query()]) -> Response:
     """Return a page of requests: those in `state` in which every word of `search` occurs."""
-    listing = portal.listing()
-    found = page_of(listing.records, state=wanted.state, search=wanted.search, sort=wanted.sort, page=wanted.page, size=wanted.page_size)
-    return shapes.ListedRequests(
-        requests=[shapes.listed_request(record) for record in found.records],
-        total=found.total,
-        page=wanted.page,
-        page_size=wanted.page_size,
-        counts=found.counts,
-        set_aside=_set_aside(listing),
-    )
+
+    def render(listing: Listing) -> bytes:
+        found = page_of(listing.records, state=wanted.state, search=wanted.search, sort=wanted.sort, page=wanted.page, size=wanted.page_size)
+        page = shapes.ListedRequests(
+            requests=[shapes.listed_request(record) for record in found.records],
+            total=found.total,
+            page=wanted.page,
+            page_size=wanted.page_size,
+            counts=found.counts,
+            set_aside=_set_aside(listing),
+        )
+        return json_of(_LISTED, page)
+
+    return rendered_answer(portal.rendered(("v1", *wanted.model_dump().values()), render))
 
 
 @router.get("/requests/{request_id}", responses=_READ)

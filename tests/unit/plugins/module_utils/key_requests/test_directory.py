@@ -230,3 +230,30 @@ def test_the_directory_of_another_user_is_refused_with_the_rule(store: Directory
         store.listing()
     with pytest.raises(NotReadable, match="Run this as that user, or keep requests in Kubernetes"):
         store.submit(wish("bob"))
+
+
+def test_a_listing_that_remembers_reads_what_has_changed_only(store: DirectoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = [store.submit(wish(name)).after for name in ("ada", "bob", "eve")]
+    remembering = DirectoryStore(str(store.directory), remember=True)
+    read: list[str] = []
+    content = remembering._content
+
+    def noted(request_id: str) -> bytes | None:
+        read.append(request_id)
+        return content(request_id)
+
+    monkeypatch.setattr(remembering, "_content", noted)
+    ada, bob, eve = (record for record in kept if record is not None)
+    assert remembering.listing() == store.listing() and len(read) == 3
+    read.clear()
+    assert remembering.listing(("pending",)) == store.listing() and read == []
+    changed = store.transition(ada, approve).after
+    store.delete(bob.id)
+    file_of(store, eve).write_text("{")
+    assert remembering.listing() == store.listing()
+    assert set(read) == {ada.id, eve.id}
+    assert [record.state for record in remembering.listing().records] == [changed.state if changed else ""]
+    by_hand = json.loads(file_of(store, ada).read_text())
+    file_of(store, ada).write_text(json.dumps({**by_hand, "state": "denied"}))
+    assert [record.state for record in remembering.listing().records] == [DENIED]
+    assert remembering.listing(only_open=True).records == store.listing(only_open=True).records
