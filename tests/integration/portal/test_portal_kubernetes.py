@@ -24,17 +24,13 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.clu
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal import ADMIN, PortalFactory, PortalProcess
 
 ROLE = Path(__file__).parents[3] / "roles" / "key_requests"
-RULES = [
-    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "create", "patch"]},
-    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get"]},
-]
-"""The least rights of a portal."""
+RIGHTS = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))["__key_requests_rights"]
 AT = "2026-11-21T04:00:00Z"
 
 
 @pytest.fixture
 def account(kube: Cluster, namespace: str) -> Account:
-    return kube.account_with_rules(namespace, RULES)
+    return kube.account_with_rules(namespace, RIGHTS["portal"])
 
 
 @pytest.fixture
@@ -77,8 +73,7 @@ def test_what_passes_tell(portal: PortalProcess, worker: KubernetesStore) -> Non
 
 def test_what_passes_tell_needs_the_rights_of_passes_only(kube: Cluster, namespace: str, account: Account) -> None:
     """The role gives passes no right to create Secrets, and a portal cannot write what passes tell."""
-    rights = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))["__key_requests_rights"]
-    passes = KubernetesStore(Access(kubeconfig=str(kube.account_with_rules(namespace, rights["worker"]).kubeconfig)))
+    passes = KubernetesStore(Access(kubeconfig=str(kube.account_with_rules(namespace, RIGHTS["worker"]).kubeconfig)))
     names = [f"provider/{number}-{'x' * 200}" for number in range(3_000)]
     publish_catalogue(passes, snapshot_of(AT, names))
     publish_catalogue(passes, snapshot_of(AT, ["granite"]))

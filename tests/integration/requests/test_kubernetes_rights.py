@@ -22,9 +22,12 @@ import requests
 import yaml
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.catalogue_snapshot import published_catalogue
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import Desk, Wish
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError, StoreRejected
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.kubernetes_secrets import Access, KubernetesStore
-from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import GRANITE, MISTRAL, Desk
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import GRANITE, MISTRAL
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import Desk as PassDesk
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes.cluster import Account, Cluster
@@ -34,7 +37,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp 
 
 ROLE = Path(__file__).parents[3] / "roles" / "key_requests"
 RIGHTS: dict[str, list[dict[str, Any]]] = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))["__key_requests_rights"]
-WHO = ("submitter", "decider", "worker", "custodian")
+WHO = ("submitter", "decider", "worker", "custodian", "portal")
 GIVE_RIGHTS = [
     {
         "hosts": "localhost",
@@ -140,7 +143,7 @@ def test_a_request_goes_through_the_hands_of_all_three(
     desks = {}
     server = smtp(tls="starttls")
     for who, account in house.accounts.items():
-        desks[who] = Desk(gateway, playbook, server, tmp_path, **{**store, "key_requests_kubeconfig": str(account.kubeconfig)})
+        desks[who] = PassDesk(gateway, playbook, server, tmp_path, **{**store, "key_requests_kubeconfig": str(account.kubeconfig)})
     rev, ada = f"rev-{unique}@company.com", f"ada-{unique}@company.com"
     delivery = {
         "key_requests_delivery_methods": ["mail", "kubernetes_secret"],
@@ -361,6 +364,8 @@ def test_one_right_less_and_the_job_cannot_be_done(house: House, who: str) -> No
 def job(house: House, who: str, name: str) -> list[dict[str, Any]]:
     """Return the results of all that one of the accounts has to do."""
     person = {"email": f"{name}@company.com", "package": "dev"}
+    if who == "portal":
+        return [serve(house.accounts["portal"], person["email"])]
     if who == "submitter":
         return [house.call("submitter", **person, state=state) for state in ("submitted", "cancelled", "submitted")]
     house.kube.kubectl("delete", "lease", "--all", namespace=house.namespace)  # whoever comes first makes it
@@ -376,6 +381,23 @@ def job(house: House, who: str, name: str) -> list[dict[str, Any]]:
         return [work_on(house.accounts["worker"], request_id)]
     approved = house.call("decider", request_id=request_id, state="approved")
     return [approved, house.call("decider", "key_request_info", filter="approved"), house.call("decider", request_id=request_id, state="denied", reason="no")]
+
+
+def serve(account: Account, email: str) -> dict[str, Any]:
+    """Do what the portal does: ask for a person whose address is proven, list, decide, and read what passes tell."""
+    store = KubernetesStore(Access(kubeconfig=str(account.kubeconfig)))
+    people = Desk(store)
+    try:
+        made = people.ask(Wish(email, package="dev", origin="portal", verified_at="2026-11-21T04:00:00Z")).after
+        assert made is not None and made.verified_at and made.id in {record.id for record in people.list_requests("pending").records}
+        people.cancel(made.id)
+        people.ask(Wish(email, package="dev", origin="portal", verified_at="2026-11-21T05:00:00Z"))
+        people.approve(made.id, by="admin", granted={"duration": "1d"})
+        store.last_pass()
+        published_catalogue(store)
+    except StoreError as error:
+        return {"failed": True, "msg": str(error)}
+    return {}
 
 
 def work_on(account: Account, request_id: str) -> dict[str, Any]:
