@@ -75,6 +75,13 @@ options:
       secret_name:
         description: With V(approval), the Secret of Kubernetes in which the key is, if it is not in O(messages[].value).
         type: str
+      link:
+        description:
+          - With V(approval), the link that opens the sealed key once, instead of O(messages[].value). Whoever has it has the key, so webhooks never carry it.
+        type: str
+      link_expires:
+        description: Until when O(messages[].link) works, in ISO 8601.
+        type: str
       reason:
         description: Why a request was denied or needs a decision.
         type: str
@@ -82,7 +89,8 @@ options:
         description: With V(review), the purpose of the key.
         type: str
       note:
-        description: A custom paragraph, for example where to find help. Required for an V(approval) without O(messages[].value) and O(messages[].secret_name).
+        description: A custom paragraph, for example where to find help. Required for an V(approval) without O(messages[].value), O(messages[].link)
+          and O(messages[].secret_name).
         type: str
       commands:
         description: Commands to show, for example those that a reviewer runs to decide.

@@ -7,5 +7,5 @@
 `mail` composes messages from `words`, `smtp` sends them, `outbox` does both for a batch, and `mailer` reads the settings. `refusals`
 judges what a server answers, `oauth` fetches tokens to log in. `webhooks` posts the same notices, which `chat` puts into the formats of
 services; `poster` is how both call an address that nobody may see. `client_env` names the variables that LLM clients read, `env_files`
-writes them into files.
+writes them into files. `sealed` encrypts a key for a link that opens it once.
 """

@@ -18,7 +18,7 @@ import re
 from typing import Any
 
 from ..common.printable import redact
-from .mail import Block, Code, Content, Facts, Notice, Quote
+from .mail import Block, Code, Content, Facts, Notice, Quote, WebLink
 
 SLACK, TEAMS, MATTERMOST, JSON = FORMATS = ("slack", "teams", "mattermost", "json")
 LONGEST_TEXT = 8000
@@ -93,7 +93,7 @@ def _markdown_block(block: Block) -> str:
         return "\n".join(f"    {redact(line)}" for line in block.lines)
     if isinstance(block, Facts):
         return "\n".join(f"- {_escaped(name)}: {_escaped(value)}" for name, value in block.pairs)
-    text = _escaped(block.content)
+    text = _escaped(block.words if isinstance(block, WebLink) else block.content)
     return "\n".join(f"> {line}" for line in text.split("\n")) if isinstance(block, Quote) else text
 
 

@@ -66,6 +66,10 @@ class Notice:
     namespace: str = ""
     secret_name: str = ""
     """The Secret of Kubernetes in which the key is, with its namespace."""
+    link: str = field(default="", repr=False)
+    """The link that opens the sealed key, with its secret."""
+    link_expires: str = ""
+    """Until when the link works, in ISO 8601."""
     reason: str = ""
     purpose: str = ""
     note: str = ""
@@ -168,7 +172,22 @@ class Code:
         return f'<pre style="{style}">{html.escape(chr(10).join(self.lines))}</pre>'
 
 
-Block: TypeAlias = "Paragraph | Quote | Facts | Code"
+@dataclass(frozen=True)
+class WebLink:
+    """A link with the words on it."""
+
+    words: str
+    url: str
+
+    def text(self) -> str:
+        return f"{self.words}:\n{self.url}"
+
+    def html(self) -> str:
+        style = "display:inline-block;padding:.6em 1.2em;background:#06c;color:#fff;text-decoration:none;border-radius:4px"
+        return f'<p><a href="{html.escape(self.url)}" rel="noreferrer" style="{style}">{_markup(self.words)}</a></p>'
+
+
+Block: TypeAlias = "Paragraph | Quote | Facts | Code | WebLink"
 
 
 def _markup(text: str) -> str:
@@ -271,8 +290,9 @@ def checked_texts(notice: Notice, what: str) -> Notice:
         raise ValueError(f"language is {quoted(notice.language, 40)}; give one of {', '.join(LANGUAGES)}.")
     if not notice.id.strip():
         raise ValueError(f"{what} has no id; give the id of the request, or the alias of the key.")
-    if notice.kind == "approval" and not (notice.value or notice.note or notice.secret_name):
+    if notice.kind == "approval" and not (notice.value or notice.note or notice.secret_name or notice.link):
         raise ValueError(f"{what} holds neither a key nor a note that says where it is; give value or note.")
+    _check_link(notice, what)
     if notice.value and notice.kind not in ("approval", "custom"):
         raise ValueError(f"{what} is given a key, which it never tells; leave value out.")
     if (notice.kind == "renewal" and notice.expires == "") or (notice.kind == "expiry" and not notice.expires):
@@ -291,6 +311,17 @@ def checked_texts(notice: Notice, what: str) -> Notice:
         commands=tuple(printable(command, LONGEST_LINE) for command in notice.commands),
         variables=_plain(notice.variables),
     )
+
+
+def _check_link(notice: Notice, what: str) -> None:
+    if not notice.link:
+        return
+    if notice.kind not in ("approval", "custom") or notice.value:
+        raise ValueError(f"{what} is given the link to a sealed key, which only a mail that brings no key itself may hold; leave link out.")
+    if not notice.link.startswith(("https://", "http://")) or not notice.link.isascii() or not notice.link.isprintable() or " " in notice.link:
+        raise ValueError(f"the link in {what} is not a web address; give the one that opens the key.")
+    if notice.link_expires:
+        _utc(notice.link_expires)
 
 
 def _lines(text: str) -> str:
@@ -348,9 +379,10 @@ def _blocks(notice: Notice) -> list[Block]:
     words = WORDS[notice.language]
     blocks: list[Block | None] = [Paragraph(words["greeting"]), Paragraph(words[f"{notice.kind}_intro"])]
     if notice.kind == "approval":
+        blocks += _sealed(notice)
         blocks.append(_facts(notice, "key", "namespace", "secret", "url", "models", "package", "expires", "user", "alias", "request"))
         if not notice.value:
-            blocks.append(Paragraph(words["approval_elsewhere"]))
+            blocks.append(None if notice.link else Paragraph(words["approval_elsewhere"]))
             blocks += _secret_use(notice)
         elif notice.url:
             exports = client_env.env_file(client_env.variables(notice.url, notice.value, ["openai"]))
@@ -374,6 +406,16 @@ def _blocks(notice: Notice) -> list[Block]:
         blocks += [Code(notice.commands)] if notice.commands else []
     blocks.append(Paragraph(words["automatic"]))
     return [block for block in blocks if block is not None]
+
+
+def _sealed(notice: Notice) -> list[Block | None]:
+    """Return the link to a sealed key, and how it is used, if there is one."""
+    if not notice.link:
+        return []
+    words = WORDS[notice.language]
+    until = words["approval_link_until"].format(when=_utc(notice.link_expires).strftime("%Y-%m-%d %H:%M UTC")) if notice.link_expires else ""
+    texts = [words["approval_link_once"], until, words["approval_link_strange"]]
+    return [WebLink(words["approval_link"], notice.link), Paragraph(" ".join(text for text in texts if text))]
 
 
 def _secret_use(notice: Notice) -> list[Block | None]:

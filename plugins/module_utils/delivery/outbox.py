@@ -39,6 +39,8 @@ MESSAGE_SPEC: dict[str, dict[str, Any]] = {
     "request_id": {"type": "str"},
     "namespace": {"type": "str"},
     "secret_name": {"type": "str"},
+    "link": {"type": "str", "no_log": True},
+    "link_expires": {"type": "str"},
     "reason": {"type": "str"},
     "purpose": {"type": "str"},
     "note": {"type": "str"},

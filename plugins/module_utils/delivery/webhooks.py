@@ -174,8 +174,9 @@ class _TargetPoster:
 
     def _content(self, notice: Notice, known_as: str) -> bytes:
         what = f"the {printable(notice.kind, 40)} notice to {self.target.name}"
-        if notice.value:
-            raise ValueError(f"{what} is given a key, and webhooks never carry keys; leave value out, and say in note where the key is.")
+        if notice.value or notice.link:
+            given = "a key" if notice.value else "the link to a sealed key"
+            raise ValueError(f"{what} is given {given}, and webhooks never carry keys; leave it out, and say in note where the key is.")
         clean = replace(checked_texts(replace(notice, language=self.target.language or notice.language), what), to=printable(notice.to, 254))
         return chat.encoded(chat.payload_of(clean, content_of(clean, self._templates), known_as, self.target.format))
 

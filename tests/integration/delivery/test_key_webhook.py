@@ -118,9 +118,10 @@ def test_a_target_takes_its_kinds_only(hooks: HookFactory) -> None:
     assert len(reviewers.posts) == 1
 
 
-def test_a_key_is_never_posted(hooks: HookFactory) -> None:
+@pytest.mark.parametrize("key", [{"value": KEY}, {"link": "https://keys.example.com/open/1#secret"}])
+def test_a_key_is_never_posted(hooks: HookFactory, key: dict[str, str]) -> None:
     server = hooks()
-    result = key_webhook([target(server)], {"kind": "approval", "to": "ada@example.org", "id": "1", "value": KEY}, DENIAL)
+    result = key_webhook([target(server)], {"kind": "approval", "to": "ada@example.org", "id": "1", **key}, DENIAL)
     assert [(post["status"], post["temporary"]) for post in result["posts"]] == [("failed", False), ("sent", False)]
     assert "webhooks never carry keys" in result["msg"]
     assert len(server.posts) == 1

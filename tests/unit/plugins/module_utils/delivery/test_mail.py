@@ -149,6 +149,22 @@ def test_a_denial_without_a_reason_says_so() -> None:
     assert "No reason was given." in parts(compose(notice("denial")))[0]
 
 
+LINK = f"https://keys.example.com/open/4711.{'0' * 32}#{'S' * 43}"
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_a_mail_with_the_link_to_a_sealed_key(language: str) -> None:
+    sealed = notice(value="", language=language, link=LINK, link_expires=ENDS, alias="a", expires=ENDS)
+    text, page = parts(compose(sealed))
+    words = WORDS[language]
+    assert f"{words['approval_link']}:\n{LINK}\n" in text, "on a line of its own, as mail readers find it"
+    assert ("a", "href") in [(tag, name) for tag, attributes in Tags(page).tags for name, _value in attributes]
+    assert f'href="{LINK}"' in page
+    for part in (text, page):
+        assert words["approval_link_once"] in html.unescape(part) and "2026-12-31 18:00 UTC" in part and words["approval_elsewhere"] not in part
+    assert LINK not in repr(sealed) and "S" * 43 not in repr(sealed)
+
+
 def test_an_approval_without_the_key_says_where_it_is() -> None:
     text, page = parts(compose(notice(value="", note="It is in the Secret key-ada.", url="https://llm.example.com")))
     assert "The key itself is not in this message." in text
@@ -235,6 +251,10 @@ def test_a_domain_is_written_in_ascii() -> None:
         (notice("expiry", expires=""), "does not say when the key ends"),
         (notice("expiry", expires=None), "does not say when the key ends"),
         (notice("denial", value=KEY), "is given a key, which it never tells"),
+        (notice("denial", link="https://keys.example.com/"), "is given the link to a sealed key"),
+        (notice(link="https://keys.example.com/"), "only a mail that brings no key itself may hold"),
+        (notice(value="", link="javascript:alert(1)"), "is not a web address"),
+        (notice(value="", link="https://keys.example.com/ x"), "is not a web address"),
         (notice(id=" "), "has no id"),
         (notice(kind="greeting"), "kind is 'greeting'"),
         (notice(language="fr"), "language is 'fr'"),
