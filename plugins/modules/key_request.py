@@ -41,13 +41,16 @@ options:
         be submitted again.
       - With V(retried) the next pass tries again at once what failed, even if passes gave up because the mail server refused
         an address for good.
+      - With V(resealed) the requester asks for another link to the sealed key, for example because the last one was opened by
+        somebody else or is too old. The next pass seals the same key anew and mails the link. The former link no longer works.
+        This fails within five minutes after the last link, and if the key was not delivered sealed or has ended.
       - With V(renewed) the requester asks that the key lives longer, for O(duration) from the approval on, or for the usual
         lifetime. The approval chain decides that like any other request, and the key keeps its value. If the key has ended,
         the request starts again and leads to a new key.
       - V(extended) is the same, and the time counts from the present end of the key. This fails if the key has ended.
       - With V(absent) the request is removed with its history. Its key is not touched.
     type: str
-    choices: [submitted, approved, denied, cancelled, renewed, extended, retried, absent]
+    choices: [submitted, approved, denied, cancelled, renewed, extended, retried, resealed, absent]
     default: submitted
   request_id:
     description:
@@ -126,8 +129,8 @@ options:
   actor:
     description:
       - Who makes the change, for the history. In AWX this is the variable C(awx_user_name).
-      - The default is the requester with O(state=submitted), O(state=cancelled), O(state=renewed) and O(state=extended), and
-        otherwise the user who runs the module.
+      - The default is the requester with O(state=submitted), O(state=cancelled), O(state=resealed), O(state=renewed) and
+        O(state=extended), and otherwise the user who runs the module.
     type: str
   again:
     description:
@@ -327,7 +330,7 @@ from ..module_utils.key_requests.results import asked_before_note, transition_re
 from ..module_utils.key_requests.terms import GRANTABLE
 
 ASKING = ("submitted", "renewed", "extended")
-STATES = ("submitted", "approved", "denied", "cancelled", "renewed", "extended", "retried", "absent")
+STATES = ("submitted", "approved", "denied", "cancelled", "renewed", "extended", "retried", "resealed", "absent")
 
 
 def wish_of(params: dict[str, Any]) -> Wish:
@@ -349,6 +352,8 @@ def carry_out(desk: Desk, params: dict[str, Any]) -> Transition:
         return desk.renew(name, more_time(params), by=actor, again=params["again"])
     if state == "cancelled":
         return desk.cancel(name, by=actor, reason=reason)
+    if state == "resealed":
+        return desk.reseal(name, by=actor)
     if state == "retried":
         return desk.retry(name, by=actor or acting_user())
     if state == "denied":

@@ -42,6 +42,8 @@ def _events_of(record: Record) -> list[dict[str, Any]]:
     life = 0
 
     def add(event: dict[str, Any], *, undecided: bool = False) -> None:
+        if any(known == event for _time, of_life, _phase, known in events if of_life == life):
+            return  # the delivery by one method is noted once more when the key is delivered anew by another
         phase = 1 if undecided else next(number for number, names in enumerate(_PHASES) if event["event"] in names)
         events.append((event["time"], life, phase, event))
 

@@ -21,6 +21,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from .box_keeper import BoxKeeper
 from .errors import Broken, Busy, Conflict, Exists, Missing, NotRecordable, RequestRefused, StoreError, StoreRejected
 from .record import Record, check, check_id
 from .transitions import Change, resubmit
@@ -85,6 +86,9 @@ class Store(ABC):
 
     parallel = 1
     """How many records may be written at the same time."""
+
+    boxes: BoxKeeper
+    """The sealed boxes of the requests, which are set by each kind of store."""
 
     def __init__(self, *, check_mode: bool = False, remember: bool = False) -> None:
         """With `remember` a listing reads again only what has changed since the last one, for a program that lists all requests often."""
@@ -160,7 +164,7 @@ class Store(ABC):
         return _in_parallel(one, changes, self.parallel)
 
     def delete(self, request_id: str, *, only_if: Callable[[Record], bool] = lambda record: True) -> Transition:
-        """Remove the request if it is as `only_if` wants. Its key, if there is one, is not touched."""
+        """Remove the request, and before it its sealed box, if it is as `only_if` wants. Its key, if there is one, is not touched."""
         for attempt in range(TRIES):
             found = self._read(check_id(request_id))
             if found is not None and not only_if(found):
@@ -168,6 +172,7 @@ class Store(ABC):
             if found is None or self.check_mode:
                 return Transition(found, None)
             try:
+                self.boxes.remove(found.id)
                 self._remove(found)
                 return Transition(found, None)
             except Conflict:

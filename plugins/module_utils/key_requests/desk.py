@@ -176,6 +176,14 @@ class Desk:
         found, at = self.find(name), self._clock()
         return self.store.transition(found, lambda record: transitions.retry(record, by=by, at=at))
 
+    def reseal(self, name: RequestName, *, by: str = "") -> Transition:
+        """Ask for a new link to a sealed key, for its owner (`by` if given). The next pass seals the same key anew and mails the link.
+
+        The former link no longer works then. Raises RequestRefused if the last link was sent only minutes ago, see `transitions.reseal`.
+        """
+        found, at = self.find(name), self._clock()
+        return self.store.transition(found, lambda record: transitions.reseal(record, by=by or found.email, at=at))
+
     def cancel(self, name: RequestName, *, by: str = "", reason: str = "") -> Transition:
         """Withdraw a request for its requester (`by` if given). It is kept as denied, and can be submitted again."""
         found, at = self.find(name), self._clock()

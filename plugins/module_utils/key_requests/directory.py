@@ -27,6 +27,7 @@ from ..common import private_file
 from ..common.file_lock import open_lock, take_lock
 from ..common.printable import printable, quoted
 from .base import Listing, SetAside, Store, Turn, oldest_first
+from .box_directory import DirectoryBoxes
 from .document import FORMAT, parse_document, render_document
 from .errors import Broken, Busy, Conflict, Exists, Missing, NotReadable, NotWritable
 from .record import Record, check_id
@@ -57,6 +58,7 @@ class DirectoryStore(Store):
         super().__init__(check_mode=check_mode, remember=remember)
         self.directory = Path(directory)
         self._finished: dict[str, tuple[int, int, int]] = {}
+        self.boxes = DirectoryBoxes(self.directory, self._locked, self._check_directory, check_mode=check_mode)
 
     @property
     def place(self) -> str:

@@ -19,6 +19,7 @@ from .base import SetAside, Store
 from .errors import RequestRefused, StoreError
 from .record import APPROVED, DENIED, IN_REVIEW, Record
 from .retention import has_living_key, is_of, is_to_be_pruned, mentions, over_as, report_without, same_tombstone, tombstone_of, without_mention
+from .sealed_box import SealedBox
 from .transitions import cancel, mark_finished
 
 BY = "erasure"
@@ -95,8 +96,23 @@ def erase_person(store: Store, person: str, clock: Callable[[], str], *, patienc
         report = store.last_pass() or {}
         if report_without(report, address) != report:
             turn.report(report_without(report, address))
+        _remove_boxes(store, address, erasure)
         _prove(store, address, erasure, clock)
     return erasure
+
+
+def _remove_boxes(store: Store, address: str, erasure: Erasure) -> None:
+    """Remove the sealed boxes of the person, except those of requests that are left. A request that is gone has taken its own along."""
+    for box in _boxes_of(store, address):
+        if box.request_id not in erasure.left:
+            try:
+                store.boxes.remove(box.request_id)
+            except StoreError as error:
+                erasure.left[f"the sealed box of {box.request_id}"] = str(error)
+
+
+def _boxes_of(store: Store, address: str) -> list[SealedBox]:
+    return [box for box in store.boxes.listing().boxes if email_address.ascii_lower(box.owner) == email_address.ascii_lower(address)]
 
 
 def _bury(store: Store, record: Record, others: tuple[Record, ...]) -> str:
@@ -118,6 +134,7 @@ def _prove(store: Store, address: str, erasure: Erasure, clock: Callable[[], str
     listing = store.listing()
     erasure.requests_read, erasure.checked_at = len(listing.records), clock()
     erasure.left |= {entry.name: f"it cannot be read: {entry.reason}" for entry in listing.set_aside}
+    erasure.left |= dict(store.boxes.listing().unreadable)
     gone = {each["request_id"] for each in erasure.erased} | set(erasure.cleaned) if store.check_mode else set()
     for record in listing.records:
         if record.id in erasure.left or record.id in gone or not (is_of(record, address) or mentions(record, address)):

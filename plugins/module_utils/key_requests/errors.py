@@ -107,3 +107,27 @@ class StoreRejected(StoreError):
     """The Kubernetes API refuses the object as it is."""
 
     code = "rejected"
+
+
+class BoxMissing(StoreError):
+    """There is no such sealed box, or a newer one has taken its place."""
+
+    code = "box_missing"
+
+
+class BoxOpened(StoreError):
+    """The sealed box was opened before."""
+
+    code = "box_opened"
+
+
+class BoxExpired(StoreError):
+    """The sealed box was not opened in time."""
+
+    code = "box_expired"
+
+
+class BoxRefused(StoreError):
+    """Whoever wants to open the sealed box does not have its secret."""
+
+    code = "box_refused"

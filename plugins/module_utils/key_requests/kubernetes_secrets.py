@@ -22,6 +22,7 @@ from typing import Any
 from ..common import email_address
 from . import lease, secret
 from .base import Listing, SetAside, Store, Turn, oldest_first
+from .box_secrets import KubernetesBoxes
 from .errors import (
     Broken,
     Conflict,
@@ -96,6 +97,7 @@ class KubernetesStore(Store):
         client = kubernetes.client.ApiClient(configuration)
         self._api = kubernetes.client.CoreV1Api(client)
         self._leases = kubernetes.client.CoordinationV1Api(client)
+        self.boxes = KubernetesBoxes(self._call, self._list, self._api, namespace, check_mode=check_mode)
 
     @property
     def place(self) -> str:

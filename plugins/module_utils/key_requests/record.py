@@ -42,6 +42,10 @@ MOST_STEPS = 400
 LARGEST_TRACE = 16_384
 
 DELIVERED = "delivered"
+SEALED = "sealed"
+"""The delivery method of a key that lies in a sealed box, see `sealed_box`."""
+RESEAL = "reseal"
+"""Among the notices of a request: when its owner asked for a new box."""
 NOBODY = "erased@erased.invalid"
 """The address in what is left of a request after its person was erased; no mail reaches it (RFC 2606)."""
 KEY_FACTS = ("key_alias", "minted_at", "expires", "ended_at", DELIVERED)

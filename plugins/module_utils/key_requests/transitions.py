@@ -23,6 +23,7 @@ from ..common.printable import printable
 from .errors import RequestRefused
 from .record import (
     APPROVED,
+    DELIVERED,
     DENIED,
     IN_REVIEW,
     KEY_FACTS,
@@ -32,6 +33,8 @@ from .record import (
     MOST_STEPS,
     NOBODY,
     PENDING,
+    RESEAL,
+    SEALED,
     STATES,
     Failure,
     HistoryEntry,
@@ -67,6 +70,8 @@ SHORTEST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(minutes=30)
 MOST_ATTEMPTS = 150
 """About three days of attempts to make or deliver a key."""
+RESEAL_PAUSE = timedelta(minutes=5)
+"""How long somebody waits for another link to a sealed key."""
 LARGEST_HISTORY = 400_000
 """Bytes of the history, of which nothing is ever left out. A request starts again only if half of it, and of MOST_STEPS, is left."""
 
@@ -408,11 +413,42 @@ def note_end(record: Record, expires: str, *, terms: Terms, reason: str, by: str
 def mark_delivered(record: Record, *, at: str, via: str, ways: Collection[str] = ()) -> Record:
     """Note that the answer was delivered by the method `via`, and that nothing is left to do if it was by all `ways` then."""
     _check_answered(record)
-    if via in record.progress.delivered:
+    if not wants_delivery(record, via):
         return record
     delivered = {**record.progress.delivered, via: at}
-    done = _nothing_left(finished_at=at) if ways and set(ways) <= set(delivered) else {}
-    return _progressed(record, at, **{"delivered": delivered, "failure": _cleared(record.progress, via), **done})
+    notified = {name: time for name, time in record.progress.notified.items() if (name, via) != (RESEAL, SEALED)}
+    done = _nothing_left(finished_at=at) if ways and set(ways) <= set(delivered) and RESEAL not in notified else {}
+    return _progressed(record, at, **{"delivered": delivered, "notified": notified, "failure": _cleared(record.progress, via), **done})
+
+
+def wants_delivery(record: Record, via: str) -> bool:
+    """Return whether the answer is to be delivered by the method `via`: it never was, or its owner asked for a new sealed box."""
+    return via not in record.progress.delivered or (via == SEALED and RESEAL in record.progress.notified)
+
+
+def reseal(record: Record, *, by: str, at: str, reason: str = "", limited: bool = True) -> Record:
+    """Note that the key of `record` is to be sealed in a new box, whose link the next pass mails to the owner.
+
+    Nothing changes while a link is on its way. If it is `limited`, as it is for owners, raises RequestRefused within
+    RESEAL_PAUSE after the last link. Raises it too if the key was not delivered sealed, or has ended.
+    """
+    progress = ended_by(record, at).progress
+    if record.state != APPROVED or record.renews or progress.ended_at or SEALED not in progress.delivered:
+        why = "its key has ended; ask for a new key" if progress.ended_at else "no key was sealed for it"
+        raise RequestRefused(f"Request {record.id} gets no new link, because {why}.")
+    if progress.stopped_at:
+        raise RequestRefused(f"Request {record.id} gets no new link, because sending the last one failed for good; let an administrator retry it.")
+    if not progress.finished_at:
+        return record
+    ready = durations.parse_time(progress.delivered[SEALED]) + RESEAL_PAUSE
+    if limited and durations.parse_time(at) < ready:
+        raise RequestRefused(f"Request {record.id} got a link just now; look for the mail, or ask again after {durations.iso(ready)}.")
+    if limited and len(record.history) > MOST_STEPS / 2:
+        raise RequestRefused(f"Request {record.id} got so many links that its history is full; let an administrator look at it.")
+    facts = {"key_alias": progress.key_alias, DELIVERED: dict(progress.delivered)}
+    entry = _entry(record, APPROVED, Ruling(clip(reason, LONGEST_REASON) or "A new link to the key was asked for."), by=by, at=at)
+    history = _history(record, replace(entry, former_key=facts))
+    return replace(_progressed(record, at, finished_at="", notified={**progress.notified, RESEAL: at}), history=history)
 
 
 def mark_finished(record: Record, *, at: str) -> Record:
