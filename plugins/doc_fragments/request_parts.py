@@ -29,9 +29,11 @@ options:
         description:
           - The methods. Each key is delivered by all of them.
           - With V(kubernetes_secret) alone, its owner gets a mail that names the Secret and the end of the key.
+          - With V(sealed), which excludes V(mail), the key is encrypted and kept beside the request, and its owner gets a mail with a link
+            that opens it once. It needs O(delivery.portal_url) and the Python library cryptography where Ansible runs.
         type: list
         elements: str
-        choices: [mail, kubernetes_secret]
+        choices: [mail, kubernetes_secret, sealed]
         default: [mail]
       url:
         description: The address of the gateway that people are told. The default is the address of O(gateway).
@@ -70,6 +72,14 @@ options:
             where it is.
         type: bool
         default: true
+      portal_url:
+        description: The https address of the portal, on which links to sealed keys begin.
+        type: str
+        default: ''
+      box_lifetime:
+        description: For how long a link to a sealed key works, at most. It never works longer than its key.
+        type: str
+        default: 7d
       kubernetes:
         description:
           - How to reach the Kubernetes API, with C(kubeconfig), C(context), C(host), C(api_key), C(ca_cert) and

@@ -94,6 +94,16 @@ report:
           description: Those whose key the gateway neither has nor remembers. They stay.
           type: list
           elements: str
+    boxes:
+      description: The upkeep of sealed keys.
+      type: dict
+      contains:
+        resealed:
+          description: How many are to be sealed anew by the next pass, because they were rotated.
+          type: int
+        failures:
+          description: Why others are not, by request.
+          type: dict
     warnings:
       description: What an administrator should know.
       type: list

@@ -15,16 +15,19 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from ..module_utils.common import durations
 from ..module_utils.common.printable import printable, quoted, redact
-from ..module_utils.delivery import client_env
+from ..module_utils.delivery import client_env, sealed
 from ..module_utils.delivery.mail import KINDS, LANGUAGES, Notice
 from ..module_utils.keys import derive
 
 KUBERNETES_SECRET, MAIL, ENV_FILE, AGNOSTICD = METHODS = ("kubernetes_secret", "mail", "env_file", "agnosticd")
+SEALED = "sealed"
+"""The method of passes over requests only: a sealed box lies with the request of its owner, who can ask for another one."""
 REMOVABLE = (KUBERNETES_SECRET, ENV_FILE)
 DELIVERED, REMOVED, PLANNED, FAILED = "delivered", "removed", "planned", "failed"
 
@@ -57,6 +60,10 @@ class DeliverySettings:
     mail_language: str = "en"
     mail_note: str = ""
     mail_include_value: bool = True
+    portal_url: str = ""
+    """The address of the portal, on which links to sealed keys begin."""
+    box_lifetime: str = "7d"
+    """For how long such a link works."""
     messages: Sequence[Mapping[str, Any]] = ()
     """Mails besides those that bring keys, as the module key_mail takes them."""
 
@@ -87,7 +94,7 @@ def plan_deliveries(keys: Iterable[Mapping[str, Any]], settings: DeliverySetting
     present = settings.state == "present"
     wanted = [_checked(key) for key in keys if not key.get("retired_from") and not (present and key.get("action") == "deleted")]
     check_settings(settings, with_keys=bool(wanted))
-    planned: dict[str, list[Parcel]] = {method: [] for method in METHODS}
+    planned: dict[str, list[Parcel]] = {method: [] for method in (*METHODS, *({SEALED} & set(settings.methods)))}
     problems: list[dict[str, Any]] = []
     for method in dict.fromkeys(settings.methods):
         if not present and method not in REMOVABLE:
@@ -110,7 +117,7 @@ def plan_deliveries(keys: Iterable[Mapping[str, Any]], settings: DeliverySetting
 
 def check_settings(settings: DeliverySettings, *, with_keys: bool = True) -> None:
     """Raise ValueError for settings that cannot work. Without keys to deliver, those that only keys need are not looked at."""
-    unknown = [method for method in settings.methods if method not in METHODS]
+    unknown = [method for method in settings.methods if method not in (*METHODS, SEALED)]
     if unknown:
         raise ValueError(f"method {quoted(unknown[0], 40)} is not known; choose among {', '.join(METHODS)}.")
     if settings.state not in ("present", "absent"):
@@ -118,8 +125,20 @@ def check_settings(settings: DeliverySettings, *, with_keys: bool = True) -> Non
     present = settings.state == "present"
     if present and with_keys:
         client_env.variables(settings.url, "sk-check", settings.vendors, settings.vendor_paths)
+    if SEALED in settings.methods and present:
+        _check_sealed(settings)
     if MAIL in settings.methods and present and not (settings.mail_include_value or settings.mails_name_secret or settings.mail_note.strip()):
         raise ValueError("mails do not hold the key and the note is empty; say in key_delivery_mail_note where the recipient finds it.")
+
+
+def _check_sealed(settings: DeliverySettings) -> None:
+    if MAIL in settings.methods:
+        raise ValueError("keys are to be delivered both sealed and by mail; choose one of them, because a sealed key comes with a mail of its own.")
+    if not settings.portal_url:
+        raise ValueError("keys are to be delivered sealed, and the address of the portal that opens them is missing; set key_requests_portal_url.")
+    sealed.check_portal_url(settings.portal_url)
+    durations.seconds(settings.box_lifetime, "the lifetime of links to sealed keys")
+    sealed.check_library()
 
 
 def _checked(key: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -228,6 +247,31 @@ def _message(key: Mapping[str, Any], settings: DeliverySettings) -> Parcel:
     return _parcel(key, parcel.email, {name: text for name, text in message.items() if text})
 
 
+def _sealed_parcel(key: Mapping[str, Any], settings: DeliverySettings) -> Parcel:
+    """Return the document to seal, and the mail for it, in which the link is still missing."""
+    parcel = _message(key, replace(settings, mail_include_value=False))
+    document = sealed.document_of(
+        str(key["value"]),
+        settings.url,
+        models=parcel.contents.get("models", ()),
+        expires=key.get("expires") or None,
+        alias=parcel.alias,
+        vendors=settings.vendors,
+        paths=settings.vendor_paths,
+    )
+    return replace(parcel, contents={"document": document, "key_mark": key_mark(str(key["value"])), "message": parcel.contents})
+
+
+def key_mark(value: str) -> str:
+    """Return what a box keeps of a key's value, to tell whether it is still the present one."""
+    return mark_of_token(derive.token(value))
+
+
+def mark_of_token(token: str) -> str:
+    """Return the mark of the value with this token."""
+    return token[:16]
+
+
 def _env_file(key: Mapping[str, Any], settings: DeliverySettings) -> Parcel:
     user = str(key.get("user") or "")
     path = str(key.get("env_file") or "")
@@ -264,6 +308,7 @@ _PACK: dict[str, Callable[[Mapping[str, Any], DeliverySettings], Parcel]] = {
     MAIL: _message,
     ENV_FILE: _env_file,
     AGNOSTICD: _user_info,
+    SEALED: _sealed_parcel,
 }
 
 

@@ -16,15 +16,16 @@ from types import MappingProxyType
 from typing import Any
 
 from ...module_utils.key_requests import transitions
-from ...module_utils.key_requests.record import APPROVED, Record
+from ...module_utils.key_requests.record import APPROVED, RESEAL, Record
 from ...module_utils.key_requests.transitions import Change
 from ...module_utils.litellm.errors import GatewayError
-from ..delivery import MAIL
+from ..delivery import MAIL, SEALED
 from . import plan
 from .ended import split_ended, unknown_key
 from .gateway import Minted
 from .offers import NotOffered
 from .post import PostResult
+from .sealing import NOT_SEALED, send_sealed
 from .state import PassState
 from .ways import DeliveryWay
 
@@ -136,19 +137,29 @@ def _deliver(state: PassState, way: DeliveryWay, keys: Mapping[str, Mapping[str,
         if record is None:  # it was removed since
             continue
         done = record.progress.delivered
-        if way.name not in done and (not way.after or way.after in done):
+        if transitions.wants_delivery(record, way.name) and (not way.after or way.after in done):
             entries.append({**key, "email": record.email, "request_id": request_id, **({"language": record.language} if record.language else {})})
     parcels, problems = way.plan(entries)
-    send = state.parts.mailer.send if way.method == MAIL else state.parts.secrets.apply
-    results = dict(zip(parcels, send(list(parcels.values())), strict=True)) if parcels else {}
+    results = dict(zip(parcels, _send(state, way, list(parcels.values())), strict=True)) if parcels else {}
     results |= {each: PostResult(False, reason) for each, reason in problems.items()}
     state.note_results(results, "deliver", way.name, [each.name for each in state.settings.ways])
+
+
+def _send(state: PassState, way: DeliveryWay, contents: Sequence[Mapping[str, Any]]) -> list[PostResult]:
+    parts = state.parts
+    if way.method == SEALED:
+        return send_sealed(parts.store, parts.mailer, way.settings, parts.clock(), contents)
+    return parts.mailer.send(contents) if way.method == MAIL else parts.secrets.apply(contents)
 
 
 def _finish(state: PassState, records: Sequence[Record]) -> None:
     """Note which requests have their answer in every way. After a failure they do not."""
     at, ways = state.parts.clock(), {way.name for way in state.settings.ways}
-    done = [record for record in records if record.state == APPROVED and ways <= set(record.progress.delivered)]
+    if SEALED not in ways:
+        unsealed = {record.id for record in records if RESEAL in record.progress.notified}
+        state.fail(dict.fromkeys(unsealed, NOT_SEALED), "deliver", final=frozenset(unsealed))
+        records = [record for record in records if record.id not in unsealed]
+    done = [record for record in records if record.state == APPROVED and ways <= set(record.progress.delivered) and RESEAL not in record.progress.notified]
     # Most are noted with their last delivery. The others were delivered by all that is wanted now in an earlier pass.
     state.record([(record, partial(transitions.mark_finished, at=at)) for record in done if not record.progress.finished_at])
     state.report.delivered += len(done)

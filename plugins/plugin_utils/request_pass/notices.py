@@ -24,6 +24,7 @@ from ..expiry_notices import expiry_mails, expiry_notes
 from .ended import split_ended
 from .parts import PATIENCE, PassParts
 from .report import TaskReport
+from .sealing import BoxUpkeepReport, reseal_rotated
 from .upkeep import UpkeepReport, find_secrets, outdated_and_lost, remove_secrets, update_secrets
 
 
@@ -36,14 +37,15 @@ class NoticesReport(TaskReport):
     failures: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     secrets: UpkeepReport = field(default_factory=UpkeepReport)
+    boxes: BoxUpkeepReport = field(default_factory=BoxUpkeepReport)
 
     @property
     def changed(self) -> bool:
-        return bool(self.warned or self.ended or self.secrets.updated or self.secrets.removed)
+        return bool(self.warned or self.ended or self.secrets.updated or self.secrets.removed or self.boxes.resealed)
 
     @property
     def failed(self) -> bool:
-        return bool(self.failures or self.secrets.failures)
+        return bool(self.failures or self.secrets.failures or self.boxes.failures)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -53,6 +55,7 @@ class NoticesReport(TaskReport):
             f"{self.warned} owners were warned, {self.ended} requests have ended.",
             *(f"the owner of {alias} was not warned: {printable(reason, 400)}" for alias, reason in self.failures.items()),
             *self.secrets.lines(),
+            *self.boxes.lines(),
         ]
 
 
@@ -72,6 +75,7 @@ def warn_owners(parts: PassParts, before: Sequence[str], ahead: str, delivery: D
         _note_ended(parts, [record for record in minted if not record.progress.ended_at], living, report)
         outdated, lost = outdated_and_lost(secrets, keys, alive)
         update_secrets(parts.gateway, parts.secrets, outdated, delivery, report.secrets)
+        report.boxes = reseal_rotated(parts.store, minted, keys, delivery, parts.clock())
         own = frozenset(record.progress.key_alias for record in minted)
         remove_secrets(parts.gateway, parts.secrets, lost, own=own, now=parts.clock(), right_gateway=len(lost) < len(secrets), report=report.secrets)
         _warn(parts, keys, before, ahead, report)

@@ -25,7 +25,7 @@ from ...module_utils.keys.api import KeyApi
 from ...module_utils.keys.options import PROOF_SPEC, proof_of
 from ...module_utils.litellm.client import Client
 from ...module_utils.litellm.options import GATEWAY_SPEC, SECRET_SPEC, connection_of, secret_of
-from ..delivery import KUBERNETES_SECRET, MAIL, DeliverySettings, check_settings
+from ..delivery import KUBERNETES_SECRET, MAIL, SEALED, DeliverySettings, check_settings
 from .gateway import PassGateway
 from .key_secrets import KubernetesSecrets, NoSecrets, SecretKeeper
 from .offers import Offers
@@ -34,7 +34,7 @@ from .post import SmtpMailer, Webhooks
 from .site_chain import SiteChain
 
 DELIVERY_SPEC: dict[str, dict[str, Any]] = {
-    "methods": {"type": "list", "elements": "str", "choices": [MAIL, KUBERNETES_SECRET], "default": [MAIL]},
+    "methods": {"type": "list", "elements": "str", "choices": [MAIL, KUBERNETES_SECRET, SEALED], "default": [MAIL]},
     "url": {"type": "str"},
     "vendors": {"type": "list", "elements": "str", "default": list(client_env.VENDORS)},
     "vendor_paths": {"type": "dict", "default": {}},
@@ -43,6 +43,8 @@ DELIVERY_SPEC: dict[str, dict[str, Any]] = {
     "secret_prefix": {"type": "str", "default": "llm-virtual-key-"},
     "mail_note": {"type": "str", "default": ""},
     "mail_include_value": {"type": "bool", "default": True},
+    "portal_url": {"type": "str", "default": ""},
+    "box_lifetime": {"type": "str", "default": "7d"},
     "kubernetes": {"type": "dict", "default": {}},
     "force_conflicts": {"type": "bool", "default": False},
 }
@@ -147,7 +149,7 @@ def pass_settings(options: Mapping[str, Any]) -> PassSettings:
 def delivery_settings(options: Mapping[str, Any]) -> DeliverySettings:
     """Return how keys are delivered. Raises ValueError for settings that cannot work."""
     delivery = options["delivery"]
-    names = ("vendors", "vendor_paths", "secret_prefix", "mail_note", "mail_include_value", "methods")
+    names = ("vendors", "vendor_paths", "secret_prefix", "mail_note", "mail_include_value", "methods", "portal_url", "box_lifetime")
     settings = DeliverySettings(
         **{name: delivery[name] for name in names},
         url=delivery["url"] or options["gateway"]["url"],

@@ -22,6 +22,7 @@ from .minting import mint_and_deliver
 from .parts import PATIENCE, PassParts, PassSettings
 from .renewing import renew_keys
 from .report import PassReport
+from .sealing import empty_boxes
 from .state import PassState
 
 
@@ -49,7 +50,7 @@ def _make(state: PassState) -> None:
     state.report.due = len(state.due)
     decide_pending(state)
     state.report.approved, state.report.denied = (len(state.in_state(each)) for each in (APPROVED, DENIED))
-    for step in (mint_and_deliver, renew_keys, ask_reviewers, answer_denied):
+    for step in (mint_and_deliver, renew_keys, ask_reviewers, answer_denied, empty_boxes):
         state.turn.check()
         step(state)
     state.report.note_left(list(state.open.values()))

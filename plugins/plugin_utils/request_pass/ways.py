@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..delivery import KUBERNETES_SECRET, MAIL, DeliverySettings, plan_deliveries
+from ..delivery import KUBERNETES_SECRET, MAIL, SEALED, DeliverySettings, plan_deliveries
 
 ANNOUNCEMENT = "announcement"
 """A mail that says in which Secret a key is. It is sent where no mail brings the key."""
@@ -37,7 +37,9 @@ def ways_of(delivery: DeliverySettings, *, announces: bool) -> list[DeliveryWay]
     ways = []
     if KUBERNETES_SECRET in delivery.methods:
         ways.append(DeliveryWay(KUBERNETES_SECRET, KUBERNETES_SECRET, replace(delivery, methods=[KUBERNETES_SECRET])))
-    if MAIL in delivery.methods:
+    if SEALED in delivery.methods:
+        ways.append(DeliveryWay(SEALED, SEALED, delivery, after=KUBERNETES_SECRET if ways else ""))
+    elif MAIL in delivery.methods:
         ways.append(DeliveryWay(MAIL, MAIL, delivery, after=KUBERNETES_SECRET if delivery.mails_name_secret else ""))
     elif ways and announces:
         settings = replace(delivery, methods=[KUBERNETES_SECRET, MAIL], mail_include_value=False)

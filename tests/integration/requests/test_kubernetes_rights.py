@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,16 @@ from typing import Any
 import pytest
 import requests
 import yaml
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery import sealed
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import record as records
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.box_keeper import box_of_request, take_box
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.catalogue_snapshot import published_catalogue
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import Desk, Wish
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError, StoreRejected
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import Desk, Wish, now
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import RequestRefused, StoreError, StoreRejected
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.kubernetes_secrets import Access, KubernetesStore
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.sealed_box import SealedBox, new_box_id, proof_digest
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import GRANITE, MISTRAL
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import Desk as PassDesk
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
@@ -182,6 +188,48 @@ def test_the_longest_request_and_kubectl_pass_the_policy(house: House) -> None:
     assert house.ask("models", models=[f"model-{number:03}" for number in range(200)])
 
 
+def test_only_passes_seal_keys_and_who_decides_opens_them(
+    house: House, gateway: Gateway, playbook: Playbooks, smtp: SmtpFactory, tmp_path: Path, unique: str
+) -> None:
+    store = {"key_requests_store": "kubernetes", "key_requests_namespace": house.namespace}
+    desk = PassDesk(gateway, playbook, smtp(tls="starttls"), tmp_path, **store, key_requests_kubeconfig=str(house.accounts["worker"].kubeconfig))
+    stores = {who: KubernetesStore(Access(kubeconfig=str(account.kubeconfig), namespace=house.namespace)) for who, account in house.accounts.items()}
+    delivery = {"key_requests_delivery_methods": ["sealed", "kubernetes_secret"], "key_requests_portal_url": "https://keys.example.com"}
+    delivery |= {"key_delivery_kubernetes_namespace": house.keys}
+    delivery |= {"key_delivery_kubernetes_connection": {"kubeconfig": str(house.accounts["worker"].kubeconfig)}}
+    ada, bob = f"ada-{unique}@company.com", f"bob-{unique}@company.com"
+    ids = {each: house.ask(each.partition("@")[0], model=GRANITE) for each in (ada, bob)}
+    desk.process(**delivery)
+    boxes = {each: stores["worker"].boxes.get(request_id) for each, request_id in ids.items()}
+    box = boxes[ada]
+    assert box is not None
+    path, refusal = f"/llm-key-box-{ids[ada]}", "only passes seal keys"
+    junk = {"data": encoded({"contents": "AAAA"}), "metadata": {"labels": {"box-state": "empty"}}}
+    for who in ("submitter", "decider", "portal"):
+        assert refusal in house.write(who, "PATCH", path, junk)
+        assert refusal in house.write(who, "PATCH", path, {"metadata": {"labels": {"box-state": "empty"}}})
+    assert refusal in house.write("submitter", "PATCH", path, {"data": {"contents": None}, "metadata": {"labels": {"box-state": "empty"}}})
+    for metadata in ({"name": "llm-key-box-4711"}, {"name": "other", "labels": {"app.kubernetes.io/component": "llm-key-box"}}):
+        assert refusal in house.write("submitter", "POST", "", {"metadata": metadata})
+    link = re.search(r"/open/(\S+)#(\S+)", desk.mails(ada)[0].part("plain"))
+    assert link is not None and link[1] == box.id
+    taken = take_box(stores["portal"], box.id, now(), proof=sealed.opening_proof(link[2]))
+    assert gateway.chat(sealed.open_sealed(taken.contents, link[2], box_id=box.id, request_id=ids[ada])["key"]).status_code == 200
+    assert boxes[bob] in stores["worker"].boxes.listing(only_full=True).boxes
+    assert ids[ada] not in {each.request_id for each in stores["worker"].boxes.listing(only_full=True).boxes}
+
+    later = Desk(stores["portal"], clock=lambda: "2099-01-01T00:00:00Z")
+    with pytest.raises(RequestRefused, match="its key has ended"):
+        later.reseal(ids[ada])
+    assert "got a link just now" in house.call("decider", request_id=ids[ada], state="resealed")["msg"]
+    soon = durations.iso(datetime.now(UTC) + timedelta(minutes=10))
+    assert Desk(stores["portal"], clock=lambda: soon).reseal(ids[ada]).changed, "beside a Secret, too"
+    desk.process(**delivery)
+    assert len(desk.mails(ada)) == 2 and len(desk.mails(bob)) == 1
+    house.call("custodian", request_id=ids[bob], state="absent")
+    assert {each.request_id for each in stores["worker"].boxes.listing().boxes} & set(ids.values()) == {ids[ada]}
+
+
 # ------------------------------------------------------------------------------------------- and none has another's
 def test_none_does_the_job_of_another_through_the_modules(house: House) -> None:
     request_id = house.ask("eve")
@@ -189,8 +237,8 @@ def test_none_does_the_job_of_another_through_the_modules(house: House) -> None:
     for state, more in (("approved", {}), ("denied", {"reason": "no"})):
         house.refused("submitter", "this account may submit requests that are pending", request_id=request_id, state=state, **more)
     house.refused("submitter", "may not delete secrets", request_id=request_id, state="absent")
+    house.refused("decider", "may not create secrets", email="mallory@company.com", package="dev")
     for who in ("decider", "worker"):
-        house.refused(who, "may not create secrets", email="mallory@company.com", package="dev")
         house.refused(who, "may not delete secrets", request_id=request_id, state="absent")
         house.refused(who, "may not", "key_request_retention", erase="eve@company.com", wait=1)
     for who in ("submitter", "decider"):
@@ -393,6 +441,7 @@ def serve(account: Account, email: str) -> dict[str, Any]:
         people.cancel(made.id)
         people.ask(Wish(email, package="dev", origin="portal", verified_at="2026-11-21T05:00:00Z"))
         people.approve(made.id, by="admin", granted={"duration": "1d"})
+        assert box_of_request(store, made.id, now()) is None
         store.last_pass()
         published_catalogue(store)
     except StoreError as error:
@@ -401,7 +450,7 @@ def serve(account: Account, email: str) -> dict[str, Any]:
 
 
 def work_on(account: Account, request_id: str) -> dict[str, Any]:
-    """Do what a pass does: take its turn, read the queue, and change a request that somebody else has changed meanwhile."""
+    """Do what a pass does: take its turn, read the queue, change a request that somebody else has changed meanwhile, and seal its key."""
     store = KubernetesStore(Access(kubeconfig=str(account.kubeconfig)))
     failed = partial(transitions.mark_failed, at="2026-11-21T04:00:00Z", step="mint", reason="not now")
     try:
@@ -409,6 +458,10 @@ def work_on(account: Account, request_id: str) -> dict[str, Any]:
             (stale,) = (record for record in store.listing(only_open=True).records if record.id == request_id)
             for _twice in range(2):
                 store.transition(stale, failed)
+            at = "2026-11-21T04:00:00Z"
+            box = SealedBox(new_box_id(request_id), stale.email, at, at, proof_digest=proof_digest("proof"), contents="AAAA")
+            store.boxes.put(box)
+            assert store.boxes.empty(next(each for each in store.boxes.listing(only_full=True).boxes if each == box))
             turn.report({})
     except StoreError as error:
         return {"failed": True, "msg": str(error)}
