@@ -34,16 +34,16 @@ QUIET = (
 
 
 class Browser:
-    """Opens files, each in a new profile that is deleted afterwards."""
+    """Opens files and addresses, each in a new profile that is deleted afterwards."""
 
     def __init__(self, program: str) -> None:
         self._program = program
 
-    def dom(self, page: Path, *arguments: str) -> str:
-        """Return the page's DOM as HTML."""
+    def dom(self, page: Path | str, *arguments: str) -> str:
+        """Return the DOM of a page, a file or an address, as HTML."""
         return self._run(page, "--dump-dom", *arguments)
 
-    def log(self, page: Path, *arguments: str) -> str:
+    def log(self, page: Path | str, *arguments: str) -> str:
         """Return what the browser logs about the page: errors of scripts, violations of its policy."""
         return self._run(page, "--enable-logging=stderr", "--dump-dom", *arguments, stderr=True)
 
@@ -59,9 +59,9 @@ class Browser:
         self._run(page, f"--print-to-pdf={file}", "--no-pdf-header-footer")
         return file.read_bytes()
 
-    def _run(self, page: Path, *arguments: str, stderr: bool = False) -> str:
+    def _run(self, page: Path | str, *arguments: str, stderr: bool = False) -> str:
         with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
-            command = [self._program, *QUIET, f"--user-data-dir={profile}", *arguments, page.as_uri()]
+            command = [self._program, *QUIET, f"--user-data-dir={profile}", *arguments, page.as_uri() if isinstance(page, Path) else page]
             done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
         assert done.returncode == 0, done.stderr
         return done.stderr if stderr else done.stdout
