@@ -416,6 +416,7 @@ def test_a_mail_of_kind_custom_needs_a_template_with_a_subject() -> None:
         compose(notice("custom"), Template("custom", text="x"))
 
 
+@settings(deadline=None)
 @given(ANYTHING)
 def test_text_that_people_write_is_never_a_template_and_never_markup(words: str) -> None:
     own = Template("denial", subject="About {{ reason }}", text="[{{ reason }}][{{ said.deep[0] }}]", html="<p>{{ reason }}|{{ said.deep[0] }}</p>")
