@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ..plugin_utils.request_pass.catalogue import CatalogueKeeper
 from ..plugin_utils.request_pass.interval import ONCE, make_passes, seconds_of
 from ..plugin_utils.request_pass.options import PASS_SPEC, parts_of, pass_settings
 from ..plugin_utils.request_pass.report import PassReport
@@ -36,7 +37,14 @@ class ActionModule(ActionBase):
         with parts_of(options, self._loader, check_mode=check_mode, warn=display.warning) as parts:
             if interval is None:
                 return run_pass(parts, settings, patience=options["wait"])
-            make_passes(lambda: run_pass(parts, settings, patience=options["wait"]), interval, options["stop_file"], _show)
+            offers = None if isinstance(parts.chain, ValueError) else parts.chain.offers
+            catalogue = CatalogueKeeper(parts.store, parts.gateway, offers, options["packages"] or {}, parts.clock)
+
+            def make() -> PassReport:
+                catalogue.refresh()
+                return run_pass(parts, settings, patience=options["wait"])
+
+            make_passes(make, interval, options["stop_file"], _show, mark=parts.store.mark)
         return None
 
 

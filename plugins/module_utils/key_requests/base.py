@@ -192,6 +192,10 @@ class Store(ABC):
         """
         return nullcontext(FreeTurn()) if self.check_mode else self._turn(patience)
 
+    def mark(self) -> object:
+        """Return something that differs after a request was made, changed or removed; always the same if the store cannot tell that cheaply."""
+        return None
+
     @abstractmethod
     def last_pass(self) -> dict[str, Any] | None:
         """Return what the last pass reported, or None if none did."""

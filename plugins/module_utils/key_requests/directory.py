@@ -17,6 +17,7 @@ import json
 import os
 import pwd
 import stat
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ from ..common.printable import printable, quoted
 from .base import Listing, SetAside, Store, Turn, oldest_first
 from .box_directory import DirectoryBoxes
 from .document import FORMAT, parse_document, render_document
-from .errors import Broken, Busy, Conflict, Exists, Missing, NotReadable, NotWritable
+from .errors import Broken, Busy, Conflict, Exists, Missing, NotReadable, NotWritable, StoreError
 from .record import Record, check_id
 
 SUFFIX = ".json"
@@ -40,6 +41,7 @@ REPORT_FILE = ".last-pass"
 PUBLISHED = ".published-"
 LOCK_SECONDS = 30
 TURN_PAUSE_SECONDS = 0.1
+_TICK_NANOSECONDS = 100_000_000
 LARGEST = 1 << 20  # bytes
 
 _THIS_FILE_ONLY = frozenset((errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO))
@@ -59,6 +61,8 @@ class DirectoryStore(Store):
         self.directory = Path(directory)
         self._finished: dict[str, tuple[int, int, int]] = {}
         self.boxes = DirectoryBoxes(self.directory, self._locked, self._check_directory, check_mode=check_mode)
+        self._mark: object = None
+        self._marked_at = -1
 
     @property
     def place(self) -> str:
@@ -101,6 +105,18 @@ class DirectoryStore(Store):
     def write_last_pass(self, report: Mapping[str, Any]) -> None:
         """Keep `report` for `last_pass`. Raises NotWritable."""
         self._write_beside(REPORT_FILE, json.dumps(report, ensure_ascii=False).encode())
+
+    def mark(self) -> object:
+        """Every write replaces a file, which changes the time of the directory, so as long as that is the same no file is looked at."""
+        try:
+            changed_at = self.directory.stat().st_mtime_ns
+            if changed_at != self._marked_at:
+                self._mark = hash(tuple((name, self._signature(name)) for name in self._names()))
+                # The clock of a file system has ticks, and another write may follow within the same one.
+                self._marked_at = changed_at if time.time_ns() - changed_at > _TICK_NANOSECONDS else -1
+        except (OSError, StoreError):
+            return None
+        return self._mark
 
     def _publish(self, name: str, text: bytes) -> None:
         self._write_beside(PUBLISHED + name, text)

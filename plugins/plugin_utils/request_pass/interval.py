@@ -19,6 +19,8 @@ ONCE = "once"
 """Instead of an interval: one pass."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _LOOK_SECONDS = 1.0
+_MOST_IN_A_ROW = 5
+"""Passes that follow each other at once because each of them, or somebody meanwhile, changed something."""
 
 
 def seconds_of(interval: str) -> int:
@@ -35,21 +37,30 @@ def make_passes(
     stop_file: str | None,
     show: Callable[[PassReport | Exception], None],
     *,
+    mark: Callable[[], object] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Make a pass every `interval` seconds until `stop_file` exists; without one, until the process is ended.
+    """Make a pass every `interval` seconds, and whenever `mark` changes, until `stop_file` exists; without one, until the process is ended.
 
-    The reports are given to `show`. A pass that fails, for example because its store cannot be reached, is shown, too, and
-    the next one goes on.
+    `mark` returns something that differs after a change of a request (`Store.mark`). The reports are given to `show`. A pass that
+    fails, for example because its store cannot be reached, is shown, too, and the next one goes on.
     """
+    in_a_row = 0
     while not _stopped(stop_file):
-        began = time.monotonic()
+        began, before = time.monotonic(), mark()
         try:
             show(make())
         except (StoreError, ValueError) as error:
             show(error)
+        # What changed meanwhile may be a pass's own work, or somebody's request: another pass finds out. Not without end, for a pass
+        # that changes something every time.
+        after = mark()
+        in_a_row = in_a_row + 1 if after != before else 0
+        seen = before if in_a_row < _MOST_IN_A_ROW else after
         while (left := interval - (time.monotonic() - began)) > 0 and not _stopped(stop_file):
             sleep(min(left, _LOOK_SECONDS))
+            if mark() != seen:
+                break
 
 
 def _stopped(stop_file: str | None) -> bool:

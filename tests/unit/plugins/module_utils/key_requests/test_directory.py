@@ -257,3 +257,35 @@ def test_a_listing_that_remembers_reads_what_has_changed_only(store: DirectorySt
     file_of(store, ada).write_text(json.dumps({**by_hand, "state": "denied"}))
     assert [record.state for record in remembering.listing().records] == [DENIED]
     assert remembering.listing(only_open=True).records == store.listing(only_open=True).records
+
+
+def test_the_mark_changes_with_every_change_of_a_request_and_with_nothing_else(store: DirectoryStore) -> None:
+    marks = [store.mark()]
+    assert marks == [None], "there is no directory yet"
+    record = store.submit(wish()).after
+    assert record is not None
+    marks.append(store.mark())
+    store.transition(record, approve)
+    marks.append(store.mark())
+    store.submit(wish("bob"))
+    marks.append(store.mark())
+    assert len(set(marks)) == 4
+    store.write_last_pass({"at": LATER})
+    assert [store.mark(), DirectoryStore(str(store.directory)).mark()] == [marks[-1]] * 2
+
+
+def test_two_changes_within_a_tick_of_the_clock_are_two_marks(store: DirectoryStore) -> None:
+    marks = set[object]()
+    for number in range(50):
+        store.submit(wish(f"ada{number}"))
+        marks.add(store.mark())
+    assert len(marks) == 50
+
+
+def test_a_look_at_a_store_at_rest_opens_no_file(store: DirectoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.submit(wish())
+    past = 1_000_000_000
+    os.utime(store.directory, (past, past))
+    first = store.mark()
+    monkeypatch.setattr(store, "_names", lambda: pytest.fail("the directory was listed"))
+    assert store.mark() == first

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.catalogue_snapshot import published_catalogue
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.catalogue import publish_offers
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.catalogue import REFRESH_SECONDS, CatalogueKeeper, publish_offers
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.offers import Offers
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.request_desk import AT, FakeGateway
 
@@ -35,3 +35,21 @@ def test_a_gateway_that_is_down_takes_nothing_away(tmp_path: Path) -> None:
     gateway.down = True
     after = publish_offers(store, gateway, offers, PACKAGES, lambda: "2026-11-21T05:00:00Z")
     assert (after.at, after.models, after.problem) == (AT, before.models, "the gateway does not answer.")
+
+
+def test_a_worker_publishes_again_when_the_catalogue_is_old(tmp_path: Path) -> None:
+    store, gateway, now = DirectoryStore(str(tmp_path / "requests")), FakeGateway(), [1000.0]
+    ats = iter(["2026-11-21T05:00:00Z", "2026-11-21T06:00:00Z"])
+    keeper = CatalogueKeeper(store, gateway, Offers.from_settings({}, {}, "7d"), {}, lambda: next(ats), monotonic=lambda: now[0])
+    found = []
+    for later in (0, REFRESH_SECONDS - 1, 1):
+        now[0] += later
+        keeper.refresh()
+        found.append(getattr(published_catalogue(store), "at", None))
+    assert found == ["2026-11-21T05:00:00Z", "2026-11-21T05:00:00Z", "2026-11-21T06:00:00Z"]
+
+
+def test_offers_that_cannot_be_used_are_not_published(tmp_path: Path) -> None:
+    store = DirectoryStore(str(tmp_path / "requests"))
+    CatalogueKeeper(store, FakeGateway(), None, {}, lambda: AT).refresh()
+    assert published_catalogue(store) is None

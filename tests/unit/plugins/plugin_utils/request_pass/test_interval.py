@@ -54,3 +54,45 @@ def test_a_stop_file_ends_a_long_wait_soon(tmp_path: Path) -> None:
 
     make_passes(lambda: PassReport("2026-11-21T04:00:00Z"), 3600, str(stop), lambda _report: None, sleep=sleep)
     assert waits == [1.0]
+
+
+def passes(tmp_path: Path, marks: list[int], *, most_sleeps: int) -> list[int]:
+    """Return at which waits passes were made, in an hour of which `marks` tell the changes, one look each; the last one goes on."""
+    stop, made, looks = tmp_path / "stop", list[int](), iter(marks)
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == most_sleeps:
+            stop.touch()
+
+    def make() -> PassReport:
+        made.append(len(waits))
+        return PassReport("2026-11-21T04:00:00Z")
+
+    make_passes(make, 3600, str(stop), lambda _report: None, mark=lambda: next(looks, marks[-1]), sleep=sleep)
+    return made
+
+
+def test_a_change_wakes_it_within_a_look(tmp_path: Path) -> None:
+    assert passes(tmp_path, [1, 1, 1, 1, 2], most_sleeps=9) == [0, 3]
+
+
+def test_a_change_during_a_pass_makes_another_one(tmp_path: Path) -> None:
+    assert passes(tmp_path, [1, 2], most_sleeps=9) == [0, 1]
+
+
+def test_passes_that_always_change_something_do_not_follow_each_other_without_end(tmp_path: Path) -> None:
+    stop, made, waits = tmp_path / "stop", list[int](), list[float]()
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 20:
+            stop.touch()
+
+    def make() -> PassReport:
+        made.append(len(made))
+        return PassReport("2026-11-21T04:00:00Z")
+
+    make_passes(make, 3600, str(stop), lambda _report: None, mark=lambda: len(made), sleep=sleep)
+    assert len(made) == 5

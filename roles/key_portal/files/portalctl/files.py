@@ -1,0 +1,1 @@
+../../../litellm_gateway/files/gatewayctl/files.py
