@@ -23,6 +23,10 @@ help: ## Say what can be made
 demo: ## Tell the life of two labs on a real LiteLLM that lives only for it
 	@ANSIBLE_STDOUT_CALLBACK=$(COLLECTION).plain $(RUN) demo ansible-playbook playbooks/demo.yml $(ARGS)
 
+.PHONY: portal
+portal: ## Run gateway, portal, worker and a page with all mails on this machine, until Ctrl-C
+	@$(RUN) demo python tests/tools/portal_demo.py $(ARGS)
+
 # --- tests -----------------------------------------------------------------------------------------------------------
 
 # On several cores at a time when all is run; tests/conftest.py tells how. One core: ARGS="-n 0".
@@ -100,6 +104,7 @@ mypy: ## Gate: types
 	@$(RUN) lint mypy -p ansible_collections.$(COLLECTION).plugins
 	@$(RUN) lint mypy -p ansible_collections.$(COLLECTION).roles.litellm_gateway.files.gatewayctl
 	@$(RUN) lint mypy -p ansible_collections.$(COLLECTION).roles.key_portal.files.portal
+	@$(RUN) lint mypy -p ansible_collections.$(COLLECTION).roles.key_portal.files.portalctl
 	@$(RUN) lint mypy tests/tools
 
 docs-lint: ## Gate: what ansible-doc shows

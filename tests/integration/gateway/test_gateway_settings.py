@@ -32,6 +32,8 @@ WITHOUT_GATEWAY = {
     "extend_request": "writes a request into the store",
     "gateway": "runs the gateway",
     "init": "runs the gateway",
+    "portal": "starts a worker that calls it, see tests/integration/portal",
+    "portal_stop": "stops what portal has started",
     "prune_requests": "removes requests from the store",
     "renew_request": "writes a request into the store",
     "request": "writes a request into the store",
