@@ -35,6 +35,7 @@ from typing import NoReturn
 CHECKOUT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = CHECKOUT / "tests" / "requirements"
 PORTAL_REQUIREMENTS = CHECKOUT / "roles" / "key_portal" / "files" / "requirements.in"
+WEB_PACKAGES = CHECKOUT / "roles" / "key_portal" / "files" / "web"
 NAMESPACE, NAME = "rhpds", "litellm_virtual_keys"
 
 # The Pythons that ansible-core supports on the controller, according to the metadata and the support matrix of its releases,
@@ -53,6 +54,9 @@ DEFAULT_PYTHONS = PYTHONS["core-2.19"]
 TYPICAL_SECONDS = {"demo": 15, "test": 45, "drill": 45, "lint": 45, "collections": 15, "sdks": 30, "bench": 60, "platform": 40}
 
 PIP_OPTIONS = ("--no-input", "--disable-pip-version-check", "--progress-bar=off")
+
+# The tool sets with which the portal runs.
+WITH_PAGES = ("test", "drill")
 
 # The collections that are taken from the package `ansible`.
 COLLECTIONS = ("awx.awx", "community.general", "community.postgresql", "kubernetes.core")
@@ -216,6 +220,32 @@ def collections(python: Path) -> Path:
     return folder
 
 
+def web_packages() -> Path | None:
+    """Return the folder node_modules of the portal's pages, or None if there is no npm to fetch it."""
+    files = [WEB_PACKAGES / name for name in ("package.json", "package-lock.json", ".npmrc")]
+    label = f"web-{hashlib.sha256(b''.join(each.read_bytes() for each in files)).hexdigest()[:12]}"
+    folder = cache() / "web" / label
+    if not folder.is_dir():
+        npm = shutil.which("npm")
+        if npm is None:
+            say("npm is missing, so the portal has no pages here; install it (on Debian and Ubuntu: npm) and try again")
+            return None
+        with locked(label):
+            if not folder.is_dir():
+                say("fetching the packages of the portal's pages (about 5 s, once)")
+                building = folder.with_name(f"{label}.building")
+                shutil.rmtree(building, ignore_errors=True)
+                building.mkdir(parents=True)
+                for each in files:
+                    shutil.copy(each, building)
+                log = folder.with_name(f"{label}.log")
+                log.unlink(missing_ok=True)
+                quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel", "error")
+                run_logged("npm", [npm, "ci", "--prefix", building, *quiet], log)
+                building.rename(folder)
+    return folder / "node_modules"
+
+
 def tree() -> Path:
     """Return the parent of an `ansible_collections` in which the checkout is linked as its collection."""
     root = cache() / "trees" / hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:12]
@@ -248,6 +278,8 @@ def run(tool_set: str, command: list[str], with_collections: bool) -> NoReturn:
         PYTHONPATH=str(root),
         VIRTUAL_ENV=str(folder),
     )
+    if tool_set.partition("@")[0] in WITH_PAGES and (pages := web_packages()):
+        environ["PORTAL_WEB_PACKAGES"] = str(pages)
     environ.pop("PYTHONHOME", None)
     os.chdir(where)
     try:
@@ -291,6 +323,8 @@ def main() -> None:
         return
     tree()
     for each in arguments.tool_sets:
+        if each in WITH_PAGES:
+            web_packages()
         folder = environment("demo" if each == "collections" else each)
         print(collections(folder / "bin" / "python") if each == "collections" else folder)
 

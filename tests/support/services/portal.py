@@ -44,7 +44,7 @@ class PortalProcess:
 
     def start(self) -> None:
         """Start it and wait until it answers. It keeps its port when it is started again."""
-        inherited = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME") if name in os.environ}
+        inherited = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "PORTAL_WEB_PACKAGES") if name in os.environ}
         before = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "ab") as output:
             self._process = subprocess.Popen(
