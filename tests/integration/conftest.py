@@ -17,9 +17,11 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.hooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal import run_portal
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import smtp
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.tls import tls_provider
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.web_pages import chromium
 
 __all__ = [
     "browser",
+    "chromium",
     "desk",
     "hooks",
     "kube",

@@ -17,6 +17,13 @@ state is the store of requests; it uses the wing `key_requests` as it is, from b
 | `limits.py` | how large a request to the service may be, and how long it may take to arrive |
 | `catalogue.py` | the catalogue: models of the config, what the gateway serves, packages |
 | `wording.py` | terms in words |
+| `language.py`, `languages/` | the languages of the pages: one file of texts each, and Babel |
+| `pages/` | the pages: one router for each file; `page.py` has what all share, `templates/` and `static/` what they are made of |
+| `assets.py` | what browsers load, from npm packages and `static/` |
+| `security.py` | the headers of every answer |
+| `signing.py` | signed links and sessions, the tokens of forms |
+| `rates.py` | how often somebody may do what costs others something |
+| `link_mail.py` | the mails with links, sent behind the answer |
 | `health.py` | what `/health` says, from the store and the report of the last pass |
 | `identity/` | who calls: one file for each method; `Caller` is what they return |
 | `api/requestor.py` | the calls of the LLM Key Requestor |

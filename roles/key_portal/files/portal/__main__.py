@@ -16,6 +16,7 @@ import uvicorn
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError
 
 from .app import create_app
+from .link_mail import mails_of
 from .settings import load_settings
 
 SHUTDOWN_SECONDS = 10
@@ -28,7 +29,7 @@ def main() -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     try:
         settings, site = load_settings()
-        app = create_app(settings, site)
+        app = create_app(settings, site, mails=mails_of(settings))
     except (StoreError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -36,7 +37,7 @@ def main() -> int:
         app,
         host=settings.host,
         port=settings.port,
-        forwarded_allow_ips=settings.trusted_proxies,
+        proxy_headers=False,  # identity/proxy.py reads them
         access_log=False,  # addresses and what people searched for do not belong into a log
         server_header=False,
         log_config=None,

@@ -4,8 +4,7 @@
 
 """The application: middleware, routes, and what answers errors.
 
-Pages come beside `api/`, in a folder `pages/` with a router of their own, which `create_app` includes; what they are made of (templates,
-copied files) in `templates/` and `static/`. GET / answers JSON, as the requestor does: a page there must look at the header Accept.
+GET / answers browsers with the first page, and everybody else with JSON, as the requestor does.
 """
 
 from __future__ import annotations
@@ -20,11 +19,14 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
-from . import errors
+from . import errors, pages
 from .api import health, requestor, v1, v1_admin
 from .catalogue import SiteCatalogue
 from .identity import Identifier, identifiers_of
+from .identity.proxy import ForwardedHeaders
 from .limits import BodyLimit
+from .link_mail import MailThread
+from .security import SecurityHeaders
 from .settings import Settings
 from .store import PortalDesk, open_store
 
@@ -45,9 +47,10 @@ def create_app(
     *,
     store: Store | None = None,
     identifiers: Sequence[Identifier] | None = None,
+    mails: MailThread | None = None,
     clock: Callable[[], str] = now,
 ) -> FastAPI:
-    """Return the application. Tests may give another store, other methods of identity and another clock."""
+    """Return the application. Tests may give another store, other methods of identity and another clock. Without `mails`, no links are sent."""
     app: FastAPI = FastAPIOffline(
         title=TITLE,
         description="Ask for keys of LLMs, and decide on requests. The first group of calls is that of the LLM Key Requestor.",
@@ -57,6 +60,7 @@ def create_app(
     app.state.portal = PortalDesk(settings, open_store(settings) if store is None else store, site, clock=clock)
     app.state.identifiers = identifiers_of(settings) if identifiers is None else list(identifiers)
     errors.install(app)
+    pages.install(app, settings, mails)
     for router in (requestor.router, health.router, v1.router, v1_admin.router):
         app.include_router(router)
     # The last one added is the first that a call meets.
@@ -69,4 +73,6 @@ def create_app(
         allow_headers=[EVERYBODY],
     )
     app.add_middleware(BodyLimit, largest=settings.largest_body, seconds=settings.body_seconds)
+    app.add_middleware(SecurityHeaders, https=settings.secure_cookies)
+    app.add_middleware(ForwardedHeaders, trusted=settings.trusted_proxies)
     return app

@@ -9,11 +9,15 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.address import is_this_host
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.address import is_address, is_this_host
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_lower, parse_address
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.printable import printable, quoted
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import default_directory
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import NOBODY
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.environment import API_KEY_ENVIRONMENT, SECRET_ENVIRONMENT
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.requestor_config import RequestorConfig, find_config
 from pydantic import Field, SecretStr, ValidationError
@@ -21,6 +25,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .catalogue import SiteCatalogue, site_catalogue
 from .health import seconds_of_interval
+from .language import languages
+from .rates import check_rate
+from .signing import LEAST_SECRET
 
 DEFAULT_PASSWORD = "change-me-in-production"  # noqa: S105 - the one that the requestor documents, which is refused where it matters
 USUAL_ADMIN = "admin"
@@ -42,7 +49,37 @@ class Settings(BaseSettings):
         validation_alias="PORTAL_TRUSTED_PROXIES",
         description="Addresses or networks of reverse proxies, separated by commas. Of these alone X-Forwarded-For and X-Forwarded-Proto are believed.",
     )
-    identity: str = Field("basic", validation_alias="PORTAL_IDENTITY", description="The methods of identity, in order, separated by commas.")
+    url: str = Field(
+        "",
+        validation_alias="PORTAL_URL",
+        description="The address under which people open the portal, such as https://keys.example.com; links in mails begin with it.",
+    )
+    identity: str = Field("basic,link", validation_alias="PORTAL_IDENTITY", description="The methods of identity, in order: basic, link, proxy.")
+    admins: str = Field("", validation_alias="PORTAL_ADMINS", description="Addresses of administrators who sign in by link or proxy, separated by commas.")
+    secret: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="PORTAL_SECRET",
+        description="Signs links and sessions, at least 32 characters; without it they end when the portal does.",
+    )
+    link_minutes: int = Field(30, ge=1, le=1440, validation_alias="PORTAL_LINK_MINUTES", description="Minutes for which a mailed link works.")
+    session_hours: float = Field(12, gt=0, le=720, validation_alias="PORTAL_SESSION_HOURS", description="Hours for which somebody stays signed in.")
+    mails_per_address: str = Field("5/hour", validation_alias="PORTAL_MAILS_PER_ADDRESS", description="How many links one address is sent at most.")
+    mails_per_peer: str = Field("30/hour", validation_alias="PORTAL_MAILS_PER_PEER", description="How many links may be asked for from one IP address.")
+    failures_per_peer: str = Field(
+        "20/minute", validation_alias="PORTAL_FAILURES_PER_PEER", description="How many wrong passwords may come from one IP address."
+    )
+    proxy_header: str = Field(
+        "X-Forwarded-Email",
+        pattern="^[A-Za-z0-9-]{1,80}$",
+        validation_alias="PORTAL_PROXY_HEADER",
+        description="The header in which a trusted proxy names the person, for the method proxy.",
+    )
+    usual_language: str = Field("en", validation_alias="PORTAL_LANGUAGE", description="The language for people whose browser names none that there is.")
+    web_packages: str = Field(
+        "",
+        validation_alias="PORTAL_WEB_PACKAGES",
+        description="The folder node_modules of the pages' packages; without it web/node_modules beside the portal.",
+    )
     admin_username: str = Field("", validation_alias="ADMIN_USERNAME", description="The administrator's name; without one that of config.yaml, or admin.")
     admin_password: SecretStr = Field(
         SecretStr(""),
@@ -102,6 +139,25 @@ class Settings(BaseSettings):
         return [name for part in self.identity.split(",") if (name := part.strip())]
 
     @property
+    def admin_addresses(self) -> frozenset[str]:
+        """The addresses of PORTAL_ADMINS, in small letters. Raises ValueError."""
+        return frozenset(ascii_lower(str(parse_address(part, "PORTAL_ADMINS"))) for part in self.admins.split(",") if part.strip())
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether cookies go over HTTPS only: always, unless the portal is used on this machine without it."""
+        parts = urlsplit(self.url or f"http://{self.host}")
+        return parts.scheme == "https" or not is_this_host(parts.hostname or "")
+
+    def cookie(self, name: str) -> str:
+        """Return the name of a cookie. With the prefix, browsers take it from this very host by HTTPS only."""
+        return f"__Host-portal-{name}" if self.secure_cookies else f"portal-{name}"
+
+    @property
+    def packages_folder(self) -> Path:
+        return Path(self.web_packages) if self.web_packages else Path(__file__).parents[1] / "web" / "node_modules"
+
+    @property
     def has_default_password(self) -> bool:
         """Whether the administrator's password is the one that everybody can read in the documentation."""
         return self.admin_password.get_secret_value() == DEFAULT_PASSWORD
@@ -152,6 +208,7 @@ def _completed(settings: Settings, config: RequestorConfig) -> Settings:
             f"PORTAL_HOST is {quoted(completed.host)}, and the administrator's password is the one in the documentation; "
             "set ADMIN_PASSWORD, or listen on 127.0.0.1."
         )
+    _check_pages(completed)
     return completed
 
 
@@ -161,6 +218,28 @@ def _check_identity(settings: Settings) -> None:
     unknown = [name for name in settings.identity_methods if name not in METHODS]
     if unknown or not settings.identity_methods:
         raise ValueError(f"PORTAL_IDENTITY is {quoted(settings.identity)}; give one or more of {', '.join(METHODS)}, separated by commas.")
+
+
+def _check_pages(settings: Settings) -> None:
+    """Raise ValueError for a setting of the pages that cannot be used."""
+    if settings.url and (not is_address(settings.url) or urlsplit(settings.url).path not in ("", "/") or urlsplit(settings.url).query):
+        raise ValueError(f"PORTAL_URL is {quoted(settings.url)}; give the address without a path, such as https://keys.example.com.")
+    if "link" in settings.identity_methods and not settings.url and not is_this_host(settings.host):
+        raise ValueError(
+            f"PORTAL_HOST is {quoted(settings.host)}, and nothing says under which address people open the portal; "
+            "set PORTAL_URL, which links in mails begin with, or PORTAL_IDENTITY without link."
+        )
+    secret = settings.secret.get_secret_value()
+    if secret and len(secret) < LEAST_SECRET:
+        raise ValueError(f"PORTAL_SECRET has {len(secret)} characters; give at least {LEAST_SECRET}, such as those of `openssl rand -base64 48`.")
+    if not secret:
+        log.warning("PORTAL_SECRET is not set: mailed links and sessions end when the portal does.")
+    if settings.usual_language not in languages():
+        raise ValueError(f"PORTAL_LANGUAGE is {quoted(settings.usual_language)}; give one of {', '.join(languages())}.")
+    for name in ("mails_per_address", "mails_per_peer", "failures_per_peer"):
+        check_rate(getattr(settings, name), str(Settings.model_fields[name].validation_alias))
+    if not settings.admin_addresses.isdisjoint({NOBODY}):
+        raise ValueError(f"PORTAL_ADMINS names {NOBODY}, which stands for people who were erased; name an address of yours.")
 
 
 def _in_words(error: ValidationError) -> str:

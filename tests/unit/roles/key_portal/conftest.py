@@ -7,11 +7,17 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mail import Mail
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mailer import mailer_from
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Store
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import Desk, Wish
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
@@ -20,13 +26,14 @@ from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.porta
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.catalogue import SiteCatalogue
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.errors import Refused
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.identity import PERSON, BasicIdentity, Caller
+from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.link_mail import MailThread
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.settings import Settings
 from fastapi import Request
 from fastapi.testclient import TestClient
 
 AT = "2026-11-21T04:00:00Z"
 PASSWORD = "correct horse battery staple"
-VARIABLES = {str(field.validation_alias) for field in Settings.model_fields.values()} | {"CONFIG"}
+VARIABLES = {str(field.validation_alias) for field in Settings.model_fields.values()} - {"PORTAL_WEB_PACKAGES"} | {"CONFIG"}
 
 
 @pytest.fixture(autouse=True)
@@ -55,18 +62,77 @@ def person(email: str) -> dict[str, str]:
     return {"X-Test-Person": email}
 
 
+class KeptMails(MailThread):
+    """Keeps the mails with links."""
+
+    def __init__(self) -> None:
+        super().__init__(mailer_from({}, {}))
+        self.kept: list[EmailMessage] = []
+
+    def send(self, mail: Mail) -> None:
+        message = message_from_bytes(mail.data, policy=SMTP)
+        assert isinstance(message, EmailMessage)
+        self.kept.append(message)
+
+    def link(self) -> str:
+        """Return the path of the last link that was mailed."""
+        body = self.kept[-1].get_body(("plain",))
+        assert body is not None
+        return re.findall(r"https://portal(/link\?t=\S+)", body.get_content())[0]
+
+
+class Visitor:
+    """A browser that looks at the pages of a portal."""
+
+    def __init__(self, portal: TestPortal, language: str = "en") -> None:
+        self.portal = portal
+        headers = {"Accept": "text/html", "Accept-Language": language}
+        self.client = TestClient(portal.app, base_url="https://portal", headers=headers, follow_redirects=False)
+
+    def see(self, path: str, status: int = 200, **headers: str) -> str:
+        """Return a page."""
+        answer = self.client.get(path, headers=headers)
+        assert answer.status_code == status, answer.text
+        return answer.text
+
+    def token(self, path: str = "/sent") -> str:
+        """Return the token of the forms."""
+        return re.findall(r'name="csrf" value="([0-9a-f]{64})"', self.see(path))[0]
+
+    def send(self, path: str, fields: dict[str, Any] | None = None, status: int = 303, headers: dict[str, str] | None = None) -> str:
+        """Send a form with its token, and return where the browser is sent to, or the page if it is none."""
+        answer = self.client.post(path, data={"csrf": self.token(), **(fields or {})}, headers=headers)
+        assert answer.status_code == status, answer.text
+        return str(answer.headers.get("location", answer.text))
+
+    def sign_in(self, email: str) -> None:
+        """Sign in by mail."""
+        mails = self.portal.app.state.mails
+        self.send("/sign-in", {"email": email})
+        self.send("/link", {"t": mails.link().partition("=")[2]})
+
+
 class TestPortal:
     """A portal, and its store as the worker sees it."""
 
     __test__ = False
 
-    def __init__(self, directory: Path, *, site: SiteCatalogue | None = None, store: Store | None = None, client: str = "127.0.0.1", **settings: Any) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        site: SiteCatalogue | None = None,
+        store: Store | None = None,
+        client: str = "127.0.0.1",
+        mails: KeptMails | None = None,
+        **settings: Any,
+    ) -> None:
         self.at = AT
         self.settings = Settings(**{"admin_password": PASSWORD, "listing_seconds": 60, **settings})
         self.store = store or DirectoryStore(str(directory / "requests"))
         self.people = Desk(self.store, clock=lambda: self.at)
-        identifiers = [BasicIdentity(self.settings), NamedPerson()]
-        self.app = create_app(self.settings, site, store=self.store, identifiers=identifiers, clock=lambda: self.at)
+        identifiers = [BasicIdentity(self.settings), NamedPerson()] if mails is None else None
+        self.app = create_app(self.settings, site, store=self.store, identifiers=identifiers, mails=mails, clock=lambda: self.at)
         self.client = TestClient(self.app, base_url="http://portal", client=(client, 50000), raise_server_exceptions=True)
 
     def ask(self, email: str = "ada@company.com", **wish: Any) -> Record:
@@ -95,3 +161,19 @@ def make_portal(tmp_path: Path) -> Callable[..., TestPortal]:
 @pytest.fixture
 def portal(make_portal: Callable[..., TestPortal]) -> TestPortal:
     return make_portal()
+
+
+@pytest.fixture
+def mails() -> KeptMails:
+    return KeptMails()
+
+
+@pytest.fixture
+def site(make_portal: Callable[..., TestPortal], mails: KeptMails) -> TestPortal:
+    """Return a portal with pages, at https://portal."""
+    return make_portal(mails=mails, url="https://portal", secret="s" * 40, admins="boss@example.com", identity="basic,link", listing_seconds=0)
+
+
+@pytest.fixture
+def visitor(site: TestPortal) -> Visitor:
+    return Visitor(site)

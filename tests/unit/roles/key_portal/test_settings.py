@@ -67,6 +67,7 @@ def test_models_of_litellm_can_be_left_out(config: Any, value: Any) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "keys.example.com"])
 def test_the_documented_password_is_refused_outside_of_loopback(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.setenv("PORTAL_HOST", host)
+    monkeypatch.setenv("PORTAL_URL", "https://keys.example.com")
     with pytest.raises(ValueError, match="set ADMIN_PASSWORD"):
         load_settings()
     monkeypatch.setenv("ADMIN_PASSWORD", DEFAULT_PASSWORD)
@@ -114,6 +115,40 @@ def test_a_file_that_cannot_be_meant(config: Any, entries: dict[str, Any]) -> No
     config(**entries)
     with pytest.raises(ValueError, match=r"config\.yaml"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PORTAL_SECRET", "s" * 31, "PORTAL_SECRET has 31 characters"),
+        ("PORTAL_URL", "keys.example.com", "PORTAL_URL is"),
+        ("PORTAL_URL", "https://keys.example.com/portal", "without a path"),
+        ("PORTAL_HOST", "0.0.0.0", "set PORTAL_URL"),
+        ("PORTAL_LANGUAGE", "tlh", "PORTAL_LANGUAGE is 'tlh'"),
+        ("PORTAL_ADMINS", "boss", "PORTAL_ADMINS is"),
+        ("PORTAL_MAILS_PER_ADDRESS", "often", "PORTAL_MAILS_PER_ADDRESS is"),
+    ],
+)
+def test_settings_of_pages_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:
+    monkeypatch.setenv("ADMIN_PASSWORD", "another")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=said) as error:
+        load_settings()
+    assert name != "PORTAL_SECRET" or value not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "secure"),
+    [
+        ("https://keys.example.com", "127.0.0.1", True),
+        ("http://keys.example.com", "0.0.0.0", True),
+        ("", "127.0.0.1", False),
+        ("http://localhost:8000", "::", False),
+    ],
+)
+def test_cookies_go_over_https_only_except_on_this_machine(url: str, host: str, secure: bool) -> None:
+    settings = Settings(url=url, host=host)
+    assert (settings.secure_cookies, settings.cookie("session")) == (secure, "__Host-portal-session" if secure else "portal-session")
 
 
 def test_the_readme_names_every_variable() -> None:

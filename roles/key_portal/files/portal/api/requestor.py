@@ -20,7 +20,8 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import STATE_OF_FILTER, Wish
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Missing, NotRecordable, RequestRefused, StoreError
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import APPROVED, DENIED, IN_REVIEW, PENDING, Record
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field, TypeAdapter
 
 from ..errors import NOT_FOUND, Refused, answers, checked_input, refusal_of, shown
@@ -31,6 +32,7 @@ from . import Portal, json_of, rendered_answer
 router = APIRouter(tags=["LLM Key Requestor"])
 log = logging.getLogger("portal")
 
+FIRST_PAGE = "/ask"
 ORIGIN = "portal"
 """What submitted a request, as its record says."""
 TROUBLE = "An error occurred while processing your request. Please try again later."
@@ -113,9 +115,11 @@ class Decided(BaseModel):
 
 
 # --------------------------------------------------------------------------------------------------- for everybody
-@router.get("/")
-def root() -> Status:
-    """Say that the service is up."""
+@router.get("/", response_model=Status)
+def root(request: Request) -> Status | RedirectResponse:
+    """Say that the service is up. Browsers get the first page."""
+    if hasattr(request.app.state, "assets") and "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse(FIRST_PAGE, 303, {"Vary": "Accept"})
     return Status(message="LLM Key Requestor API", status="active")
 
 

@@ -7,9 +7,9 @@
 A method is a class that is made from the settings and answers `identify(request)`: a Caller, None if the call says nothing that is
 meant for this method, or it raises Refused if what it says is wrong. Methods are asked in the order of PORTAL_IDENTITY.
 
-Room for the methods to come: `link` (a session cookie after a signed link was opened: its caller has an address) and `proxy` (headers of
-a trusted reverse proxy: `trusted_proxies`). Both give callers with `email` and PERSON, and ADMIN to those whom their settings name. Their
-routes (asking for a link, opening it, signing out) belong into files of their own in `api/`.
+`basic` is the administrator by name and password, `link` a session after a link was opened, `proxy` the header of a trusted reverse
+proxy. The last two have an address, and are administrators as well if PORTAL_ADMINS names it. A browser can say two things at once, so
+that the method counts which gives the role that a call needs.
 
 A call that changes something and comes from a page of another origin is refused, unless CORS_ORIGINS names that origin: browsers send
 passwords and cookies along with such calls by themselves.
@@ -29,6 +29,8 @@ from ..errors import Refused
 from ..settings import Settings
 from .basic import BasicIdentity
 from .caller import ADMIN, PERSON, Caller
+from .link import LinkIdentity
+from .proxy import ProxyIdentity
 
 __all__ = ["ADMIN", "METHODS", "PERSON", "Admin", "Caller", "Identifier", "Person", "identifiers_of"]
 
@@ -44,7 +46,7 @@ class Identifier(Protocol):
         """Return who makes the call, or None if it says nothing that is meant for this method. Raises Refused."""
 
 
-METHODS: Mapping[str, Callable[[Settings], Identifier]] = {"basic": BasicIdentity}
+METHODS: Mapping[str, Callable[[Settings], Identifier]] = {"basic": BasicIdentity, "link": LinkIdentity, "proxy": ProxyIdentity}
 
 
 def identifiers_of(settings: Settings) -> list[Identifier]:
@@ -62,13 +64,18 @@ class _Documented(HTTPBasic):
 _documented = _Documented(scheme_name="basic", description="The administrator, or whoever else the portal's methods of identity accept.")
 
 
-def find_caller(request: Request) -> Caller | None:
-    """Return who makes the call, or None. Raises Refused if somebody says who they are and is not."""
+def find_caller(request: Request, role: str = "") -> Caller | None:
+    """Return who makes the call, by the first method that gives `role`, or else by the first one, or None.
+
+    Raises Refused if somebody says who they are and is not.
+    """
+    first: Caller | None = None
     for identifier in request.app.state.identifiers:
         caller: Caller | None = identifier.identify(request)
-        if caller is not None:
+        if caller is not None and (not role or role in caller.roles):
             return caller
-    return None
+        first = first or caller
+    return first
 
 
 def require_admin(request: Request, _scheme: Annotated[object, Depends(_documented)] = None) -> Caller:
@@ -82,7 +89,7 @@ def require_person(request: Request, _scheme: Annotated[object, Depends(_documen
 
 
 def _required(request: Request, role: str, refusal: str) -> Caller:
-    caller = find_caller(request)
+    caller = find_caller(request, role)
     if caller is None:
         raise Refused(401, NOT_AUTHENTICATED, _CHALLENGE)
     _check_origin(request)

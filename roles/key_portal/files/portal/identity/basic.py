@@ -14,6 +14,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.
 from fastapi import Request
 
 from ..errors import Refused
+from ..rates import peer_of
 from ..settings import DEFAULT_PASSWORD, USUAL_ADMIN, Settings
 from .caller import ADMIN, Caller
 
@@ -34,9 +35,13 @@ class BasicIdentity:
         scheme, _blank, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             return None
+        rates, peer = request.app.state.rates, peer_of(request)
+        if rates.is_used_up("failure", peer):
+            raise Refused(429, "Too many wrong passwords came from here; try again later.")
         name, password = _decoded(given)
         right = [hmac.compare_digest(name, self._name.encode()), hmac.compare_digest(password, self._password.encode())]
         if not all(right) or (self._only_here and not _is_from_here(request)):
+            rates.allows("failure", peer)
             raise Refused(401, "Invalid credentials", _CHALLENGE)
         return Caller(self._name, "basic", roles=frozenset((ADMIN,)))
 

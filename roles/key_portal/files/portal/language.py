@@ -1,0 +1,161 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The languages of the pages: one file of texts each in `languages/`, and Babel for dates, numbers and amounts.
+
+A file of a new language is found by itself. Its texts are those of `en.toml`, with the same {placeholders}; what is missing is shown
+in English. A text that counts something is a table, with one text for each plural form that Babel knows of the language.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.terms import BEYOND, NEVER
+from babel import Locale
+from babel.dates import format_date, format_time
+from babel.lists import format_list
+from babel.numbers import format_currency, format_decimal
+from babel.units import format_unit
+
+from .wording import TermLine
+
+FOLDER = Path(__file__).with_name("languages")
+SOURCE = "en"
+"""The language whose texts others translate."""
+_UNITS = (("d", "day"), ("h", "hour"), ("m", "minute"), ("s", "second"))
+
+Texts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language: its code, such as `de`, its own name, and its texts by section and name, such as `ask.title`."""
+
+    code: str
+    texts: Texts
+
+    @property
+    def name(self) -> str:
+        return self("language.name")
+
+    @property
+    def locale(self) -> Locale:
+        return Locale.parse(self.code)
+
+    def __call__(self, key: str, **values: object) -> str:
+        """Return a text with its placeholders filled in. With `count`, it is the text for that number."""
+        text = self.texts[key]
+        if isinstance(text, Mapping):
+            number: Any = values["count"]
+            text = text.get(self.locale.plural_form(number), text["other"])
+            values = {**values, "count": self.number(number)}
+        return str(text).format(**values) if values else str(text)
+
+    # ------------------------------------------------------------------------------------- what Babel formats
+    def number(self, number: Any) -> str:
+        return str(format_decimal(number, locale=self.locale))
+
+    def money(self, amount: float) -> str:
+        """Return an amount of USD, with cents only if there are some."""
+        pattern = str(self.locale.currency_formats["standard"].pattern)
+        whole = pattern.replace(".00", "") if amount == int(amount) else pattern
+        return str(format_currency(amount, "USD", whole, locale=self.locale, currency_digits=amount != int(amount)))
+
+    def time(self, text: str) -> str:
+        """Return a time of a record, in UTC."""
+        at = _parsed(text)
+        return f"{format_date(at, 'medium', locale=self.locale)}, {format_time(at, 'short', locale=self.locale)} UTC"
+
+    def day(self, text: str) -> str:
+        return str(format_date(_parsed(text), "long", locale=self.locale))
+
+    def names(self, names: Iterable[str]) -> str:
+        return str(format_list(list(names), locale=self.locale))
+
+    def duration(self, duration: str) -> str:
+        """Return a duration in the largest unit that divides it."""
+        if duration == NEVER:
+            return self("term.never")
+        total = durations.seconds(duration)
+        letter, unit = next((letter, unit) for letter, unit in _UNITS if total % durations.UNITS[letter] == 0)
+        return str(format_unit(total // durations.UNITS[letter], unit, "long", locale=self.locale))
+
+    # ------------------------------------------------------------------------------------------------- terms
+    def term(self, name: str, value: Any) -> str:
+        """Return a term as a sentence."""
+        if name in ("duration", "budget_duration") and value == NEVER:
+            return self(f"term.{name}_never")
+        if name == BEYOND:
+            return self("term.beyond" if value else "term.not_beyond")
+        if name in ("rpm_limit", "tpm_limit", "max_parallel_requests"):
+            return self(f"term.{name}", count=int(value))
+        key = f"term.{name}"
+        return self(key, value=self.term_value(name, value)) if key in self.texts else f"{name}: {value}"
+
+    def term_value(self, name: str, value: Any) -> str:
+        """Return the value of a term, as it stands in a table."""
+        if isinstance(value, (list, tuple)):
+            return ", ".join(str(entry) for entry in value)
+        if name in ("duration", "budget_duration"):
+            return self.duration(str(value))
+        if name in ("max_budget", "soft_budget"):
+            return self.money(value)
+        if isinstance(value, bool):
+            return self("term.yes" if value else "term.no")
+        return self.number(value) if isinstance(value, (int, float)) else str(value)
+
+    def terms(self, lines: Iterable[TermLine]) -> list[str]:
+        return [self.term(line.name, line.value) for line in lines]
+
+
+def _parsed(text: str) -> datetime:
+    return durations.parse_time(text).astimezone(UTC)
+
+
+# -------------------------------------------------------------------------------------------------------- the files
+def flat(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the texts of a file under names such as `ask.title`."""
+    return {f"{section}.{name}": text for section, texts in sections.items() for name, text in texts.items()}
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Return the texts of a language's file. Raises ValueError."""
+    return flat(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+@lru_cache(maxsize=1)
+def languages() -> Mapping[str, Language]:
+    """Return all languages, by their codes."""
+    source = read_file(FOLDER / f"{SOURCE}.toml")
+    return {path.stem: Language(path.stem, {**source, **read_file(path)}) for path in sorted(FOLDER.glob("*.toml"))}
+
+
+def best_language(accepted: str, usual: str) -> Language:
+    """Return the language that a browser wants most (`accepted` is its header Accept-Language), or the usual one."""
+    known = languages()
+    for tag in _by_preference(accepted[:500]):
+        if tag in known:
+            return known[tag]
+    return known[usual]
+
+
+def _by_preference(accepted: str) -> list[str]:
+    found: list[tuple[float, str]] = []
+    for part in accepted.split(","):
+        tag, _semicolon, weight = part.partition(";")
+        try:
+            quality = float(weight.strip().removeprefix("q=")) if weight.strip() else 1.0
+        except ValueError:
+            continue
+        if quality > 0:
+            found.append((-quality, tag.strip().partition("-")[0].lower()))
+    return [tag for _quality, tag in sorted(found, key=lambda each: each[0])]

@@ -1,0 +1,72 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The pages: HTML for people with a browser. A file has one router; `install` adds them all to the application.
+
+They work without JavaScript. What htmx loads in their place are parts of the same templates.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from ..assets import Assets
+from ..errors import Refused, refusal_of
+from ..link_mail import MailThread
+from ..rates import Rates
+from ..settings import Settings
+from ..signing import Signer
+from . import admin, ask, decisions, links, mine, site
+from .page import Page, PageError
+
+log = logging.getLogger("portal")
+_JSON_PATHS = ("/api/", "/health", "/docs", "/redoc", "/openapi.json", "/static/")
+
+
+def install(app: FastAPI, settings: Settings, mails: MailThread | None) -> None:
+    """Add the pages to `app`. Without their packages there are none, and the log says so."""
+    app.state.rates = Rates(address=settings.mails_per_address, peer=settings.mails_per_peer, failure=settings.failures_per_peer)
+    app.state.signer = Signer(settings.secret.get_secret_value())
+    app.state.mails = mails
+    try:
+        app.state.assets = Assets(settings.packages_folder)
+    except ValueError as error:
+        log.warning("There are no pages, only the REST API: %s", error)
+        return
+    for router in (site.router, ask.router, links.router, mine.router, decisions.router, admin.router):
+        app.include_router(router, include_in_schema=False)
+    _answer_errors(app)
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Let errors be answered with pages where pages were called."""
+    from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError
+
+    others = {kind: app.exception_handlers[kind] for kind in (Refused, StoreError, RequestValidationError, HTTPException)}
+
+    async def answer(request: Request, error: Exception) -> Response:
+        if request.url.path.startswith(_JSON_PATHS) or request.url.path == "/" or not isinstance(error, (PageError, *others)):
+            handler = next(handler for kind, handler in others.items() if isinstance(error, kind))
+            found: Response = await handler(request, error)  # type: ignore[misc]
+            return found
+        return Page(request).error(*_status_and_text(error))
+
+    for kind in (PageError, *others):
+        app.add_exception_handler(kind, answer)
+
+
+def _status_and_text(error: Exception) -> tuple[int, str]:
+    """Return the status and the text of the page for an error."""
+    if isinstance(error, PageError):
+        return error.status, error.key
+    if isinstance(error, HTTPException):
+        return error.status_code, "error.missing" if error.status_code == 404 else "error.unreadable"
+    if isinstance(error, RequestValidationError):
+        return 422, "error.unreadable"
+    refusal = error if isinstance(error, Refused) else refusal_of(error)  # type: ignore[arg-type]
+    return refusal.status, {401: "error.signed_out", 403: "error.forbidden", 404: "error.missing", 409: "error.changed"}.get(refusal.status, "error.store")

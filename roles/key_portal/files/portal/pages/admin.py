@@ -1,0 +1,154 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The admin panel: all requests with search, sort and pages, one request with everything that is recorded, and the audit.
+
+The list asks for itself again every few seconds, if htmx is there, and is answered with nothing while it is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args
+from urllib.parse import urlencode
+
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.audit import audit_events, json_lines
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Broken, Missing
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import IN_REVIEW, PENDING, STATES, Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.terms import AMOUNTS
+from fastapi import APIRouter, Query
+from fastapi.responses import Response, StreamingResponse
+
+from ..api.listing import Sort, page_of
+from .page import AdminPage, Page, PageError
+from .view import COLUMNS, compared_terms, timeline_of, view_of
+
+router = APIRouter(prefix="/admin")
+
+PAGE_SIZE = 25
+ALL = "all"
+TABS = (PENDING, IN_REVIEW, ALL)
+SORTS = get_args(Sort)
+USUAL_SORT = "-created_at"
+REFRESH_SECONDS = 4
+SAID = ("approved", "denied", "retried", "several")
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """What the list shows."""
+
+    tab: str = PENDING
+    search: str = ""
+    sort: str = USUAL_SORT
+    number: int = 1
+
+    def address(self, **changes: Any) -> str:
+        """Return the address of the list, with changes."""
+        return f"/admin?{self.query(**changes)}"
+
+    def query(self, **changes: Any) -> str:
+        values = {"tab": self.tab, "q": self.search, "sort": self.sort, "page": self.number, **changes}
+        return urlencode({name: value for name, value in values.items() if value not in ("", None)})
+
+    def sorted_by(self, name: str) -> str:
+        """Return the address of the list sorted by a column, or the other way round if it is."""
+        return self.address(sort=f"-{name}" if self.sort == name else name, page=1)
+
+    def direction(self, name: str) -> str:
+        """Return how a column is sorted, as `aria-sort` says it."""
+        return {name: "ascending", f"-{name}": "descending"}.get(self.sort, "none")
+
+
+def list_query(tab: str = PENDING, search: str = "", sort: str = USUAL_SORT, number: str = "1") -> ListQuery:
+    """Return what the list shows. What cannot be is replaced by what is usual."""
+    wanted = int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 1
+    return ListQuery(tab if tab in TABS else PENDING, search[:200], sort if sort in SORTS else USUAL_SORT, max(1, wanted))
+
+
+@router.get("")
+def list_page(
+    page: AdminPage,
+    tab: Annotated[str, Query()] = PENDING,
+    search: Annotated[str, Query(alias="q")] = "",
+    sort: Annotated[str, Query()] = USUAL_SORT,
+    number: Annotated[str, Query(alias="page")] = "1",
+    ids: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI copies it
+    seen: Annotated[str, Query()] = "",
+    said: Annotated[str, Query()] = "",
+    done: Annotated[str, Query()] = "",
+    failed: Annotated[str, Query()] = "",
+) -> Response:
+    """Show the list. htmx gets the list alone, and nothing if it is the one that it has `seen`."""
+    values = list_values(page, list_query(tab, search, sort, number), ids)
+    if page.is_part:
+        return Response(status_code=204) if seen == values["digest"] else page.show("part/list.html", **values)
+    counts = {"done": _count(done), "failed": _count(failed)} if said == "several" else None
+    return page.show("admin.html", said=said if said in SAID else "", several=counts, problem="", **values)
+
+
+def list_values(page: Page, query: ListQuery, chosen: list[str]) -> dict[str, Any]:
+    """Return what the templates of the list show. Raises StoreError."""
+    listing = page.portal.listing()
+    found = page_of(listing.records, state=None if query.tab == ALL else query.tab, search=query.search, sort=query.sort, page=query.number, size=PAGE_SIZE)  # type: ignore[arg-type]
+    views = [view_of(record, page) for record in found.records]
+    counts = {**found.counts, ALL: sum(found.counts[state] for state in STATES)}
+    versions = [f"{view.record.id} {view.record.version} {view.status}" for view in views]
+    seen = "\n".join([*versions, *(f"{tab} {counts[tab]}" for tab in TABS), page.language.code, query.query()])
+    return {
+        "query": query,
+        "views": views,
+        "total": found.total,
+        "pages": max(1, -(-found.total // PAGE_SIZE)),
+        "first": (query.number - 1) * PAGE_SIZE + 1,
+        "counts": counts,
+        "tabs": TABS,
+        "chosen": set(chosen),
+        "set_aside": listing.set_aside,
+        "refresh": REFRESH_SECONDS,
+        "digest": hashlib.sha256(seen.encode()).hexdigest()[:16],
+    }
+
+
+@router.get("/audit.jsonl")
+def audit(page: AdminPage) -> Response:
+    """Return everything that happened to requests, as JSON Lines to be kept in a file."""
+    events = audit_events(page.portal.listing().records)
+    headers = {"Content-Disposition": 'attachment; filename="key-requests-audit.jsonl"'}
+    return StreamingResponse((json_lines([event]) for event in events), media_type="application/jsonl", headers=headers)
+
+
+@router.get("/{request_id}")
+def detail_page(page: AdminPage, request_id: str, said: Annotated[str, Query()] = "") -> Response:
+    """Show one request with everything that is recorded about it."""
+    return show_request(page, found_request(page, request_id), said=said)
+
+
+def show_request(page: Page, record: Record, *, said: str = "", problem: str = "", detail: str = "", status: int = 200) -> Response:
+    """Return the page of a request. `detail` is what the desk says about a decision that it refused, in English."""
+    values: dict[str, Any] = {
+        "view": view_of(record, page),
+        "record": record,
+        "steps": timeline_of(record, page.language, with_names=True),
+        "rows": compared_terms(record, page.portal.catalogue(), page.language),
+        "columns": COLUMNS,
+        "amounts": AMOUNTS,
+        "can_decide": record.state in (PENDING, IN_REVIEW) or not record.progress.minted_at,
+    }
+    return page.show("decide.html", status, said=said if said in SAID else "", problem=problem, detail=detail, **values)
+
+
+def found_request(page: Page, request_id: str) -> Record:
+    """Return a request. Raises PageError."""
+    try:
+        return page.portal.store.get(request_id)
+    except (ValueError, Missing):
+        raise PageError(404, "error.missing") from None
+    except Broken:
+        raise PageError(409, "error.broken") from None
+
+
+def _count(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0

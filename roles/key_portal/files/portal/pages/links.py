@@ -1,0 +1,136 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""Signing in by mail: asking for a link, opening it, signing out.
+
+Opening a link shows what it is for, and only the button there does it, because programs that check mails open links as well.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Annotated, Any
+
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_lower, parse_address
+from fastapi import APIRouter, Form, Query
+from fastapi.responses import Response
+
+from ..identity import ADMIN
+from ..identity.caller import caller_with_address
+from ..identity.link import METHOD, begin_session, remove_cookie
+from ..link_mail import MailThread, link_mail
+from ..rates import peer_of
+from ..signing import ASKING, SIGNING_IN, Expired
+from .page import AnyPage, Page, PageError
+
+router = APIRouter()
+log = logging.getLogger("portal")
+audit_log = logging.getLogger("portal.audit")
+
+LONGEST_LINK = 6_000
+"""Characters of a link that every mail program and proxy passes on."""
+
+
+@router.get("/sign-in")
+def sign_in_page(page: AnyPage) -> Response:
+    """Show the form that asks for a link."""
+    return page.show("sign_in.html", problem="", email="")
+
+
+@router.post("/sign-in")
+def sign_in(page: AnyPage, csrf: Annotated[str, Form()] = "", email: Annotated[str, Form()] = "") -> Response:
+    """Mail a link that signs in whoever opens it."""
+    page.check_form(csrf)
+    try:
+        address = str(parse_address(email.strip()))
+    except ValueError:
+        return page.show("sign_in.html", 422, problem="ask.wrong_email", email=email)
+    return send_link(page, SIGNING_IN, address)
+
+
+@router.get("/sent")
+def sent(page: AnyPage) -> Response:
+    """Say that a mail was sent, if it was."""
+    return page.show("sent.html", minutes=page.settings.link_minutes)
+
+
+@router.get("/link")
+def link_page(page: AnyPage, token: Annotated[str, Query(alias="t")] = "") -> Response:
+    """Show what a link is for, with the button that does it."""
+    purpose, content = _opened(page, token)
+    return page.show("link.html", token=token, purpose=purpose, email=content["email"], wish=content.get("wish"))
+
+
+@router.post("/link")
+def open_link(page: AnyPage, csrf: Annotated[str, Form()] = "", token: Annotated[str, Form(alias="t")] = "") -> Response:
+    """Sign in whoever opened a link, and make the request that it carries. Raises StoreError."""
+    from .ask import make_request, wish_from_link
+
+    page.check_form(csrf)
+    purpose, content = _opened(page, token)
+    email = content["email"]
+    if purpose == ASKING:
+        answer = make_request(page, wish_from_link(content["wish"]), by=email)
+    else:
+        is_admin = ADMIN in caller_with_address(email, METHOD, page.settings.admin_addresses).roles
+        answer = page.go("/admin" if is_admin else "/mine")
+    begin_session(answer, page.signer, page.settings, email)
+    remove_cookie(answer, page.settings, "visitor")  # whoever knew the token of the forms before does not know the next one
+    note("signed in", page, email)
+    return answer
+
+
+@router.post("/sign-out")
+def sign_out(page: AnyPage, csrf: Annotated[str, Form()] = "") -> Response:
+    """End the session of this browser."""
+    page.check_form(csrf)
+    answer = page.go("/ask")
+    remove_cookie(answer, page.settings, "session")
+    remove_cookie(answer, page.settings, "visitor")
+    if page.person is not None:
+        note("signed out", page, page.person.who)
+    return answer
+
+
+def note(event: str, page: Page, who: str) -> None:
+    """Write who signed in or out into the log."""
+    audit_log.info("%s", json.dumps({"time": page.portal.clock(), "event": event, "who": who, "method": METHOD, "peer": peer_of(page.request)}))
+
+
+def send_link(page: Page, purpose: str, email: str, **content: Any) -> Response:
+    """Mail a link, unless the address got too many. The answer does not say so. Raises PageError if the peer asks too often."""
+    if page.request.app.state.mails is None or METHOD not in page.settings.identity_methods:
+        raise PageError(404, "error.missing")
+    rates = page.request.app.state.rates
+    if not rates.allows("peer", peer_of(page.request)):
+        raise PageError(429, "error.too_often")
+    link = f"{base_address(page)}/link?t={page.signer.sign(purpose, {'email': email, **content})}"
+    if len(link) > LONGEST_LINK:
+        raise PageError(422, "error.too_long")
+    if rates.allows("address", ascii_lower(email)):
+        mails: MailThread = page.request.app.state.mails
+        mail = link_mail(mails.sender, email, link, page.language, purpose=purpose, minutes=page.settings.link_minutes, wish=content.get("wish"))
+        mails.send(mail)
+    return page.go("/sent")
+
+
+def base_address(page: Page) -> str:
+    """Return the address under which the portal is opened: never what the browser says, which others can choose."""
+    if page.settings.url:
+        return page.settings.url.rstrip("/")
+    host, port = page.request.scope["server"]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _opened(page: Page, token: str) -> tuple[str, dict[str, Any]]:
+    """Return the purpose and the content of a link. Raises PageError."""
+    for purpose in (ASKING, SIGNING_IN):
+        try:
+            content = page.signer.read(purpose, token, page.settings.link_minutes * 60)
+        except Expired:
+            raise PageError(410, "error.link_expired") from None
+        if content is not None:
+            return purpose, content
+    raise PageError(400, "error.link_forged")

@@ -1,0 +1,124 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The requests of whoever is signed in: all of them, one with its story, and what can be done with it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_lower
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import MoreTime
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Broken, Missing, RequestRefused
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import Record
+from fastapi import APIRouter, Form, Query
+from fastapi.responses import Response
+
+from ..api.listing import page_of
+from ..api.requestor import ORIGIN
+from .ask import LIFETIMES
+from .page import Page, PageError, PersonPage
+from .view import timeline_of, view_of
+
+router = APIRouter(prefix="/mine")
+
+PAGE_SIZE = 20
+SAID = ("asked", "known", "cancelled", "renewed")
+"""What a page may begin with: texts of the section `said`."""
+
+
+@router.get("")
+def my_requests(page: PersonPage, number: Annotated[int, Query(ge=1, le=100_000, alias="page")] = 1) -> Response:
+    """Show the person's requests, the newest first."""
+    mine = [record for record in page.portal.listing().records if _is_of(record, page)]
+    found = page_of(mine, page=number, size=PAGE_SIZE)
+    views = [view_of(record, page) for record in found.records]
+    return page.show("part/mine.html" if page.is_part else "mine.html", views=views, total=found.total, number=number, pages=_pages(found.total))
+
+
+@router.get("/{request_id}")
+def my_request(page: PersonPage, request_id: str, said: Annotated[str, Query(max_length=20)] = "") -> Response:
+    """Show one request."""
+    return _show(page, _mine(page, request_id), said=said)
+
+
+@router.post("/{request_id}/cancel")
+def cancel(page: PersonPage, request_id: str, csrf: Annotated[str, Form()] = "") -> Response:
+    """Withdraw a request."""
+    page.check_form(csrf)
+    found = _mine(page, request_id)
+    try:
+        page.portal.desk.cancel(found.id, by=_who(page))
+    except RequestRefused:
+        return _show(page, _mine(page, request_id), problem="mine.not_cancelled", status=409)
+    finally:
+        page.portal.changed()
+    return page.go(f"/mine/{found.id}", said="cancelled")
+
+
+@router.post("/{request_id}/renew")
+def renew(
+    page: PersonPage, request_id: str, csrf: Annotated[str, Form()] = "", duration: Annotated[str, Form()] = "", purpose: Annotated[str, Form()] = ""
+) -> Response:
+    """Ask for more time, from the answer on; a key that has ended is asked for anew."""
+    return _more_time(page, request_id, csrf, duration, purpose, from_end=False)
+
+
+@router.post("/{request_id}/extend")
+def extend(
+    page: PersonPage, request_id: str, csrf: Annotated[str, Form()] = "", duration: Annotated[str, Form()] = "", purpose: Annotated[str, Form()] = ""
+) -> Response:
+    """Ask for more time, from the key's present end on."""
+    return _more_time(page, request_id, csrf, duration, purpose, from_end=True)
+
+
+def _more_time(page: Page, request_id: str, csrf: str, duration: str, purpose: str, *, from_end: bool) -> Response:
+    page.check_form(csrf)
+    found = _mine(page, request_id)
+    if duration and duration not in LIFETIMES:
+        return _show(page, found, problem="ask.wrong_duration", status=422)
+    more = MoreTime(duration=duration, from_end=from_end, purpose=purpose.replace("\r\n", "\n").strip(), origin=ORIGIN)
+    try:
+        after = page.portal.desk.renew(found.id, more, by=_who(page), again=True).after
+    except RequestRefused:
+        return _show(page, _mine(page, request_id), problem="mine.not_renewed", status=409)
+    except ValueError:
+        return _show(page, found, problem="ask.wrong_purpose", status=422)
+    finally:
+        page.portal.changed()
+    return page.go(f"/mine/{(after or found).id}", said="renewed")
+
+
+def _show(page: Page, record: Record, *, said: str = "", problem: str = "", status: int = 200) -> Response:
+    values: dict[str, Any] = {
+        "view": view_of(record, page),
+        "steps": timeline_of(record, page.language),
+        "lifetimes": [(lifetime, page.language.duration(lifetime)) for lifetime in LIFETIMES],
+    }
+    return page.show("part/request.html" if page.is_part else "request.html", status, said=said if said in SAID else "", problem=problem, **values)
+
+
+def _pages(total: int) -> int:
+    return max(1, -(-total // PAGE_SIZE))
+
+
+def _who(page: Page) -> str:
+    assert page.person is not None
+    return page.person.who
+
+
+def _is_of(record: Record, page: Page) -> bool:
+    assert page.person is not None
+    return ascii_lower(record.email) == ascii_lower(page.person.email)
+
+
+def _mine(page: Page, request_id: str) -> Record:
+    """Return the person's request. One of somebody else is answered as one that does not exist. Raises PageError."""
+    try:
+        found = page.portal.store.get(request_id)
+    except (ValueError, Missing, Broken):
+        raise PageError(404, "error.missing") from None
+    if not _is_of(found, page):
+        raise PageError(404, "error.missing")
+    return found

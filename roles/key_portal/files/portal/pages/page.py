@@ -1,0 +1,161 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""What all pages share: who looks at them, in which language, the token of their forms, and how they are made from templates."""
+
+from __future__ import annotations
+
+import secrets
+from functools import cached_property
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from ..errors import Refused
+from ..identity import ADMIN, PERSON, Caller, find_caller
+from ..identity.link import set_cookie
+from ..language import Language, best_language, languages
+from ..settings import Settings
+from ..signing import Signer
+from ..store import PortalDesk
+from ..templating import render_template
+
+VISITOR_LENGTH = 43
+YEAR = 365 * 24 * 3600
+
+
+class PageError(Exception):
+    """A page that cannot be shown, with its status and the name of the text that says why."""
+
+    def __init__(self, status: int, key: str) -> None:
+        super().__init__(key)
+        self.status, self.key = status, key
+
+
+class Page:
+    """A call of a page."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.portal: PortalDesk = request.app.state.portal
+        self.settings: Settings = self.portal.settings
+        self.signer: Signer = request.app.state.signer
+
+    # ------------------------------------------------------------------------------------------------- who looks
+    @cached_property
+    def person(self) -> Caller | None:
+        """The person who is signed in with an address."""
+        return self._caller(PERSON)
+
+    @cached_property
+    def admin(self) -> Caller | None:
+        """The administrator who is signed in."""
+        return self._caller(ADMIN)
+
+    def _caller(self, role: str) -> Caller | None:
+        try:
+            caller = find_caller(self.request, role)
+        except Refused:
+            return None
+        return caller if caller is not None and role in caller.roles else None
+
+    @cached_property
+    def language(self) -> Language:
+        """The language that the person chose, or that the browser wants, or the usual one."""
+        chosen = self.request.cookies.get(self.settings.cookie("language"), "")
+        if chosen in languages():
+            return languages()[chosen]
+        return best_language(self.request.headers.get("accept-language", ""), self.settings.usual_language)
+
+    # ----------------------------------------------------------------------------------------------------- forms
+    @cached_property
+    def _visitor(self) -> str:
+        """The name of this browser, which it gets with its first page."""
+        known = self.request.cookies.get(self.settings.cookie("visitor"), "")
+        return known if len(known) == VISITOR_LENGTH and known.isascii() else secrets.token_urlsafe(32)
+
+    def check_form(self, token: str) -> None:
+        """Raise PageError if a form was not sent from a page of ours, in this browser."""
+        known = self.request.cookies.get(self.settings.cookie("visitor"), "")
+        elsewhere = self.request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
+        if elsewhere or not self.signer.is_form_token(token, known):
+            raise PageError(403, "error.form")
+
+    # --------------------------------------------------------------------------------------------------- answers
+    @property
+    def is_part(self) -> bool:
+        """Whether htmx asks for a part of the page."""
+        return self.request.headers.get("hx-request") == "true"
+
+    def show(self, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
+        """Return a page."""
+        assets = self.request.app.state.assets
+        shared = {
+            "t": self.language,
+            "languages": languages().values(),
+            "person": self.person,
+            "admin": self.admin,
+            "can_link": "link" in self.settings.identity_methods,
+            "csrf": self.signer.form_token(self._visitor),
+            "asset": assets.address,
+            "icon": assets.icon,
+            "path": self.request.url.path,
+            "here": self._here(),
+        }
+        answer = HTMLResponse(render_template(template, {**shared, **values}), status, {"Content-Language": self.language.code})
+        if self.request.cookies.get(self.settings.cookie("visitor")) != self._visitor:
+            set_cookie(answer, self.settings, "visitor", self._visitor)
+        return answer
+
+    def _here(self) -> str:
+        """Return where to come back to after the language was changed."""
+        if self.request.method != "GET" or self.request.url.path == "/link":
+            return "/ask"
+        query = self.request.url.query
+        return f"{self.request.url.path}?{query}" if query else self.request.url.path
+
+    def error(self, status: int, key: str) -> Response:
+        """Return the page that says why there is no other."""
+        headers = {"WWW-Authenticate": 'Basic realm="LLM keys", charset="UTF-8"'} if status == 401 and self._asks_for_password else {}
+        answer = self.show("error.html", status, key=key, status=status)
+        answer.headers.update(headers)
+        return answer
+
+    @property
+    def _asks_for_password(self) -> bool:
+        return self.request.url.path.startswith("/admin") and "basic" in self.settings.identity_methods
+
+    def go(self, path: str, **query: str) -> RedirectResponse:
+        """Send the browser to another page, which it gets."""
+        return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303)
+
+
+def page_of(request: Request) -> Page:
+    """Return the call of a page."""
+    return Page(request)
+
+
+def person_page(page: Annotated[Page, Depends(page_of)]) -> Page:
+    """Return the call of a page for people who are signed in. Raises PageError."""
+    if page.person is None:
+        raise PageError(401, "error.signed_out")
+    return page
+
+
+def admin_page(page: Annotated[Page, Depends(page_of)]) -> Page:
+    """Return the call of a page for administrators. Raises PageError."""
+    if page.admin is None:
+        status = 403 if page.person and "basic" not in page.settings.identity_methods else 401
+        raise PageError(status, "error.forbidden" if page.person else "error.admin_signed_out")
+    return page
+
+
+AnyPage = Annotated[Page, Depends(page_of)]
+"""The call of a page, as a parameter of a handler."""
+PersonPage = Annotated[Page, Depends(person_page)]
+"""The same for people who are signed in: its `person` is there."""
+AdminPage = Annotated[Page, Depends(admin_page)]
+"""The same for administrators."""

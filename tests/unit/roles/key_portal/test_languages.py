@@ -1,0 +1,94 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The languages of the pages: every file has the same texts with the same placeholders, and every text that pages show exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import STATES
+from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal import language
+from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.language import FOLDER, best_language, languages, read_file
+from babel import Locale
+
+PORTAL = Path(language.__file__).parent
+SOURCE = read_file(FOLDER / "en.toml")
+CODES = sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def placeholders(text: Any) -> set[str]:
+    texts = text.values() if isinstance(text, dict) else [text]
+    return {name for each in texts for _text, name, _spec, _conversion in Formatter().parse(each) if name}
+
+
+def test_there_are_three() -> None:
+    assert {"en", "de", "es"} <= set(CODES)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_nothing_is_missing(code: str) -> None:
+    texts = read_file(FOLDER / f"{code}.toml")
+    assert sorted(SOURCE.keys() - texts.keys()) == [], f"texts that {code}.toml lacks"
+    assert sorted(texts.keys() - SOURCE.keys()) == [], f"texts of {code}.toml that nothing shows"
+    assert [key for key in SOURCE if isinstance(SOURCE[key], dict) != isinstance(texts[key], dict)] == []
+    assert [key for key in SOURCE if placeholders(SOURCE[key]) != placeholders(texts[key])] == [], "texts with other placeholders"
+    forms = set(Locale.parse(code).plural_form.tags) | {"other"}
+    assert [key for key, text in texts.items() if isinstance(text, dict) and text.keys() != forms] == [], f"the plural forms are {sorted(forms)}"
+    assert [key for key, text in texts.items() if text == "" and SOURCE[key] != ""] == []
+
+
+@pytest.mark.parametrize("code", [code for code in CODES if code != "en"])
+def test_texts_are_translated(code: str) -> None:
+    texts = read_file(FOLDER / f"{code}.toml")
+    same = [key for key, text in SOURCE.items() if texts[key] == text and isinstance(text, str) and len(text.split()) > 2]
+    assert same == []
+
+
+def test_every_text_that_is_shown_exists() -> None:
+    files = [*(PORTAL / "templates").rglob("*.html"), *(PORTAL / "templates").rglob("*.txt"), *(PORTAL / "pages").glob("*.py"), PORTAL / "language.py"]
+    named = {key for path in files for key in re.findall(r"""["']([a-z_]+\.[a-z0-9_-]+)["']""", path.read_text(encoding="utf-8"))}
+    sections = {key.partition(".")[0] for key in SOURCE}
+    wanted = {key for key in named if key.partition(".")[0] in sections and key.rpartition(".")[2] not in ("html", "txt", "py")}
+    assert len(wanted) > 100
+    assert sorted(key for key in wanted if key not in SOURCE and not any(known.startswith(key) for known in SOURCE)) == []
+    assert [state for state in STATES if state != "approved" and f"state.{state}" not in SOURCE] == []
+
+
+@pytest.mark.parametrize(
+    ("accepted", "code"),
+    [
+        ("de-AT,de;q=0.9,en;q=0.8", "de"),
+        ("fr;q=1, es-MX;q=0.7, en;q=0.3", "es"),
+        ("en;q=0.1, de;q=0.2", "de"),
+        ("de;q=0, es", "es"),
+        ("", "en"),
+        ("*", "en"),
+        ("de;q=x,", "en"),
+        ("../../etc/passwd", "en"),
+        ("x" * 100_000, "en"),
+    ],
+)
+def test_the_browser_chooses(accepted: str, code: str) -> None:
+    assert best_language(accepted, "en").code == code
+
+
+def test_numbers_dates_and_durations_are_those_of_the_language() -> None:
+    en, de, es = (languages()[code] for code in ("en", "de", "es"))
+    assert [each.money(1234.5) for each in (en, de, es)] == ["$1,234.50", "1.234,50\xa0$", "1.234,50\xa0US$"]
+    assert [each.money(5) for each in (en, de, es)] == ["$5", "5\xa0$", "5\xa0US$"]
+    assert [each.duration("720h") for each in (en, de, es)] == ["30 days", "30 Tage", "30 días"]
+    assert [each.time("2026-11-21T16:05:00Z") for each in (en, de, es)] == [
+        "Nov 21, 2026, 4:05\u202fPM UTC",
+        "21.11.2026, 16:05 UTC",
+        "21 nov 2026, 16:05 UTC",
+    ]
+    assert de.term("rpm_limit", 1) == "Bis zu einem Aufruf in der Minute"
+    assert de.term("rpm_limit", 12345) == "Bis zu 12.345 Aufrufe in der Minute"
+    assert (en.term("duration", "never"), en.term("unknown", "{x}")) == ("Has no end", "unknown: {x}")
+    assert en.term("models", ["{count}", "%s"]) == "Models: {count}, %s"

@@ -1,0 +1,144 @@
+# Copyright (c) 2026 the rhpds.litellm_virtual_keys authors
+# MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: MIT OR GPL-3.0-or-later
+
+"""The admin panel: the list, decisions, and what happens when somebody else was faster."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import IN_REVIEW, Record
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.roles.key_portal.conftest import AT, TestPortal, Visitor, basic
+
+
+@pytest.fixture
+def boss(visitor: Visitor) -> Visitor:
+    visitor.sign_in("boss@example.com")
+    return visitor
+
+
+def reviewed(site: TestPortal, email: str = "ada@company.com") -> Record:
+    ruling = transitions.Ruling("Too much.", {"models": ["granite"], "duration": "30d", "max_budget": 5}, trace=[{"rule": "budget", "decision": "REVIEW"}])
+    record = site.ask(email, package="dev")
+    after = site.store.transition(record, lambda found: transitions.decide(found, IN_REVIEW, ruling, by="chain", at=AT)).after
+    assert after is not None
+    return after
+
+
+def test_strangers_are_asked_for_a_password(site: TestPortal) -> None:
+    stranger = Visitor(site)
+    answer = stranger.client.get("/admin")
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Basic realm="LLM keys", charset="UTF-8"')
+    assert "Requests for keys" in stranger.see("/admin", **basic())
+    stranger.see("/admin", 401, **basic(password="wrong"))
+
+
+def test_tabs_search_sort_and_pages(site: TestPortal, boss: Visitor) -> None:
+    for number in range(60):
+        site.ask(f"p{number:02}@company.com")
+    reviewed(site)
+    page = boss.see("/admin?sort=email&page=2")
+    assert re.findall(r'href="/admin/[^"]*">([^<]*)</a>', page)[0] == "p25@company.com"
+    assert "26 to 50 of 60" in page and 'aria-sort="ascending"' in page
+    assert [int(count) for count in re.findall(r"pf-v6-c-badge[^>]*>(\d+)<", page)] == [60, 1, 61]
+    assert "1 to 1 of 1" in boss.see("/admin?tab=in-review")
+    assert "1 to 1 of 1" in boss.see("/admin?tab=all&q=P07%20granite")
+    for odd in ("tab=x&sort=x&page=x", "page=-1", "page=999999", "q=" + "x" * 5000, "tab=all&page=1&page=2", "ids=1&ids=2"):
+        boss.see(f"/admin?{odd}")
+
+
+def test_ten_thousand_requests(site: TestPortal, boss: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Listing
+
+    one = site.ask("ada@company.com")
+    many = Listing(tuple(replace(one, id=f"r{number}", email=f"p{number}@company.com") for number in range(10_000)))
+    monkeypatch.setattr(site.app.state.portal, "listing", lambda: many)
+    boss.see("/admin")
+    began = time.monotonic()
+    assert "1 to 25 of 10,000" in boss.see("/admin?sort=-email")
+    assert time.monotonic() - began < 1
+
+
+def test_the_list_is_sent_again_only_if_it_changed(site: TestPortal, boss: Visitor) -> None:
+    record = site.ask("ada@company.com")
+    poll = re.findall(r'hx-get="(/admin\?[^"]*)"', boss.see("/admin"))[0].replace("&amp;", "&")
+    headers = {"HX-Request": "true"}
+    assert boss.client.get(poll, headers=headers).status_code == 204
+    ticked = boss.client.get("/admin", params={"ids": f"{record.id} {record.version}"}, headers=headers).text
+    assert "<html" not in ticked and re.search(r'name="ids"[^>]* checked', ticked)
+    site.ask("bob@company.com")
+    assert "bob@company.com" in boss.client.get(poll, headers=headers).text
+
+
+def test_a_request_with_its_terms(site: TestPortal, boss: Visitor) -> None:
+    page = boss.see(f"/admin/{reviewed(site).id}")
+    for words in ("After the rules", "30 days", "$5", "Address not proven", "Too much.", "REVIEW", "budget"):
+        assert words in page
+
+
+def test_approving_with_other_terms(site: TestPortal, boss: Visitor) -> None:
+    record = reviewed(site)
+    path = f"/admin/{record.id}"
+    more = {"version": record.version, "max_budget": "50", "reason": "Fine."}
+    assert "The request was not changed." in boss.send(f"{path}/approve", more, 409)
+    assert "not a number" in boss.send(f"{path}/approve", {**more, "rpm_limit": "many"}, 422)
+    boss.send(f"{path}/approve", {**more, "duration": "soon"}, 422)
+    assert site.store.get(record.id).state == IN_REVIEW
+    assert boss.send(f"{path}/approve", {**more, "beyond": "yes", "models": "granite, mistral", "rpm_limit": "10"}) == f"{path}?said=approved"
+    after = site.store.get(record.id)
+    assert (after.state, after.history[-1].by) == ("approved", "boss@example.com")
+    assert {name: after.granted[name] for name in ("max_budget", "models", "rpm_limit")} == {
+        "max_budget": 50,
+        "models": ["granite", "mistral"],
+        "rpm_limit": 10,
+    }
+
+
+def test_denying(site: TestPortal, boss: Visitor) -> None:
+    record = site.ask("ada@company.com")
+    assert "Give a reason" in boss.send(f"/admin/{record.id}/deny", {"version": record.version, "reason": " "}, 422)
+    boss.send(f"/admin/{record.id}/deny", {"version": record.version, "reason": "Not now.\r\nLater."})
+    assert site.store.get(record.id).reason == "Not now.\nLater."
+    assert "somebody else changed it" in boss.send(f"/admin/{record.id}/approve", {"version": record.version}, 409)
+
+
+def test_several_at_once(site: TestPortal, boss: Visitor) -> None:
+    one, two, changed = site.ask("one@company.com"), site.ask("two@company.com"), site.ask("three@company.com")
+    ids = [f"{record.id} {record.version}" for record in (one, two, changed)]
+    site.people.deny(changed.id, by="the other", reason="No.")
+    assert "Choose at least one" in boss.send("/admin/several", {"action": "approve"}, 422)
+    assert "Give a reason" in boss.send("/admin/several", {"action": "deny", "ids": ids}, 422)
+    path = boss.send("/admin/several", {"action": "approve", "ids": [*ids, "nothing x", "../x y", one.id], "back": "tab=all&q=company"})
+    assert path == "/admin?tab=all&q=company&sort=-created_at&page=1&said=several&done=2&failed=4"
+    assert "2 requests were decided." in boss.see(path)
+    assert [site.store.get(record.id).state for record in (one, two, changed)] == ["approved", "approved", "denied"]
+
+
+def test_what_failed_is_tried_again(site: TestPortal, boss: Visitor) -> None:
+    record = site.ask("ada@company.com")
+    site.people.approve(record.id, by="boss")
+    change = transitions.mark_failed
+    site.store.transition(site.store.get(record.id), lambda found: change(found, at=AT, step="mint", reason="The gateway is down.", final=True))
+    assert "The step mint failed once." in boss.see(f"/admin/{record.id}")
+    boss.send(f"/admin/{record.id}/retry")
+    assert site.store.get(record.id).progress.failure is None or not site.store.get(record.id).progress.stopped_at
+
+
+def test_the_audit(site: TestPortal, boss: Visitor) -> None:
+    record = site.ask("ada@company.com")
+    boss.send(f"/admin/{record.id}/deny", {"reason": "No.", "version": record.version})
+    lines = [json.loads(line) for line in boss.see("/admin/audit.jsonl").splitlines()]
+    assert [(line["event"], line["by"]) for line in lines] == [("submitted", "ada@company.com"), ("denied", "boss@example.com")]
+
+
+@pytest.mark.parametrize("request_id", ["nothing", "%00", "a" * 300, "audit.jsonl2"])
+def test_requests_that_are_not_there(boss: Visitor, request_id: str) -> None:
+    boss.see(f"/admin/{request_id}", 404)
+    boss.send(f"/admin/{request_id}/approve", {}, 404)
