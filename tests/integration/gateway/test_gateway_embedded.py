@@ -27,6 +27,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.other_
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import COLLECTION, PlaybookRun, Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import (
     GATEWAY_SOFTWARE,
+    IN_COLD_RUNS,
     MOCK_MODELS,
     Gateway,
     GatewayFolder,
@@ -318,13 +319,13 @@ class GatewayLife:
         assert newer.name > backup.name
 
     def absent_needs_consent_to_delete_data(self) -> None:
+        self.run()
         run = self.run(check=False, litellm_gateway_state="absent")
         assert "litellm_gateway_delete_data=true" in run.output
         assert self.gateway.chat(self.key, "new-model").ok
 
     def absent_deletes_only_what_the_role_made(self) -> None:
         pids = self.pids
-        (self.directory / "litellm-next").unlink()
         (self.directory / "mine.txt").write_text("not the role's")
         absent = {"litellm_gateway_state": "absent", "litellm_gateway_delete_data": "true"}  # a string, as from a command line
         assert self.run("--check", **absent).changed > 0
@@ -343,11 +344,19 @@ def test_its_whole_life(own: dict[str, Any], playbook: Playbooks, tls_provider: 
     life.another_configuration_restarts_litellm_alone()
     life.stops_under_the_control_program_of_an_earlier_release()
     life.another_salt_key_is_refused()
+    life.absent_needs_consent_to_delete_data()
+    life.absent_deletes_only_what_the_role_made()
+
+
+@IN_COLD_RUNS
+def test_it_survives_an_upgrade_a_restore_and_an_interrupted_migration(own: dict[str, Any], playbook: Playbooks, tls_provider: TlsProvider) -> None:
+    life = GatewayLife(own, playbook, tls_provider)
+    life.starts_without_printing_a_secret()
+    life.another_configuration_restarts_litellm_alone()
+    install_former_control_program(life.directory)
     backup = life.other_software_starts_after_a_backup()
     late = life.restores_a_backup_after_it_was_killed(backup)
     life.recovers_from_an_interrupted_migration(backup, late)
-    life.absent_needs_consent_to_delete_data()
-    life.absent_deletes_only_what_the_role_made()
 
 
 def test_check_mode_reports_the_first_start(own: dict[str, Any], playbook: Playbooks) -> None:

@@ -21,6 +21,7 @@ import requests
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import PlaybookRun, Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Server, SmtpFactory
+from ansible_collections.rhpds.litellm_virtual_keys.tests.tools import workshop
 
 MODEL = MOCK_MODELS[0]
 ADDRESS = "ann@example.com"
@@ -42,6 +43,7 @@ def own(tmp_path: Path, gateway: Gateway, smtp: SmtpFactory) -> Iterator[tuple[d
     yield (
         {
             "key_portal_dir": str(directory),
+            "key_portal_software_dir": str(workshop.cache() / "portal-software"),
             "key_portal_port": 0,
             "key_portal_interval": "1h",
             "gateway": False,
