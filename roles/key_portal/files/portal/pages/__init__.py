@@ -21,7 +21,7 @@ from ..link_mail import MailThread
 from ..rates import Rates
 from ..settings import Settings
 from ..signing import Signer
-from . import admin, ask, decisions, links, mine, site
+from . import admin, ask, decisions, links, mine, opening, site
 from .page import Page, PageError
 
 log = logging.getLogger("portal")
@@ -38,7 +38,7 @@ def install(app: FastAPI, settings: Settings, mails: MailThread | None) -> None:
     except ValueError as error:
         log.warning("There are no pages, only the REST API: %s", error)
         return
-    for router in (site.router, ask.router, links.router, mine.router, decisions.router, admin.router):
+    for router in (site.router, ask.router, links.router, mine.router, opening.router, decisions.router, admin.router):
         app.include_router(router, include_in_schema=False)
     _answer_errors(app)
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_lower
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.box_keeper import box_of_request
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import MoreTime
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Broken, Missing, RequestRefused
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.sealed_box import SealedBox
 from fastapi import APIRouter, Form, Query
 from fastapi.responses import Response
 
@@ -24,7 +26,7 @@ from .view import timeline_of, view_of
 router = APIRouter(prefix="/mine")
 
 PAGE_SIZE = 20
-SAID = ("asked", "known", "cancelled", "renewed")
+SAID = ("asked", "known", "cancelled", "renewed", "resealed")
 """What a page may begin with: texts of the section `said`."""
 
 
@@ -73,6 +75,20 @@ def extend(
     return _more_time(page, request_id, csrf, duration, purpose, from_end=True)
 
 
+@router.post("/{request_id}/reseal")
+def reseal(page: PersonPage, request_id: str, csrf: Annotated[str, Form()] = "") -> Response:
+    """Ask for a new link to a sealed key. The next pass mails it."""
+    page.check_form(csrf)
+    found = _mine(page, request_id)
+    try:
+        page.portal.desk.reseal(found.id, by=_who(page))
+    except RequestRefused:
+        return _show(page, _mine(page, request_id), problem="open.not_resealed", status=409)
+    finally:
+        page.portal.changed()
+    return page.go(f"/mine/{found.id}", said="resealed")
+
+
 def _more_time(page: Page, request_id: str, csrf: str, duration: str, purpose: str, *, from_end: bool) -> Response:
     page.check_form(csrf)
     found = _mine(page, request_id)
@@ -93,10 +109,19 @@ def _more_time(page: Page, request_id: str, csrf: str, duration: str, purpose: s
 def _show(page: Page, record: Record, *, said: str = "", problem: str = "", status: int = 200) -> Response:
     values: dict[str, Any] = {
         "view": view_of(record, page),
+        "box": _box_of(page, record),
         "steps": timeline_of(record, page.language),
         "lifetimes": [(lifetime, page.language.duration(lifetime)) for lifetime in LIFETIMES],
     }
     return page.show("part/request.html" if page.is_part else "request.html", status, said=said if said in SAID else "", problem=problem, **values)
+
+
+def _box_of(page: Page, record: Record) -> tuple[SealedBox, str] | None:
+    """Return the sealed key of a request, without its contents, and its state; None if there is none."""
+    try:
+        return box_of_request(page.portal.store, record.id, page.portal.clock()) if record.progress.minted_at else None
+    except Broken:
+        return None
 
 
 def _pages(total: int) -> int:

@@ -17,7 +17,8 @@
 //   ready        the key can be opened; holds the button [data-open-button]. Nothing is fetched before it is pressed, because
 //                programs that look at the links in mails fetch pages too.
 //   working      it is being fetched
-//   shown        the key: each [data-open-field] is filled with key, url, models, expires or alias, each [data-open-variables]
+//   shown        the key: each [data-open-field] is filled with key, url, base_url (that of
+//                OpenAI's libraries), models, model (the first), expires or alias, each [data-open-variables]
 //                with an env file. [data-open-copy="FIELD"] copies, [data-open-save] saves the env file.
 //                [data-open-never] is shown instead of expires if the key has no end.
 //   opened       it was opened before; [data-open-when] is filled with the time
@@ -98,7 +99,9 @@
     const fields = {
       key: document_.key,
       url: document_.url,
+      base_url: `${document_.url.replace(/\/+$/, "")}/v1`,
       models: document_.models.join("\n"),
+      model: document_.models[0] ?? "",
       expires: document_.expires ? inLocalTime(document_.expires) : "",
       alias: document_.alias,
     };
