@@ -220,16 +220,13 @@ def collections(python: Path) -> Path:
     return folder
 
 
-def web_packages() -> Path | None:
-    """Return the folder node_modules of the portal's pages, or None if there is no npm to fetch it."""
+def web_packages() -> Path:
+    """Return the folder node_modules of the portal's pages."""
     files = [WEB_PACKAGES / name for name in ("package.json", "package-lock.json", ".npmrc")]
     label = f"web-{hashlib.sha256(b''.join(each.read_bytes() for each in files)).hexdigest()[:12]}"
     folder = cache() / "web" / label
     if not folder.is_dir():
-        npm = shutil.which("npm")
-        if npm is None:
-            say("npm is missing, so the portal has no pages here; install it (on Debian and Ubuntu: npm) and try again")
-            return None
+        npm = environment("node") / "bin" / "npm"
         with locked(label):
             if not folder.is_dir():
                 say("fetching the packages of the portal's pages (about 5 s, once)")
@@ -278,8 +275,8 @@ def run(tool_set: str, command: list[str], with_collections: bool) -> NoReturn:
         PYTHONPATH=str(root),
         VIRTUAL_ENV=str(folder),
     )
-    if tool_set.partition("@")[0] in WITH_PAGES and (pages := web_packages()):
-        environ["PORTAL_WEB_PACKAGES"] = str(pages)
+    if tool_set.partition("@")[0] in WITH_PAGES:
+        environ["PORTAL_WEB_PACKAGES"] = str(web_packages())
     environ.pop("PYTHONHOME", None)
     os.chdir(where)
     try:
