@@ -106,13 +106,14 @@ def main() -> None:
     place, software = folder(), workshop.cache() / "gateway-software"
     ports = {name: free_port(port) for name, port in PORTS.items()}
     common = {"litellm_gateway_dir": str(place / "gateway"), "litellm_gateway_software_dir": str(software), "key_portal_dir": str(place / "portal")}
-    smtp = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(ports["smtp"]), "SMTP_USE_TLS": "none", "SMTP_FROM_EMAIL": "llm-keys@example.com"}
+    smtp = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(ports["smtp"]), "SMTP_USE_TLS": "none", "SMTP_FROM": "LLM keys <llm-keys@example.com>"}
+    url = f"http://127.0.0.1:{ports['portal']}"
     variables = {
         **common,
         "litellm_gateway_mock_models": list(MODELS),
         "key_portal_port": ports["portal"],
-        "key_portal_environment": smtp,
-        "portal_worker": {**WORKER, "key_delivery_smtp_port": ports["smtp"]},
+        "key_portal_environment": {**smtp, "PORTAL_URL": url},
+        "portal_worker": {**WORKER, "key_requests_portal_url": url, "key_requests_delivery_methods": ["sealed"], "key_delivery_smtp_port": ports["smtp"]},
         "gateway": True,
     }
     ended = threading.Event()
@@ -124,8 +125,8 @@ def main() -> None:
         mails = start_mail_catcher(software, ports["smtp"], ports["mails"])
         admin = place / "portal" / "secrets" / "admin_password"
         print(
-            f"\nAsk for a key:   http://127.0.0.1:{ports['portal']}\n"
-            f"Decide:          http://127.0.0.1:{ports['portal']}/admin   (admin, password in {admin})\n"
+            f"\nAsk for a key:   {url}/ask\n"
+            f"Decide:          {url}/admin   (admin, password in {admin})\n"
             f"Read the mails:  http://127.0.0.1:{ports['mails']}\n\n"
             "People at example.com get a key at once, for those elsewhere a person decides. Ctrl-C stops everything, and keeps it.",
             flush=True,

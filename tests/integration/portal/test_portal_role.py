@@ -101,6 +101,7 @@ class PortalLife:
         run = self.run("-vvv", "--diff")
         self.url = control(self.directory, "status")["url"]
         assert f"The portal is at {self.url}." in run.output
+        assert "</html>" in requests.get(f"{self.url}/ask", headers={"Accept": "text/html"}, timeout=10).text
         for secret in (self.variables["litellm_master_key"], self.admin[1], (self.directory / "secrets" / "session_secret").read_text()):
             assert len(secret) > 10 and secret not in run.output
         modes = {path: stat.S_IMODE(path.stat().st_mode) for path in self.directory.rglob("*") if "software" not in path.parts and not path.is_symlink()}
