@@ -15,17 +15,20 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.sealed import document_of, link_of, seal
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.catalogue_snapshot import publish_catalogue, snapshot_of
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import Desk, Wish, now
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import IN_REVIEW, Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.sealed_box import SealedBox, new_box_id, proof_digest
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.language import languages
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal import PASSWORD, PortalProcess, running_portal
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Received, Server, mail_servers
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.web_pages import NARROW, WIDE, check_page, opened
 from playwright.sync_api import Browser, Page, expect
 
+KEY = "sk-" + "k" * 40
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 ADMIN = {"username": "admin", "password": PASSWORD}
 CONFIG = {
@@ -94,6 +97,15 @@ class Town:
         trace = [{"rule": "budget", "decision": "REVIEW", "reason": "More than 5 USD need a person."}]
         ruling = transitions.Ruling("More than 5 USD need a person.", terms, trace=trace)
         self.store.transition(self.store.get(record.id), lambda found: transitions.decide(found, IN_REVIEW, ruling, by="chain", at=now()))
+
+    def seal(self, record: Record) -> str:
+        """Seal a key for the person, and return the link that opens it."""
+        box_id = new_box_id(record.id)
+        document = document_of(KEY, "https://llm.example.com", models=["granite-3-8b"], alias="request-1", vendors=["openai"], paths={})
+        done = seal(document, box_id=box_id, request_id=record.id)
+        box = SealedBox(box_id, record.email, now(), "2030-12-21T04:00:00Z", "0" * 16, proof_digest(done.proof), done.contents)
+        self.store.boxes.put(box)
+        return link_of(self.portal.url, box_id, done.secret)
 
     def mint(self, record: Record, expires: str = "2030-12-21T04:00:00Z") -> None:
         """Let the key of an approved request be made and sent."""
@@ -348,3 +360,27 @@ def test_an_administrator_signs_in_by_mail(chromium: Browser, town: Town) -> Non
         check_page(page, "mine-empty")
         page.goto(town.address("/nothing"))
         check_page(page, "error")
+
+
+def test_a_sealed_key_is_opened_once(chromium: Browser, town: Town) -> None:
+    record = town.submit("sam@company.com")
+    link = town.seal(record)
+    with opened(chromium, locale="es") as page:
+        page.goto(link.partition("#")[0])
+        expect(page.locator("[data-open-state='incomplete']")).to_be_visible()
+    with opened(chromium, locale="de", color_scheme="dark") as page:
+        page.goto(link)
+        check_page(page, "open-ready")
+        page.get_by_role("button", name="Meinen Schlüssel öffnen").click()
+        expect(page.locator("[data-open-field='key']").first).to_have_text(KEY)
+        expect(page.locator("[data-open-variables]")).to_contain_text("OPENAI_API_KEY")
+        check_page(page, "open-shown")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Als Datei speichern").click()
+        assert KEY in download.value.path().read_text()
+    box = town.store.boxes.get(record.id)
+    assert box is not None and box.opened_at and not box.contents
+    with opened(chromium) as page:
+        page.goto(link)
+        page.get_by_role("button", name="Open my key").click()
+        expect(page.locator("[data-open-state='opened']")).to_be_visible()
