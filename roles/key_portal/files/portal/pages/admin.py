@@ -10,6 +10,7 @@ The list asks for itself again every few seconds, if htmx is there, and is answe
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 from urllib.parse import urlencode
@@ -75,7 +76,7 @@ def list_page(
     search: Annotated[str, Query(alias="q")] = "",
     sort: Annotated[str, Query()] = USUAL_SORT,
     number: Annotated[str, Query(alias="page")] = "1",
-    ids: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI copies it
+    ids: Annotated[tuple[str, ...], Query()] = (),
     seen: Annotated[str, Query()] = "",
     said: Annotated[str, Query()] = "",
     done: Annotated[str, Query()] = "",
@@ -89,10 +90,11 @@ def list_page(
     return page.show("admin.html", said=said if said in SAID else "", several=counts, problem="", **values)
 
 
-def list_values(page: Page, query: ListQuery, chosen: list[str]) -> dict[str, Any]:
+def list_values(page: Page, query: ListQuery, chosen: Sequence[str]) -> dict[str, Any]:
     """Return what the templates of the list show. Raises StoreError."""
     listing = page.portal.listing()
-    found = page_of(listing.records, state=None if query.tab == ALL else query.tab, search=query.search, sort=query.sort, page=query.number, size=PAGE_SIZE)  # type: ignore[arg-type]
+    state: Any = None if query.tab == ALL else query.tab
+    found = page_of(listing.records, state=state, search=query.search, sort=query.sort, page=query.number, size=PAGE_SIZE)  # type: ignore[arg-type]
     views = [view_of(record, page) for record in found.records]
     counts = {**found.counts, ALL: sum(found.counts[state] for state in STATES)}
     versions = [f"{view.record.id} {view.record.version} {view.status}" for view in views]

@@ -36,7 +36,7 @@ def decide_several(
     action: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "",
     back: Annotated[str, Form()] = "",
-    chosen: Annotated[list[str], Form(alias="ids")] = [],  # noqa: B006 - FastAPI copies it
+    chosen: Annotated[tuple[str, ...], Form(alias="ids")] = (),
 ) -> Response:
     """Approve or deny all requests that are ticked, each as it was when the list was shown: `ids` are `ID VERSION`."""
     page.check_form(csrf)

@@ -120,7 +120,7 @@ class Page:
     def error(self, status: int, key: str) -> Response:
         """Return the page that says why there is no other."""
         headers = {"WWW-Authenticate": 'Basic realm="LLM keys", charset="UTF-8"'} if status == 401 and self._asks_for_password else {}
-        answer = self.show("error.html", status, key=key, status=status)
+        answer = self.show("error.html", status, key=key, number=status)
         answer.headers.update(headers)
         return answer
 
