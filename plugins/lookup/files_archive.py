@@ -54,6 +54,7 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ..module_utils.common.printable import quoted
+from ..plugin_utils.program_files import files_of
 
 
 class LookupModule(LookupBase):
@@ -71,8 +72,6 @@ def archive_of(root: Path, names: list[str], prefix: str = "") -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
-            path = root / name
-            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-                if "__pycache__" not in file.parts and not file.is_dir():
-                    archive.writestr(zipfile.ZipInfo(str(Path(prefix, file.relative_to(root)))), file.read_bytes(), zipfile.ZIP_DEFLATED)
+            for file in files_of(root / name):
+                archive.writestr(zipfile.ZipInfo(str(Path(prefix, file.relative_to(root)))), file.read_bytes(), zipfile.ZIP_DEFLATED)
     return content.getvalue()

@@ -35,7 +35,7 @@ _raw:
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ..module_utils.common.printable import quoted
+from ..plugin_utils.program_files import files_of
 
 
 class LookupModule(LookupBase):
@@ -54,20 +55,11 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError(f"files_digest: {quoted(str(error.filename))} cannot be read: {error.strerror}.") from None
 
 
-def digest_of(paths: Iterator[Path]) -> str:
+def digest_of(paths: Iterable[Path]) -> str:
     """Return the digest of files and folders. Raises OSError."""
     whole = hashlib.sha256()
     for path in paths:
-        for name, file in sorted(_files_in(path)):
-            for part in (name.encode(), file.read_bytes()):
+        for file in files_of(path):
+            for part in (str(file.relative_to(path.parent)).encode(), file.read_bytes()):
                 whole.update(hashlib.sha256(part).digest())
     return whole.hexdigest()
-
-
-def _files_in(path: Path) -> Iterator[tuple[str, Path]]:
-    if not path.is_dir():
-        yield path.name, path
-        return
-    for file in path.rglob("*"):
-        if "__pycache__" not in file.parts and file.is_file():
-            yield f"{path.name}/{file.relative_to(path)}", file

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -206,17 +206,14 @@ def test_two_passes_at_once_send_one_link(desk: Desk, files: DirectoryStore, uni
         assert desk.gateway.chat(opened(files, link)["key"]).status_code == 200
 
 
-def test_of_two_processes_at_the_same_moment_one_opens(desk: Desk, files: DirectoryStore, unique: str) -> None:
-    ada = f"ada-{unique}@company.com"
-    desk.ask(ada)
-    desk.process()
-    (link,) = links_to(desk, ada)
+def one_of_four_opens(open_box: Callable[[], object]) -> None:
+    """Check that of four processes that open a box at the same moment one gets what is in it."""
     results, start = FORK.Queue(), FORK.Barrier(4)
 
     def take() -> None:
         start.wait()
         try:
-            results.put(bool(opened(DirectoryStore(str(desk.queue)), link)))
+            results.put(bool(open_box()))
         except BoxOpened:
             results.put(False)
 
@@ -226,6 +223,14 @@ def test_of_two_processes_at_the_same_moment_one_opens(desk: Desk, files: Direct
     assert sorted(results.get(timeout=60) for _each in processes) == [False, False, False, True]
     for each in processes:
         each.join(60)
+
+
+def test_of_two_processes_at_the_same_moment_one_opens(desk: Desk, files: DirectoryStore, unique: str) -> None:
+    ada = f"ada-{unique}@company.com"
+    desk.ask(ada)
+    desk.process()
+    (link,) = links_to(desk, ada)
+    one_of_four_opens(lambda: opened(DirectoryStore(str(desk.queue)), link))
 
 
 # ------------------------------------------------------------------------------------------------- the life of the key
@@ -297,21 +302,7 @@ def test_in_kubernetes_one_of_many_opens_and_knows_its_own_opening(cloud: tuple[
     request_id = desk.ask(ada)
     desk.process()
     (link,) = links_to(desk, ada)
-    results, start = FORK.Queue(), FORK.Barrier(4)
-
-    def take() -> None:
-        start.wait()
-        try:
-            results.put(bool(opened(store, link)))
-        except BoxOpened:
-            results.put(False)
-
-    processes = [FORK.Process(target=take) for _number in range(4)]
-    for each in processes:
-        each.start()
-    assert sorted(results.get(timeout=60) for _each in processes) == [False, False, False, True]
-    for each in processes:
-        each.join(60)
+    one_of_four_opens(lambda: opened(store, link))
 
     ask_again(store, request_id)
     desk.process()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .files import GatewayError
+from .locks import exclusive
 from .services import SERVICES, Portal
 
 STATE_COMMANDS = ("start", "stop", "restart")
@@ -46,7 +47,7 @@ def _work(portal: Portal, options: argparse.Namespace) -> bool:
     if options.check:
         return options.command == "restart" or {"start": portal.would_start, "stop": portal.would_stop}[options.command](options.only)
     changed = False
-    with portal.exclusive():
+    with exclusive(portal.path):
         if options.command in ("stop", "restart"):
             changed = portal.stop(options.only)
         if options.command in ("start", "restart"):

@@ -6,14 +6,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import http.client
 import json
-import os
 import secrets
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +93,7 @@ class Portal:
 
     def _answers(self, _pid: int) -> bool:
         """Whether the portal answers at all; it says itself whether store, passes and mail work."""
-        connection = http.client.HTTPConnection(_reachable(self.host), self.port, timeout=ANSWER_SECONDS)
+        connection = http.client.HTTPConnection(ports.reachable(self.host), self.port, timeout=ANSWER_SECONDS)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/health")
             return connection.getresponse().status in (200, 503)
@@ -174,10 +171,7 @@ class Portal:
     @property
     def url(self) -> str | None:
         """The address at which this machine reaches the portal; None before the first start."""
-        if not (self.path / "port").exists():
-            return None
-        host = _reachable(self.host)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return ports.url_of(self.host, self.port) if (self.path / "port").exists() else None
 
     def _lock(self, name: str) -> Path:
         return self.path / "run" / f"{name}.lock"
@@ -193,17 +187,3 @@ class Portal:
                 write_private(path, secrets.token_urlsafe(32))
         given, former = int(self.settings["port"]), self.port if (self.path / "port").exists() else 0
         write_private(self.path / "port", str(given or former or ports.choose_port(self.host, ())))
-
-    @contextlib.contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Hold the directory for one command at a time; others wait."""
-        lock = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
-
-
-def _reachable(host: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (a server that listens on all addresses)

@@ -11,15 +11,14 @@ systemd passes secrets to its units as credentials, in the folder `$CREDENTIALS_
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from . import ports
+from . import locks, ports
 from .files import GatewayError, write_private
 from .locks import find_holder
 
@@ -68,8 +67,7 @@ class Directory:
     @property
     def url(self) -> str:
         """The URL at which this machine reaches LiteLLM."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 (a server that listens on all addresses)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.ports['litellm']}"
+        return ports.url_of(self.host, self.ports["litellm"])
 
     @property
     def database_url(self) -> str:
@@ -95,12 +93,6 @@ class Directory:
             chosen[name] = port
         write_private(self.path / "ports.json", json.dumps(chosen))
 
-    @contextlib.contextmanager
-    def exclusive(self) -> Iterator[None]:
+    def exclusive(self) -> AbstractContextManager[None]:
         """Hold the directory for one command at a time; others wait."""
-        lock = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
+        return locks.exclusive(self.path)

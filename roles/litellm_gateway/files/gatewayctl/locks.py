@@ -16,6 +16,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 MARK = "LITELLM_GATEWAY_LOCK"
@@ -100,3 +101,14 @@ def kill_leftovers(lock: Path) -> bool:
                 os.kill(pid, signal.SIGKILL)
         time.sleep(POLL_SECONDS)
     return found
+
+
+@contextlib.contextmanager
+def exclusive(directory: Path) -> Iterator[None]:
+    """Hold a directory for one command at a time; others wait."""
+    lock = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)

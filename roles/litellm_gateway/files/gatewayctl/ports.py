@@ -50,3 +50,14 @@ def choose_port(host: str, avoid: Collection[int]) -> int:
         if port not in avoid and is_free(host, port):
             return port
     raise GatewayError(f"no free port was found on {host} between {CHOICE.start} and {CHOICE.stop}: give the ports by hand")
+
+
+def reachable(host: str) -> str:
+    """Return the address at which this machine reaches a server that listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (a server that listens on all addresses)
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the URL at which this machine reaches a server that listens on `host` and `port`."""
+    found = reachable(host)
+    return f"http://{f'[{found}]' if ':' in found else found}:{port}"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_lower
@@ -48,15 +49,7 @@ def my_request(page: PersonPage, request_id: str, said: Annotated[str, Query(max
 @router.post("/{request_id}/cancel")
 def cancel(page: PersonPage, request_id: str, csrf: Annotated[str, Form()] = "") -> Response:
     """Withdraw a request."""
-    page.check_form(csrf)
-    found = _mine(page, request_id)
-    try:
-        page.portal.desk.cancel(found.id, by=_who(page))
-    except RequestRefused:
-        return _show(page, _mine(page, request_id), problem="mine.not_cancelled", status=409)
-    finally:
-        page.portal.changed()
-    return page.go(f"/mine/{found.id}", said="cancelled")
+    return _change(page, request_id, csrf, page.portal.desk.cancel, said="cancelled", problem="mine.not_cancelled")
 
 
 @router.post("/{request_id}/renew")
@@ -78,15 +71,20 @@ def extend(
 @router.post("/{request_id}/reseal")
 def reseal(page: PersonPage, request_id: str, csrf: Annotated[str, Form()] = "") -> Response:
     """Ask for a new link to a sealed key. The next pass mails it."""
+    return _change(page, request_id, csrf, page.portal.desk.reseal, said="resealed", problem="open.not_resealed")
+
+
+def _change(page: Page, request_id: str, csrf: str, change: Callable[..., object], *, said: str, problem: str) -> Response:
+    """Change the person's request by a function of the desk, and say that it is done, or that it cannot be."""
     page.check_form(csrf)
     found = _mine(page, request_id)
     try:
-        page.portal.desk.reseal(found.id, by=_who(page))
+        change(found.id, by=_who(page))
     except RequestRefused:
-        return _show(page, _mine(page, request_id), problem="open.not_resealed", status=409)
+        return _show(page, _mine(page, request_id), problem=problem, status=409)
     finally:
         page.portal.changed()
-    return page.go(f"/mine/{found.id}", said="resealed")
+    return page.go(f"/mine/{found.id}", said=said)
 
 
 def _more_time(page: Page, request_id: str, csrf: str, duration: str, purpose: str, *, from_end: bool) -> Response:
