@@ -47,3 +47,9 @@ def descendants(process: int) -> list[int]:
     except (FileNotFoundError, ProcessLookupError):
         pass
     return found
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process runs. One that has ended and was not waited for does not."""
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"

@@ -34,14 +34,10 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gatewa
     gatewayctl,
     linked_software,
 )
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.processes import is_alive
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.tls import TlsProvider
 
 ROLE = Path(__file__).parents[3] / "roles" / "litellm_gateway"
-
-
-def is_alive(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def secrets_of(directory: Path) -> list[str]:

@@ -24,6 +24,7 @@ import psycopg
 import pytest
 import requests
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.processes import is_alive
 
 SCHEMA = """
 datasource client {
@@ -355,11 +356,6 @@ def test_it_does_not_outlive_its_parent(engine: Engine) -> None:
     while time.monotonic() < deadline and is_alive(child):
         time.sleep(0.05)
     assert not is_alive(child)
-
-
-def is_alive(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_it_prints_the_version_that_the_client_expects(software: Path) -> None:

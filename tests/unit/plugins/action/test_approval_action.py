@@ -6,47 +6,32 @@
 from __future__ import annotations
 
 from typing import Any
-from unittest import mock
 
 import pytest
 from ansible.errors import AnsibleError
-from ansible.parsing.dataloader import DataLoader
-from ansible.playbook.play_context import PlayContext
-from ansible.playbook.task import Task
-from ansible.template import Templar
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.action import approval, policy_check
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.decision import Decision
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.sub_plugins.approval import allowlist
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.action_runs import run_action
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.approval_parts import rule
 
 REQUEST = {"email": "user@company.com", "model": "gpt-4"}
 ALLOW = rule("allowlist", list=["*"])
 
 
-def run(module: Any, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
-    task = Task()
-    task.action = f"rhpds.litellm_virtual_keys.{module.__name__.rpartition('.')[2]}"
-    task.args = arguments
-    task.check_mode = check
-    task.async_val = 0
-    loader = DataLoader()
-    action = module.ActionModule(task, mock.Mock(), PlayContext(), loader, Templar(loader=loader), None)
-    action._load_name = task.action  # as the plugin loader sets it
-    result: dict[str, Any] = action.run(task_vars={})
-    return result
-
-
 def test_one_request_or_a_list() -> None:
-    (single,) = run(approval, rules=[ALLOW], request=REQUEST)["results"]
+    (single,) = run_action(approval, rules=[ALLOW], request=REQUEST)["results"]
     assert single["decision"] == "APPROVE"
     assert not isinstance(single["decision"], Decision)
-    assert [result["decision"] for result in run(approval, rules=[ALLOW], requests=[REQUEST] * 3)["results"]] == ["APPROVE"] * 3
-    assert run(approval, rules=[ALLOW], requests=[])["results"] == []
+    assert [result["decision"] for result in run_action(approval, rules=[ALLOW], requests=[REQUEST] * 3)["results"]] == ["APPROVE"] * 3
+    assert run_action(approval, rules=[ALLOW], requests=[])["results"] == []
 
 
 def test_what_is_returned() -> None:
     entry = rule("human_review", email="boss@company.com", patterns=["gpt*"])
-    (result,) = run(approval, rules=[rule("quota", per_person=5), entry], request={**REQUEST, "request_id": "req_1", "purpose": "thesis"}, usage=[])["results"]
+    (result,) = run_action(approval, rules=[rule("quota", per_person=5), entry], request={**REQUEST, "request_id": "req_1", "purpose": "thesis"}, usage=[])[
+        "results"
+    ]
     trace = result.pop("trace")
     assert result == {
         "request_id": "req_1",
@@ -94,15 +79,15 @@ def test_what_is_returned() -> None:
 )
 def test_arguments_are_checked(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(AnsibleError) as raised:
-        run(approval, **arguments)
+        run_action(approval, **arguments)
     assert words in str(raised.value)
 
 
 def test_check_mode_decides_alike_and_asks_nobody() -> None:
     chain = [rule("denylist", list=["gpt*"]), rule("http", endpoint="https://127.0.0.1:1/")]
     for check in (False, True):
-        assert run(approval, check=check, rules=chain, request=REQUEST)["results"][0]["rule"] == "denylist"
-    (result,) = run(approval, check=True, rules=chain[1:], request=REQUEST)["results"]
+        assert run_action(approval, check=check, rules=chain, request=REQUEST)["results"][0]["rule"] == "denylist"
+    (result,) = run_action(approval, check=True, rules=chain[1:], request=REQUEST)["results"]
     assert result["trace"][0]["detail"] == "would be asked; check mode asks nobody and goes on"
 
 
@@ -110,7 +95,7 @@ def test_a_rule_with_a_bug_is_reported_once_and_harms_nobody(monkeypatch: pytest
     warnings: list[str] = []
     monkeypatch.setattr(approval.display, "warning", warnings.append)
     monkeypatch.setattr(allowlist.Rule, "evaluate", lambda *_: 1 / 0)
-    results = run(approval, rules=[ALLOW], requests=[REQUEST] * 3)["results"]
+    results = run_action(approval, rules=[ALLOW], requests=[REQUEST] * 3)["results"]
     assert [result["decision"] for result in results] == ["PENDING"] * 3
     assert len(warnings) == 1
     assert warnings[0].startswith("rules[0] (allowlist): the rule failed: ZeroDivisionError: division by zero; ")
@@ -119,15 +104,15 @@ def test_a_rule_with_a_bug_is_reported_once_and_harms_nobody(monkeypatch: pytest
 def test_policy_check_passes_or_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
     monkeypatch.setattr(policy_check.display, "display", shown.append)
-    good = run(policy_check, rules=[ALLOW], cases=[{**REQUEST, "decision": "APPROVE"}])
+    good = run_action(policy_check, rules=[ALLOW], cases=[{**REQUEST, "decision": "APPROVE"}])
     assert (good["passed"], good["failed"], good["changed"], good["findings"]) == (True, False, False, [])
-    bad = run(policy_check, rules=[ALLOW], cases=[{**REQUEST, "decision": "DENY"}])
+    bad = run_action(policy_check, rules=[ALLOW], cases=[{**REQUEST, "decision": "DENY"}])
     assert (bad["passed"], bad["failed"]) == (False, True)
     assert good["msg"] == "1 case agrees with the chain." and bad["msg"].startswith("1 of 1 case disagrees with the chain: case 1")
-    assert run(policy_check, rules=[ALLOW], cases=[{**REQUEST, "decision": "DENY"}] * 2)["msg"].startswith("2 of 2 cases disagree with the chain: ")
+    assert run_action(policy_check, rules=[ALLOW], cases=[{**REQUEST, "decision": "DENY"}] * 2)["msg"].startswith("2 of 2 cases disagree with the chain: ")
     assert bad["results"][0]["trace"][0]["decision"] == "APPROVE"
-    only_lint = run(policy_check, rules=[])
+    only_lint = run_action(policy_check, rules=[])
     assert (only_lint["passed"], [finding["level"] for finding in only_lint["findings"]]) == (True, ["error"])
-    strict = run(policy_check, rules=[], strict=True)
+    strict = run_action(policy_check, rules=[], strict=True)
     assert strict["failed"] and strict["msg"].startswith("the lint finds 1 error: ")
     assert "WRONG" in shown[1]

@@ -7,18 +7,14 @@
 from __future__ import annotations
 
 from typing import Any
-from unittest import mock
 
 import pytest
 import yaml
 from ansible.errors import AnsibleError
-from ansible.parsing.dataloader import DataLoader
-from ansible.playbook.play_context import PlayContext
-from ansible.playbook.task import Task
-from ansible.template import Templar
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.action import workload_keys
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.modules import workload_keys as documented
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.workload.settings import settings_of
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.action_runs import run_action
 
 ROLE = "ocp4_workload_litellm_virtual_keys"
 NOBODY = "http://127.0.0.1:9"
@@ -32,18 +28,6 @@ VARIABLES = {
 }
 
 
-def run(**arguments: Any) -> dict[str, Any]:
-    task = Task()
-    task.action = "rhpds.litellm_virtual_keys.workload_keys"
-    task.args = arguments
-    task.async_val = 0
-    loader = DataLoader()
-    action = workload_keys.ActionModule(task, mock.Mock(), PlayContext(), loader, Templar(loader=loader), None)
-    action._load_name = task.action  # as the plugin loader sets it
-    result: dict[str, Any] = action.run(task_vars={})
-    return result
-
-
 def test_the_options_are_those_of_the_documentation() -> None:
     options = yaml.safe_load(documented.DOCUMENTATION)["options"]
     assert {name: rules["type"] for name, rules in options.items()} == {name: rules["type"] for name, rules in workload_keys.SPEC.items()}
@@ -51,7 +35,7 @@ def test_the_options_are_those_of_the_documentation() -> None:
 
 def test_a_gateway_that_is_away_is_a_failure_with_a_code_and_without_a_secret() -> None:
     settings, _warnings = settings_of(VARIABLES.get, VARIABLES.keys(), {})
-    result = run(settings=settings, api_key=VARIABLES["litellm_master_key"])
+    result = run_action(workload_keys, settings=settings, api_key=VARIABLES["litellm_master_key"])
     assert (result["failed"], result["code"], result["changed"]) == (True, "unreachable", False)
     assert NOBODY in result["msg"] and "hush" not in str(result)
 
@@ -59,5 +43,5 @@ def test_a_gateway_that_is_away_is_a_failure_with_a_code_and_without_a_secret() 
 @pytest.mark.parametrize("wrong", [{"settings": "hush"}, {"settings": None}, {"api_key": ["hush"]}, {"api_key": {"hush": 1}}])
 def test_an_error_shows_nothing_of_the_input(wrong: dict[str, Any]) -> None:
     with pytest.raises(AnsibleError) as caught:
-        run(**{"settings": {}, "api_key": "sk-hush", **wrong})
+        run_action(workload_keys, **{"settings": {}, "api_key": "sk-hush", **wrong})
     assert next(iter(wrong)) in str(caught.value) and "hush" not in str(caught.value)
