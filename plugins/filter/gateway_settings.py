@@ -52,6 +52,10 @@ _value:
       description: Names in C(environment) that are not names of environment variables.
       type: list
       elements: str
+    overridden:
+      description: Variables and settings that would take LiteLLM away from the role's database or keys, each with what to use instead.
+      type: list
+      elements: str
     literal_secrets:
       description: Names of settings, at any depth, that hold a secret instead of the name of an environment variable.
       type: list

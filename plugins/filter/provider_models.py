@@ -14,7 +14,7 @@ author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 description:
   - Makes an entry for the option O(rhpds.litellm_virtual_keys.models#module:models) from each model's name. The gateway serves the model
-    under the name that the provider gives it.
+    under the name that is given here. Upstream it is the same name without the provider in front, as LiteLLM puts that there itself.
 options:
   _input:
     description: The names of the models, as a list or separated by commas.
@@ -58,7 +58,7 @@ def provider_models(names: str | Sequence[str], provider: str, credential: str) 
         names = [name.strip() for name in names.split(",")]
     if not isinstance(names, Sequence):
         raise AnsibleFilterError("provider_models: the models are neither a list nor a text; give their names, separated by commas.")
-    return [{"name": name, "provider": provider, "upstream": name, "credential": credential} for name in names]
+    return [{"name": name, "provider": provider, "upstream": name.removeprefix(f"{provider}/"), "credential": credential} for name in names]
 
 
 class FilterModule:

@@ -14,9 +14,21 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-SECRET_NAME = re.compile(r"api_key|secret|password|(?:session|ad)_token|private_key|master_key|credentials|database_url")
-NAME_OF_A_SECRET = "primary_secret_name"  # noqa: S105
-"""A setting of LiteLLM that holds the name of a secret, not a secret."""
+from ..module_utils.catalogue.compare import SECRET_WORDS
+
+NO_SECRET_AT_THE_END = frozenset(("access", "private"))
+"""Words that mark a secret in front of others only: access groups are none, an access key is one."""
+SECRET_TEXT = re.compile(r"sk-|(?:Bearer|Basic) \S|https://hooks\.slack\.com/|\w+://[^\s/@]*:[^\s/@]+@", re.IGNORECASE)
+"""How a text begins that is a secret whatever it is called: a key, a header, a webhook, an address with a password."""
+NOT_HERE = {
+    "DATABASE_URL": "litellm_gateway_database_url, in Kubernetes mode",
+    "DIRECT_URL": "litellm_gateway_database_url, in Kubernetes mode",
+    "DATABASE_HOST": "litellm_gateway_database_url, in Kubernetes mode",
+    "IAM_TOKEN_DB_AUTH": "litellm_gateway_database_url, in Kubernetes mode",
+    "LITELLM_MASTER_KEY": "litellm_gateway_master_key",
+    "LITELLM_SALT_KEY": "litellm_gateway_salt_key",
+}
+"""Variables of the environment that LiteLLM would take instead of what the role knows and backs up, with the role's own variable for each."""
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 POD_VARIABLES = {"LITELLM_MIGRATION_DIR": "/tmp/migrations"}  # noqa: S108 - a volume of the pod's own
@@ -40,6 +52,7 @@ def gateway_settings(given: Mapping[str, Any]) -> dict[str, Any]:
         "litellm_settings": {"disable_hf_tokenizer_download": True, **given["litellm_settings"]},
         "environment": environment,
         "bad_environment_names": [name for name in environment if not ENVIRONMENT_NAME.fullmatch(str(name))],
+        "overridden": list(_overridden(given)),
         "literal_secrets": list(dict.fromkeys(literals)),
         "kubernetes": _kubernetes_settings(given["kubernetes"], given["variables"], environment),
     }
@@ -50,15 +63,24 @@ def _redis_settings(redis: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, "password": "os.environ/REDIS_PASSWORD"} if redis["password"] else settings
 
 
+def _overridden(given: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what would take the gateway away from its database or its keys, each with what to use instead."""
+    for name, instead in NOT_HERE.items():
+        if name in given["environment"]:
+            yield f"{name} in litellm_gateway_environment (use {instead})"
+        setting = name.removeprefix("LITELLM_").lower()
+        if setting in given["general_settings"] and setting != "salt_key":
+            yield f"{setting} in litellm_gateway_general_settings (use {instead})"
+
+
 def _literal_secrets(value: object) -> Iterator[str]:
     """Yield the names of settings, at any depth, that hold a secret itself instead of the name of an environment variable.
 
-    A switch that is on or off, such as `use_password: true`, is not a secret. A text may hold settings as JSON, as those of
-    Google's service accounts do.
+    Neither a switch nor an empty value nor a path is a secret. A text may hold settings as JSON, as those of Google's service accounts do.
     """
     if isinstance(value, Mapping):
         for name, item in value.items():
-            if _is_secret_name(str(name)) and not (isinstance(item, bool) or str(item).startswith("os.environ/")):
+            if _is_secret(str(name), item):
                 yield str(name)
             yield from _literal_secrets(item)
     elif isinstance(value, (list, tuple)):
@@ -69,8 +91,16 @@ def _literal_secrets(value: object) -> Iterator[str]:
             yield from _literal_secrets(json.loads(value))
 
 
+def _is_secret(name: str, value: object) -> bool:
+    if value is None or isinstance(value, bool) or str(value).startswith(("os.environ/", "/")) or value in ("", [], {}):
+        return False
+    return _is_secret_name(name) or (isinstance(value, str) and bool(SECRET_TEXT.match(value)))
+
+
 def _is_secret_name(name: str) -> bool:
-    return bool(SECRET_NAME.search(name)) and not name.endswith(NAME_OF_A_SECRET)
+    """Return whether the name ends with a word that marks a secret: an api_key is one, a user_api_key_cache_ttl is none."""
+    last = re.split(r"[_\-\s]", name.lower())[-1]
+    return last in SECRET_WORDS - NO_SECRET_AT_THE_END
 
 
 def _kubernetes_settings(given: Mapping[str, Any], variables: Mapping[str, str], environment: Mapping[str, Any]) -> dict[str, Any]:

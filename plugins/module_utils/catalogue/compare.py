@@ -17,7 +17,7 @@ HIDDEN = "********"
 
 # LiteLLM masks a value whose name has one of these words (litellm_core_utils/sensitive_data_masker.py and
 # litellm_logging._get_masked_values), except prices.
-_SECRET_WORDS = frozenset(
+SECRET_WORDS = frozenset(
     ("password", "passwd", "secret", "key", "token", "auth", "authorization", "cookie", "credential", "credentials", "access", "private", "certificate")
 )
 _NOT_SECRET = frozenset(("litellm_credential_name", "default_api_key_tpm_limit", "default_api_key_rpm_limit"))
@@ -27,7 +27,7 @@ _UNORDERED = frozenset(("access_groups",))
 def is_secret_name(name: str) -> bool:
     """Return whether a parameter's name marks it as a secret."""
     parts = re.split(r"[_\-\s]", name.lower())
-    return name not in _NOT_SECRET and "cost" not in parts and not _SECRET_WORDS.isdisjoint(parts)
+    return name not in _NOT_SECRET and "cost" not in parts and not SECRET_WORDS.isdisjoint(parts)
 
 
 def secret_path(name: str, value: Any) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import PlaybookRun, Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway
 
@@ -70,6 +71,10 @@ def test_an_admins_day(admin: Admin, tmp_path: Path) -> None:
     assert stat.S_IMODE(env.stat().st_mode) == 0o600
     (row,) = admin.gateway.keys(alias)
     assert (row["models"], row["rpm_limit"], row["metadata"]["project"]) == ([f"{name}-small"], 100, f"{name} Überblick")
+    assert row["allowed_routes"] == ["openai_routes", "anthropic_routes", "google_routes"]
+    assert admin.gateway.chat(value, f"{name}-small").status_code != 403
+    passed_on = requests.get(f"{admin.gateway.url}/openai/models", headers={"Authorization": f"Bearer {value}"}, timeout=30)
+    assert (passed_on.status_code, "allowed" in passed_on.text) == (403, True), passed_on.text
     again = admin("create_project_key", *project, "-e", "show=true", "-e", "tier=premium")
     assert value in again.output, "the same key, printed when asked for"
     assert admin.gateway.keys(alias)[0]["rpm_limit"] == 1000

@@ -12,6 +12,7 @@ import concurrent.futures
 import contextlib
 import json
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -334,6 +335,40 @@ def test_a_lost_database_is_named_and_used_again_when_it_returns(engine: Engine,
 
 
 # -------------------------------------------------------------------------------------------------------------- process
+# ----------------------------------------------------------------------------------------------------------- who may ask
+ASK_AND_LEAVE = """
+import socket, sys
+
+body = b'{"query": "mutation { result: createOneItem(data: {name: \\"stolen\\"}) { id } }"}'
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as stranger:
+    stranger.sendall(b"POST / HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body) + body)
+    if sys.argv[2] == "wait":
+        print(stranger.recv(100))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a program as another user")
+@pytest.mark.parametrize("patience", ["wait", "leave"])
+def test_programs_of_other_users_are_not_answered(engine: Engine, patience: str) -> None:
+    """A connection whose program has left belongs to nobody, which is root's number too."""
+    nobody = pwd.getpwnam("nobody")
+    port = engine.url.rpartition(":")[2]
+    for _time in range(10):
+        done = subprocess.run(
+            ["/usr/bin/python3", "-I", "-c", ASK_AND_LEAVE, port, patience], user=nobody.pw_uid, group=nobody.pw_gid, capture_output=True, check=False
+        )
+        assert done.stdout in (b"", b"b''\n")
+    assert engine.names() == []
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}, {"Host": ""}])
+def test_pages_in_a_browser_are_refused(engine: Engine, headers: dict[str, str]) -> None:
+    query = 'mutation { result: createOneItem(data: {name: "stolen"}) { id } }'
+    assert requests.post(engine.url, json={"query": query}, headers=headers, timeout=10).status_code == 403
+    assert engine.names() == []
+
+
+# ---------------------------------------------------------------------------------------------------------- its own life
 def test_it_ends_when_asked_to(engine: Engine) -> None:
     engine.process.send_signal(signal.SIGTERM)
     assert engine.process.wait(timeout=5) == 0
@@ -374,12 +409,12 @@ class Migrations:
         (self.folder / "migrations" / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "migrations" / name / "migration.sql").write_text(sql)
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        environment = {**os.environ, "DATABASE_URL": f"{self.database_url}?connection_limit=5&schema=public"}
+    def start(self, *words: str, **more: str) -> subprocess.Popen[str]:
+        environment = {**os.environ, **more, "DATABASE_URL": f"{self.database_url}?connection_limit=5&schema=public"}
         return subprocess.Popen([self.command, *words], cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def run(self, *words: str) -> tuple[int, str]:
-        process = self.start(*words)
+    def run(self, *words: str, **more: str) -> tuple[int, str]:
+        process = self.start(*words, **more)
         out, error = process.communicate(timeout=60)
         return process.returncode, out + error
 
@@ -410,6 +445,14 @@ def test_two_that_migrate_at_once_apply_each_migration_once(migrations: Migratio
     processes = [migrations.start("migrate", "deploy") for _turn in range(3)]
     assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
     assert len(migrations.applied()) == 5
+
+
+def test_a_litellm_that_holds_the_lock_itself_is_not_waited_for(migrations: Migrations) -> None:
+    """As LiteLLM 1.110 does: litellm_proxy_extras locks, then runs this program."""
+    migrations.add("20260101000000_first", "CREATE TABLE t (a int);")
+    with psycopg.connect(migrations.database_url) as litellm:
+        litellm.execute("SELECT pg_advisory_lock(72707369)")
+        assert migrations.run("migrate", "deploy", PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK="1") == (0, "1 migrations applied\n")
 
 
 def test_a_failed_migration_stops_the_next_ones_until_it_is_settled(migrations: Migrations) -> None:

@@ -44,7 +44,9 @@ def execute(arguments: list[str]) -> dict[str, Any]:
     elif options.command == "backup":
         result = back_up(gateway)
     elif options.command == "restore":
-        result = restore(gateway, options.file.absolute())
+        result = restore(gateway, options.file.absolute(), options.end_sessions)
+    elif options.command == "undo-restore":
+        result = undo_restore(gateway, options.end_sessions)
     return {**result, **gateway.status()}
 
 
@@ -52,9 +54,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     """Return the options of a command line; exit with argparse's status 2 if they do not fit together."""
     parser = argparse.ArgumentParser(prog="gatewayctl", description="Start, stop, inspect, back up and restore a LiteLLM gateway.")
     parser.add_argument("directory", type=Path)
-    parser.add_argument("command", choices=[*STATE_COMMANDS, "status", "backup", "restore", "init", *UNIT_COMMANDS])
+    parser.add_argument("command", choices=[*STATE_COMMANDS, "status", "backup", "restore", "undo-restore", "init", *UNIT_COMMANDS])
     parser.add_argument("file", type=Path, nargs="?", help="the backup to restore")
     parser.add_argument("--only", choices=SERVICES, help="this service alone")
+    parser.add_argument("--end-sessions", action="store_true", help="end the sessions of other programs in the database that restore replaces")
     parser.add_argument("--check", action="store_true", help="tell whether anything would be done, and do nothing")
     options = parser.parse_args(arguments)
     if (options.command == "restore") != (options.file is not None):
@@ -106,15 +109,28 @@ def back_up(gateway: Gateway) -> dict[str, Any]:
         return {"changed": True, "backup": str(gateway.backups.back_up("manual"))}
 
 
-def restore(gateway: Gateway, backup: Path) -> dict[str, Any]:
+def restore(gateway: Gateway, backup: Path, end_sessions: bool) -> dict[str, Any]:
     """Replace the database by a backup, with LiteLLM stopped."""
     if not backup.is_file():
         raise GatewayError(f"there is no backup {backup}: look into {gateway.backups.folder}")
     with gateway.directory.exclusive():
-        if not gateway.directory.service_user:
-            gateway.start("postgres")
-            gateway.stop("litellm")
-        elif find_holder(gateway.directory.lock("litellm")):
-            raise GatewayError("LiteLLM uses the database: stop its unit with systemctl first, and leave that of PostgreSQL running")
-        gateway.backups.restore(backup)
+        leave_postgres_alone(gateway)
+        gateway.backups.restore(backup, end_sessions=end_sessions)
     return {"changed": True}
+
+
+def undo_restore(gateway: Gateway, end_sessions: bool) -> dict[str, Any]:
+    """Bring the database from before the last restore back, with LiteLLM stopped."""
+    with gateway.directory.exclusive():
+        leave_postgres_alone(gateway)
+        gateway.backups.undo_restore(end_sessions=end_sessions)
+    return {"changed": True}
+
+
+def leave_postgres_alone(gateway: Gateway) -> None:
+    """Let PostgreSQL run and LiteLLM not. Raises GatewayError where that is for systemd to do."""
+    if not gateway.directory.service_user:
+        gateway.start("postgres")
+        gateway.stop("litellm")
+    elif find_holder(gateway.directory.lock("litellm")):
+        raise GatewayError("LiteLLM uses the database: stop its unit with systemctl first, and leave that of PostgreSQL running")

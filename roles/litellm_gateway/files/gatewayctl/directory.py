@@ -42,6 +42,11 @@ class Directory:
         self.home = path / "home"
         self.software = Path(self.settings["software"])
 
+    def use_software(self, software: Path) -> None:
+        """Use other software than the configured one, also where the settings name a program of it."""
+        settings = json.dumps(self.settings).replace(str(self.software), str(software))
+        self.settings, self.software = json.loads(settings), software
+
     def locate(self, name: str) -> Path:
         """Return the path of a file of the directory, or of the systemd credential of the same name."""
         credential = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nowhere"), Path(name).name)

@@ -10,6 +10,7 @@ import os
 import pwd
 import tempfile
 from pathlib import Path
+from typing import IO, Any
 
 
 class GatewayError(Exception):
@@ -17,14 +18,31 @@ class GatewayError(Exception):
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, in one step; leave it alone if it already holds the text."""
+    """Write a file that only its owner can read, in one step that survives a power cut; leave it alone if it already holds the text."""
     with contextlib.suppress(FileNotFoundError):
         if path.read_text() == text:
             return
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp creates it with mode 0600
     with os.fdopen(handle, "w") as file:
         file.write(text)
-    os.replace(temporary, path)
+        sync(file)
+    put_in_place(Path(temporary), path)
+
+
+def sync(file: IO[Any]) -> None:
+    """Wait until the disk has what was written into the file."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def put_in_place(unfinished: Path, path: Path) -> None:
+    """Give a complete file its name, and wait until the disk knows it under that name."""
+    os.replace(unfinished, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def give_to(user: pwd.struct_passwd | None, path: Path) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 
 from .backups import Backups
 from .directory import Directory
-from .files import write_private
+from .files import GatewayError, write_private
 from .litellm import LiteLLM
 from .locks import find_holder, find_leftovers, kill_leftovers
 from .postgres import Postgres
 from .service import Service
+from .upgrade import Upgrade
 
 SERVICES = ("postgres", "litellm")
 """In the order of starting."""
@@ -63,16 +64,33 @@ class Gateway:
             service.start()
             return
         self.litellm.prepare()
-        if self.postgres.schema["software"] != self.directory.software.name:
+        upgrade = Upgrade(self.directory, self.postgres, self.backups)
+        if upgrade.is_needed:
             service.check_port()
+            upgrade.check()
             service.stop()  # so that the backup misses nothing
-            self.backups.save_before_migration()
-        service.start()
+            upgrade.prepare()
+        try:
+            service.start()
+        except GatewayError as error:
+            if not upgrade.is_needed:
+                raise
+            raise GatewayError("\n".join(filter(None, (str(error), upgrade.go_back(self._start_former))))) from error
         self._note_migration()
+        if upgrade.is_needed:
+            upgrade.remove_unused_software()
+
+    def _start_former(self, software: Path) -> None:
+        """Start LiteLLM from other software than the configured one, with the configured settings."""
+        former = Gateway(self.directory.path)
+        former.directory.use_software(software)
+        former.litellm.service().start()
+        former._note_migration()
 
     def _note_migration(self) -> None:
         """Write down, as soon as LiteLLM is ready, that this software has migrated the database."""
-        self.postgres.write_schema(software=self.directory.software.name, saved_for=None)
+        self.backups.forget_replaced()
+        self.postgres.write_schema({"software": self.directory.software.name})
 
     def would_start(self, only: str | None) -> bool:
         """Whether `start` would do anything."""
@@ -99,7 +117,10 @@ class Gateway:
             self.postgres.prepare()
         else:
             self.litellm.prepare()
-            self.backups.save_before_migration()
+            upgrade = Upgrade(self.directory, self.postgres, self.backups)
+            if upgrade.is_needed:
+                upgrade.check()
+                upgrade.prepare()
 
     def wait(self, only: str) -> None:
         """Wait until the unit's program is ready."""

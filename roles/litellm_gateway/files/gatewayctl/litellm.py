@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 from .directory import Directory
@@ -22,6 +23,8 @@ WORKER_SECONDS = 60
 needs longer to start on a busy machine is replaced for ever."""
 INHERITED = frozenset({"http_proxy", "https_proxy", "no_proxy", "all_proxy", "ssl_cert_file", "ssl_cert_dir", "requests_ca_bundle", "tz"})
 """Variables that LiteLLM inherits from the caller's environment; everything else comes from the gateway's files."""
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Hosts that no proxy can reach for this machine: LiteLLM calls its database client there."""
 BUNDLE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE")
 """Variables by which LiteLLM and the libraries that call providers find the authorities to trust."""
 
@@ -95,7 +98,7 @@ class LiteLLM:
         directory = self.directory
         inherited = {} if directory.service_user else {name: value for name, value in os.environ.items() if name.lower() in INHERITED}
         trusted = dict.fromkeys(BUNDLE_VARIABLES, str(self.bundle)) if self.authorities() else {}
-        return {
+        environment = {
             **inherited,
             "HOME": str(directory.home),
             "LANG": "C.UTF-8",
@@ -106,6 +109,7 @@ class LiteLLM:
             **directory.settings["litellm_environment"],
             **json.loads(directory.secret("environment")),
         }
+        return environment | _without_proxy(environment)
 
     def is_ready(self) -> bool:
         """Whether LiteLLM answers and reaches its database. Without one it answers 200 too, so the database is looked for by name."""
@@ -132,3 +136,13 @@ class LiteLLM:
             usual = os.environ.get("SSL_CERT_FILE") if not self.directory.service_user else None
             certifi = next(self.directory.software.glob("venv/lib/python3*/site-packages/certifi/cacert.pem"))
             write_private(self.bundle, Path(usual or certifi).read_text() + "\n" + authorities)
+
+
+def _without_proxy(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that keep calls to this machine itself away from a proxy; none without a proxy."""
+    if not any(name.lower() in ("http_proxy", "https_proxy", "all_proxy") for name in environment):
+        return {}
+    given = environment.get("no_proxy", environment.get("NO_PROXY", ""))  # in the order of Python's libraries
+    hosts = [host.strip() for host in given.split(",") if host.strip()]
+    exempt = ",".join([*hosts, *(host for host in LOOPBACK if host not in hosts)])
+    return {"no_proxy": exempt, "NO_PROXY": exempt}

@@ -14,8 +14,9 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from .directory import DATABASE, DATABASE_HOST, Directory
 from .files import GatewayError, can_enter, give_to, write_private
@@ -101,8 +102,8 @@ class Postgres:
         copies = self.copied_programs.glob(f"*/pginstall/bin/{name}")
         return str(next(copies, self.program_folder / name))
 
-    def run_program(self, name: str, *arguments: str, stdin: str | IO[bytes] = "", stdout: int | IO[bytes] = subprocess.PIPE, **environment: str) -> None:
-        """Run one of PostgreSQL's programs as its user. Raises GatewayError with the last line of its output if it fails."""
+    def run_program(self, name: str, *arguments: str, stdin: str | IO[bytes] = "", stdout: int | IO[bytes] = subprocess.PIPE, **environment: str) -> str:
+        """Run one of PostgreSQL's programs as its user, and return its output. Raises GatewayError with the end of its output if it fails."""
         done = subprocess.run(
             [self.program(name), *arguments],
             env={**ENVIRONMENT, **environment},
@@ -116,7 +117,9 @@ class Postgres:
         )
         if done.returncode:
             output = (done.stderr or done.stdout or b"").decode(errors="replace").strip().splitlines()
-            raise GatewayError(f"PostgreSQL's {name} ended with status {done.returncode}: {output[-1] if output else 'it said nothing'}")
+            said = "; ".join(output[-2:]) or "it said nothing"  # an error and its detail
+            raise GatewayError(f"PostgreSQL's {name} ended with status {done.returncode}: {said}")
+        return (done.stdout or b"").decode(errors="replace")
 
     def client_options(self) -> list[str]:
         """Return the options by which PostgreSQL's own clients reach the database."""
@@ -165,7 +168,7 @@ class Postgres:
             password_file.unlink(missing_ok=True)
         self.run_program("postgres", "--single", "-D", str(unfinished), "postgres", stdin=f"CREATE DATABASE {DATABASE};\n")
         os.rename(unfinished, self.data)
-        self.write_schema(software=None, saved_for=None)
+        self.write_schema({"software": None})
 
     def _wait_for_zombie(self) -> None:
         """Wait until a killed PostgreSQL has been reaped: a new one does not start while the process in postmaster.pid exists."""
@@ -206,14 +209,19 @@ class Postgres:
 
     # ------------------------------------------------------------------------------------------------------- schema
     @property
-    def schema(self) -> dict[str, str | None]:
-        """Which `software` has migrated the database last (None for a new one), and for which other one it was backed up (`saved_for`)."""
-        with contextlib.suppress(FileNotFoundError):
-            schema: dict[str, str | None] = json.loads((self.folder / "schema.json").read_text())
-            return schema
-        return {"software": UNKNOWN, "saved_for": None}
+    def schema(self) -> dict[str, Any]:
+        """What is known about the database's schema.
 
-    def write_schema(self, *, software: str | None, saved_for: str | None) -> None:
+        `software` has migrated the database last (None for a new one), and it was backed up for the migration by `saved_for`.
+        `before_restore` is the schema of the database that a restore has replaced, until LiteLLM has served the restored one.
+        """
+        schema: dict[str, Any] = {"software": UNKNOWN}
+        with contextlib.suppress(FileNotFoundError):
+            schema = json.loads((self.folder / "schema.json").read_text())
+        return {"saved_for": None, "before_restore": None, **schema}
+
+    def write_schema(self, schema: Mapping[str, Any]) -> None:
+        """Write down what is known about the schema now, by the names of `schema`; what is not named is not the case."""
         path = self.folder / "schema.json"
-        write_private(path, json.dumps({"software": software, "saved_for": saved_for}))
+        write_private(path, json.dumps(schema))
         give_to(self.user, path)

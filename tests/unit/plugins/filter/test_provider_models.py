@@ -22,6 +22,14 @@ def test_each_name_becomes_an_entry(names: Any, entries: list[dict[str, str]]) -
     assert provider_models(names, "openai", "ours") == entries
 
 
+@pytest.mark.parametrize(
+    ("name", "upstream"), [("openai/gpt-4o", "gpt-4o"), ("openai/*", "*"), ("*", "*"), ("openai", "openai"), ("other/gpt-4o", "other/gpt-4o")]
+)
+def test_the_provider_in_front_of_a_name_is_not_doubled(name: str, upstream: str) -> None:
+    """LiteLLM would call openai/openai/gpt-4o, which no provider has."""
+    assert provider_models(name, "openai", "ours") == [{**LARGE, "name": name, "upstream": upstream}]
+
+
 def test_a_number_is_refused() -> None:
     with pytest.raises(AnsibleFilterError, match="neither a list nor a text"):
         provider_models(4, "openai", "ours")  # type: ignore[arg-type]

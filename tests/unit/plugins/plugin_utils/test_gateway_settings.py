@@ -80,16 +80,48 @@ def test_names_that_no_environment_variable_can_have_are_found() -> None:
     assert settings(environment={"KEY_AT_OPENAI": "x", "_a1": "x", "1A": "x", "A-B": "x", "": "x", 1: "x"})["bad_environment_names"] == ["1A", "A-B", "", 1]
 
 
+# ------------------------------------------------------------------------------------------------------------ overridden
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DIRECT_URL", "DATABASE_HOST", "IAM_TOKEN_DB_AUTH", "LITELLM_MASTER_KEY", "LITELLM_SALT_KEY"])
+def test_no_variable_takes_litellm_away_from_the_roles_database_or_keys(name: str) -> None:
+    (found,) = settings(environment={name: "x", "KEY_AT_OPENAI": "x"})["overridden"]
+    assert found.startswith(f"{name} in litellm_gateway_environment (use litellm_gateway_")
+
+
+@pytest.mark.parametrize("name", ["database_url", "master_key"])
+def test_no_setting_takes_litellm_away_either(name: str) -> None:
+    (found,) = settings(general_settings={name: "os.environ/X", "user_api_key_cache_ttl": 5})["overridden"]
+    assert found.startswith(f"{name} in litellm_gateway_general_settings (use litellm_gateway_")
+
+
 # ------------------------------------------------------------------------------------------------------- literal secrets
 @pytest.mark.parametrize(
     "name",
-    ["api_key", "aws_secret_access_key", "aws_session_token", "azure_ad_token", "password", "private_key", "master_key", "vertex_credentials", "database_url"],
+    [
+        "api_key",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "azure_ad_token",
+        "password",
+        "private_key",
+        "master_key",
+        "vertex_credentials",
+        "x-api-key",
+        "Authorization",
+    ],
 )
-@pytest.mark.parametrize("value", ["hush", 123456, 1.5, None, {"type": "service_account"}, ["hush"], "true"])
+@pytest.mark.parametrize("value", ["hush", 123456, 1.5, {"type": "service_account"}, ["hush"], "true"])
 def test_a_secret_that_stands_in_the_settings_is_found(name: str, value: object) -> None:
     assert settings(models=[{"model_name": "m", "litellm_params": {name: value}}])["literal_secrets"] == [name]
     assert settings(general_settings={name: value})["literal_secrets"] == [name]
     assert settings(litellm_settings={"cache_params": [{"nested": {name: value}}]})["literal_secrets"] == [name]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["postgresql://me:hush@db/litellm", "redis://:hush@cache", "https://hooks.slack.com/services/T0/B0/hush", "Bearer sk-hush", "sk-hush", "Basic aHVzaA=="],
+)
+def test_a_text_that_is_a_secret_is_found_whatever_its_name(text: str) -> None:
+    assert settings(general_settings={"alert_to": text})["literal_secrets"] == ["alert_to"]
 
 
 @pytest.mark.parametrize("text", ['{"private_key": "hush"}', ' [{"deeper": {"private_key": "hush"}}]'])
@@ -115,6 +147,17 @@ def test_each_name_is_reported_once_in_the_order_of_the_settings() -> None:
         ("store_credentials", False),
         ("primary_secret_name", "litellm/keys"),
         ("max_tokens", 100),
+        ("user_api_key_cache_ttl", 5),
+        ("default_api_key_tpm_limit", 100),
+        ("default_team_api_key_alias", "x"),
+        ("vertex_credentials", "/etc/vertex.json"),
+        ("api_key", None),
+        ("api_key", ""),
+        ("litellm_key_header_name", "X-Litellm-Key"),
+        ("key_management_system", "hashicorp_vault"),
+        ("key_management_settings", {"store_virtual_keys": True}),
+        ("access_groups", ["all"]),
+        ("api_base", "https://example.com/v1"),
         ("note", 'she said "password": 1'),
         ("note", '{not JSON: "password": 1}'),
         ("account", '{"private_key": "os.environ/KEY_AT_GOOGLE", "use_password": true}'),

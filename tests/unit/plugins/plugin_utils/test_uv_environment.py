@@ -30,9 +30,25 @@ def test_each_setting_becomes_its_variable() -> None:
     }
 
 
-def test_the_last_of_a_setting_counts_and_other_lines_do_not() -> None:
+def test_the_environment_beats_the_section_install_and_that_one_the_section_global() -> None:
+    """As in pip. `pip config list` prints them in the order of the alphabet."""
+    lines = [":env:.proxy='http://env'", "global.index-url='http://global'", "global.proxy='http://global'", "install.index-url='http://install'"]
+    expected = {"ALL_PROXY": "http://env", "UV_DEFAULT_INDEX": "http://install"}
+    assert uv_environment(lines) == uv_environment(lines[::-1]) == expected
+
+
+def test_several_values_are_separated_as_uv_reads_them() -> None:
+    lines = ["global.extra-index-url='\\nhttps://a/simple\\nhttps://b/simple'", "global.trusted-host='a\\nb  c'", "global.find-links='/one\\n/two'"]
+    assert uv_environment(lines) == {"UV_INDEX": "https://a/simple https://b/simple", "UV_INSECURE_HOST": "a b c", "UV_FIND_LINKS": "/one,/two"}
+
+
+def test_a_quote_in_a_value_is_kept() -> None:
+    assert uv_environment(["""global.proxy="http://user:it's@proxy:3128\""""]) == {"ALL_PROXY": "http://user:it's@proxy:3128"}
+
+
+def test_other_lines_do_not_count() -> None:
     assert uv_environment([]) == {}
-    assert uv_environment(["global.timeout='60'", "a warning", "global.proxy='http://a'", ":env:.proxy='http://b'"]) == {"ALL_PROXY": "http://b"}
+    assert uv_environment(["global.timeout='60'", "a warning", "download.proxy='http://a'", "global.proxy=http://not-quoted"]) == {}
 
 
 def test_a_text_is_refused() -> None:

@@ -5,7 +5,9 @@ import { join } from 'node:path'
 
 import pg from 'pg'
 
-const ADVISORY_LOCK = 72707369 // Prisma locks the same number while it migrates
+// Prisma locks the same number while it migrates. Newer releases of LiteLLM hold that lock themselves around this program, and say
+// so in PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK, as they do to Prisma's own.
+const ADVISORY_LOCK = 72707369
 const LEDGER = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
   id VARCHAR(36) PRIMARY KEY, checksum VARCHAR(64) NOT NULL, finished_at TIMESTAMPTZ, migration_name VARCHAR(255) NOT NULL,
   logs TEXT, rolled_back_at TIMESTAMPTZ, started_at TIMESTAMPTZ NOT NULL DEFAULT now(), applied_steps_count INTEGER NOT NULL DEFAULT 0)`
@@ -29,7 +31,7 @@ export async function migrate(folder, url) {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
-    await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK])
+    if (!process.env.PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK) await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK])
     await client.query(LEDGER)
     const { rows } = await client.query('SELECT migration_name, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL')
     const failed = rows.find((row) => row.finished_at === null)

@@ -42,29 +42,29 @@ def names(gateway: Gateway) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-def upgrade_to(gateway: Gateway, name: str) -> None:
+def upgrade_to(gateway: Gateway, name: str) -> Path | None:
     gateway.directory.software = Path("/opt", name)
-    gateway.backups.save_before_migration()
+    return gateway.backups.save_before_migration()
 
 
 def test_a_new_database_and_the_same_software_need_no_backup(gateway: Gateway, pg_dump: FakeDump) -> None:
-    gateway.postgres.write_schema(software=None, saved_for=None)
+    gateway.postgres.write_schema({"software": None})
     upgrade_to(gateway, "litellm-a")
-    gateway.postgres.write_schema(software="litellm-a", saved_for=None)
+    gateway.postgres.write_schema({"software": "litellm-a"})
     upgrade_to(gateway, "litellm-a")
     assert names(gateway) == []
 
 
 def test_other_software_needs_one_backup_however_often_it_fails_to_start(gateway: Gateway, pg_dump: FakeDump) -> None:
-    gateway.postgres.write_schema(software="litellm-a", saved_for=None)
+    gateway.postgres.write_schema({"software": "litellm-a"})
     pg_dump.fails = True
     with pytest.raises(GatewayError, match="disk full"):
         upgrade_to(gateway, "litellm-b")
     assert names(gateway) == []
     pg_dump.fails = False
-    for _attempt in range(2):
-        upgrade_to(gateway, "litellm-b")
+    first, second = upgrade_to(gateway, "litellm-b"), upgrade_to(gateway, "litellm-b")
     (backup,) = names(gateway)
+    assert first == second == gateway.backups.folder / backup
     assert (pg_dump.count, backup.rpartition("Z.")[2]) == (1, "litellm-a.dump")
     assert stat.S_IMODE((gateway.backups.folder / backup).stat().st_mode) == 0o600
 
@@ -74,12 +74,13 @@ def test_a_database_that_unknown_software_migrated_is_backed_up(gateway: Gateway
     assert names(gateway)[0].endswith(".unknown.dump")
 
 
-def test_the_newest_are_kept_and_those_made_by_hand_stay(gateway: Gateway, pg_dump: FakeDump) -> None:
+def test_the_newest_of_each_software_are_kept_and_those_made_by_hand_stay(gateway: Gateway, pg_dump: FakeDump) -> None:
     gateway.backups.folder.mkdir()
-    for name in ("manual-20260101T000000Z.litellm-a.dump", *(f"upgrade-2026010{day}T000000Z.litellm-a.dump" for day in range(1, 5))):
+    others = ["manual-20260101T000000Z.litellm-a.dump", "upgrade-20250101T000000Z.litellm-z.dump"]
+    for name in (*others, *(f"upgrade-2026010{day}T000000Z.litellm-a.dump" for day in range(1, 5))):
         (gateway.backups.folder / name).touch()
-    gateway.postgres.write_schema(software="litellm-a", saved_for=None)
+    gateway.postgres.write_schema({"software": "litellm-a"})
     upgrade_to(gateway, "litellm-b")
     kept = names(gateway)
-    assert kept[:2] == ["manual-20260101T000000Z.litellm-a.dump", "upgrade-20260104T000000Z.litellm-a.dump"]
-    assert len(kept) == 3
+    assert kept[:3] == [*others, "upgrade-20260104T000000Z.litellm-a.dump"]
+    assert len(kept) == 4

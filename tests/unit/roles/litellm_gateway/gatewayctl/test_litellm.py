@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 from collections.abc import Callable
@@ -28,6 +29,27 @@ def test_secrets_travel_in_the_environment_only(gateway: Gateway, monkeypatch: p
     assert litellm.environment["https_proxy"] == "http://proxy:3128"
     assert "AWS_SECRET_ACCESS_KEY" not in litellm.environment
     assert "fsync=off" in postgres.command
+
+
+@pytest.mark.parametrize("given", [{"http_proxy": "http://proxy:3128"}, {"ALL_PROXY": "http://proxy:3128", "NO_PROXY": "example.com, localhost"}])
+@pytest.mark.parametrize("way", ["inherited", "litellm_gateway_environment"])
+def test_litellm_reaches_this_machine_without_a_proxy(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], way: str) -> None:
+    """Its database client is a program on this machine, and LiteLLM would ask for it through the proxy."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    gateway.directory.choose_missing()
+    assert "no_proxy" not in gateway.litellm.service().environment
+    if way == "inherited":
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
+    else:
+        (gateway.directory.path / "secrets" / "environment").write_text(json.dumps(given))
+    environment = gateway.litellm.service().environment
+    kept = ["example.com"] if "NO_PROXY" in given else []
+    for name in ("no_proxy", "NO_PROXY"):
+        assert environment[name].split(",")[: len(kept)] == kept
+        assert sorted(environment[name].split(",")) == sorted([*kept, "localhost", "127.0.0.1", "::1"])
 
 
 @pytest.mark.parametrize(
