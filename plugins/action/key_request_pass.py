@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ..module_utils.key_requests.insight import WANTED
 from ..plugin_utils.request_pass.catalogue import CatalogueKeeper
+from ..plugin_utils.request_pass.insight_keeper import InsightKeeper
 from ..plugin_utils.request_pass.interval import ONCE, make_passes, seconds_of
 from ..plugin_utils.request_pass.options import PASS_SPEC, parts_of, pass_settings
 from ..plugin_utils.request_pass.report import PassReport
@@ -39,12 +42,14 @@ class ActionModule(ActionBase):
                 return run_pass(parts, settings, patience=options["wait"])
             offers = None if isinstance(parts.chain, ValueError) else parts.chain.offers
             catalogue = CatalogueKeeper(parts.store, parts.gateway, offers, options["packages"] or {}, parts.clock)
+            insights = InsightKeeper(parts.store, parts.chain, parts.gateway, parts.clock)
 
             def make() -> PassReport:
                 catalogue.refresh()
+                insights.refresh()
                 return run_pass(parts, settings, patience=options["wait"])
 
-            make_passes(make, interval, options["stop_file"], _show, mark=parts.store.mark)
+            make_passes(make, interval, options["stop_file"], _show, mark=partial(parts.store.mark, WANTED))
         return None
 
 

@@ -20,6 +20,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import Record
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys import derive
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.errors import Unreachable
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.delivery import DeliverySettings
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.gateway import Minted
@@ -69,6 +70,10 @@ class FakeGateway:
     def living_keys(self) -> list[Any]:
         self._call()
         return self.living
+
+    def keys_with(self, aliases: Sequence[str]) -> dict[str, LiveKey]:
+        self._call()
+        return {alias: LiveKey.from_row({"key_alias": alias, "token": "t", "spend": 1.25, **self.keys[alias]}) for alias in aliases if alias in self.keys}
 
     def mint(self, wanted: Mapping[str, Mapping[str, Any]]) -> Minted:
         if self.down:
@@ -179,13 +184,15 @@ class TestDesk:
     def get(self, request_id: str) -> Record:
         return self.store.get(request_id)
 
-    def make_pass(self, **settings: Any) -> PassReport:
+    def chain(self) -> SiteChain | ValueError:
+        """Return the chain of the rules, or why it cannot be used."""
         try:
-            offers = Offers.from_settings(self.packages, self.limits, "30d")
-            chain: SiteChain | ValueError = SiteChain(self.rules, offers, DataLoader())
+            return SiteChain(self.rules, Offers.from_settings(self.packages, self.limits, "30d"), DataLoader())
         except ValueError as error:
-            chain = error
-        desk = PassParts(self.store, chain, self.gateway, self.post, self.post, self.post, lambda: self.at)
+            return error
+
+    def make_pass(self, **settings: Any) -> PassReport:
+        desk = PassParts(self.store, self.chain(), self.gateway, self.post, self.post, self.post, lambda: self.at)
         return run_pass(desk, replace(self.settings, **settings))
 
     def hours_later(self, hours: int) -> None:

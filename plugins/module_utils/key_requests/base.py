@@ -192,8 +192,11 @@ class Store(ABC):
         """
         return nullcontext(FreeTurn()) if self.check_mode else self._turn(patience)
 
-    def mark(self) -> object:
-        """Return something that differs after a request was made, changed or removed; always the same if the store cannot tell that cheaply."""
+    def mark(self, *published: str) -> object:
+        """Return something that differs after a request was made, changed or removed, or something was `published` under one of these names.
+
+        It is always the same if the store cannot tell that cheaply.
+        """
         return None
 
     @abstractmethod

@@ -62,7 +62,7 @@ class DirectoryStore(Store):
         self._finished: dict[str, tuple[int, int, int]] = {}
         self.boxes = DirectoryBoxes(self.directory, self._locked, self._check_directory, check_mode=check_mode)
         self._mark: object = None
-        self._marked_at = -1
+        self._marked_at: object = None
 
     @property
     def place(self) -> str:
@@ -106,14 +106,15 @@ class DirectoryStore(Store):
         """Keep `report` for `last_pass`. Raises NotWritable."""
         self._write_beside(REPORT_FILE, json.dumps(report, ensure_ascii=False).encode())
 
-    def mark(self) -> object:
+    def mark(self, *published: str) -> object:
         """Every write replaces a file, which changes the time of the directory, so as long as that is the same no file is looked at."""
         try:
             changed_at = self.directory.stat().st_mtime_ns
-            if changed_at != self._marked_at:
-                self._mark = hash(tuple((name, self._signature(name)) for name in self._names()))
+            if self._marked_at != (changed_at, published):
+                names = [*self._names(), *(PUBLISHED + name for name in published)]
+                self._mark = hash(tuple((name, self._signature(name)) for name in names))
                 # The clock of a file system has ticks, and another write may follow within the same one.
-                self._marked_at = changed_at if time.time_ns() - changed_at > _TICK_NANOSECONDS else -1
+                self._marked_at = (changed_at, published) if time.time_ns() - changed_at > _TICK_NANOSECONDS else None
         except (OSError, StoreError):
             return None
         return self._mark

@@ -46,7 +46,7 @@ def decide_pending(state: PassState) -> None:
     state.fail(waiting, transitions.DECIDE)
     state.put_off(waiting)
     decidable = [record for record in pending if record.id not in waiting]
-    asked = {record.id: _asked(chain.offers, record, renewed.get(record.id), state.parts.clock()) for record in decidable}
+    asked = {record.id: asked_of_chain(chain.offers, record, renewed.get(record.id), state.parts.clock()) for record in decidable}
     requests = [plan.as_asked(record, asked[record.id], renewed.get(record.id)) for record in decidable]
     outcomes = chain.decide(requests, models, usage)
     changes: list[tuple[Record, Change]] = []
@@ -119,12 +119,17 @@ def _without_lived_out(state: PassState, offers: Offers, pending: Sequence[Recor
     at = state.parts.clock()
     over = [each for each in pending if each.state == PENDING and each.id in renewed and offers.is_used_up(each, renewed[each.id], at)]
     for record in over:
-        end = max(offers.end_of_life(renewed[record.id]), renewed[record.id].progress.expires)
-        deny_renewals(state, [record], f"Your key may live until {end} at most; ask for a new one when it has ended, or ask an administrator for more time.")
+        deny_renewals(state, [record], used_up_reason(offers, renewed[record.id]))
     return {each: original for each, original in renewed.items() if each not in {record.id for record in over}}
 
 
-def _asked(offers: Offers, record: Record, renewed: Record | None, at: str) -> dict[str, Any]:
+def used_up_reason(offers: Offers, renewed: Record) -> str:
+    """Return why the key of the request `renewed` cannot live longer without a person's leave."""
+    end = max(offers.end_of_life(renewed), renewed.progress.expires)
+    return f"Your key may live until {end} at most; ask for a new one when it has ended, or ask an administrator for more time."
+
+
+def asked_of_chain(offers: Offers, record: Record, renewed: Record | None, at: str) -> dict[str, Any]:
     """Return the terms for what was asked; for a package that does not exist, what the chain needs to say so."""
     try:
         return offers.asked(record, renewed, at=at)

@@ -61,6 +61,13 @@ class PassGateway:
         self._api.check_admin()
         return self._api.keys(expires="active")
 
+    def keys_with(self, aliases: Sequence[str]) -> dict[str, LiveKey]:
+        """Return the keys with these aliases, expired ones as well, without their values. Raises GatewayError."""
+        if not aliases:
+            return {}
+        self._api.check_admin()
+        return {row.alias: row for row in self._api.keys_like(*_searches(aliases)) if row.alias in set(aliases)}
+
     def mint(self, wanted: Mapping[str, Mapping[str, Any]]) -> Minted:
         """Make the keys that `wanted` describes by alias, in the words of `virtual_keys`. A key that exists already is returned as it is."""
         minted, lab, described = Minted(), Lab(), []

@@ -41,6 +41,12 @@ class ApprovalChain(Protocol):
     def decide(self, requests: Sequence[Mapping[str, Any]], models: Sequence[str] | None, usage: Sequence[Mapping[str, Any]] | None) -> list[ChainOutcome]:
         """Return the decision on each request, in the same order."""
 
+    def rehearse(self, request: Mapping[str, Any], models: Sequence[str] | None, usage: Sequence[Mapping[str, Any]] | None) -> ChainOutcome:
+        """Return the decision on one request if no service were asked; see `unasked`."""
+
+    def unasked(self, outcome: ChainOutcome) -> list[str]:
+        """Return the names of the rules that would have asked a service, and were not able to in a rehearsal."""
+
     def may_need_several(self, outcome: ChainOutcome) -> bool:
         """Return whether it is open if a rule wants the approval of several people, because an earlier one gave no answer."""
 
@@ -56,6 +62,8 @@ class Gateway(Protocol):
     def access_groups(self) -> list[str]: ...
 
     def living_keys(self) -> list[LiveKey]: ...
+
+    def keys_with(self, aliases: Sequence[str]) -> dict[str, LiveKey]: ...
 
     def mint(self, wanted: Mapping[str, Mapping[str, Any]]) -> Minted: ...
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from ...module_utils.key_requests import transitions
+from ...module_utils.key_requests.base import Store
 from ...module_utils.key_requests.errors import Broken, Missing
 from ...module_utils.key_requests.record import APPROVED, DENIED, Record, is_for_key_of
 from ...module_utils.key_requests.transitions import Change, Ruling
@@ -30,19 +31,25 @@ def living_originals(state: PassState, renewals: Sequence[Record]) -> tuple[dict
     at, renewed, over = state.parts.clock(), dict[str, Record](), list[Record]()
     for record in renewals:
         try:
-            found = transitions.ended_by(state.parts.store.get(record.renews), at)
-        except Missing:
-            over.append(record)
-            continue
+            found = living_original(state.parts.store, record, at)
         except Broken as error:
             state.fail({record.id: str(error)}, "renew")
             continue
-        living = found.progress.minted_at and not found.progress.ended_at
-        if living and is_for_key_of(record, found) and found.progress.minted_at <= record.asked_at:
+        if found is not None:
             renewed[record.id] = found
         else:
             over.append(record)
     return renewed, over
+
+
+def living_original(store: Store, renewal: Record, at: str) -> Record | None:
+    """Return the request for the key of a renewal; None if that key has ended by then, or is not the person's. Raises Broken."""
+    try:
+        found = transitions.ended_by(store.get(renewal.renews), at)
+    except Missing:
+        return None
+    living = found.progress.minted_at and not found.progress.ended_at
+    return found if living and is_for_key_of(renewal, found) and found.progress.minted_at <= renewal.asked_at else None
 
 
 def deny_renewals(state: PassState, records: Sequence[Record], reason: str = GONE) -> None:

@@ -30,6 +30,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.catalogue_snapshot import published_catalogue
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import Desk, Wish, now
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import RequestRefused, StoreError, StoreRejected
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.insight import prepare_insight, want_insight
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.kubernetes_secrets import Access, KubernetesStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.sealed_box import SealedBox, new_box_id, proof_digest
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import GRANITE, MISTRAL
@@ -413,6 +414,7 @@ def job(house: House, who: str, name: str) -> list[dict[str, Any]]:
     """Return the results of all that one of the accounts has to do."""
     person = {"email": f"{name}@company.com", "package": "dev"}
     if who == "portal":
+        prepare_insight(KubernetesStore(Access(kubeconfig=str(house.accounts["worker"].kubeconfig))))
         return [serve(house.accounts["portal"], person["email"])]
     if who == "submitter":
         return [house.call("submitter", **person, state=state) for state in ("submitted", "cancelled", "submitted")]
@@ -444,6 +446,7 @@ def serve(account: Account, email: str) -> dict[str, Any]:
         assert box_of_request(store, made.id, now()) is None
         store.last_pass()
         published_catalogue(store)
+        want_insight(store, [made.id], now())
     except StoreError as error:
         return {"failed": True, "msg": str(error)}
     return {}

@@ -13,6 +13,8 @@ state is the store of requests; it uses the wing `key_requests` as it is, from b
 | `app.py` | `create_app(settings)`: middleware, routes, handlers of errors |
 | `settings.py` | every environment variable, and what is taken from the requestor's config.yaml |
 | `store.py` | `PortalDesk`: the store and its desk, the listing and what passes published, each read at most once a second |
+| `recent.py` | `Recent`: a reading that many callers share |
+| `insights.py` | what the worker found out about requests that are looked at |
 | `errors.py` | what is answered when something is refused or fails |
 | `limits.py` | how large a request to the service may be, and how long it may take to arrive |
 | `catalogue.py` | the catalogue: models of the config, what the gateway serves, packages |

@@ -70,6 +70,10 @@ class Language:
         whole = pattern.replace(".00", "") if amount == int(amount) else pattern
         return str(format_currency(amount, "USD", whole, locale=self.locale, currency_digits=amount != int(amount)))
 
+    def spend(self, amount: float) -> str:
+        """Return what was spent, of which keys often have less than a cent."""
+        return self("figures.less", amount=self.money(0.01)) if 0 < amount < 0.01 else self.money(round(amount, 2))
+
     def time(self, text: str) -> str:
         """Return a time of a record, in UTC."""
         at = _parsed(text)

@@ -11,11 +11,10 @@ second gets the same one, and those with the same filter the same bytes. What th
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Listing, Store
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.catalogue_snapshot import CatalogueSnapshot, published_catalogue
@@ -25,59 +24,16 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 
 from .catalogue import Catalogue, SiteCatalogue, catalogue_of
 from .health import PassHealth, health_of_pass
+from .insights import Insights
+from .recent import Recent
 from .settings import Settings
 
-Value = TypeVar("Value")
 REPORT_SECONDS = 1.0
 """For how long the report of the last pass is used again."""
 MOST_VIEWS = 50
 """How many views of one listing are kept."""
 CATALOGUE_SECONDS = 2.0
 """The same for the published catalogue."""
-
-
-class Recent(Generic[Value]):
-    """A value that is read again when it is older than `seconds`. One caller reads, the others wait for it.
-
-    An error is kept as long, so that callers do not wait for a store that is down one after another.
-    """
-
-    def __init__(self, read: Callable[[], Value], seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._read, self._seconds, self._clock = read, seconds, clock
-        self._lock = threading.Lock()
-        self._changes = 0
-        self._kept: tuple[float, int, Value | StoreError] | None = None
-
-    def get(self) -> Value:
-        """Return the value. Raises StoreError."""
-        value = self._fresh()
-        if value is None:
-            with self._lock:
-                value = self._fresh()
-                if value is None:
-                    value = self._read_now()
-        if isinstance(value, StoreError):
-            raise value
-        return value
-
-    def forget(self) -> None:
-        """Make the next caller read: the value has changed. What is being read now is not kept."""
-        self._changes += 1
-
-    def _fresh(self) -> Value | StoreError | None:
-        kept = self._kept
-        if kept is None or kept[1] != self._changes or self._clock() - kept[0] >= self._seconds:
-            return None
-        return kept[2]
-
-    def _read_now(self) -> Value | StoreError:
-        changes = self._changes
-        try:
-            value: Value | StoreError = self._read()
-        except StoreError as error:
-            value = error
-        self._kept = (self._clock(), changes, value)
-        return value
 
 
 class PortalDesk:
@@ -91,6 +47,7 @@ class PortalDesk:
         self._report: Recent[tuple[dict[str, Any] | None]] = Recent(lambda: (store.last_pass(),), REPORT_SECONDS)
         self._snapshot: Recent[tuple[CatalogueSnapshot | None]] = Recent(lambda: (published_catalogue(store),), CATALOGUE_SECONDS)
         self._last_snapshot: CatalogueSnapshot | None = None
+        self.insights = Insights(store, clock)
         self._rendering = threading.Lock()
         self._rendered: tuple[Listing, dict[Hashable, bytes]] = (Listing(()), {})
 

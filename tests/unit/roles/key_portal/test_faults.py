@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Listing
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Busy, StoreUnreachable
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.limits import BodyLimit
-from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.store import Recent
+from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.recent import Recent
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.roles.key_portal.conftest import TestPortal, basic, person
 
 JSON = {"Content-Type": "application/json"}

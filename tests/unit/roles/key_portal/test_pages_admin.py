@@ -79,7 +79,7 @@ def test_the_list_is_sent_again_only_if_it_changed(site: TestPortal, boss: Visit
 
 def test_a_request_with_its_terms(site: TestPortal, boss: Visitor) -> None:
     page = boss.see(f"/admin/{reviewed(site).id}")
-    for words in ("After the rules", "30 days", "$5", "Address not proven", "Too much.", "REVIEW", "budget"):
+    for words in ("After the rules", "30 days", "$5", "Address not proven", "Too much.", "Asks a person", "budget"):
         assert words in page
 
 

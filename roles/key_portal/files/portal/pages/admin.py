@@ -23,8 +23,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 
 from ..api.listing import Sort, page_of
+from ..insights import SeenInsight
+from .insight_view import figures_view, has_figures, may_be_decided, outlook_view, trace_rows
 from .page import AdminPage, Page, PageError
-from .view import COLUMNS, compared_terms, timeline_of, view_of
+from .view import COLUMNS, compared_terms, status_of, timeline_of, view_of
 
 router = APIRouter(prefix="/admin")
 
@@ -122,6 +124,13 @@ def audit(page: AdminPage) -> Response:
     return StreamingResponse((json_lines([event]) for event in events), media_type="application/jsonl", headers=headers)
 
 
+@router.get("/{request_id}/insight")
+def insight_part(page: AdminPage, request_id: str, seen: Annotated[str, Query()] = "") -> Response:
+    """Show what the rules would say now, and what the key has spent. htmx gets nothing if that is what it has `seen`."""
+    values = insight_values(page, found_request(page, request_id))
+    return Response(status_code=204) if seen == values["digest"] else page.show("part/insight.html", **values)
+
+
 @router.get("/{request_id}")
 def detail_page(page: AdminPage, request_id: str, said: Annotated[str, Query()] = "") -> Response:
     """Show one request with everything that is recorded about it."""
@@ -131,8 +140,9 @@ def detail_page(page: AdminPage, request_id: str, said: Annotated[str, Query()] 
 def show_request(page: Page, record: Record, *, said: str = "", problem: str = "", detail: str = "", status: int = 200) -> Response:
     """Return the page of a request. `detail` is what the desk says about a decision that it refused, in English."""
     values: dict[str, Any] = {
+        **insight_values(page, record),
+        "trace": trace_rows(record.trace),
         "view": view_of(record, page),
-        "record": record,
         "steps": timeline_of(record, page.language, with_names=True),
         "rows": compared_terms(record, page.portal.catalogue(), page.language),
         "columns": COLUMNS,
@@ -140,6 +150,19 @@ def show_request(page: Page, record: Record, *, said: str = "", problem: str = "
         "can_decide": record.state in (PENDING, IN_REVIEW) or not record.progress.minted_at,
     }
     return page.show("decide.html", status, said=said if said in SAID else "", problem=problem, detail=detail, **values)
+
+
+def insight_values(page: Page, record: Record) -> dict[str, Any]:
+    """Return what the templates show of what the worker found out. It is looked up for requests that can be decided, and for keys that work."""
+    uses, decidable = has_figures(record, status_of(record, page.portal.clock())), may_be_decided(record)
+    seen = page.portal.insights.of([record.id])[record.id] if uses or decidable else SeenInsight()
+    return {
+        "record": record,
+        "outlook": outlook_view(seen, page.language) if decidable else None,
+        "use": figures_view(seen, page.language) if uses else None,
+        "digest": hashlib.sha256(f"{seen} {record.version}".encode()).hexdigest()[:16],
+        "refresh": REFRESH_SECONDS,
+    }
 
 
 def found_request(page: Page, request_id: str) -> Record:

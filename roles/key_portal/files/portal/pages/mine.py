@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_lower
@@ -21,8 +21,9 @@ from fastapi.responses import Response
 from ..api.listing import page_of
 from ..api.requestor import ORIGIN
 from .ask import LIFETIMES
+from .insight_view import FiguresView, figures_view, has_figures
 from .page import Page, PageError, PersonPage
-from .view import timeline_of, view_of
+from .view import RequestView, timeline_of, view_of
 
 router = APIRouter(prefix="/mine")
 
@@ -37,7 +38,8 @@ def my_requests(page: PersonPage, number: Annotated[int, Query(ge=1, le=100_000,
     mine = [record for record in page.portal.listing().records if _is_of(record, page)]
     found = page_of(mine, page=number, size=PAGE_SIZE)
     views = [view_of(record, page) for record in found.records]
-    return page.show("part/mine.html" if page.is_part else "mine.html", views=views, total=found.total, number=number, pages=_pages(found.total))
+    values = {"views": views, "uses": figures_of(page, views), "total": found.total, "number": number, "pages": _pages(found.total)}
+    return page.show("part/mine.html" if page.is_part else "mine.html", **values)
 
 
 @router.get("/{request_id}")
@@ -105,13 +107,21 @@ def _more_time(page: Page, request_id: str, csrf: str, duration: str, purpose: s
 
 
 def _show(page: Page, record: Record, *, said: str = "", problem: str = "", status: int = 200) -> Response:
+    view = view_of(record, page)
     values: dict[str, Any] = {
-        "view": view_of(record, page),
+        "view": view,
+        "use": figures_of(page, [view]).get(record.id),
         "box": _box_of(page, record),
         "steps": timeline_of(record, page.language),
         "lifetimes": [(lifetime, page.language.duration(lifetime)) for lifetime in LIFETIMES],
     }
     return page.show("part/request.html" if page.is_part else "request.html", status, said=said if said in SAID else "", problem=problem, **values)
+
+
+def figures_of(page: Page, views: Sequence[RequestView]) -> dict[str, FiguresView]:
+    """Return the use of the keys that work, by the ids of their requests. Raises StoreError."""
+    wanted = [view.record.id for view in views if has_figures(view.record, view.status)]
+    return {each: figures_view(seen, page.language) for each, seen in page.portal.insights.of(wanted).items()} if wanted else {}
 
 
 def _box_of(page: Page, record: Record) -> tuple[SealedBox, str] | None:
