@@ -63,6 +63,7 @@ class MoreTime:
     max_budget: float | None = None
     purpose: str = ""
     origin: str = ""
+    verified_at: str = ""
 
     def wished(self) -> dict[str, Any]:
         """Return the fields of a wish."""
@@ -99,7 +100,8 @@ class Desk:
     def ask(self, wish: Wish, *, by: str = "", again: bool = False) -> Transition:
         """Submit a request. A person who asked for the same before gets that request back as it is.
 
-        A cancelled request and one whose key has ended start again, a denied one only with `again`.
+        A cancelled request and one whose key has ended start again, a denied one only with `again`. One that was made for an address
+        that nobody had proven is noted as proven when its owner asks for the same.
         """
         return self.store.submit(wish.record(by=by, at=self._clock()), again=again)
 

@@ -213,16 +213,31 @@ def resubmit(record: Record, wish: Record, *, again: bool = False) -> Record:
     """Return `record` after the same person submitted `wish`: unchanged, or pending again.
 
     A cancelled request, one whose key has ended, and a renewal that was granted start again, a denied one only with
-    `again`. A request that is under way, or whose key is alive, never changes. Raises RequestRefused if its history is full.
+    `again`. A request that is under way, or whose key is alive, does not change, unless only the wish comes from an address that
+    is proven (see `_proven`). Raises RequestRefused if its history is full.
     """
     record = ended_by(record, wish.updated_at)
     over = record.cancelled or bool(record.progress.ended_at) or (again and record.state == DENIED)
     if not over and not (record.renews and record.state == APPROVED and not record.open):
-        return record
+        return _proven(record, wish) if wish.verified_at and not record.verified_at else record
     _check_room(record)
     fresh = _moved(record, PENDING, Ruling(terms={}), by=wish.history[-1].by, at=wish.updated_at)
     from_end = bool(record.renews) and wish.from_end
-    return replace(fresh, purpose=wish.purpose, duration=wish.duration, max_budget=wish.max_budget, from_end=from_end)
+    words: dict[str, Any] = {"purpose": wish.purpose, "duration": wish.duration, "max_budget": wish.max_budget}
+    return replace(fresh, **words, from_end=from_end, verified_at=wish.verified_at)
+
+
+def _proven(record: Record, wish: Record) -> Record:
+    """Return `record`, which anybody may have submitted in the person's name, after that person submitted `wish`.
+
+    As long as nobody has looked at it, it says in the person's own words what is asked for.
+    """
+    entry = _entry(record, record.state, Ruling("The address was proven."), by=wish.history[-1].by, at=wish.updated_at)
+    history = _history(record, entry) if _has_room(record, entry) else record.history
+    changed = replace(record, verified_at=wish.verified_at, history=history, updated_at=wish.updated_at)
+    if record.state != PENDING:
+        return changed
+    return replace(changed, purpose=wish.purpose, duration=wish.duration, max_budget=wish.max_budget, from_end=wish.from_end)
 
 
 def _check_room(record: Record) -> None:

@@ -443,6 +443,9 @@ def serve(account: Account, email: str) -> dict[str, Any]:
         people.cancel(made.id)
         people.ask(Wish(email, package="dev", origin="portal", verified_at="2026-11-21T05:00:00Z"))
         people.approve(made.id, by="admin", granted={"duration": "1d"})
+        people.ask(Wish(email, package="prod", origin="portal"))
+        proven = people.ask(Wish(email, package="prod", origin="portal", verified_at="2026-11-21T06:00:00Z")).after
+        assert proven is not None and store.get(proven.id).verified_at
         assert box_of_request(store, made.id, now()) is None
         store.last_pass()
         published_catalogue(store)

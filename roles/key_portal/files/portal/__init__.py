@@ -24,6 +24,7 @@ state is the store of requests; it uses the wing `key_requests` as it is, from b
 | `assets.py` | what browsers load, from npm packages and `static/` |
 | `security.py` | the headers of every answer |
 | `signing.py` | signed links and sessions, the tokens of forms |
+| `trail.py` | the audit log |
 | `rates.py` | how often somebody may do what costs others something |
 | `link_mail.py` | the mails with links, sent behind the answer |
 | `health.py` | what `/health` says, from the store and the report of the last pass |

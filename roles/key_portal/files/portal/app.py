@@ -29,6 +29,7 @@ from .link_mail import MailThread
 from .security import SecurityHeaders
 from .settings import Settings
 from .store import PortalDesk, open_store
+from .trail import AuditTrail
 
 TITLE = "LLM Key Requestor API"
 EVERYBODY = "*"
@@ -65,6 +66,7 @@ def create_app(
         app.include_router(router)
     # The last one added is the first that a call meets.
     app.add_middleware(errors.LastResort)
+    app.add_middleware(AuditTrail)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.origins,

@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Listing, Store
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.catalogue_snapshot import CatalogueSnapshot, published_catalogue
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import Desk, now
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import now
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import NoAccess, StoreError
 
@@ -27,6 +27,7 @@ from .health import PassHealth, health_of_pass
 from .insights import Insights
 from .recent import Recent
 from .settings import Settings
+from .trail import AuditedDesk
 
 REPORT_SECONDS = 1.0
 """For how long the report of the last pass is used again."""
@@ -41,7 +42,7 @@ class PortalDesk:
 
     def __init__(self, settings: Settings, store: Store, site: SiteCatalogue | None = None, *, clock: Callable[[], str] = now) -> None:
         self.settings, self.store, self.clock = settings, store, clock
-        self.desk = Desk(store, clock=clock)
+        self.desk = AuditedDesk(store, clock=clock)
         self._site = site or SiteCatalogue()
         self._listing: Recent[Listing] = Recent(store.listing, settings.listing_seconds)
         self._report: Recent[tuple[dict[str, Any] | None]] = Recent(lambda: (store.last_pass(),), REPORT_SECONDS)

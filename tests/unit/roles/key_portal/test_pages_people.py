@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.signing import ASKING, SESSION, SIGNING_IN
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.roles.key_portal.conftest import AT, KeptMails, TestPortal, Visitor, basic
 
@@ -40,6 +41,26 @@ def test_a_request_is_made_by_the_click_only(site: TestPortal, visitor: Visitor,
     assert visitor.send("/link", {"t": token_of(mails)}) == f"/mine/{record.id}?said=known"
     assert visitor.send("/ask", {**WISH, "other": "mistral"}).startswith("/mine/")
     assert len(mails.kept) == 1
+
+
+def test_a_request_that_anybody_made_is_proven_by_its_owner(site: TestPortal, visitor: Visitor, mails: KeptMails) -> None:
+    site.post("/api/request-key", {"llm": "granite", "email": "ada@company.com"}, {})
+    assert [(record.purpose, record.verified_at) for record in records(site)] == [("", "")]
+    site.at = "2026-11-21T05:00:00Z"
+    visitor.send("/ask", WISH)
+    path = visitor.send("/link", {"t": token_of(mails)})
+    (record,) = records(site)
+    assert (record.purpose, record.verified_at, path) == ("A demo", site.at, f"/mine/{record.id}?said=known")
+
+
+def test_more_time_is_asked_for_by_somebody_proven(site: TestPortal, visitor: Visitor) -> None:
+    record = site.ask("ada@company.com")
+    site.people.approve(record.id, by="boss")
+    change = transitions.mark_minted
+    site.store.transition(site.store.get(record.id), lambda found: change(found, at=AT, key_alias="request-1", expires="2026-12-21T04:00:00Z"))
+    visitor.sign_in("ada@company.com")
+    visitor.send(f"/mine/{record.id}/renew", {"duration": "7d"})
+    assert [each.verified_at for each in records(site) if each.renews] == [AT]
 
 
 def test_the_answer_is_the_same_for_every_address(site: TestPortal, mails: KeptMails) -> None:

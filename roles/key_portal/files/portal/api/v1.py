@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_lower
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Transition
@@ -110,7 +110,8 @@ def extend(caller: Person, portal: Portal, request_id: RequestId, more: shapes.M
 
 def _more_time(caller: Caller, portal: PortalDesk, request_id: str, more: shapes.More, *, from_end: bool) -> shapes.Asked:
     found = _mine(portal, caller, request_id)
-    wanted = MoreTime(duration=more.duration, from_end=from_end, max_budget=more.max_budget, purpose=more.purpose, origin=ORIGIN)
+    wished: dict[str, Any] = {"duration": more.duration, "max_budget": more.max_budget, "purpose": more.purpose}
+    wanted = MoreTime(**wished, from_end=from_end, origin=ORIGIN, verified_at=portal.clock())
     with checked_input():
         return _asked(portal, portal.desk.renew(found.id, wanted, by=caller.who, again=True))
 

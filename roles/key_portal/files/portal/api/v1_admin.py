@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 from ..errors import NOT_FOUND, Refused, answers, checked_input, shown
 from ..identity import Admin
 from ..store import PortalDesk
+from ..trail import note_event
 from . import Portal, json_of, rendered_answer, shapes
 from .listing import page_of
 from .v1 import RequestId
@@ -88,15 +89,17 @@ def retry(caller: Admin, portal: Portal, request_id: RequestId) -> shapes.FullRe
 
 
 @router.get("/audit", responses=_READ)
-def audit(_caller: Admin, portal: Portal, period: Annotated[shapes.Period, Query()]) -> shapes.AuditShape:
+def audit(caller: Admin, portal: Portal, period: Annotated[shapes.Period, Query()]) -> shapes.AuditShape:
     """Return everything that happened to requests in a period, oldest first."""
+    note_event(portal.clock(), "audit_exported", caller.who)
     listing = portal.listing()
     return shapes.AuditShape(events=list(_events(listing, period)), set_aside=_set_aside(listing))
 
 
 @router.get("/audit.jsonl", response_class=StreamingResponse, responses={**_READ, 200: {"content": {JSON_LINES: {"schema": {"type": "string"}}}}})
-def audit_lines(_caller: Admin, portal: Portal, period: Annotated[shapes.Period, Query()]) -> StreamingResponse:
+def audit_lines(caller: Admin, portal: Portal, period: Annotated[shapes.Period, Query()]) -> StreamingResponse:
     """Return the same as JSON Lines, to be kept in a file."""
+    note_event(portal.clock(), "audit_exported", caller.who)
     events = _events(portal.listing(), period)
     headers = {"Content-Disposition": 'attachment; filename="key-requests-audit.jsonl"'}
     return StreamingResponse((json_lines([event]) for event in events), media_type=JSON_LINES, headers=headers)

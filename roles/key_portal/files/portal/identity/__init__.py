@@ -17,7 +17,7 @@ passwords and cookies along with such calls by themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Protocol
 from urllib.parse import urlsplit
 
@@ -25,8 +25,9 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPBasic
 from starlette.requests import HTTPConnection
 
-from ..errors import Refused
+from ..errors import Refused, shown
 from ..settings import Settings
+from ..trail import FORBIDDEN, note_caller, note_event
 from .basic import BasicIdentity
 from .caller import ADMIN, PERSON, Caller
 from .link import LinkIdentity
@@ -70,12 +71,30 @@ def find_caller(request: Request, role: str = "") -> Caller | None:
     Raises Refused if somebody says who they are and is not.
     """
     first: Caller | None = None
-    for identifier in request.app.state.identifiers:
-        caller: Caller | None = identifier.identify(request)
+    for caller in _identified(request):
         if caller is not None and (not role or role in caller.roles):
             return caller
         first = first or caller
     return first
+
+
+def _identified(request: Request) -> Iterator[Caller | None]:
+    """Yield what each method of identity says of the call, which it is asked once. Raises Refused."""
+    if not hasattr(request.state, "identified"):
+        request.state.identified = []
+    known: list[Caller | Refused | None] = request.state.identified
+    for number, identifier in enumerate(request.app.state.identifiers):
+        if number == len(known):
+            try:
+                known.append(identifier.identify(request))
+            except Refused as error:
+                known.append(error)
+        found = known[number]
+        if isinstance(found, Refused):
+            raise found
+        if found is not None:
+            note_caller(request, found.who, found.method, has_session=found.method == "link")
+        yield found
 
 
 def require_admin(request: Request, _scheme: Annotated[object, Depends(_documented)] = None) -> Caller:
@@ -94,6 +113,7 @@ def _required(request: Request, role: str, refusal: str) -> Caller:
         raise Refused(401, NOT_AUTHENTICATED, _CHALLENGE)
     _check_origin(request)
     if role not in caller.roles:
+        note_event(request.app.state.portal.clock(), FORBIDDEN, caller.who, caller.method, path=shown(request.url.path))
         raise Refused(403, refusal)
     return caller
 

@@ -16,8 +16,12 @@ from fastapi import Request
 from ..errors import Refused
 from ..rates import peer_of
 from ..settings import DEFAULT_PASSWORD, USUAL_ADMIN, Settings
+from ..trail import note_failure
 from .caller import ADMIN, Caller
 
+METHOD = "basic"
+SOMEBODY = "somebody"
+"""In the audit log, whoever gave another name than the administrator's."""
 _CHALLENGE = {"WWW-Authenticate": "Basic"}
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 """Headers that say that a call was made elsewhere, whoever it was handed over by."""
@@ -42,8 +46,10 @@ class BasicIdentity:
         right = [hmac.compare_digest(name, self._name.encode()), hmac.compare_digest(password, self._password.encode())]
         if not all(right) or (self._only_here and not _is_from_here(request)):
             rates.allows("failure", peer)
+            who = self._name if right[0] else SOMEBODY  # people type passwords where names belong
+            note_failure(request, who, METHOD, "the documented password works on this machine only" if all(right) else "wrong password or name", counted=True)
             raise Refused(401, "Invalid credentials", _CHALLENGE)
-        return Caller(self._name, "basic", roles=frozenset((ADMIN,)))
+        return Caller(self._name, METHOD, roles=frozenset((ADMIN,)))
 
 
 def _decoded(given: str) -> tuple[bytes, bytes]:

@@ -17,6 +17,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ..errors import Refused
 from ..settings import Settings
+from ..trail import note_failure
 from .caller import Caller, caller_with_address
 
 METHOD = "proxy"
@@ -37,6 +38,7 @@ class ProxyIdentity:
             (value,) = values  # two of them may come from two people
             return caller_with_address(str(parse_address(value)), METHOD, self._admins)
         except ValueError:
+            note_failure(request, "somebody", METHOD, "the header of the proxy holds no address, or two")
             raise Refused(401, "The proxy does not say who calls, or not with an address.") from None
 
 

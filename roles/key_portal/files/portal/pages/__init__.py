@@ -21,6 +21,7 @@ from ..link_mail import MailThread
 from ..rates import Rates
 from ..settings import Settings
 from ..signing import Signer
+from ..trail import USUAL_RATES
 from . import admin, ask, decisions, links, mine, opening, site
 from .page import Page, PageError
 
@@ -30,7 +31,7 @@ _JSON_PATHS = ("/api/", "/health", "/docs", "/redoc", "/openapi.json", "/static/
 
 def install(app: FastAPI, settings: Settings, mails: MailThread | None) -> None:
     """Add the pages to `app`. Without their packages there are none, and the log says so."""
-    app.state.rates = Rates(address=settings.mails_per_address, peer=settings.mails_per_peer, failure=settings.failures_per_peer)
+    app.state.rates = Rates(address=settings.mails_per_address, peer=settings.mails_per_peer, failure=settings.failures_per_peer, **USUAL_RATES)
     app.state.signer = Signer(settings.secret.get_secret_value())
     app.state.mails = mails
     try:

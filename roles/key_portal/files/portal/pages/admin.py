@@ -24,6 +24,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from ..api.listing import Sort, page_of
 from ..insights import SeenInsight
+from ..trail import note_event
 from .insight_view import figures_view, has_figures, may_be_decided, outlook_view, trace_rows
 from .page import AdminPage, Page, PageError
 from .view import COLUMNS, compared_terms, status_of, timeline_of, view_of
@@ -119,6 +120,8 @@ def list_values(page: Page, query: ListQuery, chosen: Sequence[str]) -> dict[str
 @router.get("/audit.jsonl")
 def audit(page: AdminPage) -> Response:
     """Return everything that happened to requests, as JSON Lines to be kept in a file."""
+    assert page.admin is not None
+    note_event(page.portal.clock(), "audit_exported", page.admin.who)
     events = audit_events(page.portal.listing().records)
     headers = {"Content-Disposition": 'attachment; filename="key-requests-audit.jsonl"'}
     return StreamingResponse((json_lines([event]) for event in events), media_type="application/jsonl", headers=headers)

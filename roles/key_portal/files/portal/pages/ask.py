@@ -95,7 +95,7 @@ def make_request(page: Page, wish: Wish, *, by: str) -> Response:
     transition = page.portal.desk.ask(replace(wish, origin=ORIGIN, verified_at=page.portal.clock()), by=by)
     page.portal.changed()
     assert transition.after is not None
-    return page.go(f"/mine/{transition.after.id}", said="asked" if transition.changed else "known")
+    return page.go(f"/mine/{transition.after.id}", said="known" if transition.before and transition.before.state == transition.after.state else "asked")
 
 
 def read_form(form: AskForm, catalogue: Catalogue) -> tuple[Wish | None, dict[str, str]]:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.insight import KeyFigures, Outlook
@@ -79,14 +79,19 @@ def figures_view(seen: SeenInsight, language: Language) -> FiguresView:
     figures = seen.insight.key if seen.insight else None
     if figures is None:
         return FiguresView(WAITING)
-    about = {"at": seen.at, "is_old": seen.is_old}
+    view = FiguresView(KNOWN, seen.at, seen.is_old)
     if figures.problem:
-        return FiguresView(UNANSWERED, problem=figures.problem, **about)
+        return replace(view, status=UNANSWERED, problem=figures.problem)
     if not figures.exists:
-        return FiguresView(MISSING, **about)
-    share = min(1.0, max(0.0, figures.spend / figures.max_budget)) if figures.max_budget else None
-    anew = language("term.budget_duration", value=language.duration(figures.budget_duration)) if figures.budget_duration else ""
-    return FiguresView(KNOWN, spent=_spent(figures, language), share=share, expires=figures.expires, anew=anew, blocked=figures.blocked, **about)
+        return replace(view, status=MISSING)
+    return replace(
+        view,
+        spent=_spent(figures, language),
+        share=min(1.0, max(0.0, figures.spend / figures.max_budget)) if figures.max_budget else None,
+        expires=figures.expires,
+        anew=language.term("budget_duration", figures.budget_duration) if figures.budget_duration else "",
+        blocked=figures.blocked,
+    )
 
 
 def _spent(figures: KeyFigures, language: Language) -> str:

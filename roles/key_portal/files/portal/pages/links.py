@@ -9,7 +9,6 @@ Opening a link shows what it is for, and only the button there does it, because 
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Annotated, Any
 
@@ -23,11 +22,11 @@ from ..identity.link import METHOD, begin_session, remove_cookie
 from ..link_mail import MailThread, link_mail
 from ..rates import peer_of
 from ..signing import ASKING, SIGNING_IN, Expired
+from ..trail import SIGNED_IN, SIGNED_OUT, note_event, note_failure, remember_method
 from .page import AnyPage, Page, PageError
 
 router = APIRouter()
 log = logging.getLogger("portal")
-audit_log = logging.getLogger("portal.audit")
 
 LONGEST_LINK = 6_000
 """Characters of a link that every mail program and proxy passes on."""
@@ -72,13 +71,14 @@ def open_link(page: AnyPage, csrf: Annotated[str, Form()] = "", token: Annotated
     purpose, content = _opened(page, token)
     email = content["email"]
     if purpose == ASKING:
+        remember_method(email, METHOD)
         answer = make_request(page, wish_from_link(content["wish"]), by=email)
     else:
         is_admin = ADMIN in caller_with_address(email, METHOD, page.settings.admin_addresses).roles
         answer = page.go("/admin" if is_admin else "/mine")
     begin_session(answer, page.signer, page.settings, email)
     remove_cookie(answer, page.settings, "visitor")  # whoever knew the token of the forms before does not know the next one
-    note("signed in", page, email)
+    note_event(page.portal.clock(), SIGNED_IN, email, METHOD)
     return answer
 
 
@@ -90,13 +90,8 @@ def sign_out(page: AnyPage, csrf: Annotated[str, Form()] = "") -> Response:
     remove_cookie(answer, page.settings, "session")
     remove_cookie(answer, page.settings, "visitor")
     if page.person is not None:
-        note("signed out", page, page.person.who)
+        note_event(page.portal.clock(), SIGNED_OUT, page.person.who, page.person.method)
     return answer
-
-
-def note(event: str, page: Page, who: str) -> None:
-    """Write who signed in or out into the log."""
-    audit_log.info("%s", json.dumps({"time": page.portal.clock(), "event": event, "who": who, "method": METHOD, "peer": peer_of(page.request)}))
 
 
 def send_link(page: Page, purpose: str, email: str, **content: Any) -> Response:
@@ -130,7 +125,9 @@ def _opened(page: Page, token: str) -> tuple[str, dict[str, Any]]:
         try:
             content = page.signer.read(purpose, token, page.settings.link_minutes * 60)
         except Expired:
+            note_failure(page.request, "somebody", METHOD, "the link is too old")
             raise PageError(410, "error.link_expired") from None
         if content is not None:
             return purpose, content
+    note_failure(page.request, "somebody", METHOD, "the link is not valid")
     raise PageError(400, "error.link_forged")

@@ -94,7 +94,7 @@ def _more_time(page: Page, request_id: str, csrf: str, duration: str, purpose: s
     found = _mine(page, request_id)
     if duration and duration not in LIFETIMES:
         return _show(page, found, problem="ask.wrong_duration", status=422)
-    more = MoreTime(duration=duration, from_end=from_end, purpose=purpose.replace("\r\n", "\n").strip(), origin=ORIGIN)
+    more = MoreTime(duration=duration, from_end=from_end, purpose=purpose.replace("\r\n", "\n").strip(), origin=ORIGIN, verified_at=page.portal.clock())
     try:
         after = page.portal.desk.renew(found.id, more, by=_who(page), again=True).after
     except RequestRefused:

@@ -9,8 +9,6 @@ The secret of the link stays in the browser, so neither this service nor its log
 
 from __future__ import annotations
 
-import json
-import logging
 from typing import Annotated
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.box_keeper import look_at_box, take_box
@@ -19,11 +17,10 @@ from fastapi import APIRouter, Header, Path
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
-from ..rates import peer_of
+from ..trail import note_event
 from .page import AnyPage
 
 router = APIRouter(prefix="/open")
-audit_log = logging.getLogger("portal.audit")
 
 STATUS_OF_CODE = {"box_missing": 404, "box_opened": 410, "box_expired": 410, "box_refused": 403}
 BoxId = Annotated[str, Path(max_length=200)]
@@ -57,5 +54,5 @@ def open_box(page: AnyPage, box_id: BoxId, opening: Opening, token: Annotated[st
         return JSONResponse({"code": error.code}, STATUS_OF_CODE[error.code])
     except StoreError:
         return JSONResponse({"code": "store"}, 503)
-    audit_log.info("%s", json.dumps({"time": at, "event": "opened", "request": box.request_id, "who": box.owner, "peer": peer_of(page.request)}))
+    note_event(at, "opened", box.owner, "sealed_link", request=box.request_id)
     return JSONResponse({"id": box.id, "request_id": box.request_id, "contents": box.contents})

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from ..errors import Refused
+from ..errors import Refused, shown
 from ..identity import ADMIN, PERSON, Caller, find_caller
 from ..identity.link import set_cookie
 from ..language import Language, best_language, languages
@@ -22,6 +22,7 @@ from ..settings import Settings
 from ..signing import Signer
 from ..store import PortalDesk
 from ..templating import render_template
+from ..trail import FORBIDDEN, note_event
 
 VISITOR_LENGTH = 43
 YEAR = 365 * 24 * 3600
@@ -148,6 +149,8 @@ def person_page(page: Annotated[Page, Depends(page_of)]) -> Page:
 def admin_page(page: Annotated[Page, Depends(page_of)]) -> Page:
     """Return the call of a page for administrators. Raises PageError."""
     if page.admin is None:
+        if page.person is not None:
+            note_event(page.portal.clock(), FORBIDDEN, page.person.who, path=shown(page.request.url.path))
         status = 403 if page.person and "basic" not in page.settings.identity_methods else 401
         raise PageError(status, "error.forbidden" if page.person else "error.admin_signed_out")
     return page

@@ -132,6 +132,26 @@ def test_an_administrator_can_correct_the_reason_and_the_terms_until_a_key_exist
         transitions.approve(with_key(), {"duration": "7d"}, by="admin", at=LATER)
 
 
+@pytest.mark.parametrize("state", STATES)
+def test_a_request_in_somebodys_name_is_proven_when_they_ask_for_the_same(state: str) -> None:
+    before = in_state(state)
+    wish = pending(purpose="my own words", duration="7d", max_budget=2, verified_at=LATER, at=LATER)
+    after = transitions.resubmit(before, wish)
+    assert (after.state, after.verified_at, after.updated_at, after.asked_at) == (state, LATER, LATER, before.asked_at)
+    assert (after.history[-1].reason, after.history[-1].by, len(after.history)) == ("The address was proven.", "ada@example.com", len(before.history) + 1)
+    words = ("my own words", "7d", 2) if state == PENDING else ("", "", None)
+    assert (after.purpose, after.duration, after.max_budget) == words, "nobody has decided on a pending request yet"
+    assert transitions.resubmit(after, pending(verified_at="2027-01-01T00:00:00Z", purpose="again", at=LATER)) is after
+    assert transitions.resubmit(after, pending(purpose="by a stranger", at=LATER)) is after
+
+
+def test_a_request_that_starts_again_is_as_proven_as_the_last_wish() -> None:
+    withdrawn = transitions.cancel(pending(verified_at=AT), by="ada", at=AT)
+    assert transitions.resubmit(withdrawn, pending(at=LATER)).verified_at == ""
+    assert transitions.resubmit(withdrawn, pending(verified_at=LATER, at=LATER)).verified_at == LATER
+    assert records.check(transitions.resubmit(withdrawn, pending(at=LATER)))
+
+
 def test_asking_again_starts_a_new_request_only_when_the_former_one_is_over() -> None:
     wish = pending(purpose="another try", at=LATER)
     for state in STATES:
