@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 from ..common import durations, email_address
 from . import transitions
 from .base import Listing, SetAside, Store, Transition
-from .errors import Broken, Missing, RequestRefused
+from .errors import Broken, Missing, Refusal, RequestRefused
 from .record import APPROVED, DENIED, IN_REVIEW, PENDING, Record, new
 from .terms import Terms
 from .transitions import Ruling
@@ -73,9 +73,9 @@ class MoreTime:
 def _check_renewable(record: Record) -> None:
     progress = record.progress
     if record.state != APPROVED or not progress.minted_at:
-        raise RequestRefused(f"Request {record.id} is {record.state} and has no key yet that could live longer; wait for the answer.")
+        raise RequestRefused(f"Request {record.id} is {record.state} and has no key yet that could live longer; wait for the answer.", Refusal.NO_KEY)
     if not progress.expires:
-        raise RequestRefused(f"The key of request {record.id} has no end, so there is nothing to renew.")
+        raise RequestRefused(f"The key of request {record.id} has no end, so there is nothing to renew.", Refusal.NO_END)
 
 
 RequestName: TypeAlias = "str | Wish"
@@ -117,7 +117,9 @@ class Desk:
             found = self._renewed_by(found)
         found = transitions.ended_by(found, at)
         if found.progress.ended_at and more.from_end:
-            raise RequestRefused(f"The key of request {found.id} has ended, so there is no end to count from; renew the request to get a new key.")
+            raise RequestRefused(
+                f"The key of request {found.id} has ended, so there is no end to count from; renew the request to get a new key.", Refusal.NO_KEY
+            )
         if not found.progress.ended_at:
             _check_renewable(found)
         same = {name: getattr(found, name) for name in ("email", "models", "package", "guid", "user", "language")}
@@ -228,7 +230,7 @@ def _only_at(version: str, change: transitions.Change) -> transitions.Change:
 
     def checked(record: Record) -> Record:
         if version and record.version != version:
-            raise RequestRefused(f"Request {record.id} is {record.state} by now: somebody else changed it; look at it again, and decide anew.")
+            raise RequestRefused(f"Request {record.id} is {record.state} by now: somebody else changed it; look at it again, and decide anew.", Refusal.CHANGED)
         return change(record)
 
     return checked

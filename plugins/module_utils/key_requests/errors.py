@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import StrEnum
+
 
 class StoreError(Exception):
     """The base of all errors of this wing."""
@@ -13,10 +16,32 @@ class StoreError(Exception):
     code = "store_error"
 
 
+class Refusal(StrEnum):
+    """Why a request is not changed, for programs that say it in other words."""
+
+    STATE = "state"
+    CHANGED = "changed"
+    MORE = "more_than_terms"
+    OWN = "own_request"
+    REVIEWED = "denied_in_review"
+    HAS_KEY = "has_key"
+    FULL = "history_full"
+    NOT_FAILED = "nothing_failed"
+    NO_KEY = "no_key"
+    NO_END = "no_end"
+    NO_LINK = "no_link"
+    TOO_SOON = "too_soon"
+    ERASED = "erased"
+
+
 class RequestRefused(StoreError):
-    """The request is in a state that does not allow the change."""
+    """The request is in a state that does not allow the change, for the reason `why`. `terms` are those that would be exceeded."""
 
     code = "refused"
+
+    def __init__(self, message: str, why: Refusal = Refusal.STATE, *, terms: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.why, self.terms = why, tuple(terms)
 
 
 class NotRecordable(StoreError):

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 from ..common import durations
 from ..common.printable import printable
-from .errors import RequestRefused
+from .errors import Refusal, RequestRefused
 from .record import (
     APPROVED,
     DELIVERED,
@@ -127,11 +127,15 @@ def approve(record: Record, granted: Terms, *, present: Terms = NO_TERMS, beyond
     """
     check_terms(granted, "granted")
     if record.state == DENIED and not is_plain_decision(record.review):
-        raise RequestRefused(f"Request {record.id} was denied in a review that {_needs(record.review)}; let it be asked for again, and reviewed.")
+        raise RequestRefused(
+            f"Request {record.id} was denied in a review that {_needs(record.review)}; let it be asked for again, and reviewed.", Refusal.REVIEWED
+        )
     more = exceeded(granted, {**present, **record.terms}) if record.terms else []
     if more and not beyond:
         raise RequestRefused(
-            f"Request {record.id} would be granted more than its terms allow: {'; '.join(more)}; grant less, or say with beyond that it may be more."
+            f"Request {record.id} would be granted more than its terms allow: {'; '.join(more)}; grant less, or say with beyond that it may be more.",
+            Refusal.MORE,
+            terms=[each.split()[0] for each in more],
         )
     grants = {**(record.granted if record.state in (APPROVED, IN_REVIEW) else {}), **granted}
     if granted and beyond and (more or not record.terms):
@@ -147,7 +151,7 @@ def approve(record: Record, granted: Terms, *, present: Terms = NO_TERMS, beyond
 def _approved_by_one_more(record: Record, terms: Terms, grants: Terms, *, by: str, at: str) -> Record:
     """Return `record` with one more approval. Whoever changes the terms begins anew, because the others approved something else."""
     if record.review.get(BY_OTHERS) and same_person(by, record.email):
-        raise RequestRefused(f"Request {record.id} is that of {record.email}, who may not approve it; let somebody else decide.")
+        raise RequestRefused(f"Request {record.id} is that of {record.email}, who may not approve it; let somebody else decide.", Refusal.OWN)
     progress = record.progress
     if any(same_person(by, name) for name in progress.approvals) and dict(terms) == dict(record.terms):
         return record
@@ -195,7 +199,7 @@ def _confirmed(record: Record, ruling: Ruling, *, by: str, at: str) -> Record:
     if reason == record.reason and terms == dict(record.terms) and dict(ruling.granted) == dict(record.granted):
         return record
     if (terms, dict(ruling.granted)) != (dict(record.terms), dict(record.granted)) and record.progress.minted_at:
-        raise RequestRefused(f"Request {record.id} has its key {record.progress.key_alias} already; change the key instead of the terms.")
+        raise RequestRefused(f"Request {record.id} has its key {record.progress.key_alias} already; change the key instead of the terms.", Refusal.HAS_KEY)
     entry = _entry(record, record.state, replace(ruling, reason=reason, terms=terms or ruling.granted), by=by, at=at)
     return replace(record, reason=reason, terms=terms, granted=dict(ruling.granted), history=_history(record, entry), updated_at=at)
 
@@ -244,7 +248,8 @@ def _check_room(record: Record) -> None:
     """Raise RequestRefused if the history, of which nothing is ever left out, has no room for another life of the request."""
     if len(record.history) > MOST_STEPS / 2 or _size(record.history) > LARGEST_HISTORY / 2:
         raise RequestRefused(
-            f"Request {record.id} has started again so often that its history is full; export its audit, remove it with state absent, and ask anew."
+            f"Request {record.id} has started again so often that its history is full; export its audit, remove it with state absent, and ask anew.",
+            Refusal.FULL,
         )
 
 
@@ -274,17 +279,17 @@ def set_by_hand(record: Record, state: str, *, by: str, at: str) -> Record:
 
 def _check_transition(record: Record, state: str) -> None:
     if record.email == NOBODY:
-        raise RequestRefused(f"Request {record.id} is what is left of one whose person was erased, so nothing more can become of it.")
+        raise RequestRefused(f"Request {record.id} is what is left of one whose person was erased, so nothing more can become of it.", Refusal.ERASED)
     if (record.state, state) not in TRANSITIONS:
         raise RequestRefused(f"Request {record.id} is {record.state}, and from there it cannot become {printable(state, 40)}.")
     progress = record.progress
     if record.state == APPROVED and state == DENIED and progress.minted_at and not progress.ended_at:
         what = "its key lives longer already" if record.renews else f"has its key {progress.key_alias}; delete the key instead of denying the request"
-        raise RequestRefused(f"Request {record.id} is approved, and {what}.")
+        raise RequestRefused(f"Request {record.id} is approved, and {what}.", Refusal.HAS_KEY)
     if record.state == APPROVED and state == IN_REVIEW and progress.key_alias:
-        raise RequestRefused(f"Request {record.id} is approved, and has its key {progress.key_alias}; there is nothing to review.")
+        raise RequestRefused(f"Request {record.id} is approved, and has its key {progress.key_alias}; there is nothing to review.", Refusal.HAS_KEY)
     if record.state == APPROVED and state == PENDING and not progress.ended_at:
-        raise RequestRefused(f"Request {record.id} is approved, and its key has not ended; there is nothing to ask for again.")
+        raise RequestRefused(f"Request {record.id} is approved, and its key has not ended; there is nothing to ask for again.", Refusal.HAS_KEY)
 
 
 def _moved(record: Record, state: str, ruling: Ruling, *, by: str, at: str) -> Record:
@@ -340,7 +345,9 @@ def _entry(record: Record, state: str, ruling: Ruling, *, by: str, at: str) -> H
 def _history(record: Record, entry: HistoryEntry) -> tuple[HistoryEntry, ...]:
     """Return the history with `entry` added. Raises RequestRefused if it is full, because nothing is ever left out of it."""
     if not _has_room(record, entry):
-        raise RequestRefused(f"Request {record.id} was changed so often that its history is full; export its audit, and remove it with state absent.")
+        raise RequestRefused(
+            f"Request {record.id} was changed so often that its history is full; export its audit, and remove it with state absent.", Refusal.FULL
+        )
     return (*record.history, entry)
 
 
@@ -450,16 +457,18 @@ def reseal(record: Record, *, by: str, at: str, reason: str = "", limited: bool 
     progress = ended_by(record, at).progress
     if record.state != APPROVED or record.renews or progress.ended_at or SEALED not in progress.delivered:
         why = "its key has ended; ask for a new key" if progress.ended_at else "no key was sealed for it"
-        raise RequestRefused(f"Request {record.id} gets no new link, because {why}.")
+        raise RequestRefused(f"Request {record.id} gets no new link, because {why}.", Refusal.NO_LINK)
     if progress.stopped_at:
-        raise RequestRefused(f"Request {record.id} gets no new link, because sending the last one failed for good; let an administrator retry it.")
+        raise RequestRefused(
+            f"Request {record.id} gets no new link, because sending the last one failed for good; let an administrator retry it.", Refusal.NO_LINK
+        )
     if not progress.finished_at:
         return record
     ready = durations.parse_time(progress.delivered[SEALED]) + RESEAL_PAUSE
     if limited and durations.parse_time(at) < ready:
-        raise RequestRefused(f"Request {record.id} got a link just now; look for the mail, or ask again after {durations.iso(ready)}.")
+        raise RequestRefused(f"Request {record.id} got a link just now; look for the mail, or ask again after {durations.iso(ready)}.", Refusal.TOO_SOON)
     if limited and len(record.history) > MOST_STEPS / 2:
-        raise RequestRefused(f"Request {record.id} got so many links that its history is full; let an administrator look at it.")
+        raise RequestRefused(f"Request {record.id} got so many links that its history is full; let an administrator look at it.", Refusal.FULL)
     facts = {"key_alias": progress.key_alias, DELIVERED: dict(progress.delivered)}
     entry = _entry(record, APPROVED, Ruling(clip(reason, LONGEST_REASON) or "A new link to the key was asked for."), by=by, at=at)
     history = _history(record, replace(entry, former_key=facts))
@@ -509,7 +518,7 @@ def mark_failed(record: Record, *, at: str, step: str, reason: str, final: bool 
 def retry(record: Record, *, by: str, at: str) -> Record:
     """Return `record` to be tried again at once, whether passes gave up or only wait. Raises RequestRefused if nothing failed."""
     if not record.progress.failure:
-        raise RequestRefused(f"Request {record.id} is {record.state}, and nothing about it has failed.")
+        raise RequestRefused(f"Request {record.id} is {record.state}, and nothing about it has failed.", Refusal.NOT_FAILED)
     entry = _entry(record, record.state, Ruling("To be tried again."), by=by, at=at)
     return replace(_progressed(record, at, failure=None, stopped_at=""), history=_history(record, entry))
 

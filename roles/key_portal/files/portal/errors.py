@@ -18,7 +18,7 @@ from typing import Any
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.printable import printable, redact
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import errors as store_errors
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -33,6 +33,7 @@ STORE_DOWN = "The store of requests does not answer at the moment; try again lat
 STORE_BUSY = "The request was being changed by others; try again."
 SET_ASIDE = "The request cannot be read, and an administrator has to repair it."
 INTERNAL = "Internal server error"
+_JSON_PATHS = ("/api/", "/health", "/docs", "/redoc", "/openapi.json", "/static/")
 
 
 class Problem(BaseModel):
@@ -151,6 +152,25 @@ def _place(part: Any) -> str | int:
     return part if isinstance(part, int) and abs(part) < 2**53 else redact(printable(str(part), 80))
 
 
+def is_page(path: str) -> bool:
+    """Return whether people with a browser call this path, and not programs."""
+    return path != "/" and not path.startswith(_JSON_PATHS)
+
+
+def problem_answer(scope: Scope, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the answer of a middleware for a call that goes no further: a page if a browser called one, else JSON."""
+    request = Request(scope)
+    page = getattr(scope["app"].state, "problem_page", None) if "app" in scope else None
+    if page is not None and is_page(scope["path"]) and "text/html" in request.headers.get("accept", ""):
+        try:
+            found: Response = page(request, status)
+            found.headers.update(headers or {})
+            return found
+        except Exception as error:  # noqa: BLE001 - what failed may be what pages are made with
+            log.error("The page for an error cannot be shown: %s", _described(error))
+    return JSONResponse({"detail": detail}, status, dict(headers or {}))
+
+
 class LastResort:
     """Answers 500 for an error that nobody expected, and logs it with keys hidden. uvicorn would log it as it is."""
 
@@ -170,7 +190,7 @@ class LastResort:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is logged, and the caller learns that it failed
             log.error("%s %s: %s", scope.get("method", ""), shown(scope.get("path", "")), _described(error))
             if scope["type"] == "http" and not began:
-                await JSONResponse({"detail": INTERNAL}, 500)(scope, receive, send)
+                await problem_answer(scope, 500, INTERNAL)(scope, receive, send)
 
 
 def _described(error: BaseException) -> str:

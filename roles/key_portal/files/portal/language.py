@@ -10,6 +10,7 @@ in English. A text that counts something is a table, with one text for each plur
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -93,6 +94,27 @@ class Language:
         letter, unit = next((letter, unit) for letter, unit in _UNITS if total % durations.UNITS[letter] == 0)
         return str(format_unit(total // durations.UNITS[letter], unit, "long", locale=self.locale))
 
+    def step(self, name: str) -> str:
+        """Return the name of a step of a pass. One that only a newer release has stays as it is."""
+        key = f"work.{name}"
+        return self(key) if key in self.texts else name
+
+    def reason(self, text: str) -> str:
+        """Return a reason that a program wrote into a request in this language. What people wrote stays as it is."""
+        for key, pattern in _reasons():
+            match = pattern.fullmatch(text)
+            if match is not None:
+                return self(key, **{name: self._fact(name, value) for name, value in match.groupdict().items()})
+        return text
+
+    def _fact(self, name: str, value: str) -> str:
+        if name == "when" and durations.is_time(value):
+            return self.time(value)
+        try:
+            return self.duration(value) if name == "duration" else value
+        except ValueError:
+            return value
+
     # ------------------------------------------------------------------------------------------------- terms
     def term(self, name: str, value: Any) -> str:
         """Return a term as a sentence."""
@@ -141,6 +163,14 @@ def languages() -> Mapping[str, Language]:
     """Return all languages, by their codes."""
     source = read_file(FOLDER / f"{SOURCE}.toml")
     return {path.stem: Language(path.stem, {**source, **read_file(path)}) for path in sorted(FOLDER.glob("*.toml"))}
+
+
+@lru_cache(maxsize=1)
+def _reasons() -> list[tuple[str, re.Pattern[str]]]:
+    """Return the texts of the section `reason` as patterns: in English they are what programs write, with what they fill in."""
+    texts = read_file(FOLDER / f"{SOURCE}.toml")
+    escaped = {key: re.escape(text) for key, text in texts.items() if key.startswith("reason.")}
+    return [(key, re.compile(re.sub(r"\\{([a-z]+)\\}", r"(?P<\1>.+)", text), re.DOTALL)) for key, text in escaped.items()]
 
 
 def best_language(accepted: str, usual: str) -> Language:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .errors import problem_answer
 
 TOO_LARGE = "The body of the call is too large."
 TOO_SLOW = "The body of the call did not arrive in time."
@@ -63,7 +64,7 @@ def _declared_length(scope: Scope) -> int:
 
 async def _refuse(status: int, detail: str, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer, and close the connection, because the rest of the body is still on its way."""
-    await JSONResponse({"detail": detail}, status, {"Connection": "close"})(scope, receive, send)
+    await problem_answer(scope, status, detail, {"Connection": "close"})(scope, receive, send)
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

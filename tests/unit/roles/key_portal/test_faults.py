@@ -95,6 +95,27 @@ def test_a_fault_of_ours_is_500_and_keeps_secrets(portal: TestPortal, monkeypatc
     assert "ZeroDivisionError" in caplog.text and "ddddddd" not in caplog.text
 
 
+@pytest.mark.parametrize(("accept", "kind"), [("text/html,*/*", "text/html"), ("application/json", "application/json"), ("*/*", "application/json")])
+def test_a_fault_of_ours_on_a_page_is_a_page(site: TestPortal, monkeypatch: pytest.MonkeyPatch, accept: str, kind: str) -> None:
+    def fail(*_arguments: Any) -> Any:
+        raise ZeroDivisionError(f"about {KEY} in /etc/shadow")
+
+    monkeypatch.setattr(site.store, "_read", fail)
+    answer = site.client.get("/admin/x", headers={**basic(), "Accept": accept, "Accept-Language": "de"})
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (500, kind)
+    assert "shadow" not in answer.text and ("Das ging nicht" in answer.text) == (kind == "text/html")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_a_page_that_cannot_say_so_either_is_json(site: TestPortal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(site.app.state.assets, "icon", fail)
+    answer = site.client.get("/ask", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.json()) == (500, {"detail": "Internal server error"})
+
+
 def test_a_store_that_is_down_is_503(portal: TestPortal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def down(*_arguments: Any, **_options: Any) -> Any:
         raise StoreUnreachable("The Kubernetes API at https://10.0.0.1 does not answer.")

@@ -12,6 +12,7 @@ from string import Formatter
 from typing import Any
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Refusal
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import STATES
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal import language
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.language import FOLDER, best_language, languages, read_file
@@ -57,6 +58,7 @@ def test_every_text_that_is_shown_exists() -> None:
     wanted = {key for key in named if key.partition(".")[0] in sections and key.rpartition(".")[2] not in ("html", "txt", "py", "js")}
     assert len(wanted) > 100
     assert sorted(key for key in wanted if key not in SOURCE and not any(known.startswith(key) for known in SOURCE)) == []
+    assert [why for why in Refusal if f"refusal.{why}" not in SOURCE] == []
     assert [state for state in STATES if state != "approved" and f"state.{state}" not in SOURCE] == []
 
 

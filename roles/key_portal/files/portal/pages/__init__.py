@@ -16,7 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from ..assets import Assets
-from ..errors import Refused, refusal_of
+from ..errors import Refused, is_page, refusal_of
 from ..link_mail import MailThread
 from ..rates import Rates
 from ..settings import Settings
@@ -26,7 +26,8 @@ from . import admin, ask, decisions, links, mine, opening, site
 from .page import Page, PageError
 
 log = logging.getLogger("portal")
-_JSON_PATHS = ("/api/", "/health", "/docs", "/redoc", "/openapi.json", "/static/")
+_TEXTS = {408: "error.too_slow", 413: "error.too_large", 500: "error.internal"}
+"""What pages say of calls that go no further."""
 
 
 def install(app: FastAPI, settings: Settings, mails: MailThread | None) -> None:
@@ -42,6 +43,7 @@ def install(app: FastAPI, settings: Settings, mails: MailThread | None) -> None:
     for router in (site.router, ask.router, links.router, mine.router, opening.router, decisions.router, admin.router):
         app.include_router(router, include_in_schema=False)
     _answer_errors(app)
+    app.state.problem_page = lambda request, status: Page(request).error(status, _TEXTS[status])
 
 
 def _answer_errors(app: FastAPI) -> None:
@@ -51,7 +53,7 @@ def _answer_errors(app: FastAPI) -> None:
     others = {kind: app.exception_handlers[kind] for kind in (Refused, StoreError, RequestValidationError, HTTPException)}
 
     async def answer(request: Request, error: Exception) -> Response:
-        if request.url.path.startswith(_JSON_PATHS) or request.url.path == "/" or not isinstance(error, (PageError, *others)):
+        if not is_page(request.url.path) or not isinstance(error, (PageError, *others)):
             handler = next(handler for kind, handler in others.items() if isinstance(error, kind))
             found: Response = await handler(request, error)  # type: ignore[misc]
             return found

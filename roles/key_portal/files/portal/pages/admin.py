@@ -141,7 +141,7 @@ def detail_page(page: AdminPage, request_id: str, said: Annotated[str, Query()] 
 
 
 def show_request(page: Page, record: Record, *, said: str = "", problem: str = "", detail: str = "", status: int = 200) -> Response:
-    """Return the page of a request. `detail` is what the desk says about a decision that it refused, in English."""
+    """Return the page of a request. `detail` says why a decision was refused."""
     values: dict[str, Any] = {
         **insight_values(page, record),
         "trace": trace_rows(record.trace),

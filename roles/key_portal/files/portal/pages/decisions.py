@@ -20,9 +20,9 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from ..errors import shown
 from .admin import ALL, PAGE_SIZE, found_request, list_query, list_values, show_request
 from .page import AdminPage, Page, PageError
+from .refusals import refusal_in_words
 
 router = APIRouter(prefix="/admin")
 
@@ -140,7 +140,9 @@ def granted_terms(form: dict[str, str]) -> dict[str, Any]:
 
 def _refused(page: Page, request_id: str, error: Exception) -> Response:
     found = found_request(page, request_id)
-    return show_request(page, found, problem="decide.refused", detail=shown(str(error)), status=422 if isinstance(error, ValueError) else 409)
+    return show_request(
+        page, found, problem="decide.refused", detail=refusal_in_words(error, page.language), status=422 if isinstance(error, ValueError) else 409
+    )
 
 
 def _clean(reason: str) -> str:
