@@ -24,7 +24,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from babel import Locale
 from babel.dates import format_date, format_time
 from babel.lists import format_list
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import NumberFormatError, format_currency, format_decimal, parse_decimal
 from babel.units import format_unit
 
 from .wording import TermLine
@@ -70,6 +70,13 @@ class Language:
         pattern = str(self.locale.currency_formats["standard"].pattern)
         whole = pattern.replace(".00", "") if amount == int(amount) else pattern
         return str(format_currency(amount, "USD", whole, locale=self.locale, currency_digits=amount != int(amount)))
+
+    def amount(self, text: str) -> float:
+        """Return the number that somebody typed as it is written in this language, or else with a comma or a point. Raises ValueError."""
+        try:
+            return float(parse_decimal(text.strip(), locale=self.locale, strict=True))
+        except NumberFormatError:
+            return float(text.strip().replace(",", "."))
 
     def spend(self, amount: float) -> str:
         """Return what was spent, of which keys often have less than a cent."""

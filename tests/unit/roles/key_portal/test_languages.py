@@ -80,6 +80,29 @@ def test_the_browser_chooses(accepted: str, code: str) -> None:
     assert best_language(accepted, "en").code == code
 
 
+@pytest.mark.parametrize(
+    ("code", "text", "amount"),
+    [
+        ("en", "1,000", 1000),
+        ("en", "2.5", 2.5),
+        ("en", " 2,5 ", 2.5),
+        ("de", "1.000", 1000),
+        ("de", "2,5", 2.5),
+        ("de", "2.50", 2.5),
+        ("es", "1.234,5", 1234.5),
+    ],
+)
+def test_an_amount_is_read_as_it_is_written_in_the_language(code: str, text: str, amount: float) -> None:
+    assert languages()[code].amount(text) == amount
+
+
+@pytest.mark.parametrize("text", ["", "x", "1 2", "1,2,3", "--1"])
+def test_what_is_not_an_amount(text: str) -> None:
+    for each in languages().values():
+        with pytest.raises(ValueError, match="could not convert"):
+            each.amount(text)
+
+
 def test_numbers_dates_and_durations_are_those_of_the_language() -> None:
     en, de, es = (languages()[code] for code in ("en", "de", "es"))
     assert [each.money(1234.5) for each in (en, de, es)] == ["$1,234.50", "1.234,50\xa0$", "1.234,50\xa0US$"]

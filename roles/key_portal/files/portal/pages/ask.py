@@ -26,6 +26,7 @@ from fastapi.responses import Response
 
 from ..api.requestor import ORIGIN
 from ..catalogue import Catalogue
+from ..language import Language
 from ..signing import ASKING
 from .choices import MODEL, OTHER, PACKAGE, find_choice, find_choices
 from .links import send_link
@@ -81,7 +82,7 @@ def ask(
     """Make the request of somebody who is signed in, or mail a link to the address that was typed."""
     page.check_form(csrf)
     form = AskForm(what, other, purpose, duration, max_budget, page.person.email if page.person else email.strip(), agree)
-    wish, problems = read_form(form, page.portal.catalogue())
+    wish, problems = read_form(form, page.portal.catalogue(), page.language)
     if wish is None:
         return _form(page, form, problems, status=422)
     wish = replace(wish, language=page.language.code if page.language.code in LANGUAGES else "")
@@ -98,7 +99,7 @@ def make_request(page: Page, wish: Wish, *, by: str) -> Response:
     return page.go(f"/mine/{transition.after.id}", said="known" if transition.before and transition.before.state == transition.after.state else "asked")
 
 
-def read_form(form: AskForm, catalogue: Catalogue) -> tuple[Wish | None, dict[str, str]]:
+def read_form(form: AskForm, catalogue: Catalogue, language: Language) -> tuple[Wish | None, dict[str, str]]:
     """Return the wish that was filled in, or the names of the texts that say what is wrong, by field."""
     problems: dict[str, str] = {}
     models, package = _read_what(form, catalogue, problems)
@@ -109,7 +110,7 @@ def read_form(form: AskForm, catalogue: Catalogue) -> tuple[Wish | None, dict[st
     purpose = _read_purpose(form.purpose, problems)
     if form.duration and form.duration not in LIFETIMES:
         problems["duration"] = "ask.wrong_duration"
-    budget = _read_budget(form.max_budget, problems)
+    budget = _read_budget(form.max_budget, language, problems)
     if form.agree != "yes":
         problems["agree"] = "ask.wrong_agree"
     if problems:
@@ -156,11 +157,11 @@ def _read_purpose(text: str, problems: dict[str, str]) -> str:
     return purpose
 
 
-def _read_budget(text: str, problems: dict[str, str]) -> float | None:
+def _read_budget(text: str, language: Language, problems: dict[str, str]) -> float | None:
     if not text.strip():
         return None
     try:
-        amount = float(text.strip().replace(",", "."))
+        amount = language.amount(text)
     except ValueError:
         amount = -1
     if not 0 <= amount <= LARGEST_AMOUNT:
