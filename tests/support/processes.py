@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -53,3 +54,18 @@ def is_alive(pid: int) -> bool:
     """Return whether a process runs. One that has ended and was not waited for does not."""
     status = Path(f"/proc/{pid}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def writable_memory(pid: int) -> bytes:
+    """Return everything that a process has in memory which it can write: what a dump of it would show, without files that it only reads."""
+    found: list[bytes] = []
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            span, rights = line.split()[:2]
+            if not rights.startswith("rw"):
+                continue
+            first, end = (int(part, 16) for part in span.split("-"))
+            with contextlib.suppress(OSError, OverflowError):  # a mapping that ended meanwhile, or one of the kernel
+                memory.seek(first)
+                found.append(memory.read(end - first))
+    return b"\n".join(found)

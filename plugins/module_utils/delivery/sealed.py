@@ -7,7 +7,7 @@
 The format, which `roles/key_portal/files/portal/static/open.js` opens in a browser by WebCrypto:
 
 - The secret is 32 random bytes. In the link it is base64url without padding (43 characters), after `#`, which browsers never send.
-- The document is a JSON object in UTF-8, see `document_of`.
+- The document is a JSON object in UTF-8, see `document_of`, with blanks at its end up to LEAST_PLAIN bytes.
 - The contents of the box are base64url without padding of nonce (12 bytes), ciphertext, and tag (16 bytes): AES-256-GCM under the
   secret. The additional data is `litellm-virtual-keys box 1|BOX_ID|REQUEST_ID` in UTF-8.
 - Whoever takes the contents shows a proof: base64url of SHA-256 over `litellm-virtual-keys proof 1|` and the 32 bytes of the secret.
@@ -40,6 +40,9 @@ except ImportError as error:
 
 DOCUMENT_FORMAT = 1
 SECRET_BYTES, NONCE_BYTES, TAG_BYTES = 32, 12, 16
+LEAST_PLAIN = 1_200
+"""Bytes of a document before it is encrypted. The size of its contents tells little then, and they are too large for the pools of small
+objects, which the portal's process cannot overwrite (see `memory.py` in the role `key_portal`)."""
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _RUN = re.compile(r"[A-Za-z0-9_-]{8,}")
 _THIS_HOST = ("localhost", "127.0.0.1", "::1")
@@ -88,7 +91,7 @@ def seal(document: Mapping[str, Any], *, box_id: str, request_id: str) -> Sealed
     """Encrypt the document under a new secret for the box of this id. Raises ValueError if the library is missing."""
     check_library()
     secret, nonce = secrets.token_bytes(SECRET_BYTES), secrets.token_bytes(NONCE_BYTES)
-    plain = json.dumps(document, ensure_ascii=False).encode()
+    plain = json.dumps(document, ensure_ascii=False).encode().ljust(LEAST_PLAIN)
     contents = nonce + AESGCM(secret).encrypt(nonce, plain, _bound_to(box_id, request_id))
     text = _base64url(secret)
     return SealedDocument(text, _base64url(contents), opening_proof(text))

@@ -44,7 +44,7 @@ from .record import (
 )
 from .review import BY_OTHERS, approvals_needed, is_plain_decision, same_person
 from .terms import AMOUNTS, BEYOND, Terms, check_terms, exceeded
-from .text import check_text, clip
+from .text import check_text, clip, looks_like_key
 
 Change: TypeAlias = Callable[[Record], Record]
 
@@ -126,6 +126,8 @@ def approve(record: Record, granted: Terms, *, present: Terms = NO_TERMS, beyond
     may be. If the chain has not looked at the request, the next pass compares the grant with the offer.
     """
     check_terms(granted, "granted")
+    if any(looks_like_key(model) for model in granted.get("models", ())):
+        raise ValueError("granted.models holds what looks like a key; never write a key into a request.")
     if record.state == DENIED and not is_plain_decision(record.review):
         raise RequestRefused(
             f"Request {record.id} was denied in a review that {_needs(record.review)}; let it be asked for again, and reviewed.", Refusal.REVIEWED

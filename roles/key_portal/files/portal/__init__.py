@@ -23,6 +23,7 @@ state is the store of requests; it uses the wing `key_requests` as it is, from b
 | `pages/` | the pages: one router for each file; `page.py` has what all share, `templates/` and `static/` what they are made of |
 | `assets.py` | what browsers load, from npm packages and `static/` |
 | `security.py` | the headers of every answer |
+| `memory.py` | what stays in this process's memory |
 | `signing.py` | signed links and sessions, the tokens of forms |
 | `trail.py` | the audit log |
 | `rates.py` | how often somebody may do what costs others something |

@@ -17,6 +17,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 
 from .app import create_app
 from .link_mail import mails_of
+from .memory import overwrite_freed_memory
 from .settings import load_settings
 
 SHUTDOWN_SECONDS = 10
@@ -26,6 +27,7 @@ MOST_CONNECTIONS = 1_000
 
 def main() -> int:
     """Serve until a signal comes, and return the exit status."""
+    overwrite_freed_memory()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     try:
         settings, site = load_settings()

@@ -84,6 +84,12 @@ class Assets:
         return _icon_markup(body, color)
 
 
+@lru_cache(maxsize=1)
+def assets_in(packages: Path) -> Assets:
+    """Return all files from a folder of packages, which is read once only. Raises ValueError."""
+    return Assets(packages)
+
+
 @lru_cache(maxsize=512)
 def _icon_markup(body: str, color: str) -> Markup:
     frame = Markup('<svg class="portal-icon" viewBox="0 0 24 24" width="24" height="24" color="{}" aria-hidden="true" focusable="false">')

@@ -70,6 +70,7 @@ _DESCRIPTIONS = {
     409: "The request is in a state that does not allow this, or somebody else changed it.",
     413: "The body is too large.",
     422: "A field is missing or cannot be used.",
+    429: "Too many calls came from this IP address.",
     500: "The requests cannot be read or changed.",
     503: "The store of requests does not answer.",
 }

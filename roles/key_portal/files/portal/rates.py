@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""How often somebody may do what costs others something: ask for a mail, or try a password. Counted in this process."""
+"""How often somebody may do what costs others something: ask for a mail or a key, or try a password. Counted in this process."""
 
 from __future__ import annotations
 
@@ -29,10 +29,20 @@ class Rates:
     def __init__(self, **rates: str) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._rates = {kind: check_rate(text, kind) for kind, text in rates.items()}
+        self._once = {kind: type(rate)(1, rate.multiples) for kind, rate in self._rates.items()}
 
     def allows(self, kind: str, whose: str) -> bool:
         """Count one more, and return whether that is not too many."""
         return self._limiter.hit(self._rates[kind], kind, whose)
+
+    def allows_another(self, kind: str, whose: str, what: str) -> bool:
+        """Do as `allows` does, and count the same `what` once only."""
+        if not self._limiter.test(self._once[kind], kind, whose, what):
+            return True
+        allowed = self.allows(kind, whose)
+        if allowed:
+            self._limiter.hit(self._once[kind], kind, whose, what)
+        return allowed
 
     def is_used_up(self, kind: str, whose: str) -> bool:
         """Return whether one more would be too many, and count nothing."""

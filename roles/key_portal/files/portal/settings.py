@@ -65,6 +65,12 @@ class Settings(BaseSettings):
     session_hours: float = Field(12, gt=0, le=720, validation_alias="PORTAL_SESSION_HOURS", description="Hours for which somebody stays signed in.")
     mails_per_address: str = Field("5/hour", validation_alias="PORTAL_MAILS_PER_ADDRESS", description="How many links one address is sent at most.")
     mails_per_peer: str = Field("30/hour", validation_alias="PORTAL_MAILS_PER_PEER", description="How many links may be asked for from one IP address.")
+    requests_per_address: str = Field(
+        "20/hour", validation_alias="PORTAL_REQUESTS_PER_ADDRESS", description="How many different keys POST /api/request-key asks for one address at most."
+    )
+    requests_per_peer: str = Field(
+        "1000/hour", validation_alias="PORTAL_REQUESTS_PER_PEER", description="How many calls of POST /api/request-key may come from one IP address."
+    )
     failures_per_peer: str = Field(
         "20/minute", validation_alias="PORTAL_FAILURES_PER_PEER", description="How many wrong passwords may come from one IP address."
     )
@@ -236,7 +242,7 @@ def _check_pages(settings: Settings) -> None:
         log.warning("PORTAL_SECRET is not set: mailed links and sessions end when the portal does.")
     if settings.usual_language not in languages():
         raise ValueError(f"PORTAL_LANGUAGE is {quoted(settings.usual_language)}; give one of {', '.join(languages())}.")
-    for name in ("mails_per_address", "mails_per_peer", "failures_per_peer"):
+    for name in ("mails_per_address", "mails_per_peer", "requests_per_address", "requests_per_peer", "failures_per_peer"):
         check_rate(getattr(settings, name), str(Settings.model_fields[name].validation_alias))
     if not settings.admin_addresses.isdisjoint({NOBODY}):
         raise ValueError(f"PORTAL_ADMINS names {NOBODY}, which stands for people who were erased; name an address of yours.")

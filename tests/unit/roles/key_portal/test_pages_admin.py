@@ -143,3 +143,30 @@ def test_the_audit(site: TestPortal, boss: Visitor) -> None:
 def test_requests_that_are_not_there(boss: Visitor, request_id: str) -> None:
     boss.see(f"/admin/{request_id}", 404)
     boss.send(f"/admin/{request_id}/approve", {}, 404)
+
+
+def test_a_button_that_is_pressed_twice_decides_once(site: TestPortal, boss: Visitor) -> None:
+    one, two, three = site.ask("one@company.com"), site.ask("two@company.com"), site.ask("three@company.com")
+    for _press in range(2):
+        assert boss.send(f"/admin/{one.id}/approve", {"version": one.version, "max_budget": "5"}) == f"/admin/{one.id}?said=approved"
+        assert boss.send(f"/admin/{two.id}/deny", {"version": two.version, "reason": "No.\r\nNot now."}) == f"/admin/{two.id}?said=denied"
+        assert "done=1&failed=0" in boss.send("/admin/several", {"action": "approve", "ids": f"{three.id} {three.version}"})
+    assert [len(site.store.get(record.id).history) for record in (one, two, three)] == [2, 2, 2]
+    assert "The request was not changed." in boss.send(f"/admin/{one.id}/approve", {"version": one.version, "max_budget": "6"}, 409)
+    assert "The request was not changed." in boss.send(f"/admin/{two.id}/deny", {"version": two.version, "reason": "Never."}, 409)
+    assert "done=0&failed=1" in boss.send("/admin/several", {"action": "deny", "reason": "No.", "ids": f"{three.id} {three.version}"})
+
+
+def test_a_decision_of_somebody_else_is_never_taken_for_ones_own(site: TestPortal, boss: Visitor) -> None:
+    record = site.ask("one@company.com")
+    site.people.approve(record.id, by="the other")
+    assert "Somebody else changed it" in boss.send(f"/admin/{record.id}/approve", {"version": record.version}, 409)
+
+
+def test_no_key_is_written_into_what_is_granted(site: TestPortal, boss: Visitor) -> None:
+    record, key = site.ask("ada@company.com"), "sk-" + "g" * 43
+    for field in ("models", "reason"):
+        assert "The request was not changed." in boss.send(f"/admin/{record.id}/approve", {"version": record.version, field: key}, 422)
+    body = {"granted": {"models": ["granite", key]}, "beyond": True}
+    assert "never write a key" in str(site.post(f"/api/v1/admin/requests/{record.id}/approve", body, status=422))
+    assert site.store.get(record.id) == record

@@ -302,3 +302,23 @@ def test_every_origin_may_call_without_credentials(make_portal: Callable[..., Te
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in answer.headers
     portal.post("/api/admin/verify", headers={**basic(), "Origin": "https://evil.example"}, status=403)
+
+
+def test_few_keys_are_asked_for_one_address_and_the_answers_tell_nothing_of_the_store(make_portal: Callable[..., TestPortal]) -> None:
+    portal = make_portal(requests_per_address="2/hour")
+    portal.ask("ada@company.com", models=("recorded",))
+
+    def ask(model: str, email: str = "ada@company.com") -> bool:
+        return bool(portal.post("/api/request-key", {"llm": model, "email": email}, {})["success"])
+
+    assert [ask("new"), ask("other"), ask("third"), ask("recorded")] == [True, True, False, False]
+    assert [ask("new"), ask("new", "ADA@company.com"), ask("third", "bob@company.com")] == [True, True, True], "the same again is no other key"
+    assert {record.models[0] for record in portal.store.listing().records if record.email == "ada@company.com"} == {"recorded", "new", "other"}
+
+
+def test_one_peer_asks_for_few_keys(make_portal: Callable[..., TestPortal]) -> None:
+    portal = make_portal(requests_per_peer="3/hour")
+    for number in range(3):
+        portal.post("/api/request-key", {"llm": "granite", "email": f"p{number}@company.com"}, {})
+    assert "Too many requests" in portal.post("/api/request-key", {"llm": "granite", "email": "one@company.com"}, {}, 429)["detail"]
+    assert len(portal.store.listing().records) == 3

@@ -16,6 +16,7 @@ import logging
 from dataclasses import asdict
 from typing import Annotated
 
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_lower
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Listing, Transition
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import STATE_OF_FILTER, Wish
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Missing, NotRecordable, RequestRefused, StoreError
@@ -26,6 +27,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from ..errors import NOT_FOUND, Refused, answers, checked_input, refusal_of, shown
 from ..identity import Admin
+from ..rates import peer_of
 from ..store import PortalDesk
 from . import Portal, json_of, rendered_answer
 
@@ -135,12 +137,19 @@ def featured_models(portal: Portal) -> FeaturedModels:
     return FeaturedModels(models=[Featured(**asdict(model)) for model in portal.catalogue().featured])
 
 
-@router.post("/api/request-key", responses=answers(400, 408, 413, 422))
-def request_key(wanted: KeyRequest, portal: Portal) -> KeyRequestAnswer:
+@router.post("/api/request-key", responses=answers(400, 408, 413, 422, 429))
+def request_key(wanted: KeyRequest, portal: Portal, request: Request) -> KeyRequestAnswer:
     """Ask for a key. What cannot be asked for is answered with success false, as the requestor does."""
+    rates = request.app.state.rates
+    if not rates.allows("asked_from", peer_of(request)):
+        raise Refused(429, "Too many requests came from here; try again later.")
     wish = Wish(email=wanted.email, models=(wanted.llm,), origin=ORIGIN)
     try:
-        request_id = wish.record(at=portal.clock()).id
+        record = wish.record(at=portal.clock())
+        # Each request leads to a mail. The count is of calls, not of what is recorded, so it tells nothing of that.
+        if not rates.allows_another("asked_for", ascii_lower(record.email), record.id):
+            log.warning("A request for a key was not made: too many were for its address.")
+            return KeyRequestAnswer(message=TROUBLE, success=False, request_id=None)
         transition = portal.desk.ask(wish)
         portal.changed()
     except (StoreError, ValueError) as error:
@@ -148,7 +157,7 @@ def request_key(wanted: KeyRequest, portal: Portal) -> KeyRequestAnswer:
         return KeyRequestAnswer(message=TROUBLE, success=False, request_id=None)
     if portal.settings.tell_state and not _is_new(transition) and transition.after is not None:
         return KeyRequestAnswer(message=_OF_STATE[transition.after.state].format(wanted.llm), success=True, request_id=transition.after.id)
-    return KeyRequestAnswer(message=_CREATED.format(wanted.llm), success=True, request_id=request_id)
+    return KeyRequestAnswer(message=_CREATED.format(wanted.llm), success=True, request_id=record.id)
 
 
 def _is_new(transition: Transition) -> bool:

@@ -123,15 +123,17 @@ def _check_origin(request: Request) -> None:
     if request.method in _SAFE or origin is None:
         return
     settings: Settings = request.app.state.portal.settings
-    if origin not in settings.origins and _host(origin) != request.headers.get("host", "").lower():
+    own = {request.headers.get("host", "").lower(), _host(settings.url)} - {""}  # a reverse proxy may call the portal by another name than browsers
+    if origin not in settings.origins and _host(origin) not in own:
         raise Refused(403, "The call comes from a page of another origin, which may not make it.")
 
 
-def _host(origin: str) -> str:
+def _host(address: str) -> str:
+    """Return host and port of an address in small letters, or nothing."""
     try:
-        return urlsplit(origin).netloc.lower() or "none"
+        return urlsplit(address).netloc.lower()
     except ValueError:
-        return "none"
+        return ""
 
 
 Admin = Annotated[Caller, Depends(require_admin)]

@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from ..assets import Assets
+from ..assets import assets_in
 from ..errors import Refused, is_page, refusal_of
 from ..link_mail import MailThread
 from ..rates import Rates
@@ -32,11 +32,18 @@ _TEXTS = {408: "error.too_slow", 413: "error.too_large", 500: "error.internal"}
 
 def install(app: FastAPI, settings: Settings, mails: MailThread | None) -> None:
     """Add the pages to `app`. Without their packages there are none, and the log says so."""
-    app.state.rates = Rates(address=settings.mails_per_address, peer=settings.mails_per_peer, failure=settings.failures_per_peer, **USUAL_RATES)
+    app.state.rates = Rates(
+        address=settings.mails_per_address,
+        peer=settings.mails_per_peer,
+        asked_for=settings.requests_per_address,
+        asked_from=settings.requests_per_peer,
+        failure=settings.failures_per_peer,
+        **USUAL_RATES,
+    )
     app.state.signer = Signer(settings.secret.get_secret_value())
     app.state.mails = mails
     try:
-        app.state.assets = Assets(settings.packages_folder)
+        app.state.assets = assets_in(settings.packages_folder)
     except ValueError as error:
         log.warning("There are no pages, only the REST API: %s", error)
         return

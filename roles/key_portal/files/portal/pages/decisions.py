@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import (
@@ -16,6 +18,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
     RequestRefused,
     StoreRejected,
 )
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import APPROVED, DENIED
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.terms import AMOUNTS
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
@@ -26,6 +29,7 @@ from .refusals import refusal_in_words
 
 router = APIRouter(prefix="/admin")
 
+NOTHING_GRANTED: Mapping[str, Any] = MappingProxyType({})
 _REFUSALS = (RequestRefused, NotRecordable, Busy, Broken, Missing, StoreRejected)
 
 
@@ -60,6 +64,8 @@ def _decide_one(page: Page, entry: str, action: str, reason: str) -> bool:
             page.portal.desk.approve(request_id, by=_who(page), reason=_clean(reason), version=version)
         else:
             page.portal.desk.deny(request_id, by=_who(page), reason=_clean(reason), version=version)
+    except RequestRefused:
+        return _is_repeated(page, request_id, APPROVED if action == "approve" else DENIED, reason)
     except (*_REFUSALS, ValueError):
         return False
     return True
@@ -85,7 +91,8 @@ def _approve(page: Page, request_id: str, form: dict[str, str]) -> Response:
     try:
         page.portal.desk.approve(found.id, by=_who(page), reason=_clean(form.get("reason", "")), **options)
     except (*_REFUSALS, ValueError) as error:
-        return _refused(page, request_id, error)
+        if not _is_repeated(page, request_id, APPROVED, form.get("reason", ""), granted):
+            return _refused(page, request_id, error)
     finally:
         page.portal.changed()
     return page.go(f"/admin/{found.id}", said="approved")
@@ -103,7 +110,8 @@ def deny(
     try:
         page.portal.desk.deny(found.id, by=_who(page), reason=_clean(reason), version=version)
     except (*_REFUSALS, ValueError) as error:
-        return _refused(page, request_id, error)
+        if not _is_repeated(page, request_id, DENIED, reason):
+            return _refused(page, request_id, error)
     finally:
         page.portal.changed()
     return page.go(f"/admin/{found.id}", said="denied")
@@ -136,6 +144,17 @@ def granted_terms(form: dict[str, str]) -> dict[str, Any]:
         if text:
             granted[name] = float(text) if name.endswith("budget") else int(text)
     return granted
+
+
+def _is_repeated(page: Page, request_id: str, state: str, reason: str, granted: Mapping[str, Any] = NOTHING_GRANTED) -> bool:
+    """Return whether this person made this very decision before: somebody pressed a button twice, or sent a form again without an answer."""
+    try:
+        found = page.portal.store.get(request_id)
+    except (*_REFUSALS, ValueError):
+        return False
+    moves = [entry for entry in found.history if entry.was != entry.now]
+    same = (found.state, moves[-1].by, moves[-1].reason) == (state, _who(page), _clean(reason))
+    return same and all(found.granted.get(name) == value for name, value in granted.items())
 
 
 def _refused(page: Page, request_id: str, error: Exception) -> Response:
