@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from ..litellm.notes import NOTES_FORMAT, NOTES_NAME
+from ..litellm.prices import has_price
 
 PRICES = ("input_cost_per_token", "output_cost_per_token")
 _NAMESPACE = uuid.UUID("6d1f6b52-6a0d-5a0e-9d0b-2b1a7c7a4f10")
@@ -100,6 +101,11 @@ class LiveEntry:
     @property
     def label(self) -> str:
         return label_of(self.name, self.notes.deployment if self.notes else "")
+
+    @property
+    def has_price(self) -> bool:
+        """Whether LiteLLM knows what a call of the model costs."""
+        return has_price(self.name, self.params, self.info)
 
     @property
     def credential(self) -> str:

@@ -16,10 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..litellm import errors
 from ..litellm.errors import HOPELESS, Refused
+from ..litellm.prices import without_price
 from .api import CatalogueApi
 from .entry import Kind, LiveEntry, WantedEntry
 from .fingerprint import Fingerprints
-from .plan import CatalogueAction, CataloguePlan, CatalogueScope, UnwantedEntry, plan_catalogue, plan_catalogue_deletion
+from .plan import CatalogueAction, CataloguePlan, CatalogueScope, CatalogueStep, UnwantedEntry, plan_catalogue, plan_catalogue_deletion
 from .results import CatalogueIncomplete, CatalogueOutcome
 
 PATIENCE = 40.0
@@ -64,14 +65,14 @@ class CatalogueReconciler:
             raise Refused(blocker.reason, blocker.code)
         warnings = self._check_providers(plan)
         if not plan.changed or self.check_mode:
-            return CatalogueOutcome(plan.steps, live, warnings)
+            return CatalogueOutcome(plan.steps, live, [*warnings, *_price_warnings(plan.steps, live)])
         failures = self._write(plan)
         if len(failures) == sum(step.writes for step in plan.steps) and all(isinstance(error, HOPELESS) for error in failures.values()):
             raise next(iter(failures.values()))
         final, live = self._settled(make_plan, plan, failures)
         left = {(step.kind, step.id) for step in final.steps if step.writes} | set(failures)
         done = [step for step in plan.steps if (step.kind, step.id) not in left]
-        outcome = CatalogueOutcome(done, live, warnings)
+        outcome = CatalogueOutcome(done, live, [*warnings, *_price_warnings(done, live)])
         if left:
             raise CatalogueIncomplete(_what_is_left(plan, final, left, failures), outcome)
         return outcome
@@ -139,6 +140,13 @@ class CatalogueReconciler:
             if not waiting or self._clock() - started > PATIENCE:
                 return final, live
             self._sleep(1.0)
+
+
+def _price_warnings(steps: Sequence[CatalogueStep], live: Sequence[LiveEntry]) -> list[str]:
+    """Return a warning if models that were to be there have no price. Of a model that check mode would make, nobody knows."""
+    wanted = {step.id for step in steps if step.kind is Kind.MODEL and step.action is not CatalogueAction.DELETE}
+    unpriced = {row.name for row in live if row.kind is Kind.MODEL and row.id in wanted and not row.has_price}
+    return [without_price(unpriced)] if unpriced else []
 
 
 def _what_is_left(plan: CataloguePlan, final: CataloguePlan, left: set[tuple[Kind, str]], failures: Mapping[tuple[Kind, str], errors.GatewayError]) -> str:

@@ -18,6 +18,7 @@ from ..common import durations
 from ..common.names import MODEL_WORDS
 from ..keys.key import LiveKey
 from ..litellm.client import Answer
+from ..litellm.prices import without_price
 
 RATES = ("rpm", "tpm")
 _RATE_NAMES = {"rpm": "requests", "tpm": "tokens"}
@@ -65,6 +66,8 @@ class Model:
     tpm: int | None = None
     groups: frozenset[str] = frozenset()
     """The access groups that it is in. A key that names a group may call all models of the group."""
+    has_price: bool = True
+    """Whether LiteLLM knows what a call of each of its deployments costs."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def _model(name: str, deployments: Sequence[LiveEntry]) -> Model:
         values = [each.params.get(rate) or each.info.get(rate) for each in deployments]
         rates[rate] = None if None in values else sum(int(value or 0) for value in values)
     groups = {str(group) for each in deployments for group in each.info.get("access_groups") or ()}
-    return Model(name, modes[0], groups=frozenset(groups), **rates)
+    return Model(name, modes[0], groups=frozenset(groups), has_price=all(each.has_price for each in deployments), **rates)
 
 
 def models_for(row: LiveKey, served: Mapping[str, Model], asked: Sequence[str]) -> list[str]:
@@ -214,6 +217,13 @@ def reasons_of_loads(found: Iterable[Load]) -> list[Reason]:
             )
             reasons.append(Reason("capacity", message, model="" if load.model == "*" else load.model))
     return reasons
+
+
+def doubts_of_budgets(rows: Sequence[LiveKey], of_key: Mapping[str, Sequence[str]], served: Mapping[str, Model]) -> list[str]:
+    """Return a message if a key with a budget may call models without a price. `of_key` are each key's models, by alias."""
+    with_budget = {name for row in rows if row.fields["max_budget"] is not None for name in of_key[row.alias]}
+    unpriced = {name for name in with_budget if name in served and not served[name].has_price}
+    return [without_price(unpriced)] if unpriced else []
 
 
 def doubts(found: Iterable[Load], trials: Iterable[ModelTrial]) -> list[str]:

@@ -32,11 +32,13 @@ class Readiness:
     keys: int
     trials: Sequence[ModelTrial]
     loads: Sequence[Load]
+    budgets: Sequence[str]
+    """What is doubtful about the keys' budgets."""
     check_mode: bool
 
     def to_result(self) -> dict[str, Any]:
         """Return what the module returns. Nothing in it is secret."""
-        doubts = preflight.doubts(self.loads, self.trials)
+        doubts = [*self.budgets, *preflight.doubts(self.loads, self.trials)]
         return {
             "changed": False,
             "go": not self.reasons,
@@ -65,7 +67,7 @@ def judge_lab(api: KeyApi, lab: Lab, secret: str, needs: Needs, models: Sequence
     trials = _try_keys(api, secret, to_try, of_key, served)
     loads = preflight.loads(rows, of_key, served, needs)
     reasons += [*preflight.reasons_of_trials(trials), *preflight.reasons_of_loads(loads)]
-    return Readiness(reasons, len(rows), trials, loads, check_mode)
+    return Readiness(reasons, len(rows), trials, loads, preflight.doubts_of_budgets(rows, of_key, served), check_mode)
 
 
 def _try_keys(api: KeyApi, secret: str, rows: Sequence[LiveKey], of_key: Mapping[str, Sequence[str]], served: Mapping[str, Model]) -> list[ModelTrial]:

@@ -12,6 +12,7 @@ from typing import Any
 from ..litellm.client import Client
 from ..litellm.errors import Refused
 from ..litellm.models import ALL_TEAM_MODELS, Teams, named_among, served_models, unserved
+from ..litellm.prices import unpriced_among, unpriced_models, without_price
 from .plan import KeyStep
 from .release_checks import refusal_by_release
 
@@ -35,6 +36,23 @@ def refusals_of(client: Client, steps: Iterable[KeyStep], *, check_models: bool)
         if refusal:
             refused[alias] = refusal
     return refused
+
+
+def budget_warnings(client: Client, steps: Iterable[KeyStep]) -> list[str]:
+    """Return a warning if a step gives a budget to a key that may call models without a price. Reads models only then. Raises GatewayError."""
+    with_budget = [step for step in steps if (asked_settings(step).get("max_budget") or 0) > 0]
+    if not with_budget:
+        return []
+    unpriced = unpriced_models(client)
+    names = {name for step in with_budget for name in unpriced_among(_models_afterwards(step), unpriced)}
+    return [without_price(names)] if names else []
+
+
+def _models_afterwards(step: KeyStep) -> Sequence[str]:
+    """Return the models that the key will have, as far as its plan knows."""
+    expected = step.expected.fields.get("models") if step.expected else None
+    models: Sequence[str] = asked_settings(step).get("models") or expected or []
+    return models
 
 
 def asked_settings(step: KeyStep) -> dict[str, Any]:

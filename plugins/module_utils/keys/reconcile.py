@@ -23,7 +23,7 @@ from .api import KeyApi
 from .derive import derivable
 from .history import KeyHistory
 from .key import LiveKey, WantedKey
-from .model_checks import refusals_of
+from .model_checks import budget_warnings, refusals_of
 from .plan import KeyAction, KeyPlan, KeyScope, KeyStep, Policy, plan_key_updates, plan_keys
 from .results import KeyOutcome, KeysIncomplete, NotProven, outcome_of_deletion, outcome_of_writes
 from .revocation import DeletedValue, Proof, ProofKind, prove
@@ -96,8 +96,10 @@ class Reconciler:
         self._history = None
         plan = self._plan(wanted, scope, policy)
         refused = {key.alias: Refused(key.reason, key.action.value) for key in plan.blockers}
+        warnings: list[str] = []
         if plan.changed and (keep_going or not refused):
             refused |= self._refusals(plan, check_models)
+            warnings = budget_warnings(self.api.client, plan.steps) if check_models else []
         if refused and not keep_going:
             raise next(iter(refused.values()))
         if refused:
@@ -115,6 +117,7 @@ class Reconciler:
         else:
             outcome = self._carry_out(plan, wanted, scope, policy, keep_going, proof)
         outcome.left_out |= refused
+        outcome.warnings += warnings
         if plan.mints and not self._has_history:
             outcome.warnings.append(NO_HISTORY)
         return outcome
@@ -296,6 +299,7 @@ class Reconciler:
             return KeyOutcome(first, done=list(first.steps), warnings=warnings)
         for refusal in self._refusals(first, check_models).values():
             raise refusal
+        warnings += budget_warnings(self.api.client, first.steps) if check_models else []
         if self.check_mode:
             return KeyOutcome(first, done=list(first.steps), warnings=warnings)
         done, touched, plan = {key.alias: key for key in first.steps if not key.calls}, False, first

@@ -108,6 +108,14 @@ def test_the_assumed_load_of_a_key_without_a_limit() -> None:
     assert [reason.code for reason in preflight.reasons_of_loads(found)] == ["capacity"]
 
 
+def test_a_budget_on_models_without_a_price_is_doubtful() -> None:
+    rows = [key(user="a", max_budget=2), key(user="b")]
+    of_key = {rows[0].alias: ["granite", "openai/*", "gone"], rows[1].alias: ["llama"]}
+    (doubt,) = preflight.doubts_of_budgets(rows, of_key, SERVED)
+    assert "no price of granite and counts" in doubt
+    assert preflight.doubts_of_budgets(rows[1:], of_key, SERVED) == []
+
+
 @pytest.mark.parametrize(("more", "end"), [(0, "the second."), (1, "the second. And 1 more reason."), (2, "the second. And 2 more reasons.")])
 def test_the_first_reason_is_named_and_the_others_are_counted(more: int, end: str) -> None:
     assert preflight.no_go([Reason("budget", "the second."), *[Reason("blocked", "another.")] * more]) == f"no-go: {end}"
