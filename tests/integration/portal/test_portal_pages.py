@@ -20,6 +20,13 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.catalogue_snapshot import publish_catalogue, snapshot_of
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import Desk, Wish, now
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.insight import (
+    Insight,
+    KeyFigures,
+    Outlook,
+    publish_insights,
+    wanted_insights,
+)
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import IN_REVIEW, Record
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.sealed_box import SealedBox, new_box_id, proof_digest
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.language import languages
@@ -320,6 +327,40 @@ def test_the_list_follows_what_happens_and_keeps_what_was_ticked(chromium: Brows
         admin.locator(f"#open-{second.id}").click()
         expect(admin.locator("main")).to_contain_text("How the rules decided")
         check_page(admin, "review")
+
+
+def test_pages_follow_what_the_worker_finds_out(chromium: Browser, town: Town) -> None:
+    waiting, living = town.submit("una@company.com"), town.submit("max2@company.com", package="workshop")
+    town.review(waiting)
+    town.desk.approve(living.id, by="boss")
+    town.mint(living)
+    trace = ({"rule": "budget", "decision": "CONTINUE", "detail": "At most 10 USD."}, {"rule": "email", "decision": "APPROVE", "matched": "*@company.com"})
+    outlook = Outlook("APPROVE", "Your request meets the rules for automatic approval.", {"models": ["granite-3-8b"], "max_budget": 5}, trace, ("http",))
+
+    def find_out() -> None:
+        deadline = time.monotonic() + 10
+        while not {waiting.id, living.id} & set(wanted_insights(town.store)):
+            assert time.monotonic() < deadline, "nobody wants to know"
+            time.sleep(0.05)
+        figures = KeyFigures(1.256, 2.5, "1d", "2031-01-01T00:00:00Z")
+        publish_insights(town.store, {waiting.id: Insight(now(), now(), outlook), living.id: Insight(now(), now(), key=figures)})
+
+    with admin_page(chromium, town, locale="de", color_scheme="dark") as admin:
+        admin.goto(town.address(f"/admin/{waiting.id}"))
+        expect(admin.locator("#insight")).to_contain_text("Die Regeln werden gefragt.")
+        find_out()
+        expect(admin.locator("#insight")).to_contain_text("Sie würden die Anfrage genehmigen")
+        check_page(admin, "outlook")
+        admin.goto(town.address(f"/admin/{living.id}"))
+        expect(admin.locator("#insight")).to_contain_text("1,26")
+        check_page(admin, "figures")
+    with opened(chromium) as page:
+        open_session(page, town, "max2@company.com")
+        expect(page.locator("#mine")).to_contain_text("$1.26 of $2.50 spent")
+        check_page(page, "mine-figures")
+        page.locator(f"#request-{living.id}").click()
+        expect(page.locator("#request")).to_contain_text("Jan 1, 2031")
+        check_page(page, "ready-figures")
 
 
 def test_two_administrators_decide_at_once(chromium: Browser, town: Town) -> None:

@@ -129,6 +129,24 @@ class PortalLife:
         assert requests.post(f"{call}/approve", auth=self.admin, timeout=10).json()["success"]
         eventually(lambda: [mail for mail in self.server.mailbox.of("bob@example.com") if "sk-" in mail.part("plain")])
 
+    def pages_show_what_the_worker_finds_out(self) -> None:
+        """The worker wakes up for whoever looks, although its next pass is an hour away."""
+        answer = requests.post(f"{self.url}/api/request-key", json={"llm": MOCK_MODELS[1], "email": "carol@example.com"}, timeout=10).json()
+        denied = answer["request_id"]
+        eventually(lambda: self.record(denied)["state"] == "denied")
+        page = requests.get(f"{self.url}/api/admin/requests?filter=all", auth=self.admin, timeout=10).json()
+        (living,) = [each["request_id"] for each in page if each["email"] == ADDRESS]
+        for request_id, words in ((denied, "They would deny the request"), (living, "of $10 spent"), (living, "End at the gateway: ")):
+            before = time.monotonic()
+            eventually(lambda request_id=request_id, words=words: words in self.page(f"/admin/{request_id}"))
+            assert time.monotonic() - before < 5 + WAKES_WITHIN
+
+    def record(self, request_id: str) -> Any:
+        return requests.get(f"{self.url}/api/admin/requests/{request_id}", auth=self.admin, timeout=10).json()
+
+    def page(self, path: str) -> str:
+        return requests.get(f"{self.url}{path}", auth=self.admin, headers={"Accept": "text/html"}, timeout=10).text
+
     def another_chain_restarts_the_worker_alone(self) -> None:
         pids = self.pids
         self.variables["portal_worker"]["key_requests_rules"] = [{"name": "allowlist", "config": {"list": ["*"]}}]
@@ -140,7 +158,7 @@ class PortalLife:
         for pid in self.pids.values():
             os.kill(pid, signal.SIGKILL)
         assert self.run().changed > 0
-        assert len(requests.get(f"{self.url}/api/admin/requests?filter=all", auth=self.admin, timeout=10).json()) == 2
+        assert len(requests.get(f"{self.url}/api/admin/requests?filter=all", auth=self.admin, timeout=10).json()) == 3
 
     def stops_twice_and_starts_again(self) -> None:
         pids = self.pids
@@ -169,6 +187,7 @@ def test_its_whole_life(own: tuple[dict[str, Any], Server], playbook: Playbooks,
     life.a_second_run_changes_nothing()
     life.a_request_becomes_a_key_within_seconds(gateway)
     life.a_person_decides_on_what_no_rule_allows()
+    life.pages_show_what_the_worker_finds_out()
     life.another_chain_restarts_the_worker_alone()
     life.comes_back_after_both_were_killed()
     life.stops_twice_and_starts_again()
