@@ -17,6 +17,7 @@ from functools import partial
 from ..common import email_address
 from .base import SetAside, Store
 from .errors import RequestRefused, StoreError
+from .insight import forget_insights
 from .record import APPROVED, DENIED, IN_REVIEW, Record
 from .retention import has_living_key, is_of, is_to_be_pruned, mentions, over_as, report_without, same_tombstone, tombstone_of, without_mention
 from .sealed_box import SealedBox
@@ -97,6 +98,7 @@ def erase_person(store: Store, person: str, clock: Callable[[], str], *, patienc
         if report_without(report, address) != report:
             turn.report(report_without(report, address))
         _remove_boxes(store, address, erasure)
+        forget_insights(store)
         _prove(store, address, erasure, clock)
     return erasure
 

@@ -125,6 +125,14 @@ def publish_insights(store: Store, found: Mapping[str, Insight]) -> None:
     store.publish(FOUND, {"format": INSIGHT_FORMAT, "found": kept})
 
 
+def forget_insights(store: Store) -> None:
+    """Forget what was found out, and who wanted to know: it may name people. Whoever looks again gets it anew. Raises StoreError."""
+    if published_insights(store):
+        publish_insights(store, {})
+    if wanted_insights(store):
+        store.publish(WANTED, {"format": INSIGHT_FORMAT, "wanted": {}})
+
+
 def bounded_steps(steps: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
     """Return the steps of a trace with plain texts, without what looks like a key, and as many of them as may be published."""
     kept: list[dict[str, Any]] = []

@@ -16,6 +16,13 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.erasure import Erasure, erase_person, prune_requests
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Busy, RequestRefused
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.insight import (
+    Insight,
+    Outlook,
+    publish_insights,
+    published_insights,
+    want_insight,
+)
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import DENIED, IN_REVIEW, PENDING, Record
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.retention import NOBODY, check_ages, tombstone_of
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.transitions import Ruling
@@ -171,6 +178,18 @@ def test_an_erased_reviewer_is_nowhere_but_where_a_decision_waits(state: TestSto
     state.desk.deny(state.made["reviewed"].id, by="other", reason="no")
     assert state.erase("boss").complete
     assert "boss@example.com" not in state.text()
+
+
+def test_what_was_found_out_about_an_erased_person_is_nowhere(state: TestStore) -> None:
+    record = state.made["refused"]
+    outlook = Outlook("DENY", "no", trace=({"rule": "denylist", "matched": record.email},))
+    want_insight(state.store, [record.id], AT)
+    publish_insights(state.store, {record.id: Insight(AT, AT, outlook)})
+    assert erase_person(state.store, record.email, lambda: AT, patience=0).complete
+    for path in state.directory.rglob("*"):
+        if path.is_file():
+            assert record.email not in path.read_text() and record.id not in path.read_text(), path.name
+    assert published_insights(state.store) == {}
 
 
 def test_whoever_has_a_similar_address_is_left_alone(state: TestStore) -> None:
