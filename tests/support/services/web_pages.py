@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.browser import find, install
@@ -57,7 +57,7 @@ def opened(chromium: Browser, **options: Any) -> Iterator[Page]:
     page.on("request", lambda request: faults.append(request.url) if "//127.0.0.1:" not in request.url else None)
     try:
         yield page
-        assert faults == []
+        assert faults == [], f"the page has faults: {faults}"
     finally:
         context.close()
 
@@ -83,9 +83,16 @@ def check_page(page: Page, name: str, *, axe_at: Collection[int] = (NARROW, WIDE
 
 
 def take_picture(page: Page, name: str) -> None:
-    """Keep a picture of the whole page, if a folder for pictures is given."""
-    if folder := os.environ.get("LITELLM_VIRTUAL_KEYS_TEST_PICTURES"):
-        page.screenshot(path=Path(folder) / f"{re.sub(r'[^a-z0-9-]', '_', name)}.png", full_page=True)
+    """Keep pictures of the whole page, light and dark, if a folder for pictures is given."""
+    folder = os.environ.get("LITELLM_VIRTUAL_KEYS_TEST_PICTURES")
+    if not folder:
+        return
+    own: Literal["dark", "light"] = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
+    other: Literal["dark", "light"] = "light" if own == "dark" else "dark"
+    for scheme in (other, own):
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate("document.getAnimations().forEach(each => each.finish())")  # colours change slowly, and axe-core looks at them afterwards
+        page.screenshot(path=Path(folder) / f"{re.sub(r'[^a-z0-9-]', '_', name)}-{scheme}.png", full_page=True)
 
 
 def _violations(page: Page) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import parse_address
@@ -114,7 +114,7 @@ def read_form(form: AskForm, catalogue: Catalogue, language: Language) -> tuple[
     if form.agree != "yes":
         problems["agree"] = "ask.wrong_agree"
     if problems:
-        return None, problems
+        return None, {field.name: problems[field.name] for field in fields(form) if field.name in problems}
     wish = Wish(email, models, package, purpose=purpose, duration=form.duration, max_budget=budget)
     try:
         wish.record(at="2026-01-01T00:00:00Z")
