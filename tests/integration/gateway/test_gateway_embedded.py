@@ -404,6 +404,33 @@ def test_a_start_that_fails_shows_why(own: dict[str, Any], playbook: Playbooks) 
     assert 'invalid value for parameter "shared_buffers": "nonsense"' in run.output.replace('\\"', '"')
 
 
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [("echo 3.9", "is Python 3.9, and LiteLLM needs Python 3.11 to 3.14"), ("exit 1", "is no Python that can make virtual environments")],
+)
+def test_a_python_that_litellm_cannot_be_built_with_is_named(own: dict[str, Any], playbook: Playbooks, tmp_path: Path, script: str, words: str) -> None:
+    python = tmp_path / "python3.9"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    run = playbook("gateway", {**own, "litellm_gateway_python": str(python), "litellm_gateway_software_dir": str(tmp_path / "software")}, check=False)
+    assert f"{python} {words}" in " ".join(run.output.split())
+    assert not (tmp_path / "software").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"litellm_gateway_environment": {"DATABASE_URL": "postgresql://me:hush@db/x"}}, "DATABASE_URL in litellm_gateway_environment (use"),
+        ({"litellm_gateway_general_settings": {"master_key": "sk-other"}}, "master_key in litellm_gateway_general_settings (use litellm_gateway_master_key)"),
+    ],
+)
+def test_nothing_takes_litellm_away_from_its_database_and_keys(own: dict[str, Any], playbook: Playbooks, variables: dict[str, Any], words: str) -> None:
+    run = playbook("gateway", {**own, **variables}, check=False)
+    assert words in run.output
+    assert_hidden(["postgresql://me:hush@db"], run.output)
+    assert not Path(own["litellm_gateway_dir"]).exists()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="for root only: others run PostgreSQL as themselves")
 def test_an_unreachable_folder_is_reported_to_root(own: dict[str, Any], playbook: Playbooks, gateway_folder: Path, unique: str) -> None:
     closed = gateway_folder / f"closed-{unique}"

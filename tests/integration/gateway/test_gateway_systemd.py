@@ -286,3 +286,11 @@ def test_a_machine_without_systemd_is_refused(playbook: Playbooks, tmp_path: Pat
     (tmp_path / "systemctl").chmod(0o755)
     run = playbook("gateway", {"litellm_gateway_mode": "systemd"}, check=False, environment={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
     assert "systemd does not run this machine: take litellm_gateway_mode=embedded here" in run.output
+
+
+@pytest.mark.parametrize("name", ["with a blank", "100%"])
+def test_a_path_that_no_unit_could_have_is_refused(empty_machine: Machine, playbook: Playbooks, name: str) -> None:
+    variables = {**empty_machine.variables, "litellm_gateway_dir": f"/srv/{name}"}
+    environment = {"PATH": f"{empty_machine.bin}:{os.environ['PATH']}"}
+    run = playbook("gateway", variables, "--check", check=False, environment=environment)
+    assert "must have neither blanks nor signs that mean something in a unit" in " ".join(run.output.split())
