@@ -25,7 +25,10 @@ DIMENSIONS = ("day", "key", "lab", "user", "owner", "team", "package", "model")
 MASTER_KEY = "litellm_proxy_master_key"  # LiteLLM's name for the master key
 
 _BACK = re.compile(r"[0-9]+[a-z]+")
-_NOTHING_USD = 1e-12
+_NOTHING_USD = 5e-11
+"""What a result shows as 0."""
+_REST = 1e-9
+"""A rest of this share of what it was taken from comes from adding and subtracting fractions, and is nothing."""
 
 
 # ----------------------------------------------------------------------------------------------------------------- days
@@ -114,6 +117,11 @@ class Sums:
         self.tokens_out += sign * other.tokens_out
         self.cost += sign * other.cost
 
+    def settle(self, whole: float) -> None:
+        """Make the cost 0 if it is only what rounding left of `whole`, in USD."""
+        if abs(self.cost) <= max(_NOTHING_USD, _REST * abs(whole)):
+            self.cost = 0.0
+
     def __bool__(self) -> bool:
         return bool(self.requests or self.tokens_in or self.tokens_out or abs(self.cost) > _NOTHING_USD)
 
@@ -159,7 +167,9 @@ class Book:
                     rest_of[token].add(sums, -1)
                 self._add(day, token, model, sums)
         for token, sums in rest_of.items():
+            sums.settle(float(breakdown["api_keys"][token]["metrics"]["spend"]))
             self._add(day, token, "", sums)
+        rest.settle(float(metrics["spend"]))
         self._add(day, "", "", rest)
 
     def _add(self, day: str, token: str, model: str, sums: Sums) -> None:

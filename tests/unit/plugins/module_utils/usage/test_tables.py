@@ -119,6 +119,15 @@ def activity(*days: tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]) 
     }
 
 
+@pytest.mark.parametrize("spend", [0.1, 33.3, 1234.56])
+def test_what_rounding_leaves_is_no_usage(spend: float) -> None:
+    """LiteLLM adds the parts up in another order, so what is left of a day without them is not quite 0."""
+    keys = {f"k{number}": metrics(1, spend * (number + 1) / 7) for number in range(1000)}
+    found = Book()
+    found.enter(activity(("2026-11-24", metrics(1000, sum(each["spend"] for each in reversed(keys.values()))), keys, {"m": keys})))
+    assert {(token, model) for _day, token, model in found.sums} == {(token, "m") for token in keys}
+
+
 def book() -> Book:
     """Usage of two days. On the first, one request had no key, and one with key b was refused before it named a model."""
     found = Book()
