@@ -11,15 +11,38 @@ from __future__ import annotations
 
 import fcntl
 import os
+import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
+MODE = 0o600
 _PAUSE_SECONDS = 0.005
 
 
-def open_lock(path: Path) -> int:
-    """Open the lock's file, creating it if needed, and return its descriptor. Closing it releases the lock. Raises OSError."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+def open_lock(path: Path, mode: int = MODE) -> int:
+    """Open the lock's file, creating it if needed, and return its descriptor. Closing it releases the lock. Raises OSError.
+
+    Another `mode` is for a lock that a group shares.
+    """
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    if mode == MODE:
+        return os.open(path, flags | os.O_CREAT, mode)
+    if not os.path.lexists(path):
+        _create(path, mode)
+    return os.open(path, flags)
+
+
+def _create(path: Path, mode: int) -> None:
+    """Create an empty file that nobody sees without its mode, unless there is one. Raises OSError."""
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    try:
+        os.fchmod(handle, mode)
+        with suppress(FileExistsError):
+            os.link(scratch, path)
+    finally:
+        os.close(handle)
+        os.unlink(scratch)
 
 
 def take_lock(handle: int, patience: float, pause: float = _PAUSE_SECONDS) -> bool:

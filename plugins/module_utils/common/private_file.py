@@ -68,11 +68,16 @@ def replace(path: Path, content: bytes, whose: Owner) -> None:
     _fill_and_rename(handle, Path(scratch), path, content, whose)
 
 
-def replace_locked(path: Path, content: bytes, scratch: Path) -> None:
-    """Like `replace`, through the file `scratch`, which the caller's lock reserves. Raises OSError, and then nothing has changed."""
+def replace_locked(path: Path, content: bytes, scratch: Path, mode: int = MODE) -> None:
+    """Like `replace`, through the file `scratch`, which the caller's lock reserves. Raises OSError, and then nothing has changed.
+
+    Another `mode` is for files that their group shares.
+    """
     with suppress(FileNotFoundError):  # left by a writer that was killed
         scratch.unlink()
     handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
+    if mode != MODE:
+        os.fchmod(handle, mode)
     _fill_and_rename(handle, scratch, path, content, Owner())
 
 

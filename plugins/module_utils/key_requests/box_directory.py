@@ -21,6 +21,8 @@ from .errors import BoxMissing, Broken, Conflict, NotReadable, NotWritable
 from .sealed_box import LARGEST_CONTENTS, SealedBox, parse_box, render_box
 
 FOLDER = "boxes"
+SHARED_FOLDER_MODE = 0o2770
+"""Of the folder in a directory that a group shares."""
 _SUFFIX = ".json"
 _SCRATCH = ".scratch"
 _LARGEST = LARGEST_CONTENTS + 10_000  # bytes
@@ -29,8 +31,8 @@ _LARGEST = LARGEST_CONTENTS + 10_000  # bytes
 class DirectoryBoxes(BoxKeeper):
     """The boxes of a directory. `locked` lets one writer at a time into the directory, which it makes if it is missing."""
 
-    def __init__(self, directory: Path, locked: Callable[[], AbstractContextManager[None]], check: Callable[[], None], *, check_mode: bool = False) -> None:
-        """`check` raises NotReadable if others may write to the directory, and FileNotFoundError if it is missing."""
+    def __init__(self, directory: Path, locked: Callable[[], AbstractContextManager[None]], check: Callable[[], int], *, check_mode: bool = False) -> None:
+        """`check` returns the mode of files. It raises NotReadable if others may write to the directory, and FileNotFoundError if it is missing."""
         super().__init__(check_mode=check_mode)
         self._folder = directory / FOLDER
         self._locked = locked
@@ -95,9 +97,12 @@ class DirectoryBoxes(BoxKeeper):
         """Write the box. The caller holds the lock."""
         content = (json.dumps(render_box(box), ensure_ascii=False) + "\n").encode()
         try:
+            mode = self._check()
             with suppress(FileExistsError):
                 self._folder.mkdir(mode=0o700)
-            private_file.replace_locked(self._path(box.request_id), content, self._folder / _SCRATCH)
+                if mode != private_file.MODE:
+                    self._folder.chmod(SHARED_FOLDER_MODE)
+            private_file.replace_locked(self._path(box.request_id), content, self._folder / _SCRATCH, mode)
             private_file.flush(self._folder)
         except OSError as error:
             raise self._not_writable(error) from None

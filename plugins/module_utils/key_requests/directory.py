@@ -4,6 +4,8 @@
 
 """Requests as files in a directory: `<id>.json`, mode 0600, in a directory of mode 0700.
 
+An administrator may share a directory with a group: root owns it, and its mode is 2770. The files in it then have the mode 0660.
+
 A new record is written to a scratch file, flushed to the disk and then renamed, so a reader sees the old record or the
 new one, whatever happens to the writer. Writers take turns by a lock on the directory, which the system releases when
 its holder dies. The version of a record is a hash of its file, so a manual edit counts as any other change.
@@ -34,6 +36,8 @@ from .errors import Broken, Busy, Conflict, Exists, Missing, NotReadable, NotWri
 from .record import Record, check_id
 
 SUFFIX = ".json"
+SHARED_MODE, SHARED_FILE_MODE = 0o2770, 0o660
+"""Of a directory that root shares with a group, and of the files in it."""
 LOCK = ".lock"
 SCRATCH = ".scratch"
 TURN_FILE = ".pass"
@@ -60,6 +64,7 @@ class DirectoryStore(Store):
         super().__init__(check_mode=check_mode, remember=remember)
         self.directory = Path(directory)
         self._finished: dict[str, tuple[int, int, int]] = {}
+        self._file_mode = private_file.MODE
         self.boxes = DirectoryBoxes(self.directory, self._locked, self._check_directory, check_mode=check_mode)
         self._mark: object = None
         self._marked_at: object = None
@@ -129,7 +134,8 @@ class DirectoryStore(Store):
         """Return the content of a file that is not a request, or None if it does not exist. Raises NotReadable."""
         try:
             self._check_directory()
-            return (self.directory / name).read_bytes()
+            with open(os.open(self.directory / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+                return file.read()
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -138,7 +144,7 @@ class DirectoryStore(Store):
     def _write_beside(self, name: str, content: bytes) -> None:
         with self._locked():
             try:
-                private_file.replace_locked(self.directory / name, content, self.directory / SCRATCH)
+                private_file.replace_locked(self.directory / name, content, self.directory / SCRATCH, self._file_mode)
             except OSError as error:
                 self._not_writable(error)
 
@@ -229,7 +235,7 @@ class DirectoryStore(Store):
         """Write the record. The caller holds the lock."""
         content = (json.dumps(render_document(record), indent=2, ensure_ascii=False) + "\n").encode()
         try:
-            private_file.replace_locked(self._path(record.id), content, self.directory / SCRATCH)
+            private_file.replace_locked(self._path(record.id), content, self.directory / SCRATCH, self._file_mode)
             private_file.flush(self.directory)
         except OSError as error:
             self._not_writable(error)
@@ -244,7 +250,7 @@ class DirectoryStore(Store):
         """Hold the lock of this name. Raises Busy with `message` if another program held it for `patience` seconds, and NotWritable."""
         try:
             self._make_directory()
-            handle = open_lock(self.directory / name)
+            handle = open_lock(self.directory / name, self._file_mode)
         except OSError as error:
             self._not_writable(error)
         try:
@@ -261,8 +267,11 @@ class DirectoryStore(Store):
                 self.directory.mkdir(mode=0o700)
         self._check_directory()
 
-    def _check_directory(self) -> None:
-        """Raise NotReadable if others may write to the directory, because whoever can write there can approve requests."""
+    def _check_directory(self) -> int:
+        """Return the mode of files in the directory.
+
+        Raises NotReadable if others may write to it, because whoever can write there can approve requests.
+        """
         about = self.directory.stat()
         if not stat.S_ISDIR(about.st_mode):
             raise NotReadable(f"{self.directory} is not a directory; name one.")
@@ -271,8 +280,11 @@ class DirectoryStore(Store):
                 f"{self.place} belongs to {_user(about.st_uid)}, and this process runs as {_user(os.geteuid())}: who owns the directory can approve "
                 "requests, so everything on them is done as its owner. Run this as that user, or keep requests in Kubernetes, where several may work."
             )
-        if about.st_mode & 0o022:
+        shared = stat.S_IMODE(about.st_mode) == SHARED_MODE and about.st_uid == 0 and about.st_gid != 0
+        if about.st_mode & 0o022 and not shared:
             raise NotReadable(f"{self.place} can be written by others than its owner, who could approve requests; take that right away (chmod go-w).")
+        self._file_mode = SHARED_FILE_MODE if shared else private_file.MODE
+        return self._file_mode
 
     def _not_writable(self, error: OSError) -> NoReturn:
         raise NotWritable(f"{self.place} cannot be written: {error.strerror or error}; nothing was changed.") from None
