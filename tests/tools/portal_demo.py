@@ -50,9 +50,13 @@ WORKER = {
             "max_budget": 50,
         },
     },
-    "key_delivery_smtp_host": "127.0.0.1",
-    "key_delivery_smtp_use_tls": "none",
-    "key_delivery_smtp_from": "LLM keys <llm-keys@example.com>",
+}
+
+PORTAL = {
+    "key_portal_smtp_host": "127.0.0.1",
+    "key_portal_smtp_use_tls": "none",
+    "key_portal_smtp_from": "LLM keys <llm-keys@example.com>",
+    "key_portal_sealed_delivery": True,
 }
 
 
@@ -106,14 +110,15 @@ def main() -> None:
     place, software = folder(), workshop.cache() / "gateway-software"
     ports = {name: free_port(port) for name, port in PORTS.items()}
     common = {"litellm_gateway_dir": str(place / "gateway"), "litellm_gateway_software_dir": str(software), "key_portal_dir": str(place / "portal")}
-    smtp = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(ports["smtp"]), "SMTP_USE_TLS": "none", "SMTP_FROM": "LLM keys <llm-keys@example.com>"}
     url = f"http://127.0.0.1:{ports['portal']}"
     variables = {
         **common,
         "litellm_gateway_mock_models": list(MODELS),
         "key_portal_port": ports["portal"],
-        "key_portal_environment": {**smtp, "PORTAL_URL": url},
-        "portal_worker": {**WORKER, "key_requests_portal_url": url, "key_requests_delivery_methods": ["sealed"], "key_delivery_smtp_port": ports["smtp"]},
+        **PORTAL,
+        "key_portal_public_url": url,
+        "key_portal_smtp_port": str(ports["smtp"]),
+        "portal_worker": WORKER,
         "gateway": True,
     }
     ended = threading.Event()

@@ -8,7 +8,7 @@
     workshop.py run core-2.20@3.12 pytest ...     the same for a certain Python
     workshop.py run --collections test pytest ... also with third-party collections on the path
     workshop.py setup test lint collections       only install
-    workshop.py pins                              rewrite tests/requirements/*.txt and the portal's from the *.in beside them
+    workshop.py pins                              rewrite tests/requirements/*.txt and those of key_portal from the *.in beside them
 
 Everything is installed in the cache, outside of the checkout: LITELLM_VIRTUAL_KEYS_CACHE, or else the folder
 rhpds-litellm-virtual-keys in XDG_CACHE_HOME or ~/.cache. The name of a folder contains a hash of its pins and its Python:
@@ -35,6 +35,7 @@ from typing import NoReturn
 CHECKOUT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = CHECKOUT / "tests" / "requirements"
 PORTAL_REQUIREMENTS = CHECKOUT / "roles" / "key_portal" / "files" / "requirements.in"
+WORKER_REQUIREMENTS = CHECKOUT / "roles" / "key_portal" / "files" / "worker" / "requirements.in"
 WEB_PACKAGES = CHECKOUT / "roles" / "key_portal" / "files" / "web"
 NAMESPACE, NAME = "rhpds", "litellm_virtual_keys"
 
@@ -291,7 +292,7 @@ def run(tool_set: str, command: list[str], with_collections: bool) -> NoReturn:
 def renew_pins() -> None:
     """Pin the newest versions that the *.in files allow, each for all Pythons of its tool set. The portal's come first: the tests take its pins."""
     uv = environment("pins") / "bin" / "uv"
-    for source in [PORTAL_REQUIREMENTS, *sorted(REQUIREMENTS.glob("*.in"))]:
+    for source in [PORTAL_REQUIREMENTS, WORKER_REQUIREMENTS, *sorted(REQUIREMENTS.glob("*.in"))]:
         oldest = PYTHONS.get(source.stem, DEFAULT_PYTHONS)[0]
         command: list[str | Path] = [uv, "pip", "compile", "--quiet", "--upgrade", "--universal", "--no-annotate", "--no-header"]
         if source.stem == "collections":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from .printable import quoted
@@ -45,3 +46,21 @@ def gateway_address(url: str) -> str:
 def without_secrets(url: str) -> str:
     """Return `url` without the parts that may be secret: user name, password, query and fragment."""
     return re.sub(r"//[^/]*@", "//", re.split(r"[?#]", url, maxsplit=1)[0])
+
+
+def check_trusted_proxies(proxies: Sequence[str], name: str, *, everybody_allowed: bool) -> None:
+    """Raise ValueError, which begins with `name`, for anything but addresses and networks of reverse proxies, or `*` for everybody."""
+    given = [proxy.strip() for proxy in proxies]
+    if "*" in given:
+        if not everybody_allowed:
+            raise ValueError(
+                f"{name} trusts everybody (*), and the method proxy believes what a trusted proxy says of who calls; name the addresses of the proxy."
+            )
+        if len(given) > 1:
+            raise ValueError(f"{name} has * beside addresses, where it would mean nothing; give one or the other.")
+        return
+    for proxy in given:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError as error:
+            raise ValueError(f"{name} has {quoted(proxy)}, which is not the address of a machine or a network ({error}); give one such as 10.0.0.7.") from None

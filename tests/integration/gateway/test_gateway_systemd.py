@@ -3,19 +3,15 @@
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 """The role litellm_gateway in its mode systemd.
 
-Tests cannot count on a machine that systemd runs, so systemctl_stand_in.py does what systemctl would: it runs the command lines
-of the units as their user and with their credentials. The real `systemd-analyze` reads the units themselves.
+Tests cannot count on a machine that systemd runs; tests/support/systemd.py has what stands in for it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import shutil
 import signal
 import stat
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -25,31 +21,22 @@ from typing import Any
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import PlaybookRun, Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway, gatewayctl, linked_software
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.systemd import Units, check_units, needs_systemd_analyze, only_root, system_python
 
-STAND_IN = Path(__file__).with_name("systemctl_stand_in.py")
 UNITS = ("litellm-gateway-postgres.service", "litellm-gateway.service")
 USER = "daemon"
-WORST_EXPOSURE = 1.5
-"""Highest overall exposure level that `systemd-analyze security` may find, from 0 (best) to 10."""
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can install system units")
+pytestmark = only_root
 
 
-class Machine:
+class Machine(Units):
     """A place for one gateway, with the stand-in for systemctl. It is below /var/lib because the role refuses /tmp."""
 
     def __init__(self, folder: Path, python: str, installed: Path) -> None:
+        super().__init__(folder)
         self.python = python
         self.directory, self.software = folder / "gateway", folder / "software"
-        self.units, self.state, self.bin = folder / "units", folder / "state", folder / "bin"
-        for folder in (self.units, self.state, self.bin):
-            folder.mkdir()
-        self.state.chmod(0o711)
         self.linked_software = linked_software(installed, self.directory.parent)
-        program = self.bin / "systemctl"
-        settings = f"STAND_IN_UNITS={self.units} STAND_IN_STATE={self.state}"
-        program.write_text(f'#!/bin/sh\n{settings} exec {sys.executable} {STAND_IN} "$@"\n')
-        program.chmod(0o755)
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -62,19 +49,9 @@ class Machine:
             "litellm_gateway_user": USER,
             "litellm_gateway_postgres_settings": {"fsync": "off"},
             "litellm_gateway_environment": {"SOME_API_KEY": "env-0123456789-secret"},
-            "__litellm_gateway_unit_dir": str(self.units),
-            "__litellm_gateway_journald_dir": str(self.units),
+            "__litellm_gateway_unit_dir": str(self.folder),
+            "__litellm_gateway_journald_dir": str(self.folder),
         }
-
-    def systemctl(self, *words: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run([self.bin / "systemctl", *words], capture_output=True, text=True, timeout=300, check=False)
-        assert done.returncode == 0, f"{words}: {done.stdout} {done.stderr} {self.journal()}"
-        return done
-
-    def journal(self) -> str:
-        with contextlib.suppress(FileNotFoundError):
-            return (self.state / "journal.log").read_text(errors="replace")[-6000:]
-        return ""
 
     def pids(self) -> dict[str, int]:
         found: dict[str, int] = gatewayctl(self.directory, "status")["pids"]
@@ -83,18 +60,13 @@ class Machine:
 
 @pytest.fixture
 def machine(gateway: Gateway) -> Iterator[Machine]:
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    python = shutil.which(version, path="/usr/local/bin:/usr/bin")
-    if python is None:
-        pytest.skip(f"there is no {version} that another user could run")
     with tempfile.TemporaryDirectory(prefix="litellm-gateway-test-", dir="/var/lib") as folder:
         Path(folder).chmod(0o755)
-        machine = Machine(Path(folder), python, gateway.software)
+        machine = Machine(Path(folder), system_python(), gateway.software)
         try:
             yield machine
         finally:
-            for unit in reversed(UNITS):
-                subprocess.run([machine.bin / "systemctl", "stop", unit], check=False)
+            machine.stop_all(UNITS[::-1])
 
 
 class UnitsLife:
@@ -111,15 +83,14 @@ class UnitsLife:
         """The processes of the last start."""
 
     def run(self, *arguments: str, check: bool = True, **more: Any) -> PlaybookRun:
-        environment = {"PATH": f"{self.machine.bin}:{os.environ['PATH']}"}
-        done = self.playbook("gateway", {**self.variables, **more}, *arguments, check=False, environment=environment)
+        done = self.playbook("gateway", {**self.variables, **more}, *arguments, check=False, environment=self.machine.environment)
         assert done.returncode == 0 or not check, f"{done.output[-3000:]}\n{self.machine.journal()}"
         self.outputs.append(done.output)
         return done
 
     def check_mode_reports_changes_and_makes_none(self) -> None:
         assert self.run("--check").changed > 0
-        assert list(self.machine.units.iterdir()) == []
+        assert list(self.machine.folder.iterdir()) == []
 
     def starts_as_the_service_user(self) -> None:
         assert self.run("-vvv", "--diff").changed > 0
@@ -137,15 +108,14 @@ class UnitsLife:
             assert (file.owner(), stat.S_IMODE(file.stat().st_mode) & 0o077) == ("root", 0)
         assert (folder / "gatewayctl").owner() == "root"
         secrets = [(folder / "secrets" / name).read_text() for name in ("master_key", "salt_key", "database_password")]
-        for text in ("".join(self.outputs), *(file.read_text() for file in self.machine.units.iterdir() if file.is_file())):
+        for text in ("".join(self.outputs), *(file.read_text() for file in self.machine.folder.iterdir() if file.is_file())):
             for secret in (*secrets, "env-0123456789-secret"):
                 assert secret not in text
 
     def the_units_start_again_after_a_power_failure(self) -> None:
         for pid in self.pids.values():
             os.killpg(pid, signal.SIGKILL)
-        for credentials in self.machine.state.glob("*.credentials"):
-            shutil.rmtree(credentials)
+        self.machine.lose_power()
         self.machine.systemctl("boot")
         assert self.gateway.chat(self.key).ok
         self.pids = self.machine.pids()
@@ -179,7 +149,7 @@ class UnitsLife:
     def stopped_also_means_not_started_at_boot(self) -> None:
         assert self.run(litellm_gateway_state="stopped").changed > 0
         assert not any(self.machine.pids().values())
-        assert list((self.machine.units / "multi-user.target.wants").iterdir()) == []
+        assert list((self.machine.folder / "multi-user.target.wants").iterdir()) == []
         assert self.run(litellm_gateway_state="stopped").changed == 0
 
     def absent_needs_consent_and_keeps_the_software(self) -> None:
@@ -187,7 +157,7 @@ class UnitsLife:
         assert "litellm_gateway_delete_data=true" in refused.output
         assert self.run(litellm_gateway_state="absent", litellm_gateway_delete_data=True).changed > 0
         assert not self.machine.directory.exists()
-        assert [path.name for path in self.machine.units.iterdir()] == ["multi-user.target.wants"]
+        assert [path.name for path in self.machine.folder.iterdir()] == ["multi-user.target.wants"]
         assert self.run(litellm_gateway_state="absent").changed == 0
 
 
@@ -225,7 +195,7 @@ def test_check_mode_predicts_the_restart_of_an_upgrade(empty_machine: Machine, p
     """An earlier release had a single file as its control program, and other units."""
     (empty_machine.directory / "gatewayctl.py").write_text(PROGRAM_OF_A_CURRENT_GATEWAY)
     for unit in UNITS:
-        (empty_machine.units / unit).write_text("[Service]\n")
+        (empty_machine.folder / unit).write_text("[Service]\n")
     assert started_units(UnitsLife(empty_machine, playbook).run("--check")) == list(UNITS)
 
 
@@ -252,7 +222,7 @@ RENDER = """
 """
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing; it comes with systemd")
+@needs_systemd_analyze
 def test_systemd_accepts_the_units(tmp_path: Path, playbook: Playbooks) -> None:
     units, software = tmp_path / "units", tmp_path / "software"
     python = software / "litellm-x" / "venv" / "bin" / "python"
@@ -270,15 +240,7 @@ def test_systemd_accepts_the_units(tmp_path: Path, playbook: Playbooks) -> None:
         "__litellm_gateway_journald_dir": str(units),
     }
     playbook(play, variables)
-    files = [str(units / name) for name in UNITS]
-    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *files], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    for file in files:
-        report = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--no-pager", file], capture_output=True, text=True, check=False)
-        exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", report.stdout)
-        assert exposure, report
-        print(file, exposure[1])
-        assert float(exposure[1]) <= WORST_EXPOSURE, report.stdout
+    check_units([units / name for name in UNITS])
 
 
 def test_a_machine_without_systemd_is_refused(playbook: Playbooks, tmp_path: Path) -> None:

@@ -5,22 +5,23 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import signal
+import socket
 import stat
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import PlaybookRun, Playbooks
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes import cluster
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.processes import is_alive
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal import control, eventually
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Server, SmtpFactory
 from ansible_collections.rhpds.litellm_virtual_keys.tests.tools import workshop
 
@@ -30,10 +31,17 @@ WAKES_WITHIN = 2.0
 """Seconds in which the worker sees a new request; what it does then takes longer on a busy machine."""
 
 
-def control(directory: Path, command: str) -> dict[str, Any]:
-    done = subprocess.run([sys.executable, str(directory / "portalctl"), str(directory), command], capture_output=True, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+def variables_of(directory: Path) -> dict[str, Any]:
+    """Return the variables of a portal for one test alone, and of a gateway that nobody reaches."""
+    return {
+        "key_portal_dir": str(directory),
+        "key_portal_software_dir": str(workshop.cache() / "portal-software"),
+        "key_portal_port": 0,
+        "key_portal_interval": "1h",
+        "gateway": False,
+        "litellm_url": "http://127.0.0.1:1",
+        "litellm_master_key": "sk-master-0123456789",
+    }
 
 
 @pytest.fixture
@@ -43,33 +51,18 @@ def own(tmp_path: Path, gateway: Gateway, smtp: SmtpFactory) -> Iterator[tuple[d
     directory = tmp_path / "portal"
     yield (
         {
-            "key_portal_dir": str(directory),
-            "key_portal_software_dir": str(workshop.cache() / "portal-software"),
-            "key_portal_port": 0,
-            "key_portal_interval": "1h",
-            "gateway": False,
+            **variables_of(directory),
             "litellm_url": gateway.url,
             "litellm_master_key": gateway.master_key,
-            "portal_worker": {
-                "key_requests_rules": [{"name": "allowlist", "config": {"list": [MODEL]}}],
-                "key_delivery_smtp_host": server.host,
-                "key_delivery_smtp_port": server.port,
-                "key_delivery_smtp_use_tls": "none",
-            },
+            "key_portal_smtp_host": server.host,
+            "key_portal_smtp_port": server.port,
+            "key_portal_smtp_use_tls": "none",
+            "portal_worker": {"key_requests_rules": [{"name": "allowlist", "config": {"list": [MODEL]}}]},
         },
         server,
     )
     if (directory / "portal.json").exists():
         control(directory, "stop")
-
-
-def eventually(is_so: Callable[[], Any], seconds: float = 30) -> Any:
-    """Return the first true value of `is_so`."""
-    deadline = time.monotonic() + seconds
-    while not (found := is_so()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
-    return found
 
 
 class PortalLife:
@@ -94,7 +87,7 @@ class PortalLife:
 
     def starts_as_check_mode_predicts(self) -> None:
         assert self.run("--check").changed > 0 and not self.directory.exists()
-        run = self.run("-vvv", "--diff")
+        run = self.run("-vvvv", "--diff")
         self.url = control(self.directory, "status")["url"]
         assert f"The portal is at {self.url}." in run.output
         assert "</html>" in requests.get(f"{self.url}/ask", headers={"Accept": "text/html"}, timeout=10).text
@@ -154,6 +147,51 @@ class PortalLife:
         assert self.run().changed > 0
         assert self.pids["portal"] == pids["portal"] and self.pids["worker"] != pids["worker"] and not is_alive(pids["worker"])
 
+    def a_certificate_that_does_not_fit_is_refused_before_anything_is_changed(self, tls: Path) -> None:
+        pids = self.pids
+        files = {"key_portal_tls_certificate_file": str(tls / "server.crt"), "key_portal_tls_key_file": str(tls / "other.key")}
+        for arguments in ((), ("--check",)):
+            run = self.run(*arguments, check=False, **files)
+            assert (run.changed, self.pids) == (0, pids) and "does not belong to the first certificate" in run.output
+        run = self.run(check=False, key_portal_tls_certificate_file=str(tls / "missing.crt"), key_portal_tls_key_file=str(tls / "server.key"))
+        assert (run.changed, self.pids) == (0, pids) and f"key_portal_tls_certificate_file is '{tls}/missing.crt', which cannot be read" in run.output
+        run = self.run(check=False, key_portal_tls_key_file=str(tls / "server.key"))
+        assert (run.changed, self.pids) == (0, pids) and "Only one of key_portal_tls_certificate_file and key_portal_tls_key_file is set" in run.output
+
+    def serves_https_with_a_certificate_and_http_without(self, tls: Path) -> None:
+        pids = self.pids
+        files = {"key_portal_tls_certificate_file": str(tls / "server.crt"), "key_portal_tls_key_file": str(tls / "server.key")}
+        run = self.run("-vvvv", "--diff", **files)
+        url = control(self.directory, "status")["url"]
+        assert url == self.url.replace("http:", "https:") and f"The portal is at {url}." in run.output
+        answer = requests.get(f"{url}/sign-in", headers={"Accept": "text/html"}, timeout=10, verify=str(tls / "ca.crt"))
+        cookies = [cookie for cookie in answer.headers["Set-Cookie"].split(", ") if cookie.startswith("__Host-")]
+        assert cookies and all("Secure" in cookie for cookie in cookies) and "Strict-Transport-Security" in answer.headers
+        assert (tls / "server.key").read_text().splitlines()[1] not in run.output
+        assert self.run("--check", **files).changed == 0 and self.pids["worker"] == pids["worker"]
+        assert self.run().changed > 0 and requests.get(f"{self.url}/api/models", timeout=10).ok
+
+    def another_config_restarts_what_reads_it(self, folder: Path) -> None:
+        config = folder / "config.yaml"
+        seen = []
+        for title in ("One", "Two"):
+            config.write_text(f"litellm: {{api_key: sk-of-the-config, enable_litellm_models: false}}\nmodels: [{{id: granite, title: {title}}}]\n")
+            run = self.run("-vvvv", "--diff", key_portal_config_file=str(config))
+            assert "sk-of-the-config" not in run.output
+            seen.append([model["title"] for model in requests.get(f"{self.url}/api/models", timeout=10).json()["models"]])
+        assert seen == [["One"], ["Two"]]
+        assert "sk-of-the-config" not in (self.directory / "config.yaml").read_text()
+        assert self.run(key_portal_config_file=str(config)).changed == 0
+        self.run()
+        assert not (self.directory / "config.yaml").exists() and not (self.directory / "secrets" / "config.yaml").exists()
+
+    def a_port_that_is_in_use_is_named_and_the_portal_goes_on(self) -> None:
+        pids = self.pids
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            run = self.run(check=False, key_portal_port=other.getsockname()[1])
+        assert "set key_portal_port to another port" in run.output and self.pids == pids
+        assert requests.get(f"{self.url}/api/models", timeout=10).ok
+
     def comes_back_after_both_were_killed(self) -> None:
         for pid in self.pids.values():
             os.kill(pid, signal.SIGKILL)
@@ -180,7 +218,17 @@ class PortalLife:
         assert self.run(**remove, key_portal_delete_data=True).changed == 0
 
 
-def test_its_whole_life(own: tuple[dict[str, Any], Server], playbook: Playbooks, gateway: Gateway) -> None:
+@pytest.fixture
+def tls(tmp_path: Path) -> Path:
+    """A folder with server.crt, server.key and their authority, ca.crt, and with other.key, which belongs to another certificate."""
+    for name in ("other", "tls"):
+        (tmp_path / name).mkdir()
+        cluster.make_certificates(tmp_path / name)
+    shutil.copy(tmp_path / "other" / "server.key", tmp_path / "tls" / "other.key")
+    return tmp_path / "tls"
+
+
+def test_its_whole_life(own: tuple[dict[str, Any], Server], playbook: Playbooks, gateway: Gateway, tls: Path, tmp_path: Path) -> None:
     life = PortalLife(*own, playbook)
     life.starts_as_check_mode_predicts()
     life.the_portal_has_no_key_of_the_gateway()
@@ -189,6 +237,10 @@ def test_its_whole_life(own: tuple[dict[str, Any], Server], playbook: Playbooks,
     life.a_person_decides_on_what_no_rule_allows()
     life.pages_show_what_the_worker_finds_out()
     life.another_chain_restarts_the_worker_alone()
+    life.a_certificate_that_does_not_fit_is_refused_before_anything_is_changed(tls)
+    life.serves_https_with_a_certificate_and_http_without(tls)
+    life.another_config_restarts_what_reads_it(tmp_path)
+    life.a_port_that_is_in_use_is_named_and_the_portal_goes_on()
     life.comes_back_after_both_were_killed()
     life.stops_twice_and_starts_again()
     life.absent_needs_consent_and_deletes_only_what_the_role_made()
@@ -196,6 +248,61 @@ def test_its_whole_life(own: tuple[dict[str, Any], Server], playbook: Playbooks,
 
 def test_the_error_of_a_start_names_the_cause_without_a_secret(own: tuple[dict[str, Any], Server], playbook: Playbooks) -> None:
     variables, _server = own
-    run = playbook("portal", {**variables, "key_portal_host": "0.0.0.0", "key_portal_admin_password": "change-me-in-production"}, check=False)
+    run = playbook("portal", {**variables, "key_portal_host": "0.0.0.0", "key_portal_public_url": "https://k.example.com", "key_portal_admin_password": "change-me-in-production"}, check=False)
     assert "the administrator's password is the one in the documentation" in run.output and "ended with status 1 while starting" in run.output
     assert variables["litellm_master_key"] not in run.output
+
+
+ORDERS = ("started", "started", "stopped", "stopped", "absent", "absent", "started", "absent", "stopped", "started")
+"""Each state after each other one, and after itself."""
+
+
+def test_every_order_of_two_states(own: tuple[dict[str, Any], Server], playbook: Playbooks) -> None:
+    variables, _server = own
+    directory = Path(variables["key_portal_dir"])
+    pids: dict[str, int] = {}
+    before = "absent"
+    for state in ORDERS:
+        run = playbook("portal", {**variables, "key_portal_state": state, "key_portal_delete_data": True})
+        assert (run.changed > 0) == (state != before and (before, state) != ("absent", "stopped")), f"{before}, {state}: {run.output[-2000:]}"
+        alive = [pid for pid in pids.values() if is_alive(pid)]
+        if state == "started":
+            pids = control(directory, "status")["pids"]
+            assert all(pids.values())
+        else:
+            assert alive == [] and directory.exists() == (state == "stopped" and before != "absent")
+        before = "absent" if not directory.exists() else state
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"key_portal_port": "eighty"}, "key_portal_port"),
+        ({"key_portal_start_timeout": "long"}, "key_portal_start_timeout"),
+        ({"key_portal_dir": "portal"}, "must be absolute paths"),
+        ({"key_portal_config_file": "/nowhere/config.yaml"}, "/nowhere/config.yaml cannot be read"),
+        ({"key_portal_identity": ["oauth"]}, "value of key_portal_identity must be one or more of: basic, link, proxy"),
+        ({"key_portal_interval": "sometimes"}, "The interval is 'sometimes'"),
+        ({"key_portal_environment": "topsecret-value"}, "key_portal_environment"),
+        ({"key_portal_smtp_host": "mail.example.com", "key_portal_smtp_password": "topsecret-value"}, "only one of user and password"),
+        ({"key_portal_sealed_delivery": True}, "set key_portal_public_url"),
+    ],
+)
+def test_wrong_input_is_named_before_anything_is_changed(tmp_path: Path, playbook: Playbooks, more: dict[str, Any], said: str) -> None:
+    variables = variables_of(tmp_path / "portal")
+    run = playbook("portal", {**variables, **more}, "-vvvv", check=False)
+    assert run.returncode != 0 and said in " ".join(run.output.split()), run.output[-3000:]
+    assert run.changed == 0 and not Path(variables["key_portal_dir"]).exists()
+    for secret in ("topsecret-value", variables["litellm_master_key"]):
+        assert secret not in run.output
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a directory of another user")
+def test_the_directory_of_another_user_is_left_alone(tmp_path: Path, playbook: Playbooks) -> None:
+    variables = variables_of(tmp_path / "portal")
+    directory = Path(variables["key_portal_dir"])
+    directory.mkdir(mode=0o755)
+    os.chown(directory, 4242, 4242)
+    run = playbook("portal", variables, check=False)
+    assert "is not a directory of root, as whom the role runs" in " ".join(run.output.split())
+    assert (run.changed, stat.S_IMODE(directory.stat().st_mode), list(directory.iterdir())) == (0, 0o755, [])

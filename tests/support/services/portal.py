@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -25,7 +26,23 @@ PASSWORD = "correct horse battery staple"
 ADMIN = ("admin", PASSWORD)
 START_SECONDS = 30
 STOP_SECONDS = 15
-_ADDRESS = re.compile(r"running on (http://\S+)")
+_ADDRESS = re.compile(r"running on (https?://\S+)")
+
+
+def control(directory: Path, command: str) -> dict[str, Any]:
+    """Run the control program of a portal that the role has installed; return what it prints."""
+    done = subprocess.run([sys.executable, str(directory / "portalctl"), str(directory), command], capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def eventually(is_so: Callable[[], Any], seconds: float = 30) -> Any:
+    """Return the first true value of `is_so`."""
+    deadline = time.monotonic() + seconds
+    while not (found := is_so()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+    return found
 
 
 class PortalProcess:

@@ -39,6 +39,8 @@ def main() -> int:
         app,
         host=settings.host,
         port=settings.port,
+        ssl_certfile=settings.tls_certificate_file or None,
+        ssl_keyfile=settings.tls_key_file or None,
         proxy_headers=False,  # identity/proxy.py reads them
         access_log=False,  # addresses and what people searched for do not belong into a log
         server_header=False,

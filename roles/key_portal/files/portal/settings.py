@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.address import is_address, is_this_host
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.address import check_trusted_proxies, is_address, is_this_host
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_lower, parse_address
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.printable import printable, quoted
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import default_directory
@@ -28,6 +28,7 @@ from .health import seconds_of_interval
 from .language import languages
 from .rates import check_rate
 from .signing import LEAST_SECRET
+from .tls import check_certificate
 
 DEFAULT_PASSWORD = "change-me-in-production"  # noqa: S105 - the one that the requestor documents, which is refused where it matters
 USUAL_ADMIN = "admin"
@@ -44,6 +45,12 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", validation_alias="PORTAL_HOST", description="The address to listen on; 0.0.0.0 is every one of this machine.")
     port: int = Field(8000, ge=0, le=65535, validation_alias="PORTAL_PORT", description="The TCP port; 0 takes a free one.")
+    tls_certificate_file: str = Field(
+        "",
+        validation_alias="PORTAL_TLS_CERTIFICATE_FILE",
+        description="A PEM file with the certificate to serve HTTPS with, and those of its authorities after it; without one the portal serves HTTP.",
+    )
+    tls_key_file: str = Field("", validation_alias="PORTAL_TLS_KEY_FILE", description="The PEM file with the key of that certificate, without a password.")
     trusted_proxies: str = Field(
         "127.0.0.1",
         validation_alias="PORTAL_TRUSTED_PROXIES",
@@ -150,8 +157,14 @@ class Settings(BaseSettings):
         return frozenset(ascii_lower(str(parse_address(part, "PORTAL_ADMINS"))) for part in self.admins.split(",") if part.strip())
 
     @property
+    def serves_https(self) -> bool:
+        return bool(self.tls_certificate_file)
+
+    @property
     def secure_cookies(self) -> bool:
         """Whether cookies go over HTTPS only: always, unless the portal is used on this machine without it."""
+        if self.serves_https:
+            return True
         parts = urlsplit(self.url or f"http://{self.host}")
         return parts.scheme == "https" or not is_this_host(parts.hostname or "")
 
@@ -214,6 +227,7 @@ def _completed(settings: Settings, config: RequestorConfig) -> Settings:
             f"PORTAL_HOST is {quoted(completed.host)}, and the administrator's password is the one in the documentation; "
             "set ADMIN_PASSWORD, or listen on 127.0.0.1."
         )
+    _check_connections(completed)
     _check_pages(completed)
     return completed
 
@@ -224,6 +238,17 @@ def _check_identity(settings: Settings) -> None:
     unknown = [name for name in settings.identity_methods if name not in METHODS]
     if unknown or not settings.identity_methods:
         raise ValueError(f"PORTAL_IDENTITY is {quoted(settings.identity)}; give one or more of {', '.join(METHODS)}, separated by commas.")
+
+
+def _check_connections(settings: Settings) -> None:
+    """Raise ValueError for a certificate that cannot be used, and for proxies that cannot be meant."""
+    if bool(settings.tls_certificate_file) != bool(settings.tls_key_file):
+        raise ValueError("Only one of PORTAL_TLS_CERTIFICATE_FILE and PORTAL_TLS_KEY_FILE is set; set both, or neither to serve HTTP.")
+    if settings.serves_https:
+        check_certificate(settings.tls_certificate_file, settings.tls_key_file, "PORTAL_TLS_CERTIFICATE_FILE", "PORTAL_TLS_KEY_FILE")
+        if urlsplit(settings.url).scheme == "http":
+            raise ValueError(f"PORTAL_URL is {quoted(settings.url)}, but the portal serves HTTPS; let it begin with https://.")
+    check_trusted_proxies(settings.trusted_proxies.split(","), "PORTAL_TRUSTED_PROXIES", everybody_allowed="proxy" not in settings.identity_methods)
 
 
 def _check_pages(settings: Settings) -> None:

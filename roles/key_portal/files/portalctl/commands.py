@@ -16,6 +16,8 @@ from .locks import exclusive
 from .services import SERVICES, Portal
 
 STATE_COMMANDS = ("start", "stop", "restart")
+UNIT_COMMANDS = ("prepare", "run", "wait", "finish")
+"""The commands that systemd's units run, as the users of the services."""
 
 
 def main(arguments: list[str]) -> int | str:
@@ -29,14 +31,18 @@ def main(arguments: list[str]) -> int | str:
 
 
 def execute(arguments: list[str]) -> dict[str, Any]:
-    """Carry out a command; return its result together with the portal's status."""
+    """Carry out a command; return its result, together with the portal's status where root or the owner asks."""
     parser = argparse.ArgumentParser(prog="portalctl", description="Start, stop and inspect a portal and its worker.")
     parser.add_argument("directory", type=Path)
-    parser.add_argument("command", choices=[*STATE_COMMANDS, "status"])
+    parser.add_argument("command", choices=[*STATE_COMMANDS, "status", "init", *UNIT_COMMANDS])
     parser.add_argument("--only", choices=SERVICES, help="this service alone")
     parser.add_argument("--check", action="store_true", help="tell whether anything would be done, and do nothing")
     options = parser.parse_args(arguments)
+    if options.command in UNIT_COMMANDS and options.only is None:
+        parser.error(f"{options.command} wants --only")
     portal = Portal(options.directory.absolute())
+    if options.command in UNIT_COMMANDS:
+        return {"changed": _work_for_unit(portal, options)}
     return {"changed": _work(portal, options), **portal.status()}
 
 
@@ -46,10 +52,24 @@ def _work(portal: Portal, options: argparse.Namespace) -> bool:
         return False
     if options.check:
         return options.command == "restart" or {"start": portal.would_start, "stop": portal.would_stop}[options.command](options.only)
-    changed = False
-    with exclusive(portal.path):
-        if options.command in ("stop", "restart"):
-            changed = portal.stop(options.only)
-        if options.command in ("start", "restart"):
-            changed = portal.start(options.only) or changed
-    return changed
+    with exclusive(portal.directory.path):
+        if options.command == "init":
+            portal.initialize()
+            return False
+        portal.check_units(options.command)
+        changed = options.command in ("stop", "restart") and portal.stop(options.only)
+        return (options.command in ("start", "restart") and portal.start(options.only)) or changed
+
+
+def _work_for_unit(portal: Portal, options: argparse.Namespace) -> bool:
+    """Carry out a command of a systemd unit. `run` replaces this process and does not return."""
+    if options.command == "run":
+        for service in portal.services(options.only):
+            service.run()
+    elif options.command == "prepare":
+        portal.prepare_unit(options.only)
+    elif options.command == "wait":
+        portal.wait(options.only)
+    else:
+        return portal.finish(options.only)
+    return True

@@ -8,14 +8,15 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import secrets
 import signal
+import ssl
 import time
 from pathlib import Path
 from typing import Any
 
 from . import ports
-from .files import GatewayError, write_private
+from .directory import Directory
+from .files import GatewayError
 from .locks import find_holder, find_leftovers, kill_leftovers
 from .service import POLL_SECONDS, STOP_SECONDS, Service
 
@@ -24,23 +25,16 @@ SERVICES = ("portal", "worker")
 RECOVERY_SECONDS = 5.0
 """How long a running service may be unready before it is restarted."""
 ANSWER_SECONDS = 5.0
-STOP_FILE = "worker.stop"
-"""In the folder `run`: the worker ends when it exists."""
-SECRETS = ("admin_password", "session_secret")
-"""What is generated if it was not given."""
+FILE_VARIABLES = {"config.yaml": "CONFIG_FILE", "tls_certificate": "PORTAL_TLS_CERTIFICATE_FILE", "tls_key": "PORTAL_TLS_KEY_FILE"}
+"""The files that the portal reads besides its environment, and the variables that name them."""
 
 
 class Portal:
     """The services of one directory. Where a method takes `only`, it concerns that service, or both if it is None."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self.settings: dict[str, Any] = json.loads((path / "portal.json").read_text())
-        except FileNotFoundError as error:
-            raise GatewayError(f"{path} holds no portal: run the role key_portal with key_portal_state=started") from error
-        self.host: str = self.settings["host"]
-        self.software = Path(self.settings["software"])
+        self.directory = Directory(path)
+        self.settings = self.directory.settings
 
     # ------------------------------------------------------------------------------------------------------ the services
     def services(self, only: str | None) -> list[Service]:
@@ -52,36 +46,41 @@ class Portal:
         return [name for name in SERVICES if name != "worker" or self.settings["worker"]]
 
     def _portal(self) -> Service:
-        given: dict[str, str] = json.loads(self._secret("portal_environment"))
+        directory = self.directory
+        given: dict[str, str] = json.loads(directory.secret("portal_environment"))
         environment = {
             "PATH": "/usr/bin:/bin",
-            "HOME": str(self.path / "home"),
-            "PORTAL_SECRET": self._secret("session_secret"),
-            "ADMIN_PASSWORD": self._secret("admin_password"),
+            "HOME": str(directory.home("portal")),
+            "PORTAL_SECRET": directory.secret("session_secret"),
+            "ADMIN_PASSWORD": directory.secret("admin_password"),
             **self.settings["portal_environment"],
             **given,
-            "PORTAL_HOST": self.host,
-            "PORTAL_PORT": str(self.port),
+            **{FILE_VARIABLES[name]: str(directory.path_for("portal", name)) for name in directory.files("portal")},
+            "PORTAL_HOST": directory.host,
+            "PORTAL_PORT": str(directory.port),
         }
-        return self._service("portal", [str(self.software / "venv/bin/python"), "-m", "portal"], environment, self.software, self.port, b"", self._answers)
+        command = [str(directory.software / "venv/bin/python"), "-m", "portal"]
+        return self._service("portal", command, environment, directory.software, directory.port or 0, self._answers)
 
     def _worker(self) -> Service:
-        worker = self.settings["worker"]
-        variables = self.path / "secrets" / "worker_variables"
-        environment = {**worker["environment"], "HOME": str(self.path / "home")}
-        command = [*worker["command"], "--extra-vars", f"@{variables}"]
-        configuration = variables.read_bytes() + worker["code"].encode()
-        return self._service("worker", command, environment, self.path / "home", 0, configuration, self._has_made_a_pass)
+        directory, worker = self.directory, self.settings["worker"]
+        home = directory.home("worker")
+        own = {"key_requests_stop_file": str(directory.stop_file("worker"))}
+        if "config.yaml" in directory.files("worker"):
+            own["config_file"] = str(directory.path_for("worker", "config.yaml"))
+        variables = directory.path_for("worker", "worker_variables")
+        command = [*worker["command"], "--extra-vars", f"@{variables}", "--extra-vars", json.dumps(own)]
+        return self._service("worker", command, {**worker["environment"], "HOME": str(home)}, home, 0, self._has_made_a_pass, worker["code"])
 
-    def _service(self, name: str, command: list[str], environment: dict[str, str], folder: Path, port: int, configuration: bytes, is_ready: Any) -> Service:
+    def _service(self, name: str, command: list[str], environment: dict[str, str], folder: Path, port: int, is_ready: Any, code: str = "") -> Service:
         return Service(
             title=f"The {name}",
             command=command,
             environment=environment,
-            configuration=configuration,
-            log=self.path / "log" / f"{name}.log",
-            lock=self._lock(name),
-            host=self.host,
+            configuration=b"\0".join([self.directory.contents(name), code.encode(), self.settings["units"].get(name, "").encode()]),
+            log=self.directory.log(name),
+            lock=self.directory.lock(name),
+            host=self.directory.host,
             port=port,
             port_variable="key_portal_port",
             is_ready=is_ready,
@@ -91,9 +90,19 @@ class Portal:
             user=None,
         )
 
+    @property
+    def _serves_https(self) -> bool:
+        return "tls_certificate" in self.directory.files("portal")
+
     def _answers(self, _pid: int) -> bool:
         """Whether the portal answers at all; it says itself whether store, passes and mail work."""
-        connection = http.client.HTTPConnection(ports.reachable(self.host), self.port, timeout=ANSWER_SECONDS)
+        host, port = ports.reachable(self.directory.host), self.directory.port
+        if self._serves_https:
+            # The certificate is for the name under which people open the portal, and nothing secret is sent here.
+            context = ssl._create_unverified_context()  # noqa: S323
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(host, port, timeout=ANSWER_SECONDS, context=context)
+        else:
+            connection = http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/health")
             return connection.getresponse().status in (200, 503)
@@ -108,12 +117,11 @@ class Portal:
     # ------------------------------------------------------------------------------------------------------- start, stop
     def start(self, only: str | None) -> bool:
         """Start the services, or restart those whose configuration has changed; return whether anything was done."""
-        for name in SERVICES:
-            if find_holder(self._lock(name)) is None:
-                kill_leftovers(self._lock(name))
-        for folder in ("log", "home", "run"):
-            (self.path / folder).mkdir(mode=0o700, exist_ok=True)
-        self._choose_missing()
+        for lock in map(self.directory.lock, SERVICES):
+            if find_holder(lock) is None:
+                kill_leftovers(lock)
+        self.directory.make_folders(SERVICES)
+        self.initialize()  # before anything that runs is stopped
         changed = not self.settings["worker"] and self._end_worker()
         for service in self.services(only):
             if not service.is_current(RECOVERY_SECONDS):
@@ -124,66 +132,89 @@ class Portal:
 
     def _end(self, service: Service) -> bool:
         """Stop a service; return whether it ran."""
-        return self._end_worker() if service.lock == self._lock("worker") else service.stop()
+        return self._end_worker() if service.lock == self.directory.lock("worker") else service.stop()
 
     def _end_worker(self) -> bool:
         """Let the worker finish its pass, and end it if that takes long: whatever a pass was doing, the next one goes on with it.
 
         The process that makes passes is one that Ansible started, in a session of its own.
         """
-        lock, stop_file = self._lock("worker"), self.path / "run" / STOP_FILE
-        holder = find_holder(lock)
+        ran = self.finish("worker")
+        return kill_leftovers(self.directory.lock("worker")) or ran
+
+    def finish(self, name: str) -> bool:
+        """Ask a service to end, and wait until it has, or STOP_SECONDS are over; return whether it ran."""
+        lock, stop_file = self.directory.lock(name), self.directory.stop_file(name)
+        if find_holder(lock) is None:
+            return False
         stop_file.touch()
         try:
             deadline = time.monotonic() + STOP_SECONDS
             while find_holder(lock) and time.monotonic() < deadline:
                 time.sleep(POLL_SECONDS)
-            return kill_leftovers(lock) or holder is not None
         finally:
             stop_file.unlink()
+        return True
 
     def would_start(self, only: str | None) -> bool:
         """Whether `start` would do anything."""
-        missing = not (self.path / "port").exists() or any(not (self.path / "secrets" / name).exists() for name in SECRETS)
-        return missing or any(not service.is_current() for service in self.services(only))
+        present = self._present
+        return (
+            not self.directory.has_all
+            or any(not service.is_current() for service in self.services(only))
+            or any(find_holder(self.directory.lock(name)) for name in SERVICES if name not in present)
+        )
 
     def stop(self, only: str | None) -> bool:
-        """Stop the services; return whether anything ran."""
-        if not (self.path / "port").exists():
+        """Stop the services, also a worker that should not run any more; return whether anything ran."""
+        if self.directory.port is None:
             return False
-        stopped = [self._end(service) for service in reversed(self.services(only))]
+        stopped = [self._end_worker() if only in (None, "worker") else False]
+        stopped += [service.stop() for service in (self.services("portal") if only in (None, "portal") else ())]
         return any(stopped)
 
     def would_stop(self, only: str | None) -> bool:
         """Whether `stop` would do anything."""
-        locks = [self._lock(name) for name in SERVICES if only in (None, name)]
+        locks = [self.directory.lock(name) for name in SERVICES if only in (None, name)]
         return any(find_holder(lock) or find_leftovers(lock) for lock in locks)
 
-    def status(self) -> dict[str, Any]:
-        holders = {name: find_holder(self._lock(name)) for name in SERVICES}
-        return {"url": self.url, "pids": {name: holder.pid if holder else None for name, holder in holders.items()}}
+    # ----------------------------------------------------------------------------------------------- for systemd's units
+    def initialize(self) -> None:
+        """Generate secrets and choose the port that are missing. Raises GatewayError if another program listens on the port.
 
-    # --------------------------------------------------------------------------------------------------------- the files
-    @property
-    def port(self) -> int:
-        return int((self.path / "port").read_text())
+        The portal then keeps the port that it had, which people know.
+        """
+        former = self.directory.port
+        self.directory.choose_missing()
+        try:
+            for service in self.services("portal"):
+                service.check_port()
+        except GatewayError:
+            if former is not None:
+                self.directory.keep_port(former)
+            raise
+
+    def prepare_unit(self, only: str) -> None:
+        """Do what must be done before the unit's program starts."""
+        self.directory.link_credentials(only)
+
+    def wait(self, only: str) -> None:
+        """Wait until the unit's program is ready."""
+        for service in self.services(only):
+            service.wait()
+
+    # ------------------------------------------------------------------------------------------------------------ status
+    def status(self) -> dict[str, Any]:
+        holders = {name: find_holder(self.directory.lock(name)) for name in SERVICES}
+        return {"url": self.url, "pids": {name: holder.pid if holder else None for name, holder in holders.items()}}
 
     @property
     def url(self) -> str | None:
         """The address at which this machine reaches the portal; None before the first start."""
-        return ports.url_of(self.host, self.port) if (self.path / "port").exists() else None
+        port = self.directory.port
+        return None if port is None else ports.url_of(self.directory.host, port, "https" if self._serves_https else "http")
 
-    def _lock(self, name: str) -> Path:
-        return self.path / "run" / f"{name}.lock"
-
-    def _secret(self, name: str) -> str:
-        return (self.path / "secrets" / name).read_text()
-
-    def _choose_missing(self) -> None:
-        """Generate the secrets and choose the port that are missing."""
-        for name in SECRETS:
-            path = self.path / "secrets" / name
-            if not path.exists():
-                write_private(path, secrets.token_urlsafe(32))
-        given, former = int(self.settings["port"]), self.port if (self.path / "port").exists() else 0
-        write_private(self.path / "port", str(given or former or ports.choose_port(self.host, ())))
+    def check_units(self, command: str) -> None:
+        """Raise GatewayError if systemd starts and stops the services."""
+        if self.directory.has_units:
+            raise GatewayError(f"systemd runs the portal in {self.directory.path}: use systemctl {command}")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import secrets
 import socket
 import time
@@ -23,13 +24,17 @@ POLL_SECONDS = 0.1
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen on the port now."""
+    """Whether a server could listen on the port now. Raises GatewayError if it never could."""
     with contextlib.closing(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise GatewayError(
+                f"no server can listen on {host}:{port} ({error.strerror}): give an address of this machine, and a port from 1024 on unless root runs it"
+            ) from error
     return True
 
 
@@ -57,7 +62,7 @@ def reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (a server that listens on all addresses)
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, scheme: str = "http") -> str:
     """Return the URL at which this machine reaches a server that listens on `host` and `port`."""
     found = reachable(host)
-    return f"http://{f'[{found}]' if ':' in found else found}:{port}"
+    return f"{scheme}://{f'[{found}]' if ':' in found else found}:{port}"

@@ -115,8 +115,9 @@ def base_address(page: Page) -> str:
     """Return the address under which the portal is opened: never what the browser says, which others can choose."""
     if page.settings.url:
         return page.settings.url.rstrip("/")
+    scheme = "https" if page.settings.serves_https else "http"
     host, port = page.request.scope["server"]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _opened(page: Page, token: str) -> tuple[str, dict[str, Any]]:

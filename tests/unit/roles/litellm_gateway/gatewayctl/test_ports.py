@@ -29,3 +29,8 @@ def test_a_chosen_port_is_free_and_below_those_of_outgoing_connections(monkeypat
     monkeypatch.setattr(ports, "is_free", lambda host, port: False)
     with pytest.raises(GatewayError, match="no free port"):
         ports.choose_port("127.0.0.1", ())
+
+
+def test_an_address_of_another_machine_is_named_at_once() -> None:
+    with pytest.raises(GatewayError, match=r"no server can listen on 192\.0\.2\.7:20000 \(Cannot assign requested address\): give an address of this"):
+        ports.wait_until_free("192.0.2.7", 20000, 30)

@@ -11,6 +11,7 @@ Sandboxing is left out; `systemd-analyze` checks those lines. Must be run as roo
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
 import pwd
 import shlex
@@ -45,6 +46,11 @@ class Unit:
             return pid if state != "Z" else None
         return None
 
+    @property
+    def group(self) -> int:
+        named = self.all("Group")
+        return grp.getgrnam(named[0]).gr_gid if named else pwd.getpwnam(self.all("User")[0]).pw_gid
+
     def spawn(self, command: str) -> subprocess.Popen[bytes]:
         user = pwd.getpwnam(self.all("User")[0])
         environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "LANG": "C.UTF-8", "HOME": user.pw_dir, "USER": user.pw_name}
@@ -53,7 +59,7 @@ class Unit:
                 shlex.split(command),
                 env={**environment, "CREDENTIALS_DIRECTORY": str(self.credentials)},
                 user=user.pw_uid,
-                group=user.pw_gid,
+                group=self.group,
                 extra_groups=[],
                 cwd="/",
                 umask=0o077,
@@ -73,8 +79,8 @@ class Unit:
             target = self.credentials / name
             shutil.copyfile(path, target)
             target.chmod(0o400)
-            os.chown(target, user.pw_uid, user.pw_gid)
-        os.chown(self.credentials, user.pw_uid, user.pw_gid)
+            os.chown(target, user.pw_uid, self.group)
+        os.chown(self.credentials, user.pw_uid, self.group)
 
     def before(self) -> bool:
         self.hand_over()
@@ -93,11 +99,14 @@ class Unit:
 
     def stop(self) -> bool:
         pid = self.pid
-        if pid:
+        for command in self.all("ExecStop") if pid else ():
+            self.spawn(command).wait()
+        if pid and self.pid:
             os.kill(pid, signal.Signals[(self.all("KillSignal") or ["SIGTERM"])[0]])
             deadline = time.monotonic() + STOP_SECONDS
             while self.pid and time.monotonic() < deadline:
                 time.sleep(0.05)
+        if pid:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
         shutil.rmtree(self.credentials, ignore_errors=True)
