@@ -22,6 +22,7 @@ import pytest
 import requests
 
 PACKAGE = "ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal"
+DEADLY = "ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.deadly_portal"
 PASSWORD = "correct horse battery staple"
 ADMIN = ("admin", PASSWORD)
 START_SECONDS = 30
@@ -52,6 +53,8 @@ class PortalProcess:
         self.log = folder / "portal.log"
         self.variables = {"PORTAL_PORT": "0", "ADMIN_PASSWORD": PASSWORD, **variables}
         self.url = ""
+        self.dies_at = 0
+        """The step at which it dies when it is started next, see `deadly_portal`; 0: it lives."""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -64,8 +67,9 @@ class PortalProcess:
         inherited = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "PORTAL_WEB_PACKAGES") if name in os.environ}
         before = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "ab") as output:
+            program = [DEADLY, str(self.dies_at)] if self.dies_at else [PACKAGE]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", PACKAGE], env={**inherited, **self.variables}, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                [sys.executable, "-m", *program], env={**inherited, **self.variables}, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
         deadline = time.monotonic() + START_SECONDS
         while not (found := _ADDRESS.search(self.log.read_text(errors="replace")[before:])):
@@ -74,6 +78,13 @@ class PortalProcess:
             time.sleep(0.05)
         self.url = found[1]
         self.variables["PORTAL_PORT"] = self.url.rpartition(":")[2]
+
+    def has_died(self) -> bool:
+        """Return whether it ended by itself, and forget it if so."""
+        if self._process is None or self._process.poll() is None:
+            return False
+        self._process = None
+        return True
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it, and return its exit status."""

@@ -57,8 +57,10 @@ class PortalVisitor:
         return self.send("/link", {"t": link.partition("=")[2]})
 
     def approve(self, request_id: str, **fields: Any) -> str:
-        """Approve a request as it is shown."""
-        (version,) = set(re.findall(r'name="version" value="([^"]*)"', self.see(f"/admin/{request_id}")))
+        """Approve a request as it is shown. Without a form on its page it has its key already."""
+        version = next(iter(re.findall(r'name="version" value="([^"]*)"', self.see(f"/admin/{request_id}"))), None)
+        if version is None:
+            return f"/admin/{request_id}"
         return self.send(f"/admin/{request_id}/approve", {"version": version, **fields})
 
     def open_key(self, link: tuple[str, str]) -> dict[str, Any] | None:
