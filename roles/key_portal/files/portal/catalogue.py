@@ -76,9 +76,12 @@ class SiteCatalogue:
     with_served: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalogue:
-    """Everything that the portal shows to choose from. `limits` are the terms of requests that name models."""
+    """Everything that the portal shows to choose from. `limits` are the terms of requests that name models.
+
+    Each is equal to itself only, so that what is made of it can be kept as long as it is.
+    """
 
     models: tuple[ModelCard, ...]
     featured: tuple[FeaturedModel, ...]

@@ -84,8 +84,7 @@ class Language:
 
     def time(self, text: str) -> str:
         """Return a time of a record, in UTC."""
-        at = _parsed(text)
-        return f"{format_date(at, 'medium', locale=self.locale)}, {format_time(at, 'short', locale=self.locale)} UTC"
+        return _time(self.code, text)
 
     def day(self, text: str) -> str:
         return str(format_date(_parsed(text), "long", locale=self.locale))
@@ -148,6 +147,12 @@ class Language:
 
     def terms(self, lines: Iterable[TermLine]) -> list[str]:
         return [self.term(line.name, line.value) for line in lines]
+
+
+@lru_cache(maxsize=10_000)
+def _time(code: str, text: str) -> str:
+    at, locale = _parsed(text), Locale.parse(code)
+    return f"{format_date(at, 'medium', locale=locale)}, {format_time(at, 'short', locale=locale)} UTC"
 
 
 def _parsed(text: str) -> datetime:

@@ -25,7 +25,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from .catalogue import Catalogue, SiteCatalogue, catalogue_of
 from .health import PassHealth, health_of_pass
 from .insights import Insights
-from .recent import Recent
+from .recent import Recent, Value
 from .settings import Settings
 from .trail import AuditedDesk
 
@@ -49,8 +49,9 @@ class PortalDesk:
         self._snapshot: Recent[tuple[CatalogueSnapshot | None]] = Recent(lambda: (published_catalogue(store),), CATALOGUE_SECONDS)
         self._last_snapshot: CatalogueSnapshot | None = None
         self.insights = Insights(store, clock)
+        self._catalogue: tuple[CatalogueSnapshot | None, Catalogue] = (None, catalogue_of(self._site, None))
         self._rendering = threading.Lock()
-        self._rendered: tuple[Listing, dict[Hashable, bytes]] = (Listing(()), {})
+        self._rendered: tuple[Listing, dict[Hashable, Any]] = (Listing(()), {})
 
     def listing(self) -> Listing:
         """Return all requests, oldest first, and the records that cannot be read. Raises StoreError."""
@@ -61,7 +62,7 @@ class PortalDesk:
         with suppress(StoreError):
             self.listing()
 
-    def rendered(self, view: Hashable, render: Callable[[Listing], bytes]) -> bytes:
+    def rendered(self, view: Hashable, render: Callable[[Listing], Value]) -> Value:
         """Return a view of all requests as `render` makes it, which it does once for each listing. Raises StoreError."""
         listing = self.listing()
         with self._rendering:  # one at a time: the others get what the first one makes
@@ -72,7 +73,8 @@ class PortalDesk:
                 if len(views) >= MOST_VIEWS:
                     views.clear()
                 views[view] = render(listing)
-            return views[view]
+            found: Value = views[view]
+            return found
 
     def changed(self) -> None:
         """Note that a request was changed here. Call it after every operation of `desk` that writes."""
@@ -82,7 +84,10 @@ class PortalDesk:
         """Return the catalogue. While the store does not answer, it is what it was; if it never did, only what config.yaml says."""
         with suppress(StoreError):
             (self._last_snapshot,) = self._snapshot.get()
-        return catalogue_of(self._site, self._last_snapshot)
+        snapshot, made = self._last_snapshot, self._catalogue
+        if made[0] is not snapshot:
+            self._catalogue = made = (snapshot, catalogue_of(self._site, snapshot))
+        return made[1]
 
     def last_pass(self) -> PassHealth:
         """Return how the last pass went. Raises StoreError."""

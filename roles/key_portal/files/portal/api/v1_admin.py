@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.audit import audit_events, json_lines
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.audit import audit_events
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Listing, Transition
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import Record
 from fastapi import APIRouter, Query, Response
@@ -22,7 +22,7 @@ from ..errors import NOT_FOUND, Refused, answers, checked_input, shown
 from ..identity import Admin
 from ..store import PortalDesk
 from ..trail import note_event
-from . import Portal, json_of, rendered_answer, shapes
+from . import JSON_LINES, Portal, audit_answer, json_of, rendered_answer, shapes
 from .listing import page_of
 from .v1 import RequestId
 
@@ -30,7 +30,6 @@ router = APIRouter(prefix="/api/v1/admin", tags=["administrators"])
 
 EARLIEST, LATEST = "0000", "9999"
 """Before and after the times of all events."""
-JSON_LINES = "application/jsonl"
 
 _READ = answers(401, 403, 404, 409, 422, 503)
 _WRITE = answers(400, 401, 403, 404, 408, 409, 413, 422, 503)
@@ -100,9 +99,7 @@ def audit(caller: Admin, portal: Portal, period: Annotated[shapes.Period, Query(
 def audit_lines(caller: Admin, portal: Portal, period: Annotated[shapes.Period, Query()]) -> StreamingResponse:
     """Return the same as JSON Lines, to be kept in a file."""
     note_event(portal.clock(), "audit_exported", caller.who)
-    events = _events(portal.listing(), period)
-    headers = {"Content-Disposition": 'attachment; filename="key-requests-audit.jsonl"'}
-    return StreamingResponse((json_lines([event]) for event in events), media_type=JSON_LINES, headers=headers)
+    return audit_answer(_events(portal.listing(), period))
 
 
 def _events(listing: Listing, period: shapes.Period) -> Iterator[dict[str, Any]]:

@@ -15,14 +15,16 @@ from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 from urllib.parse import urlencode
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.audit import audit_events, json_lines
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.audit import audit_events
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Listing
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Broken, Missing
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import IN_REVIEW, PENDING, STATES, Record
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.terms import AMOUNTS
 from fastapi import APIRouter, Query
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
-from ..api.listing import Sort, page_of
+from ..api import audit_answer
+from ..api.listing import ListPage, Sort, page_of
 from ..insights import SeenInsight
 from ..trail import note_event
 from .insight_view import figures_view, has_figures, may_be_decided, outlook_view, trace_rows
@@ -95,9 +97,7 @@ def list_page(
 
 def list_values(page: Page, query: ListQuery, chosen: Sequence[str]) -> dict[str, Any]:
     """Return what the templates of the list show. Raises StoreError."""
-    listing = page.portal.listing()
-    state: Any = None if query.tab == ALL else query.tab
-    found = page_of(listing.records, state=state, search=query.search, sort=query.sort, page=query.number, size=PAGE_SIZE)  # type: ignore[arg-type]
+    found, set_aside = page.portal.rendered(("page", query), lambda listing: (_page_of(listing, query), listing.set_aside))
     views = [view_of(record, page) for record in found.records]
     counts = {**found.counts, ALL: sum(found.counts[state] for state in STATES)}
     versions = [f"{view.record.id} {view.record.version} {view.status}" for view in views]
@@ -111,10 +111,15 @@ def list_values(page: Page, query: ListQuery, chosen: Sequence[str]) -> dict[str
         "counts": counts,
         "tabs": TABS,
         "chosen": set(chosen),
-        "set_aside": listing.set_aside,
+        "set_aside": set_aside,
         "refresh": REFRESH_SECONDS,
         "digest": hashlib.sha256(seen.encode()).hexdigest()[:16],
     }
+
+
+def _page_of(listing: Listing, query: ListQuery) -> ListPage:
+    state: Any = None if query.tab == ALL else query.tab
+    return page_of(listing.records, state=state, search=query.search, sort=query.sort, page=query.number, size=PAGE_SIZE)  # type: ignore[arg-type]
 
 
 @router.get("/audit.jsonl")
@@ -122,9 +127,7 @@ def audit(page: AdminPage) -> Response:
     """Return everything that happened to requests, as JSON Lines to be kept in a file."""
     assert page.admin is not None
     note_event(page.portal.clock(), "audit_exported", page.admin.who)
-    events = audit_events(page.portal.listing().records)
-    headers = {"Content-Disposition": 'attachment; filename="key-requests-audit.jsonl"'}
-    return StreamingResponse((json_lines([event]) for event in events), media_type="application/jsonl", headers=headers)
+    return audit_answer(audit_events(page.portal.listing().records))
 
 
 @router.get("/{request_id}/insight")

@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ..catalogue import Catalogue, FeaturedModel, ModelCard, PackageCard
 from ..wording import TermLine
 
 MOST_SHOWN = 24
 """Cards on the page. The others are found by searching."""
+KEPT = 2
+"""Catalogues of which the cards are kept."""
 PACKAGE, MODEL, OTHER = "package", "model", "other"
 
 
@@ -52,13 +55,14 @@ class Choices:
         return [choice for choice in self.shown if choice.kind == kind]
 
 
-def all_choices(catalogue: Catalogue) -> list[Choice]:
+@lru_cache(maxsize=KEPT)
+def all_choices(catalogue: Catalogue) -> tuple[Choice, ...]:
     """Return every card: packages, featured models, models that config.yaml describes, other models."""
     featured = [_featured(model) for model in catalogue.featured]
     names = {choice.name for choice in featured}
     models = [_model(card) for card in catalogue.models if card.id not in names]
     models.sort(key=lambda choice: not choice.description)
-    return [*(_package(card) for card in catalogue.packages), *featured, *models]
+    return (*(_package(card) for card in catalogue.packages), *featured, *models)
 
 
 def find_choices(catalogue: Catalogue, search: str, chosen: str) -> Choices:
@@ -77,7 +81,8 @@ def find_choice(catalogue: Catalogue, value: str) -> Choice | None:
     return next((choice for choice in all_choices(catalogue) if choice.value == value), None)
 
 
-def titles(catalogue: Catalogue) -> dict[str, Choice]:
+@lru_cache(maxsize=KEPT)
+def titles(catalogue: Catalogue) -> Mapping[str, Choice]:
     """Return the cards by the names of models and packages, to show requests with."""
     return {choice.value: replace(choice, terms=()) for choice in all_choices(catalogue)}
 
