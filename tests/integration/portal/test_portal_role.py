@@ -248,7 +248,11 @@ def test_its_whole_life(own: tuple[dict[str, Any], Server], playbook: Playbooks,
 
 def test_the_error_of_a_start_names_the_cause_without_a_secret(own: tuple[dict[str, Any], Server], playbook: Playbooks) -> None:
     variables, _server = own
-    run = playbook("portal", {**variables, "key_portal_host": "0.0.0.0", "key_portal_public_url": "https://k.example.com", "key_portal_admin_password": "change-me-in-production"}, check=False)
+    run = playbook(
+        "portal",
+        {**variables, "key_portal_host": "0.0.0.0", "key_portal_public_url": "https://k.example.com", "key_portal_admin_password": "change-me-in-production"},
+        check=False,
+    )
     assert "the administrator's password is the one in the documentation" in run.output and "ended with status 1 while starting" in run.output
     assert variables["litellm_master_key"] not in run.output
 
