@@ -217,9 +217,9 @@ status:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback
+from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.common.options import StrictModule
+from ..module_utils.common.options import StrictModule, filled_env_fallback
 from ..module_utils.keys.api import KeyApi
 from ..module_utils.keys.options import PROOF_SPEC, proof_of, take_known_values, warn_of_unknown_values
 from ..module_utils.keys.reconcile import Reconciler
@@ -231,8 +231,8 @@ from ..module_utils.migration.results import MigrationIncomplete, MigrationOutco
 TARGET_SPEC: dict[str, dict[str, Any]] = {
     **{name: GATEWAY_SPEC[name] for name in ("validate_certs", "ca_path", "client_cert", "client_key")},
     "key_header_name": {"type": "str", "no_log": False, "default": USUAL_KEY_HEADER},
-    "url": {"type": "str", "required": True, "fallback": (env_fallback, ["LITELLM_TARGET_BASE_URL"])},
-    "api_key": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["LITELLM_TARGET_MASTER_KEY"])},
+    "url": {"type": "str", "required": True, "fallback": (filled_env_fallback, ["LITELLM_TARGET_BASE_URL"])},
+    "api_key": {"type": "str", "required": True, "no_log": True, "fallback": (filled_env_fallback, ["LITELLM_TARGET_MASTER_KEY"])},
 }
 
 

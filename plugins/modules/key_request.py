@@ -117,6 +117,13 @@ options:
         refused. The history shows that it was done.
     type: bool
     default: false
+  undecided:
+    description:
+      - With O(state=approved) and O(state=denied), whether only a request that still waits is decided. One that was decided
+        meanwhile is left as it is, which is not an error.
+      - Of several people, or workflows, that are asked about the same request, none can undo what another one decided.
+    type: bool
+    default: false
   language:
     description: With O(state=submitted), the language in which the requester wants mails. The default is that of the pass.
     type: str
@@ -312,7 +319,8 @@ note:
   description:
     - Who finds the request, if it was submitted to the directory of the user of the module because no store was named.
     - What an earlier request asks for, if this one asks for something else and changes nothing, or that it was denied.
-  returned: when there is something to say of O(state=submitted), O(state=renewed) or O(state=extended)
+    - That the request was decided before, with O(undecided).
+  returned: when there is something to say
   type: str
 code:
   description: Stable error code, for example C(missing), C(refused) or C(bad_input).
@@ -326,6 +334,7 @@ from ..module_utils.common.options import StrictModule
 from ..module_utils.key_requests.base import Transition
 from ..module_utils.key_requests.desk import Desk, MoreTime, Wish
 from ..module_utils.key_requests.options import STORE_SPEC, acting_user, exit_with, open_store, own_directory_note
+from ..module_utils.key_requests.record import APPROVED, DENIED
 from ..module_utils.key_requests.results import asked_before_note, transition_result
 from ..module_utils.key_requests.terms import GRANTABLE
 
@@ -357,8 +366,16 @@ def carry_out(desk: Desk, params: dict[str, Any]) -> Transition:
     if state == "retried":
         return desk.retry(name, by=actor or acting_user())
     if state == "denied":
-        return desk.deny(name, by=actor or acting_user(), reason=reason)
-    return desk.approve(name, by=actor or acting_user(), reason=reason, granted=granted_by(params), beyond=params["beyond"])
+        return desk.deny(name, by=actor or acting_user(), reason=reason, undecided=params["undecided"])
+    return desk.approve(name, by=actor or acting_user(), reason=reason, granted=granted_by(params), beyond=params["beyond"], undecided=params["undecided"])
+
+
+def decided_before_note(transition: Transition, params: dict[str, Any]) -> str:
+    """Return a sentence if the request was decided before, and `undecided` kept this decision from it; else ''."""
+    was = transition.before.state if transition.before else ""
+    if not params["undecided"] or was not in (APPROVED, DENIED):
+        return ""
+    return f"It was {was} before, so nothing was changed."
 
 
 def more_time(params: dict[str, Any]) -> MoreTime:
@@ -391,6 +408,7 @@ def main() -> None:
             "tpm_limit": {"type": "int"},
             "max_parallel_requests": {"type": "int"},
             "beyond": {"type": "bool", "default": False},
+            "undecided": {"type": "bool", "default": False},
             "language": {"type": "str", "choices": ["en", "de", "es"]},
             "reason": {"type": "str"},
             "actor": {"type": "str"},
@@ -407,7 +425,7 @@ def main() -> None:
         result = transition_result(transition, with_diff=module._diff)
         own = own_directory_note(module.params) if module.params["state"] == "submitted" else ""
         asked_before = asked_before_note(transition, more_time(module.params)) if module.params["state"] in ASKING else ""
-        note = " ".join(filter(None, (own, asked_before)))
+        note = " ".join(filter(None, (own, asked_before, decided_before_note(transition, module.params))))
         return {**result, "note": note} if note else result
 
     exit_with(module, work)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -107,6 +107,16 @@ def _node_calls(node: Mapping[str, Any], workflow: Mapping[str, Any]) -> Iterato
     if "extra_data" in node:
         arguments["extra_data"] = node["extra_data"]
     yield {**arguments, **links}
+
+
+def contents_of_organization(organization: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what an organization has, such as `labels (2)`.
+
+    AWX counts some kinds itself in `organization`. The others are in `answers`, the results of a loop over kinds, one of which AWX may not have.
+    """
+    counts = {name: int(count) for name, count in organization.get("summary_fields", {}).get("related_field_counts", {}).items()}
+    counts |= {answer["__awx_catalog_asked_kind"]: int((answer.get("json") or {}).get("count", 0)) for answer in answers}
+    return [f"{name} ({count})" for name, count in sorted(counts.items()) if count]
 
 
 def forgive_missing(answer: Mapping[str, Any], state: str, check_mode: bool) -> dict[str, Any]:

@@ -13,11 +13,13 @@ all of these.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common import validation
+from ansible.module_utils.errors import AnsibleFallbackNotFound
 
 from .printable import quoted
 
@@ -57,6 +59,17 @@ class StrictModule(AnsibleModule):  # type: ignore[misc]
             msg, result = self._refusal or msg, {"code": "bad_input", "changed": False, **result}
         super().fail_json(msg, **result)
         raise AssertionError("fail_json does not return")
+
+
+def filled_env_fallback(*names: str) -> str:
+    """Return the first of these environment variables that is not empty. Raises AnsibleFallbackNotFound.
+
+    AWX sets a variable to nothing for a field of a credential that is not filled in, which `env_fallback` of ansible-core takes for a value.
+    """
+    found = next(filter(None, map(os.environ.get, names)), None)
+    if found is None:
+        raise AnsibleFallbackNotFound
+    return found
 
 
 def usable_arguments(spec: Mapping[str, Mapping[str, Any]], arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

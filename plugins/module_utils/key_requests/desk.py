@@ -149,16 +149,18 @@ class Desk:
             raise Missing(f"{wish.email} has no such request in {self.store.place}; key_request_info lists those that there are.")
         return found
 
-    def approve(self, name: RequestName, *, by: str, reason: str = "", granted: Terms | None = None, beyond: bool = False, version: str = "") -> Transition:
+    def approve(
+        self, name: RequestName, *, by: str, reason: str = "", granted: Terms | None = None, beyond: bool = False, version: str = "", undecided: bool = False
+    ) -> Transition:
         """Approve a request. `granted` holds the terms that differ from those of the request (see `terms.GRANTABLE`).
 
         Raises RequestRefused if they give more than the chain and the package left, unless `beyond` allows that, or if a
-        `version` is given and the request has changed since.
+        `version` is given and the request has changed since. With `undecided`, one that was decided before stays as it is.
         """
         found, at = self.find(name), self._clock()
         present = self._present_terms(found)
         grant = partial(transitions.approve, granted=granted or {}, present=present, beyond=beyond, reason=reason, by=by, at=at)
-        return self.store.transition(found, _only_at(version, grant))
+        return self.store.transition(found, _only_at(version, _only_undecided(grant) if undecided else grant))
 
     def _present_terms(self, record: Record) -> Terms:
         """Return the terms of the key that a renewal is for. Other requests have no key yet."""
@@ -170,10 +172,17 @@ class Desk:
             return {}
         return {"models": list(original.models), **original.terms} if original.models else original.terms
 
-    def deny(self, name: RequestName, *, by: str, reason: str, version: str = "") -> Transition:
-        """Deny a request. Raises RequestRefused if its key already exists, or if a `version` is given and the request has changed since."""
+    def deny(self, name: RequestName, *, by: str, reason: str, version: str = "", undecided: bool = False) -> Transition:
+        """Deny a request. Raises RequestRefused if its key already exists, or if a `version` is given and the request has changed since.
+
+        With `undecided`, a request that was decided before stays as it is.
+        """
         found, at = self.find(name), self._clock()
-        return self.store.transition(found, _only_at(version, lambda record: transitions.decide(record, DENIED, Ruling(reason), by=by, at=at)))
+
+        def refuse(record: Record) -> Record:
+            return transitions.decide(record, DENIED, Ruling(reason), by=by, at=at)
+
+        return self.store.transition(found, _only_at(version, _only_undecided(refuse) if undecided else refuse))
 
     def retry(self, name: RequestName, *, by: str) -> Transition:
         """Let the next pass try again what failed, and what passes gave up. Raises RequestRefused if nothing failed."""
@@ -234,6 +243,11 @@ def _only_at(version: str, change: transitions.Change) -> transitions.Change:
         return change(record)
 
     return checked
+
+
+def _only_undecided(change: transitions.Change) -> transitions.Change:
+    """Return `change` for a request that waits for a decision, however somebody else decided it meanwhile: one that was decided stays as it is."""
+    return lambda record: change(record) if record.state in (PENDING, IN_REVIEW) else record
 
 
 def _is_selected(record: Record, which: str, at: str) -> bool:

@@ -11,8 +11,9 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ansible.module_utils.basic import env_fallback, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 
+from ..common.options import filled_env_fallback
 from ..common.printable import printable
 from .base import Store
 from .directory import DirectoryStore, default_directory
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 
 STORE_SPEC: dict[str, dict[str, Any]] = {
     "store": {"type": "str", "choices": ["file", "kubernetes"], "default": "file"},
-    "directory": {"type": "path", "fallback": (env_fallback, ["LITELLM_KEY_REQUESTS_DIR"])},
+    "directory": {"type": "path", "fallback": (filled_env_fallback, ["LITELLM_KEY_REQUESTS_DIR"])},
     "namespace": {"type": "str"},
-    "kubeconfig": {"type": "path", "fallback": (env_fallback, ["K8S_AUTH_KUBECONFIG"])},
-    "context": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_CONTEXT"])},
-    "host": {"type": "str", "fallback": (env_fallback, ["K8S_AUTH_HOST"])},
-    "api_key": {"type": "str", "no_log": True, "fallback": (env_fallback, ["K8S_AUTH_API_KEY"])},
-    "ca_cert": {"type": "path", "fallback": (env_fallback, ["K8S_AUTH_SSL_CA_CERT"])},
-    "validate_certs": {"type": "bool", "fallback": (env_fallback, ["K8S_AUTH_VERIFY_SSL"])},
+    "kubeconfig": {"type": "path", "fallback": (filled_env_fallback, ["K8S_AUTH_KUBECONFIG"])},
+    "context": {"type": "str", "fallback": (filled_env_fallback, ["K8S_AUTH_CONTEXT"])},
+    "host": {"type": "str", "fallback": (filled_env_fallback, ["K8S_AUTH_HOST"])},
+    "api_key": {"type": "str", "no_log": True, "fallback": (filled_env_fallback, ["K8S_AUTH_API_KEY"])},
+    "ca_cert": {"type": "path", "fallback": (filled_env_fallback, ["K8S_AUTH_SSL_CA_CERT"])},
+    "validate_certs": {"type": "bool", "fallback": (filled_env_fallback, ["K8S_AUTH_VERIFY_SSL"])},
     "timeout": {"type": "float", "default": 30},
 }
 

@@ -10,27 +10,28 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ..common.options import filled_env_fallback
 from ..common.transport import REQUESTS_ERROR
 from . import errors
 from .client import USUAL_KEY_HEADER, Client, Connection
 from .environment import API_KEY_ENVIRONMENT, KEY_HEADER_ENVIRONMENT, SECRET_ENVIRONMENT, SHORTEST_SECRET, URL_ENVIRONMENT
 
 GATEWAY_SPEC: dict[str, dict[str, Any]] = {
-    "url": {"type": "str", "required": True, "fallback": (env_fallback, list(URL_ENVIRONMENT))},
+    "url": {"type": "str", "required": True, "fallback": (filled_env_fallback, list(URL_ENVIRONMENT))},
     "api_key": {
         "type": "str",
         "required": True,
         "no_log": True,
         "aliases": ["master_key"],
-        "fallback": (env_fallback, list(API_KEY_ENVIRONMENT)),
+        "fallback": (filled_env_fallback, list(API_KEY_ENVIRONMENT)),
     },
     "validate_certs": {"type": "bool", "default": True},
     "ca_path": {"type": "path"},
     "client_cert": {"type": "path"},
     "client_key": {"type": "path", "no_log": False},
-    "key_header_name": {"type": "str", "no_log": False, "default": USUAL_KEY_HEADER, "fallback": (env_fallback, list(KEY_HEADER_ENVIRONMENT))},
+    "key_header_name": {"type": "str", "no_log": False, "default": USUAL_KEY_HEADER, "fallback": (filled_env_fallback, list(KEY_HEADER_ENVIRONMENT))},
     "timeout": {"type": "float", "default": 30},
     "retries": {"type": "int", "default": 3},
     "retry_delay": {"type": "float", "default": 1},
@@ -38,7 +39,7 @@ GATEWAY_SPEC: dict[str, dict[str, Any]] = {
 }
 
 SECRET_SPEC: dict[str, dict[str, Any]] = {
-    "secret": {"type": "str", "no_log": True, "fallback": (env_fallback, list(SECRET_ENVIRONMENT))},
+    "secret": {"type": "str", "no_log": True, "fallback": (filled_env_fallback, list(SECRET_ENVIRONMENT))},
 }
 
 

@@ -21,10 +21,11 @@ import jinja2
 import jinja2.meta
 import pytest
 import yaml
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mailer import mail_settings
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.awx import forgive_missing, module_calls
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.awx import HIDDEN, TOKEN, Awx, serving
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.awx import AAP, HIDDEN, LEFT_ALONE, TAKEN_ALONG, TOKEN, Awx, serving
 
 CHECKOUT = Path(__file__).parents[3]
 PROJECT = CHECKOUT / "roles" / "awx_catalog" / "files" / "project"
@@ -45,7 +46,7 @@ SETTINGS = {
     "awx_catalog_smtp_password": SECRETS["smtp"],
     "awx_catalog_kubernetes_host": "https://kube.example.com",
     "awx_catalog_kubernetes_token": SECRETS["kube"],
-    "awx_catalog_rules": [{"name": "human_review", "config": {"patterns": ["*"]}}],
+    "awx_catalog_rules": [{"name": "human_review", "config": {"patterns": ["*"], "email": "approvers@example.com"}}],
     "awx_catalog_notifications": [HOOK],
 }
 RESOLVE = """
@@ -69,7 +70,7 @@ RESOLVE = """
       no_log: true
 """
 FEW = {f"__awx_catalog_{name}": [] for name in ("inventories", "inventory_sources", "job_templates", "workflows", "schedules", "roles")} | {
-    "__awx_catalog_teams": [{"name": "LLM keys requesters", "organization": "LLM keys"}]
+    "__awx_catalog_all_teams": [{"name": "LLM keys requesters", "organization": "LLM keys"}]
 }
 
 
@@ -151,7 +152,7 @@ def test_the_playbook_creates_repeats_and_removes(playbook: Playbooks, tmp_path:
     with serving() as awx:
         settings = {**SETTINGS, **FEW, "awx_catalog_host": awx.url}
         first = playbook("awx", settings, "-vvv")
-        assert awx.names("credentials") == {"LLM keys gateway", "LLM keys requests"}
+        assert awx.names("credentials") == {"Ansible Galaxy", "LLM keys gateway", "LLM keys requests"}
         for secret in [*SECRETS.values(), TOKEN]:
             assert secret not in first.output
 
@@ -167,7 +168,8 @@ def test_the_playbook_creates_repeats_and_removes(playbook: Playbooks, tmp_path:
         playbook("awx", {**settings, "awx_catalog_state": "absent"})
         assert awx.names("organizations") == {"LLM keys"}
         assert awx.names("projects") == {"of somebody else"}
-        assert not awx.names("credentials") | awx.names("teams") | awx.names("execution_environments") | awx.names("notification_templates")
+        assert awx.names("credentials") == {"Ansible Galaxy"}
+        assert not awx.names("teams") | awx.names("execution_environments") | awx.names("notification_templates")
 
 
 @pytest.mark.parametrize(
@@ -183,6 +185,65 @@ def test_bad_input_is_refused_before_anything_is_written(playbook: Playbooks, ve
         assert run.returncode != 0
         assert words in " ".join(run.output.split())
         assert not awx.writes
+
+
+def test_an_organization_of_others_keeps_its_credential_for_galaxy_and_what_is_in_it(playbook: Playbooks) -> None:
+    """AWX would delete the label with the organization, and the workflow would lose its organization."""
+    with serving() as awx:
+        settings = {**SETTINGS, **FEW, "awx_catalog_host": awx.url}
+        number = awx.create("organizations", {"name": "LLM keys"})["id"]
+        galaxy = awx.linked[("organizations", number, "galaxy_credentials")] = [awx.named("credentials", "Ansible Galaxy")["id"] + 1000]
+        awx.objects["credentials"][galaxy[0]] = {**awx.named("credentials", "Ansible Galaxy"), "id": galaxy[0], "name": "their hub"}
+        playbook("awx", settings)
+        assert awx.linked[("organizations", number, "galaxy_credentials")] == galaxy
+        awx.add("labels", {"name": "of somebody else", "organization": number})
+        awx.add("workflow_job_templates", {"name": "of somebody else", "organization": number})
+        gone = playbook("awx", {**settings, "awx_catalog_state": "absent", "awx_catalog_kubernetes_host": ""})
+        assert "LLM keys stays, because others have something in it: labels (1), workflow_job_templates (1)" in " ".join(gone.output.split())
+        assert awx.names("labels") == {"of somebody else"}
+        assert awx.named("workflow_job_templates", "of somebody else")["organization"] == number
+        assert not awx.names("credentials") & {"LLM keys gateway", "LLM keys requests"}
+
+
+def test_organizations_and_teams_of_aap_are_taken_as_they_are(playbook: Playbooks) -> None:
+    with serving("4.6.3", product=AAP, api="/api/controller/v2") as awx:
+        settings = {**SETTINGS, **FEW, "awx_catalog_host": awx.url}
+        lost = playbook("awx", settings, check=False)
+        assert lost.returncode != 0
+        assert "found no API of AWX at /api/; set awx_catalog_api_path to /api/controller/" in " ".join(lost.output.split())
+        settings["awx_catalog_api_path"] = "/api/controller/"
+        refused = playbook("awx", settings, check=False)
+        assert refused.returncode != 0 and not awx.writes
+        words = "has no organization LLM keys, no team LLM keys requesters, and the catalogue may not make them there"
+        assert words in " ".join(refused.output.split())
+        number = awx.add("organizations", {"name": "LLM keys"})["id"]
+        awx.add("teams", {"name": "LLM keys requesters", "organization": number})
+        playbook("awx", settings)
+        assert awx.named("projects", "LLM keys")["has_collections"]
+        playbook("awx", {**settings, "awx_catalog_state": "absent"})
+        assert awx.names("organizations") == {"LLM keys"} and awx.names("teams") == {"LLM keys requesters"}
+        assert not awx.names("projects")
+
+
+def test_a_project_that_cannot_be_fetched_says_why_and_is_fetched_again(playbook: Playbooks) -> None:
+    with serving(repository_error="fatal: repository 'https://git.example.com/llm-keys.git/' not found") as awx:
+        settings = {**SETTINGS, **FEW, "awx_catalog_host": awx.url}
+        for _run in range(2):
+            run = playbook("awx", settings, check=False)
+            assert run.returncode != 0
+            assert "repository 'https://git.example.com/llm-keys.git/' not found" in " ".join(run.output.split())
+        awx.repository_error = ""
+        assert playbook("awx", settings).changed > 0
+        assert "waiting.yml" in awx.named("projects", "LLM keys")["playbook_files"]
+        assert playbook("awx", settings).changed == 0
+
+
+def test_a_credential_for_galaxy_that_does_not_exist_is_named_before_anything_is_written(playbook: Playbooks) -> None:
+    with serving() as awx:
+        settings = {**SETTINGS, **FEW, "awx_catalog_host": awx.url, "awx_catalog_galaxy_credentials": ["our hub"]}
+        run = playbook("awx", settings, check=False)
+        assert run.returncode != 0 and not awx.writes
+        assert "has no credential our hub for Galaxy or an automation hub, only Ansible Galaxy" in " ".join(run.output.split())
 
 
 @pytest.mark.parametrize(
@@ -243,7 +304,7 @@ def test_the_dispatch_gets_the_login_and_removes_nothing(playbook: Playbooks, tm
         "path": "/api",
         "login": ["", "ada", "secret"],
         "hides": True,
-        "organizations": [{"name": "LLM keys"}],
+        "organizations": [{"name": "LLM keys", "galaxy_credentials": ["Ansible Galaxy"]}],
         "state": "present",
     }
 
@@ -313,6 +374,21 @@ def test_the_credential_is_injected_as_environment(made: Awx) -> None:
     }
 
 
+def test_a_field_that_is_not_set_reaches_jobs_as_nothing_and_counts_as_not_set(made: Awx) -> None:
+    environment = made.environment_of("LLM keys gateway")
+    assert environment["LITELLM_MASTER_KEY"] == SECRETS["master"] and environment["SMTP_PORT"] == environment["SMTP_USE_TLS"] == ""
+    assert mail_settings({}, environment) == mail_settings({}, {"SMTP_HOST": "mail.example.com", "SMTP_PASSWORD": SECRETS["smtp"]})
+
+
+def test_the_collection_is_installed_with_the_project(made: Awx) -> None:
+    assert made.named("projects", "LLM keys")["has_collections"]
+
+
+def test_everything_that_awx_takes_along_is_looked_for_before_an_organization_is_removed() -> None:
+    data = yaml.safe_load((CHECKOUT / "roles" / "awx_catalog" / "vars" / "main" / "people.yml").read_text())
+    assert set(data["__awx_catalog_kinds_in_organization"]) == {*TAKEN_ALONG, *LEFT_ALONE}
+
+
 def test_requests_are_for_whoever_starts_them_and_decisions_name_who_decided(made: Awx) -> None:
     request = json.loads(made.named("job_templates", "LLM keys: request")["extra_vars"])
     assert request == {"key_requests_store": "kubernetes", "key_requests_namespace": "llm-keys", "email": "{{ awx_user_email }}"}
@@ -333,7 +409,7 @@ def test_the_workflow_asks_a_person_only_when_the_request_waits(made: Awx) -> No
     }
     assert links == {
         ("request", "success_nodes"): ["decide"],
-        ("decide", "success_nodes"): ["waiting"],
+        ("decide", "always_nodes"): ["waiting"],
         ("waiting", "failure_nodes"): ["ask"],
         ("ask", "success_nodes"): ["approve"],
         ("ask", "failure_nodes"): ["deny"],

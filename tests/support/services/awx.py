@@ -5,11 +5,14 @@
 
 AWX itself runs only in containers. This server stands in for the parts that the modules of awx.awx use: lists with filters and
 pages, creation with AWX's own checks, changes, associations, surveys, approval nodes, roles, project updates, and secrets shown
-as ``$encrypted$``.
+as ``$encrypted$``. It does what AWX 24.6.1 did when the catalogue was tried on it: a default does not answer a required question
+of a survey for a schedule, a field that is not set is an empty variable of the job, an organization has no credential for Galaxy
+until it gets one, and takes what belongs to it along when it is deleted.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import itertools
 import json
@@ -21,8 +24,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import jinja2
+
 API = "/api/v2"
+AAP = "Red Hat Ansible Automation Platform"
 TOKEN = "awx-token-4711"
+USER, PASSWORD = "ada", "secret"
 HIDDEN = "$encrypted$"
 PAGE = 3
 """Number of objects on a page; few, so that tests read second pages."""
@@ -42,7 +49,14 @@ TYPES = {
     "workflow_job_template_nodes": "workflow_job_template_node",
     "workflow_approval_templates": "workflow_approval_template",
     "schedules": "schedule",
+    "labels": "label",
+    "applications": "o_auth2_application",
 }
+TAKEN_ALONG = ("teams", "credentials", "execution_environments", "notification_templates", "labels", "applications")
+"""What AWX deletes with an organization. Projects, inventories and templates lose their organization instead."""
+LEFT_ALONE = ("inventories", "projects", "job_templates", "workflow_job_templates")
+COUNTED = ("inventories", "teams", "job_templates", "projects")
+"""What `related_field_counts` of an organization counts, besides users, admins and hosts."""
 UNIFIED = ("projects", "inventory_sources", "job_templates", "workflow_job_templates")
 """The collections whose objects can be nodes or be scheduled."""
 REFERENCES = {
@@ -106,6 +120,10 @@ class Awx:
     product: str = "AWX"
     playbooks: list[str] = field(default_factory=list)
     """The playbooks that a project update finds in the repository."""
+    repository_error: str = ""
+    """The reason for which project updates fail; empty if they work."""
+    api: str = API
+    """The path of the API, which is /api/controller/v2 from AAP 2.5 on."""
     url: str = ""
     calls: list[Call] = field(default_factory=list)
     objects: dict[str, dict[int, dict[str, Any]]] = field(default_factory=lambda: {name: {} for name in TYPES})
@@ -119,6 +137,10 @@ class Awx:
     def __post_init__(self) -> None:
         fields = [{"id": name} for name in ("host", "verify_ssl", "ssl_ca_cert")] + [{"id": "bearer_token", "secret": True}]
         self.add("credential_types", {"name": "OpenShift or Kubernetes API Bearer Token", "kind": "kubernetes", "inputs": {"fields": fields}})
+        galaxy = self.add("credential_types", {"name": "Ansible Galaxy/Automation Hub API Token", "kind": "galaxy", "inputs": {"fields": [{"id": "url"}]}})
+        self.add(
+            "credentials", {"name": "Ansible Galaxy", "credential_type": galaxy["id"], "organization": None, "inputs": {"url": "https://galaxy.ansible.com/"}}
+        )
 
     # --------------------------------------------------------------------------------------------------------- questions
     def named(self, collection: str, name: str) -> dict[str, Any]:
@@ -128,6 +150,13 @@ class Awx:
     def names(self, collection: str) -> set[str]:
         return {each["name"] for each in self.objects[collection].values()}
 
+    def environment_of(self, credential: str) -> dict[str, str]:
+        """Return the variables that a job with this credential has: an empty one for each field that is not set."""
+        thing = self.named("credentials", credential)
+        kind = self.objects["credential_types"][thing["credential_type"]]
+        values = {each["id"]: thing["inputs"].get(each["id"], "") for each in kind["inputs"]["fields"]}
+        return {name: jinja2.Template(text).render(values) for name, text in kind["injectors"]["env"].items()}
+
     @property
     def writes(self) -> list[Call]:
         return [call for call in self.calls if call.writes]
@@ -135,7 +164,7 @@ class Awx:
     # ------------------------------------------------------------------------------------------------------------ storing
     def add(self, collection: str, body: dict[str, Any]) -> dict[str, Any]:
         number = next(self.ids)
-        thing = {**body, "id": number, "type": TYPES[collection], "url": f"{API}/{collection}/{number}/"}
+        thing = {**body, "id": number, "type": TYPES[collection], "url": f"{self.api}/{collection}/{number}/"}
         self.objects[collection][number] = thing
         return thing
 
@@ -159,8 +188,18 @@ class Awx:
             project = self.objects["projects"][merged["project"]]
             if merged["playbook"] not in project["playbook_files"]:
                 raise Refused({"playbook": ["Playbook not found for project."]})
-        if collection == "schedules" and not any(merged["unified_job_template"] in self.objects[name] for name in UNIFIED):
+        if collection == "schedules":
+            self.check_schedule(merged)
+
+    def check_schedule(self, schedule: dict[str, Any]) -> None:
+        """Raise Refused for a missing template, or for a required question of its survey without an answer."""
+        template = schedule["unified_job_template"]
+        if not any(template in self.objects[name] for name in UNIFIED):
             raise Refused({"unified_job_template": ["object does not exist."]})
+        questions = [question for name in UNIFIED for question in self.surveys.get((name, template), {}).get("spec", [])]
+        unanswered = {question["variable"] for question in questions if question["required"]} - set(schedule.get("extra_data") or {})
+        if unanswered:
+            raise Refused({"variables_needed_to_start": [f"'{name}' value missing" for name in sorted(unanswered)]})
 
     def create(self, collection: str, body: dict[str, Any]) -> dict[str, Any]:
         self.check(collection, body)
@@ -171,7 +210,12 @@ class Awx:
         return thing
 
     def update_project(self, project: dict[str, Any]) -> None:
-        project.update(scm_revision="f" * 40, playbook_files=list(self.playbooks))
+        """Fetch the repository. Collections are installed only if the organization has a credential for Galaxy."""
+        if self.repository_error:
+            project.update(status="failed")
+            return
+        galaxy = self.linked.get(("organizations", project.get("organization") or 0, "galaxy_credentials"), [])
+        project.update(status="successful", scm_revision="f" * 40, playbook_files=list(self.playbooks), has_collections=bool(galaxy))
 
     def delete(self, collection: str, number: int) -> None:
         """Delete an object and whatever AWX deletes with it."""
@@ -180,6 +224,10 @@ class Awx:
             "inventories": [("inventory_sources", "inventory")],
             "workflow_job_templates": [("workflow_job_template_nodes", "workflow_job_template")],
         }
+        if collection == "organizations":
+            parts[collection] = [(name, "organization") for name in TAKEN_ALONG]
+            for each in (each for name in LEFT_ALONE for each in self.objects[name].values() if each.get("organization") == number):
+                each["organization"] = None
         if collection in UNIFIED:
             parts.setdefault(collection, []).append(("schedules", "unified_job_template"))
         if collection == "workflow_job_template_nodes":
@@ -202,19 +250,19 @@ class Awx:
             shown["related"]["survey_spec"] = f"{url}survey_spec/"
         if collection == "projects":
             shown["related"]["update"] = f"{url}update/"
+            shown["summary_fields"]["last_update"] = {"id": number, "status": thing.get("status")}
             if created:
                 shown["scm_revision"] = ""
                 shown["summary_fields"]["current_update"] = {"id": number, "status": "pending"}
         if collection == "workflow_job_template_nodes" and (template := thing.get("unified_job_template")) is not None:
-            shown["related"]["unified_job_template"] = next(f"{API}/{name}/{template}/" for name in self.objects if template in self.objects[name])
+            shown["related"]["unified_job_template"] = next(f"{self.api}/{name}/{template}/" for name in self.objects if template in self.objects[name])
         if collection in ROLES:
             shown["summary_fields"]["object_roles"] = {
                 f"{name}_role": {"id": number * 100 + index, "name": name} for index, name in enumerate(ROLES[collection])
             }
         if collection == "organizations":
-            counted = ("inventories", "teams", "job_templates", "projects")
             shown["summary_fields"]["related_field_counts"] = {
-                name: sum(each.get("organization") == number for each in self.objects[name].values()) for name in counted
+                name: sum(each.get("organization") == number for each in self.objects[name].values()) for name in COUNTED
             } | {"users": 0, "admins": 0}
         return shown
 
@@ -238,26 +286,45 @@ class Awx:
         either = {name.removeprefix("or__"): value for name, value in filters.items() if name.startswith("or__")}
         every = {name: value for name, value in filters.items() if not name.startswith("or__")}
         for thing in things[:1]:
-            if unknown := [name for name in every if name not in thing and name not in REFERENCES and name != "identifier"]:
+            if unknown := [name for name in every if name not in thing and name.partition("__")[0] not in REFERENCES and name != "identifier"]:
                 raise Refused({"detail": f"{TYPES.get(collection, collection)} has no field named '{unknown[0]}'"})
         return [
             thing
             for thing in things
-            if all(str(thing.get(name)) == value for name, value in every.items())
+            if all(str(self.value_of(thing, name)) == value for name, value in every.items())
             and (not either or any(str(thing.get(name)) == value for name, value in either.items()))
         ]
 
+    def value_of(self, thing: dict[str, Any], name: str) -> Any:
+        """Return a field of an object, or with `__` one of the object that it refers to."""
+        reference, _dots, field_name = name.partition("__")
+        return self.objects[REFERENCES[reference]].get(thing.get(reference) or 0, {}).get(field_name) if field_name else thing.get(name)
+
     # ------------------------------------------------------------------------------------------------------------ answering
+    def is_kept_by_the_platform(self, call: Call, parts: list[str]) -> bool:
+        """Return whether this call would change an organization or a team, which AAP 2.5 and later keep at the platform."""
+        of_platform = self.product == AAP and tuple(map(int, self.version.split(".")[:2])) >= (4, 6)
+        return of_platform and call.writes and parts[0] in ("organizations", "teams") and len(parts) < 3
+
     def answer(self, call: Call) -> tuple[int, Any]:
-        parts = call.path.removeprefix(f"{API}/").strip("/").split("/")
+        if not call.path.startswith(f"{self.api}/"):
+            return 404, {"detail": "The requested resource could not be found."}
+        parts = call.path.removeprefix(f"{self.api}/").strip("/").split("/")
         if parts == ["ping"]:
             return 200, {"ha": False, "version": self.version, "instances": [], "instance_groups": []}
-        if call.authorization != f"Bearer {TOKEN}":
+        basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        if call.authorization not in (f"Bearer {TOKEN}", f"Basic {basic}"):
             return 401, {"detail": "Authentication credentials were not provided."}
+        if self.is_kept_by_the_platform(call, parts):
+            return 403, {"detail": "Creation of this resource is not allowed. Create this resource via the platform ingress."}
         match parts:
             case ["project_updates", number]:
                 project = self.objects["projects"][int(number)]
-                return 200, {"id": project["id"], "status": "successful", "failed": False, "finished": "now", "scm_revision": project["scm_revision"]}
+                seen = {name: project[name] for name in ("id", "status", "scm_revision")}
+                return 200, {**seen, "failed": project["status"] == "failed", "finished": "now"}
+            case ["project_updates", _number, "events"]:
+                failed = [{"event": "runner_on_failed", "event_data": {"res": {"msg": self.repository_error}}}] if self.repository_error else []
+                return 200, self.page(call, failed)
             case ["roles", role, actors]:
                 return self.associate(call, self.granted.setdefault((int(role), actors), []), actors)
             case [collection] if collection in TYPES or collection == "unified_job_templates":
@@ -291,14 +358,14 @@ class Awx:
                 return 200, {}
             case "POST", ["update"]:
                 self.update_project(thing)
-                return 202, {"id": number, "url": f"{API}/project_updates/{number}/"}
+                return 202, {"id": number, "url": f"{self.api}/project_updates/{number}/"}
             case "POST", ["create_approval_template"]:
                 approval = self.add("workflow_approval_templates", {name: call.body[name] for name in ("name", "description", "timeout") if name in call.body})
                 thing["unified_job_template"] = approval["id"]
                 return 201, self.shown("workflow_approval_templates", approval)
             case _, [association] if collection != "workflow_approval_templates":
                 of = "workflow_job_template_nodes" if association.endswith("_nodes") else "notification_templates"
-                of = association if association in TYPES else of
+                of = "credentials" if association == "galaxy_credentials" else association if association in TYPES else of
                 return self.associate(call, self.linked.setdefault((collection, number, association), []), of)
         return 404, {"detail": "Not found."}
 
@@ -354,10 +421,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serving(version: str = "24.6.1") -> Iterator[Awx]:
-    """Run an empty AWX; its project finds the playbooks of the role's project."""
+def serving(version: str = "24.6.1", **fields: Any) -> Iterator[Awx]:
+    """Run an empty AWX, with these fields of `Awx`; its project finds the playbooks of the role's project."""
     project = Path(__file__).parents[3] / "roles" / "awx_catalog" / "files" / "project"
-    state = Awx(version=version, playbooks=[each.name for each in project.glob("*.yml")])
+    state = Awx(version=version, playbooks=[each.name for each in project.glob("*.yml")], **fields)
     handler = type("AwxHandler", (Handler,), {"awx": state, "lock": threading.Lock()})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     state.url = f"http://127.0.0.1:{server.server_port}"

@@ -102,12 +102,14 @@ class AuditedDesk(Desk):
     def renew(self, name: RequestName, more: MoreTime, *, by: str = "", again: bool = False) -> Transition:
         return self._noted("asked_for_more_time", super().renew(name, more, by=by, again=again), by)
 
-    def approve(self, name: RequestName, *, by: str, reason: str = "", granted: Terms | None = None, beyond: bool = False, version: str = "") -> Transition:
-        done = super().approve(name, by=by, reason=reason, granted=granted, beyond=beyond, version=version)
+    def approve(
+        self, name: RequestName, *, by: str, reason: str = "", granted: Terms | None = None, beyond: bool = False, version: str = "", undecided: bool = False
+    ) -> Transition:
+        done = super().approve(name, by=by, reason=reason, granted=granted, beyond=beyond, version=version, undecided=undecided)
         return self._noted("approved", done, by, granted=dict(granted or {}), beyond=beyond or None)
 
-    def deny(self, name: RequestName, *, by: str, reason: str, version: str = "") -> Transition:
-        return self._noted("denied", super().deny(name, by=by, reason=reason, version=version), by)
+    def deny(self, name: RequestName, *, by: str, reason: str, version: str = "", undecided: bool = False) -> Transition:
+        return self._noted("denied", super().deny(name, by=by, reason=reason, version=version, undecided=undecided), by)
 
     def retry(self, name: RequestName, *, by: str) -> Transition:
         return self._noted("retried", super().retry(name, by=by), by)

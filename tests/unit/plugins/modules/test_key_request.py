@@ -262,3 +262,20 @@ def test_a_damaged_record_is_named_beside_the_others(run: Run, tmp_path: Path) -
     failed = run("key_request", state="approved", request_id=asked["request_id"])
     assert failed["code"] == "broken"
     assert file.read_text() == "nonsense"
+
+
+def test_whoever_decides_only_what_waits_undoes_nothing(run: Run) -> None:
+    """Two workflows ask two people about the same request: the answer that comes second changes nothing."""
+    name = ask(run)["request_id"]
+    assert run("key_request", state="approved", request_id=name, undecided=True)["request"]["state"] == "approved"
+    late = run("key_request", state="denied", request_id=name, reason="no", undecided=True)
+    assert (late["changed"], late["request"]["state"], late["note"]) == (False, "approved", "It was approved before, so nothing was changed.")
+    assert run("key_request", state="denied", request_id=name, reason="no")["request"]["state"] == "denied"
+    late = run("key_request", state="approved", request_id=name, undecided=True)
+    assert (late["changed"], late["request"]["state"]) == (False, "denied")
+
+
+def test_a_variable_that_awx_sets_to_nothing_counts_as_unset(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LITELLM_KEY_REQUESTS_DIR", "K8S_AUTH_HOST", "K8S_AUTH_VERIFY_SSL", "K8S_AUTH_KUBECONFIG"):
+        monkeypatch.setenv(name, "")
+    assert not run("key_request_info").get("failed")

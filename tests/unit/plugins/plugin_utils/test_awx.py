@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.awx import forgive_missing, module_calls, module_options
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.awx import contents_of_organization, forgive_missing, module_calls, module_options
 
 MISSING = {"failed": True, "msg": "Request to /api/v2/organizations/?name=x returned 0 items, expected 1"}
 
@@ -62,3 +62,14 @@ def test_nodes_are_created_after_their_successors_and_an_approval_before_its_lin
 def test_an_impossible_graph_is_refused(nodes: list[dict[str, Any]], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         module_calls("workflow_job_template", {"name": "w", "workflow_nodes": nodes}, "present")
+
+
+def test_an_organization_has_what_awx_counts_and_what_was_asked_for() -> None:
+    organization = {"summary_fields": {"related_field_counts": {"users": 2, "admins": 0, "projects": 1}}}
+    answers = [
+        {"__awx_catalog_asked_kind": "labels", "json": {"count": 3}},
+        {"__awx_catalog_asked_kind": "applications", "json": {"detail": "Not found."}},
+        {"__awx_catalog_asked_kind": "projects", "json": {"count": 1}},
+    ]
+    assert contents_of_organization(organization, answers) == ["labels (3)", "projects (1)", "users (2)"]
+    assert contents_of_organization({}, []) == []

@@ -9,7 +9,8 @@ import math
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.options import usable_arguments
+from ansible.module_utils.errors import AnsibleFallbackNotFound
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.options import filled_env_fallback, usable_arguments
 
 SPEC: dict[str, Any] = {
     "text": {"type": "str", "aliases": ["words"]},
@@ -103,3 +104,12 @@ def test_the_given_arguments_stay_as_they_are() -> None:
     arguments: dict[str, Any] = {"keys": [{"user": None, "rpm": "many"}]}
     usable_arguments(SPEC, arguments)
     assert arguments == {"keys": [{"user": None, "rpm": "many"}]}
+
+
+def test_the_first_variable_that_is_filled_stands_for_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LITELLM_MASTER_KEY", "")
+    monkeypatch.setenv("LITELLM_API_KEY", "sk-2")
+    assert filled_env_fallback("LITELLM_MASTER_KEY", "LITELLM_API_KEY") == "sk-2"
+    monkeypatch.setenv("LITELLM_API_KEY", "")
+    with pytest.raises(AnsibleFallbackNotFound):
+        filled_env_fallback("LITELLM_MASTER_KEY", "LITELLM_API_KEY")
