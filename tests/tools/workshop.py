@@ -57,7 +57,7 @@ TYPICAL_SECONDS = {"demo": 15, "test": 45, "drill": 45, "lint": 45, "collections
 PIP_OPTIONS = ("--no-input", "--disable-pip-version-check", "--progress-bar=off")
 
 # The tool sets with which the portal runs.
-WITH_PAGES = ("test", "drill")
+WITH_PAGES = ("test", "drill", "bench")
 
 # The collections that are taken from the package `ansible`.
 COLLECTIONS = ("awx.awx", "community.general", "community.postgresql", "kubernetes.core")
