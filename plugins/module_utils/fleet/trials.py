@@ -38,7 +38,7 @@ class Readiness:
 
     def to_result(self) -> dict[str, Any]:
         """Return what the module returns. Nothing in it is secret."""
-        doubts = [*self.budgets, *preflight.doubts(self.loads, self.trials)]
+        doubts = [*preflight.doubts(self.loads, self.trials), *self.budgets]
         return {
             "changed": False,
             "go": not self.reasons,

@@ -63,7 +63,7 @@ class SmallGateway:
             (software / "venv" / "bin" / "python").chmod(0o700)
             for migration in migrations:
                 folder = software / "venv/lib/python3.11/site-packages/litellm_proxy_extras/migrations" / migration
-                folder.mkdir(parents=True)
+                folder.mkdir(parents=True, exist_ok=True)
                 (folder / "migration.sql").touch()
         settings = {
             "host": "127.0.0.1",

@@ -222,7 +222,11 @@ def assert_is_hardened(pod: dict[str, Any]) -> None:
             {"litellm_gateway_models": [{"model_name": "m", "litellm_params": {"model": "openai/m", "api_key": 123456}}]},
             "carries api_key, which would lie in a ConfigMap",
         ),
-        ({"litellm_gateway_general_settings": {"database_url": "postgresql://u:hush-hush-123@h/db"}}, "carries database_url, which would lie in a ConfigMap"),
+        (
+            {"litellm_gateway_general_settings": {"alert_to": "https://hooks.slack.com/services/hush-hush-123"}},
+            "carries alert_to, which would lie in a ConfigMap",
+        ),
+        ({"litellm_gateway_general_settings": {"database_url": "postgresql://u:hush-hush-123@h/db"}}, "database_url in litellm_gateway_general_settings (use"),
         ({"litellm_gateway_litellm_settings": {"cache_params": {"password": "hush-hush-123"}}}, "carries password, which would lie in a ConfigMap"),
         ({"litellm_gateway_state": "stopped", "litellm_gateway_kubernetes_namespace": ""}, "litellm_gateway_kubernetes_namespace is empty"),
         ({"litellm_gateway_state": "absent", "litellm_gateway_kubernetes_namespace": ""}, "litellm_gateway_kubernetes_namespace is empty"),
