@@ -12,19 +12,16 @@ When a credential changes, its notes are replaced in the database but merged in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from ..litellm import errors
 from ..litellm.client import Client
+from ..litellm.models import rows_of, served_deployments
 from ..litellm.notes import NOTES_NAME
 from .entry import Kind, LiveEntry, live_credential, live_model
 from .plan import CatalogueAction, CatalogueStep
-
-PAGE_SIZE = 1000
-
-Row = TypeVar("Row")
 
 
 class NotServed(errors.GatewayError):
@@ -47,18 +44,11 @@ class CatalogueApi:
 
     def models(self) -> list[LiveEntry]:
         """Return every model that the gateway serves, from the database and from its configuration file."""
-        found: list[LiveEntry] = []
-        page = 1
-        while True:
-            answer = self.client.get("/v2/model/info", {"size": PAGE_SIZE, "page": page})
-            found += self._rows(answer, "data", live_model, "GET /v2/model/info")
-            if page >= int(answer.get("total_pages") or 0):
-                return found
-            page += 1
+        return served_deployments(self.client, live_model)
 
     def credentials(self) -> list[LiveEntry]:
         """Return every credential. LiteLLM refuses this to everybody but admins."""
-        return self._rows(self.client.get("/credentials"), "credentials", live_credential, "GET /credentials")
+        return rows_of(self.client, self.client.get("/credentials"), "credentials", live_credential, "GET /credentials")
 
     def providers(self) -> list[str] | None:
         """Return the prefixes of the providers that this LiteLLM knows; None if its release is too old to list them."""
@@ -156,15 +146,6 @@ class CatalogueApi:
         except errors.NotFound:
             raise errors.Rejected(
                 f"the credential {step.name} is not in the gateway's database; if its configuration file has it, change it there, else run again."
-            ) from None
-
-    def _rows(self, answer: Any, name: str, read: Callable[[Mapping[str, Any]], Row], what: str) -> list[Row]:
-        try:
-            return [read(row) for row in answer[name]]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise errors.NotLitellm(
-                f"{self.client.connection.base} answered {what} with something that is not LiteLLM's list ({type(error).__name__});"
-                " check that url is the address of a LiteLLM gateway."
             ) from None
 
 

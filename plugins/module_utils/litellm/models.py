@@ -11,13 +11,16 @@ LiteLLM takes the names on a key as models, as wildcards such as `openai/*`, as 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from ..common.names import MODEL_WORDS, matches_model
 from . import errors
 from .client import Client
 
+Row = TypeVar("Row")
+
+PAGE_SIZE = 1000
 ALL_TEAM_MODELS = "all-team-models"
 # Names in a team's list of models that stand for every model.
 _EVERY_MODEL = {"*", "all-proxy-models", ALL_TEAM_MODELS}
@@ -39,6 +42,33 @@ def served_models(client: Client, *, groups: bool = True, **team: str) -> list[s
         return sorted({str(model["id"]) for model in answer["data"]})
     except (KeyError, TypeError):
         raise errors.not_litellm(client.connection.base, "GET /models", "a list of models") from None
+
+
+def served_deployments(client: Client, read: Callable[[Mapping[str, Any]], Row]) -> list[Row]:
+    """Return what `read` makes of each model that the gateway serves, from its database and from its configuration file. Raises GatewayError.
+
+    `read` takes a row of GET /v2/model/info, and raises AttributeError, KeyError, TypeError or ValueError for anything else.
+    """
+    call = "/v2/model/info"
+    found: list[Row] = []
+    page = pages = 1
+    while page <= pages:
+        answer = client.get(call, {"size": PAGE_SIZE, "page": page})
+        found += rows_of(client, answer, "data", read, f"GET {call}")
+        try:
+            pages = int(answer.get("total_pages") or 0)
+        except (AttributeError, TypeError, ValueError):
+            raise errors.not_litellm(client.connection.base, f"GET {call}", "a list of models") from None
+        page += 1
+    return found
+
+
+def rows_of(client: Client, answer: Any, name: str, read: Callable[[Mapping[str, Any]], Row], call: str) -> list[Row]:
+    """Return what `read` makes of each row of an answer's list `name`. Raises NotLitellm if the answer to `call` has no such list."""
+    try:
+        return [read(row) for row in answer[name]]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise errors.not_litellm(client.connection.base, call, f"LiteLLM's list ({type(error).__name__})") from None
 
 
 def unserved(wanted: Iterable[str], served: Sequence[str]) -> list[str]:

@@ -16,9 +16,9 @@ from typing import Any
 from ..common.names import MODEL_WORDS, matches_model
 from . import errors
 from .client import Client
+from .models import served_deployments
 
 _MOST_NAMED = 3
-_PAGE_SIZE = 1000
 
 
 def has_price(name: str, params: Mapping[str, Any], info: Mapping[str, Any]) -> bool:
@@ -33,22 +33,16 @@ def has_price(name: str, params: Mapping[str, Any], info: Mapping[str, Any]) -> 
 
 def unpriced_models(client: Client) -> dict[str, frozenset[str]]:
     """Return the access groups of each model that the gateway serves without a price, by its name. Raises GatewayError."""
-    found: dict[str, frozenset[str]] = {}
-    page, pages = 1, 1
-    while page <= pages:
-        try:
-            answer = client.get("/v2/model/info", {"size": _PAGE_SIZE, "page": page})
-        except errors.NotFound:
-            return {}  # what is in front of LiteLLM does not pass this on, and a budget is no reason to fail
-        try:
-            for row in answer["data"]:
-                if not has_price(str(row["model_name"]), row["litellm_params"], row["model_info"]):
-                    found[str(row["model_name"])] = frozenset(map(str, row["model_info"].get("access_groups") or ()))
-            pages = int(answer.get("total_pages") or 1)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise errors.not_litellm(client.connection.base, "GET /v2/model/info", "a list of models") from None
-        page += 1
-    return found
+    try:
+        return {name: groups for name, priced, groups in served_deployments(client, _read_price) if not priced}
+    except errors.NotFound:
+        return {}  # what is in front of LiteLLM does not pass this on, and a budget is no reason to fail
+
+
+def _read_price(row: Mapping[str, Any]) -> tuple[str, bool, frozenset[str]]:
+    """Return a model's name, whether it has a price, and its access groups."""
+    name, info = str(row["model_name"]), row["model_info"]
+    return name, has_price(name, row["litellm_params"], info), frozenset(map(str, info.get("access_groups") or ()))
 
 
 def unpriced_among(models: Collection[str], unpriced: Mapping[str, Collection[str]]) -> list[str]:
