@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from .directory import DATABASE, Directory
 from .files import GatewayError
@@ -64,7 +65,7 @@ class Database:
         query = "SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL"
         return {name for (name,) in self.read(query, DATABASE)}
 
-    def _psql(self, database: str, statements: list[str] | tuple[str, ...], *more: str) -> str:
+    def _psql(self, database: str, statements: Sequence[str], *more: str) -> str:
         options = [*self.postgres.client_options(), "--no-psqlrc", "--quiet", "--variable=ON_ERROR_STOP=1", f"--dbname={database}", *more]
         commands = [word for statement in statements for word in ("--command", statement)]
         return self.postgres.run_program("psql", *options, *commands, PGPASSWORD=self.directory.secret("database_password"))

@@ -66,19 +66,23 @@ class Gateway:
         self.litellm.prepare()
         upgrade = Upgrade(self.directory, self.postgres, self.backups)
         if upgrade.is_needed:
-            service.check_port()
-            upgrade.check()
-            service.stop()  # so that the backup misses nothing
-            upgrade.prepare()
+            self._carry_out(upgrade, service)
+        else:
+            service.start()
+            self._note_migration()
+
+    def _carry_out(self, upgrade: Upgrade, service: Service) -> None:
+        """Start LiteLLM from other software than the one that has migrated the database, or the former one if that does not get ready."""
+        service.check_port()
+        upgrade.check()
+        service.stop()  # so that the backup misses nothing
+        upgrade.prepare()
         try:
             service.start()
         except GatewayError as error:
-            if not upgrade.is_needed:
-                raise
             raise GatewayError("\n".join(filter(None, (str(error), upgrade.go_back(self._start_former))))) from error
         self._note_migration()
-        if upgrade.is_needed:
-            upgrade.remove_unused_software()
+        upgrade.remove_unused_software()
 
     def _start_former(self, software: Path) -> None:
         """Start LiteLLM from other software than the configured one, with the configured settings."""
