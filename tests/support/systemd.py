@@ -15,10 +15,14 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import pytest
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import COLLECTION, PlaybookRun, Playbooks
 
 STAND_IN = Path(__file__).with_name("systemctl_stand_in.py")
 WORST_EXPOSURE = 1.5
@@ -37,7 +41,22 @@ def system_python() -> str:
     return python
 
 
-class Units:
+@contextlib.contextmanager
+def machine_folder(prefix: str) -> Iterator[Path]:
+    """Make a folder below /var/lib that other users can enter, because roles refuse /tmp for units."""
+    with tempfile.TemporaryDirectory(prefix=prefix, dir="/var/lib") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def environment_without_systemd(folder: Path) -> dict[str, str]:
+    """Return an environment whose systemctl, in this folder, says that systemd does not run."""
+    (folder / "systemctl").write_text("#!/bin/sh\necho offline; exit 1\n")
+    (folder / "systemctl").chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+class Units(ABC):
     """A folder of units below `folder`, with the stand-in for systemctl in `bin`. The folder must not be in /tmp, which roles refuse."""
 
     def __init__(self, folder: Path) -> None:
@@ -54,6 +73,10 @@ class Units:
     def environment(self) -> dict[str, str]:
         """The environment in which a role finds the stand-in."""
         return {"PATH": f"{self.bin}:{os.environ['PATH']}"}
+
+    @abstractmethod
+    def pids(self) -> dict[str, int]:
+        """Return the processes of the units, by service."""
 
     def systemctl(self, *words: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run([self.bin / "systemctl", *words], capture_output=True, text=True, timeout=300, check=False)
@@ -73,6 +96,60 @@ class Units:
     def stop_all(self, units: Sequence[str]) -> None:
         for unit in units:
             subprocess.run([self.bin / "systemctl", "stop", unit], check=False)
+
+
+Machine = TypeVar("Machine", bound=Units)
+
+
+class RoleLife(Generic[Machine]):
+    """What a role's playbook made of a machine, from the first start to the removal. Each step goes on where the one before it ended."""
+
+    playbook_name: str
+
+    def __init__(self, machine: Machine, playbook: Playbooks, variables: dict[str, Any]) -> None:
+        self.machine, self._playbook, self.variables = machine, playbook, variables
+        self.outputs: list[str] = []
+        self.pids: dict[str, int] = {}
+        """The processes of the last start."""
+
+    def run(self, *arguments: str, check: bool = True, **more: Any) -> PlaybookRun:
+        done = self._playbook(self.playbook_name, {**self.variables, **more}, *arguments, check=False, environment=self.machine.environment)
+        assert done.returncode == 0 or not check, f"{done.output[-4000:]}\n{self.machine.journal()}"
+        self.outputs.append(done.output)
+        return done
+
+    def a_second_run_changes_nothing(self) -> None:
+        assert self.run().changed == 0
+        assert self.run("--check").changed == 0
+        assert self.machine.pids() == self.pids
+
+
+_RENDER = """
+- hosts: localhost
+  gather_facts: false
+  vars:
+    ansible_python_interpreter: "{{{{ ansible_playbook_python }}}}"
+  tasks:
+    - ansible.builtin.setup:
+        gather_subset: ["!all", "!min", env, python, user]
+    - ansible.builtin.include_role:
+        name: {collection}.{role}
+        tasks_from: systemd/units
+"""
+
+
+def render_units(playbook: Playbooks, folder: Path, role: str, variables: Mapping[str, Any]) -> Path:
+    """Let a role write its units for software in `folder`, with these variables, and return the folder that they are in."""
+    units, software = folder / "units", folder / "software" / "installed"
+    python = software / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    units.mkdir()
+    python.symlink_to(sys.executable)
+    play = folder / "render.yml"
+    play.write_text(_RENDER.format(collection=COLLECTION, role=role))
+    places = {f"__{role}_software": str(software), f"__{role}_unit_dir": str(units), f"__{role}_journald_dir": str(units)}
+    playbook(play, {f"{role}_mode": "systemd", **places, **variables})
+    return units
 
 
 def check_units(files: Sequence[Path], worst: float = WORST_EXPOSURE) -> None:

@@ -13,7 +13,6 @@ import re
 import signal
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,17 @@ from typing import Any
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import PlaybookRun, Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import Gateway, gatewayctl, linked_software
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.systemd import Units, check_units, needs_systemd_analyze, only_root, system_python
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.systemd import (
+    RoleLife,
+    Units,
+    check_units,
+    environment_without_systemd,
+    machine_folder,
+    needs_systemd_analyze,
+    only_root,
+    render_units,
+    system_python,
+)
 
 UNITS = ("litellm-gateway-postgres.service", "litellm-gateway.service")
 USER = "daemon"
@@ -60,33 +69,24 @@ class Machine(Units):
 
 @pytest.fixture
 def machine(gateway: Gateway) -> Iterator[Machine]:
-    with tempfile.TemporaryDirectory(prefix="litellm-gateway-test-", dir="/var/lib") as folder:
-        Path(folder).chmod(0o755)
-        machine = Machine(Path(folder), system_python(), gateway.software)
+    with machine_folder("litellm-gateway-test-") as folder:
+        machine = Machine(folder, system_python(), gateway.software)
         try:
             yield machine
         finally:
             machine.stop_all(UNITS[::-1])
 
 
-class UnitsLife:
-    """One gateway run by units, from its first start to its removal. Each step goes on where the one before it ended."""
+class GatewayLife(RoleLife[Machine]):
+    """One gateway run by units."""
+
+    playbook_name = "gateway"
 
     def __init__(self, machine: Machine, playbook: Playbooks) -> None:
-        self.machine, self.playbook = machine, playbook
-        self.variables = machine.variables
-        self.outputs: list[str] = []
+        super().__init__(machine, playbook, machine.variables)
         self.gateway: Gateway
         self.key: str
         """A virtual key made after the first start; it works until the end."""
-        self.pids: dict[str, int]
-        """The processes of the last start."""
-
-    def run(self, *arguments: str, check: bool = True, **more: Any) -> PlaybookRun:
-        done = self.playbook("gateway", {**self.variables, **more}, *arguments, check=False, environment=self.machine.environment)
-        assert done.returncode == 0 or not check, f"{done.output[-3000:]}\n{self.machine.journal()}"
-        self.outputs.append(done.output)
-        return done
 
     def check_mode_reports_changes_and_makes_none(self) -> None:
         assert self.run("--check").changed > 0
@@ -119,11 +119,6 @@ class UnitsLife:
         self.machine.systemctl("boot")
         assert self.gateway.chat(self.key).ok
         self.pids = self.machine.pids()
-
-    def a_second_run_changes_nothing(self) -> None:
-        assert self.run().changed == 0
-        assert self.run("--check").changed == 0
-        assert self.machine.pids() == self.pids
 
     def a_control_program_of_an_earlier_release_is_replaced_without_a_restart(self) -> None:
         program = (self.machine.directory / "gatewayctl").resolve()
@@ -162,7 +157,7 @@ class UnitsLife:
 
 
 def test_its_whole_life(machine: Machine, playbook: Playbooks) -> None:
-    life = UnitsLife(machine, playbook)
+    life = GatewayLife(machine, playbook)
     life.check_mode_reports_changes_and_makes_none()
     life.starts_as_the_service_user()
     life.only_root_can_read_its_secrets()
@@ -182,8 +177,8 @@ def started_units(run: PlaybookRun) -> list[str]:
 @pytest.fixture
 def empty_machine() -> Iterator[Machine]:
     """Return a place without software, which is enough for check mode."""
-    with tempfile.TemporaryDirectory(prefix="litellm-gateway-test-", dir="/var/lib") as folder:
-        machine = Machine(Path(folder), sys.executable, Path(folder, "missing"))
+    with machine_folder("litellm-gateway-test-") as folder:
+        machine = Machine(folder, sys.executable, folder / "missing")
         machine.directory.mkdir()
         yield machine
 
@@ -196,7 +191,7 @@ def test_check_mode_predicts_the_restart_of_an_upgrade(empty_machine: Machine, p
     (empty_machine.directory / "gatewayctl.py").write_text(PROGRAM_OF_A_CURRENT_GATEWAY)
     for unit in UNITS:
         (empty_machine.folder / unit).write_text("[Service]\n")
-    assert started_units(UnitsLife(empty_machine, playbook).run("--check")) == list(UNITS)
+    assert started_units(GatewayLife(empty_machine, playbook).run("--check")) == list(UNITS)
 
 
 def test_check_mode_without_units_does_not_run_them(empty_machine: Machine, playbook: Playbooks) -> None:
@@ -205,54 +200,22 @@ def test_check_mode_without_units_does_not_run_them(empty_machine: Machine, play
     program.mkdir(parents=True)
     (program / "__main__.py").write_text(PROGRAM_OF_A_CURRENT_GATEWAY)
     (empty_machine.directory / "gatewayctl").symlink_to(program)
-    assert started_units(UnitsLife(empty_machine, playbook).run("--check")) == []
-
-
-RENDER = """
-- hosts: localhost
-  gather_facts: false
-  vars:
-    ansible_python_interpreter: "{{ ansible_playbook_python }}"
-  tasks:
-    - ansible.builtin.setup:
-        gather_subset: ["!all", "!min", env, python, user]
-    - ansible.builtin.include_role:
-        name: rhpds.litellm_virtual_keys.litellm_gateway
-        tasks_from: systemd/units
-"""
+    assert started_units(GatewayLife(empty_machine, playbook).run("--check")) == []
 
 
 @needs_systemd_analyze
 def test_systemd_accepts_the_units(tmp_path: Path, playbook: Playbooks) -> None:
-    units, software = tmp_path / "units", tmp_path / "software"
-    python = software / "litellm-x" / "venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    units.mkdir()
-    python.symlink_to(sys.executable)
-    play = tmp_path / "render.yml"
-    play.write_text(RENDER)
-    variables = {
-        "litellm_gateway_mode": "systemd",
-        "litellm_gateway_dir": "/var/lib/litellm-gateway",
-        "litellm_gateway_user": USER,
-        "__litellm_gateway_software": str(python.parents[2]),
-        "__litellm_gateway_unit_dir": str(units),
-        "__litellm_gateway_journald_dir": str(units),
-    }
-    playbook(play, variables)
+    units = render_units(playbook, tmp_path, "litellm_gateway", {"litellm_gateway_dir": "/var/lib/litellm-gateway", "litellm_gateway_user": USER})
     check_units([units / name for name in UNITS])
 
 
 def test_a_machine_without_systemd_is_refused(playbook: Playbooks, tmp_path: Path) -> None:
-    (tmp_path / "systemctl").write_text("#!/bin/sh\necho offline; exit 1\n")
-    (tmp_path / "systemctl").chmod(0o755)
-    run = playbook("gateway", {"litellm_gateway_mode": "systemd"}, check=False, environment={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    run = playbook("gateway", {"litellm_gateway_mode": "systemd"}, check=False, environment=environment_without_systemd(tmp_path))
     assert "systemd does not run this machine: take litellm_gateway_mode=embedded here" in run.output
 
 
 @pytest.mark.parametrize("name", ["with a blank", "100%"])
 def test_a_path_that_no_unit_could_have_is_refused(empty_machine: Machine, playbook: Playbooks, name: str) -> None:
     variables = {**empty_machine.variables, "litellm_gateway_dir": f"/srv/{name}"}
-    environment = {"PATH": f"{empty_machine.bin}:{os.environ['PATH']}"}
-    run = playbook("gateway", variables, "--check", check=False, environment=environment)
+    run = playbook("gateway", variables, "--check", check=False, environment=empty_machine.environment)
     assert "must have neither blanks nor signs that mean something in a unit" in " ".join(run.output.split())

@@ -12,8 +12,6 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,13 +19,23 @@ from typing import Any
 import pytest
 import requests
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portalctl.locks import kill_leftovers
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import PlaybookRun, Playbooks
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes import cluster
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.processes import is_alive
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal import control, eventually
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Server, SmtpFactory
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.systemd import Units, check_units, needs_systemd_analyze, only_root, system_python
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.systemd import (
+    RoleLife,
+    Units,
+    check_units,
+    environment_without_systemd,
+    machine_folder,
+    needs_systemd_analyze,
+    only_root,
+    render_units,
+    system_python,
+)
 from ansible_collections.rhpds.litellm_virtual_keys.tests.tools import workshop
 
 UNITS = ("litellm-key-portal.service", "litellm-key-portal-worker.service")
@@ -84,9 +92,8 @@ class Machine(Units):
 
 @pytest.fixture
 def machine() -> Iterator[Machine]:
-    with tempfile.TemporaryDirectory(prefix="litellm-key-portal-test-", dir="/var/lib") as folder:
-        Path(folder).chmod(0o755)
-        made = Machine(Path(folder))
+    with machine_folder("litellm-key-portal-test-") as folder:
+        made = Machine(folder)
         try:
             yield made
         finally:
@@ -114,12 +121,14 @@ def found_as_user(user: str, group: str, secret: str, paths: list[str]) -> list[
     return subprocess.run(command, input="\n".join(paths), capture_output=True, text=True, check=True).stdout.split()
 
 
-class UnitsLife:
-    """One portal run by units, from its first start to its removal. Each step goes on where the one before it ended."""
+class PortalLife(RoleLife[Machine]):
+    """One portal and its worker run by units."""
+
+    playbook_name = "portal"
 
     def __init__(self, machine: Machine, playbook: Playbooks, gateway: Gateway, server: Server) -> None:
-        self.machine, self.playbook, self.gateway, self.server = machine, playbook, gateway, server
-        self.variables = {
+        self.gateway, self.server = gateway, server
+        variables = {
             **machine.variables,
             "key_portal_public_url": "https://localhost",
             "key_portal_tls_certificate_file": str(machine.tls / "server.crt"),
@@ -140,14 +149,7 @@ class UnitsLife:
                 "key_delivery_smtp_password": MAIL_USERS["worker"],
             },
         }
-        self.outputs: list[str] = []
-        self.pids: dict[str, int] = {}
-
-    def run(self, *arguments: str, check: bool = True, **more: Any) -> PlaybookRun:
-        done = self.playbook("portal", {**self.variables, **more}, *arguments, check=False, environment=self.machine.environment)
-        assert done.returncode == 0 or not check, f"{done.output[-4000:]}\n{self.machine.journal()}"
-        self.outputs.append(done.output)
-        return done
+        super().__init__(machine, playbook, variables)
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         url = control(self.machine.directory, "status")["url"]
@@ -207,11 +209,6 @@ class UnitsLife:
         assert self.call("GET", "/api/models").ok
         self.pids = self.machine.pids()
 
-    def a_second_run_changes_nothing(self) -> None:
-        assert self.run().changed == 0
-        assert self.run("--check").changed == 0
-        assert self.machine.pids() == self.pids
-
     def a_renewed_certificate_restarts_the_portal_alone(self) -> None:
         cluster.make_certificates(self.machine.tls)
         assert self.run().changed > 0
@@ -242,7 +239,7 @@ class UnitsLife:
 
 
 def test_its_whole_life(machine: Machine, playbook: Playbooks, gateway: Gateway, smtp: SmtpFactory) -> None:
-    life = UnitsLife(machine, playbook, gateway, smtp(tls="none", users=MAIL_USERS))
+    life = PortalLife(machine, playbook, gateway, smtp(tls="none", users=MAIL_USERS))
     life.check_mode_reports_changes_and_makes_none()
     life.starts_as_two_users()
     life.a_request_becomes_a_key()
@@ -256,32 +253,10 @@ def test_its_whole_life(machine: Machine, playbook: Playbooks, gateway: Gateway,
     life.absent_needs_consent_and_keeps_the_software()
 
 
-RENDER = """
-- hosts: localhost
-  gather_facts: false
-  vars:
-    ansible_python_interpreter: "{{ ansible_playbook_python }}"
-  tasks:
-    - ansible.builtin.setup:
-        gather_subset: ["!all", "!min", env, python, user]
-    - ansible.builtin.include_role:
-        name: rhpds.litellm_virtual_keys.key_portal
-        tasks_from: systemd/units
-"""
-
-
 @needs_systemd_analyze
 @pytest.mark.parametrize("port", [8443, 443])
 def test_systemd_accepts_the_units(tmp_path: Path, playbook: Playbooks, port: int) -> None:
-    units, software = tmp_path / "units", tmp_path / "software"
-    python = software / "portal-x" / "venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    units.mkdir()
-    python.symlink_to(sys.executable)
-    play = tmp_path / "render.yml"
-    play.write_text(RENDER)
     variables = {
-        "key_portal_mode": "systemd",
         "key_portal_dir": "/var/lib/litellm-key-portal",
         "key_portal_port": port,
         "key_portal_user": USERS["portal"],
@@ -292,11 +267,8 @@ def test_systemd_accepts_the_units(tmp_path: Path, playbook: Playbooks, port: in
         "key_portal_smtp_host": "mail.example.com",
         "key_portal_smtp_user": "portal",
         "key_portal_smtp_password": MAIL_USERS["portal"],
-        "__key_portal_software": str(python.parents[2]),
-        "__key_portal_unit_dir": str(units),
-        "__key_portal_journald_dir": str(units),
     }
-    playbook(play, variables)
+    units = render_units(playbook, tmp_path, "key_portal", variables)
     check_units([units / name for name in UNITS], worst=1.5 if port == 8443 else 1.7)
     portal, worker = ((units / name).read_text() for name in UNITS)
     assert "LoadCredential=tls_key:/etc/pki/portal.key\n" in portal and "worker_variables" not in portal
@@ -321,8 +293,5 @@ def test_what_units_cannot_be_is_refused_before_anything_is_changed(machine: Mac
 
 
 def test_a_machine_without_systemd_is_refused(playbook: Playbooks, tmp_path: Path) -> None:
-    (tmp_path / "systemctl").write_text("#!/bin/sh\necho offline; exit 1\n")
-    (tmp_path / "systemctl").chmod(0o755)
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    run = playbook("portal", {"key_portal_mode": "systemd", "gateway": False}, check=False, environment=environment)
+    run = playbook("portal", {"key_portal_mode": "systemd", "gateway": False}, check=False, environment=environment_without_systemd(tmp_path))
     assert "systemd does not run this machine: take key_portal_mode=embedded here" in run.output
