@@ -34,7 +34,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.bench.results import B
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal import PASSWORD, PortalProcess, running_portal
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal_visitor import PortalVisitor, key_links, mail_variables
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.requests_worker import RequestsWorker
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.requests_worker import RequestsWorker, reviewed_and_sealed
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Server, mail_servers
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.tables import Cell, Table
 
@@ -202,7 +202,8 @@ def from_approval_to_mail(bench: Bench, folder: Path, mail: Server) -> list[floa
     fill(directory, max(bench.options.requests), answered=True)
     store, waits = DirectoryStore(str(directory)), list[float]()
     with running_portal(folder, LITELLM_KEY_REQUESTS_DIR=str(directory), PORTAL_SECRET=SECRET, **mail_variables(mail.port)) as portal:
-        worker = RequestsWorker(folder, {**worker_variables(bench, portal, mail), "key_requests_directory": str(directory)})
+        given = reviewed_and_sealed(bench.gateway.url, bench.gateway.master_key, str(directory), portal.url, mail)
+        worker = RequestsWorker(folder, given)
         worker.start()
         try:
             admin = PortalVisitor(portal, PASSWORD)
@@ -221,19 +222,6 @@ def from_approval_to_mail(bench: Bench, folder: Path, mail: Server) -> list[floa
             worker.stop()
     bench.remove("request-")
     return waits
-
-
-def worker_variables(bench: Bench, portal: PortalProcess, mail: Server) -> dict[str, Any]:
-    return {
-        "litellm_url": bench.gateway.url,
-        "litellm_master_key": bench.gateway.master_key,
-        "key_requests_rules": [{"name": "human_review", "config": {"patterns": ["*"], "email": "boss@company.com"}}],
-        "key_requests_delivery_methods": ["sealed"],
-        "key_requests_portal_url": portal.url,
-        "key_delivery_smtp_host": mail.host,
-        "key_delivery_smtp_port": mail.port,
-        "key_delivery_smtp_use_tls": "none",
-    }
 
 
 def _until(is_so: Any, seconds: float = 60) -> None:

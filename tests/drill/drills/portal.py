@@ -18,7 +18,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal import PortalProcess, running_portal
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal_story import PortalStory
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal_visitor import key_links, mail_variables
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.requests_worker import RequestsWorker
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.requests_worker import RequestsWorker, reviewed_and_sealed
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Server, mail_servers
 
 ASK_TO_OPEN = Job("ask, approve, open", {}, {}, begins_with_keys=False, generation=0, lives=None)
@@ -74,20 +74,8 @@ def _site(yard: Yard) -> Iterator[Site]:
         mail = make(tls="none")
         more = {"PORTAL_SECRET": "s" * 40, "PORTAL_LISTING_SECONDS": "0", "PORTAL_MAILS_PER_PEER": "1000/hour"}
         with running_portal(folder, LITELLM_KEY_REQUESTS_DIR=str(requests), **more, **mail_variables(mail.port)) as portal:
-            worker = RequestsWorker(
-                folder,
-                {
-                    "litellm_url": yard.proxy.url,
-                    "litellm_master_key": yard.gateway.master_key,
-                    "key_requests_directory": str(requests),
-                    "key_requests_rules": [{"name": "human_review", "config": {"patterns": ["*"], "email": "boss@company.com"}}],
-                    "key_requests_delivery_methods": ["sealed"],
-                    "key_requests_portal_url": portal.url,
-                    "key_delivery_smtp_host": mail.host,
-                    "key_delivery_smtp_port": mail.port,
-                    "key_delivery_smtp_use_tls": "none",
-                },
-            )
+            given = reviewed_and_sealed(yard.proxy.url, yard.gateway.master_key, str(requests), portal.url, mail)
+            worker = RequestsWorker(folder, given)
             try:
                 yield Site(yard, portal, worker, mail, DirectoryStore(str(requests)))
             finally:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import stat
@@ -18,11 +17,11 @@ from typing import Any
 import pytest
 import requests
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import PlaybookRun, Playbooks
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes import cluster
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.processes import is_alive
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal import control, eventually
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Server, SmtpFactory
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.tls import server_files
 from ansible_collections.rhpds.litellm_virtual_keys.tests.tools import workshop
 
 MODEL = MOCK_MODELS[0]
@@ -220,12 +219,7 @@ class PortalLife:
 
 @pytest.fixture
 def tls(tmp_path: Path) -> Path:
-    """A folder with server.crt, server.key and their authority, ca.crt, and with other.key, which belongs to another certificate."""
-    for name in ("other", "tls"):
-        (tmp_path / name).mkdir()
-        cluster.make_certificates(tmp_path / name)
-    shutil.copy(tmp_path / "other" / "server.key", tmp_path / "tls" / "other.key")
-    return tmp_path / "tls"
+    return server_files(tmp_path)
 
 
 def test_its_whole_life(own: tuple[dict[str, Any], Server], playbook: Playbooks, gateway: Gateway, tls: Path, tmp_path: Path) -> None:

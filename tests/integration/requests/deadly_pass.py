@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import signal
 import smtplib
-from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -19,6 +18,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.options import PASS_SPEC, parts_of, pass_settings
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.run import run_pass
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.requests.desk import CHAIN, Desk
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.death import Death
 
 FORK = multiprocessing.get_context("fork")
 
@@ -41,23 +41,7 @@ def options_of(desk: Desk, **more: Any) -> dict[str, Any]:
 
 def make_pass(options: dict[str, Any], die_at: int) -> None:
     """Make a pass, and die at the step of this number. Runs in a process of its own."""
-    steps = iter(range(1, 10_000))
-
-    def met() -> None:
-        if next(steps) == die_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **named: Any) -> Any:
-            met()
-            result = function(*arguments, **named)
-            met()
-            return result
-
-        return call
-
-    for owner, name in ((requests.Session, "send"), (smtplib.SMTP, "sendmail"), (os, "rename")):
-        setattr(owner, name, deadly(getattr(owner, name)))
+    Death(die_at).wait_at((requests.Session, "send"), (smtplib.SMTP, "sendmail"), (os, "rename"))
     with parts_of(options, DataLoader(), check_mode=False, warn=print) as parts:
         run_pass(parts, pass_settings(options))
 

@@ -9,32 +9,17 @@ A step is the moment before or after a file is renamed or a mail is sent, and th
 
 from __future__ import annotations
 
-import itertools
 import os
-import signal
 import smtplib
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal import __main__ as program
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.death import Death
 
 
 def main(die_at: int) -> int:
-    steps = itertools.count(1)
-
-    def met() -> None:
-        if next(steps) == die_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **named: Any) -> Any:
-            met()
-            result = function(*arguments, **named)
-            met()
-            return result
-
-        return call
+    death = Death(die_at)
 
     def with_deadly_answers(*arguments: Any, **named: Any) -> Any:
         app = create_app(*arguments, **named)
@@ -42,7 +27,7 @@ def main(die_at: int) -> int:
         async def answering(scope: Any, receive: Any, send: Any) -> None:
             async def deadly_send(message: Any) -> None:
                 if message["type"] == "http.response.start" and scope["method"] == "POST":
-                    met()
+                    death.meet()
                 await send(message)
 
             await app(scope, receive, deadly_send)
@@ -51,8 +36,7 @@ def main(die_at: int) -> int:
 
     create_app = program.create_app
     program.create_app = with_deadly_answers  # type: ignore[assignment]
-    for owner, name in ((smtplib.SMTP, "sendmail"), (os, "rename")):
-        setattr(owner, name, deadly(getattr(owner, name)))
+    death.wait_at((smtplib.SMTP, "sendmail"), (os, "rename"))
     return program.main()
 
 

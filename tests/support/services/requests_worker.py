@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT, COLLECTION
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.processes import descendants
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Server
 
 STOP_SECONDS = 30
 
@@ -62,3 +63,18 @@ class RequestsWorker:
             self.kill()
             self._process.wait(STOP_SECONDS)
         self._process = None
+
+
+def reviewed_and_sealed(gateway_url: str, master_key: str, directory: str, portal_url: str, mail: Server) -> dict[str, Any]:
+    """Return the variables of a worker for requests in `directory`: boss@company.com reviews each, and keys are sealed for the portal."""
+    return {
+        "litellm_url": gateway_url,
+        "litellm_master_key": master_key,
+        "key_requests_directory": directory,
+        "key_requests_rules": [{"name": "human_review", "config": {"patterns": ["*"], "email": "boss@company.com"}}],
+        "key_requests_delivery_methods": ["sealed"],
+        "key_requests_portal_url": portal_url,
+        "key_delivery_smtp_host": mail.host,
+        "key_delivery_smtp_port": mail.port,
+        "key_delivery_smtp_use_tls": "none",
+    }

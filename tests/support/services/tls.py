@@ -48,6 +48,15 @@ class Handler(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
+def server_files(folder: Path) -> Path:
+    """Return a new folder in `folder` with server.crt, server.key and their authority, ca.crt, and with other.key, which belongs to another certificate."""
+    for name in ("other", "tls"):
+        (folder / name).mkdir()
+        cluster.make_certificates(folder / name)
+    shutil.copy(folder / "other" / "server.key", folder / "tls" / "other.key")
+    return folder / "tls"
+
+
 @pytest.fixture
 def tls_provider(tmp_path: Path) -> Iterator[TlsProvider]:
     files, ca_dir = tmp_path / "tls", tmp_path / "authorities"

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal import tls
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.settings import load_settings
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.tls import check_certificate
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes import cluster
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.tls import server_files
 from cryptography.hazmat.primitives import serialization
 
 NAMES = ("THE_CERTIFICATE", "THE_KEY")
@@ -23,12 +22,7 @@ NAMES = ("THE_CERTIFICATE", "THE_KEY")
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """A folder with server.crt and server.key, and other.key, which belongs to another certificate."""
-    for name in ("other", "own"):
-        (tmp_path / name).mkdir()
-        cluster.make_certificates(tmp_path / name)
-    shutil.copy(tmp_path / "other" / "server.key", tmp_path / "own" / "other.key")
-    return tmp_path / "own"
+    return server_files(tmp_path)
 
 
 def refusal(certificate: Path, key: Path) -> str:
