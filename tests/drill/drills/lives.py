@@ -70,6 +70,11 @@ def live(name: str, directories: Sequence[Path], seeded: int, lives: int) -> lis
         try:
             run_state_machine_as_test(seed(seeded)(Lives), settings=rules)
         except Exception as error:  # noqa: BLE001 - whatever it is, this life was lost
-            problem = f"{error} {' '.join(getattr(error, '__notes__', []))}"
-            ended.append(Outcome("life", "every operation", f"{name}, a violation", 0.0, problem))
+            ended.append(Outcome("life", "every operation", f"{name}, a violation", 0.0, "; ".join(problems_of(error))))
     return ended
+
+
+def problems_of(error: BaseException) -> list[str]:
+    """Return what went wrong and in which life, also of the errors in a group: Hypothesis shows one that did not come again in a group."""
+    found = [f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])]
+    return found + [line for part in getattr(error, "exceptions", ()) for line in problems_of(part)]
