@@ -256,6 +256,7 @@ class KeyLives(RuleBasedStateMachine):
 
         `renew`: keys get new values whose own are unknown, or revoked at the other gateway.
         """
+        self._let_grace_end(operations=2)  # what is moved depends on it
         source = self._state(lab)
         target = self.labs[lab][1 - source.site]
         arguments: dict[str, Any] = {"guid": source.guid, "on_unrecoverable": "renew" if renew else "leave"}
@@ -279,7 +280,7 @@ class KeyLives(RuleBasedStateMachine):
         if any(alias in target.keys and target.values[alias] not in freed for alias in keys):
             fails = "conflict"
         self.touched = list(SITES)
-        results = self._do(source, "key_migration", arguments, fails)
+        results = self._do(source, "key_migration", arguments, fails, wait=False)
         if fails:
             return
         assert all(_summary(result)["left_out"] == sorted(left) for result in results), (left, [result["left_out"] for result in results])
@@ -293,7 +294,7 @@ class KeyLives(RuleBasedStateMachine):
                 assert values == list(source.values[alias]), f"the move changed the value of {alias}"
                 target.keys[alias], target.values[alias] = replace(key), source.values[alias]
         if retire:
-            results = self._do(source, "key_migration", {**arguments, "retire_source": True})
+            results = self._do(source, "key_migration", {**arguments, "retire_source": True}, wait=False)
             assert all(len(result["retired"]) == len(keys) + len(retired) for result in results)
             self.dead[source.site] += [*(source.values.pop(alias) for alias in keys), *(former.values for former in retired)]
             source.keys = {alias: key for alias, key in source.keys.items() if alias not in keys}
@@ -379,6 +380,10 @@ class KeyLives(RuleBasedStateMachine):
             alive_again = [values[number] for values in dead if world.sites[site].works(values[number])]
             assert not alive_again, f"{world.name} {site}: {len(alive_again)} revoked values work"
 
+    def _let_grace_end(self, operations: int = 1) -> None:
+        """Wait until no grace period will end while the next operations are under way."""
+        self._wait_for_ends(within=operations * max(SHORTEST_WATCH, 2 * self.longest))
+
     def _wait_for_ends(self, within: float) -> None:
         """Wait until the grace periods that end within so many seconds are over, so that none ends in the middle of an operation."""
         for number, world in enumerate(self.worlds):
@@ -388,14 +393,16 @@ class KeyLives(RuleBasedStateMachine):
             if ends:
                 world.wait((max(ends) + SLACK).total_seconds() + 1)
 
-    def _do(self, state: LabState, module: str, arguments: dict[str, Any], fails: str = "") -> list[dict[str, Any]]:
+    def _do(self, state: LabState, module: str, arguments: dict[str, Any], fails: str = "", wait: bool = True) -> list[dict[str, Any]]:
         """Do it in check mode, for real, and again, in every world, and return the results. `fails` is the error code to expect.
 
-        It is done at the gateway of `state`. A module that needs another one gets the other gateway as its target.
+        It is done at the gateway of `state`. A module that needs another one gets the other gateway as its target. Without `wait`,
+        the caller has waited for the ends of grace periods.
         """
         if currently_in_test_context():
             note(f"{module} {arguments} {fails}")
-        self._wait_for_ends(within=max(SHORTEST_WATCH, 2 * self.longest))
+        if wait:
+            self._let_grace_end()
         self.begun = [world.now() for world in self.worlds]
         results = []
         for world in self.worlds:
