@@ -34,9 +34,10 @@ from typing import NoReturn
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = CHECKOUT / "tests" / "requirements"
-PORTAL_REQUIREMENTS = CHECKOUT / "roles" / "key_portal" / "files" / "requirements.in"
-WORKER_REQUIREMENTS = CHECKOUT / "roles" / "key_portal" / "files" / "worker" / "requirements.in"
-WEB_PACKAGES = CHECKOUT / "roles" / "key_portal" / "files" / "web"
+PORTAL_FILES = CHECKOUT / "roles" / "key_portal" / "files"
+WEB_PACKAGES = PORTAL_FILES / "web"
+# What the role installs on the machines of others, each package with its hashes: the portal, the worker, and Node for the pages.
+INSTALLED_REQUIREMENTS = tuple(PORTAL_FILES / folder / "requirements.in" for folder in ("", "worker", "web"))
 NAMESPACE, NAME = "rhpds", "litellm_virtual_keys"
 
 # The Pythons that ansible-core supports on the controller, according to the metadata and the support matrix of its releases,
@@ -292,11 +293,13 @@ def run(tool_set: str, command: list[str], with_collections: bool) -> NoReturn:
 def renew_pins() -> None:
     """Pin the newest versions that the *.in files allow, each for all Pythons of its tool set. The portal's come first: the tests take its pins."""
     uv = environment("pins") / "bin" / "uv"
-    for source in [PORTAL_REQUIREMENTS, WORKER_REQUIREMENTS, *sorted(REQUIREMENTS.glob("*.in"))]:
+    for source in [*INSTALLED_REQUIREMENTS, *sorted(REQUIREMENTS.glob("*.in"))]:
         oldest = PYTHONS.get(source.stem, DEFAULT_PYTHONS)[0]
         command: list[str | Path] = [uv, "pip", "compile", "--quiet", "--upgrade", "--universal", "--no-annotate", "--no-header"]
         if source.stem == "collections":
             command.append("--no-deps")
+        if source in INSTALLED_REQUIREMENTS:
+            command.append("--generate-hashes")
         target = source.with_suffix(".txt")
         subprocess.run([*command, "--python-version", oldest, "-o", target, source], cwd=REQUIREMENTS, check=True)
         target.write_text(f"# Written by `make pins` from {source.name}.\n{target.read_text(encoding='utf-8')}", encoding="utf-8")
