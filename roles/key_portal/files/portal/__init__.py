@@ -16,7 +16,8 @@ state is the store of requests; it uses the wing `key_requests` as it is, from b
 | `recent.py` | `Recent`: a reading that many callers share |
 | `insights.py` | what the worker found out about requests that are looked at |
 | `errors.py` | what is answered when something is refused or fails |
-| `limits.py` | how large a request to the service may be, and how long it may take to arrive |
+| `connections.py` | how long clients may take, and how many connections there may be |
+| `limits.py` | how large a call may be, how long it may take to arrive, and to be answered |
 | `catalogue.py` | the catalogue: models of the config, what the gateway serves, packages |
 | `wording.py` | terms in words |
 | `language.py`, `languages/` | the languages of the pages: one file of texts each, and Babel |

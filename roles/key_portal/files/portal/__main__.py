@@ -16,13 +16,15 @@ import uvicorn
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError
 
 from .app import create_app
+from .connections import KEEP_ALIVE_SECONDS, LARGEST_HEADERS, Connections, possible_connections
 from .link_mail import mails_of
 from .memory import overwrite_freed_memory
 from .settings import load_settings
 
 SHUTDOWN_SECONDS = 10
 """How long open calls may take when the service ends."""
-MOST_CONNECTIONS = 1_000
+MORE_CONNECTIONS = 50
+"""How many connections with calls there may be beyond the number at which those without one make room."""
 
 
 def main() -> int:
@@ -35,8 +37,12 @@ def main() -> int:
     except (StoreError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
+    most = possible_connections(settings.most_connections)
     uvicorn.run(
         app,
+        http=Connections(most=most, seconds=settings.header_seconds),  # type: ignore[arg-type]  # it is called as a class would be
+        ws="none",
+        loop=f"{__package__}.connections:new_event_loop",
         host=settings.host,
         port=settings.port,
         ssl_certfile=settings.tls_certificate_file or None,
@@ -45,7 +51,9 @@ def main() -> int:
         access_log=False,  # addresses and what people searched for do not belong into a log
         server_header=False,
         log_config=None,
-        limit_concurrency=MOST_CONNECTIONS,
+        limit_concurrency=most + MORE_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        h11_max_incomplete_event_size=LARGEST_HEADERS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     return 0

@@ -24,7 +24,7 @@ from .api import health, requestor, v1, v1_admin
 from .catalogue import SiteCatalogue
 from .identity import Identifier, identifiers_of
 from .identity.proxy import ForwardedHeaders
-from .limits import BodyLimit
+from .limits import AnswerLimit, BodyLimit
 from .link_mail import MailThread
 from .security import SecurityHeaders
 from .settings import Settings
@@ -67,6 +67,7 @@ def create_app(
     # The last one added is the first that a call meets.
     app.add_middleware(errors.LastResort)
     app.add_middleware(AuditTrail)
+    app.add_middleware(AnswerLimit, seconds=settings.answer_seconds)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.origins,

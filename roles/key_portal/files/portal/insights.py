@@ -53,11 +53,11 @@ class SeenInsight:
 
 
 class Insights:
-    """What the worker found out. `clock` gives the time in the form of records."""
+    """What the worker found out. `clock` gives the time in the form of records, `patience` is how many seconds callers wait."""
 
-    def __init__(self, store: Store, clock: Callable[[], str], *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: Store, clock: Callable[[], str], *, patience: float = 10.0, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store, self._clock, self._monotonic = store, clock, monotonic
-        self._found = Recent(lambda: published_insights(store), READ_SECONDS)
+        self._found = Recent(lambda: published_insights(store), READ_SECONDS, patience=patience)
         self._lock = threading.Lock()
         self._wanted: dict[str, float] = {}
         """When each request was wanted last."""

@@ -9,52 +9,85 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError, StoreUnreachable
 
 Value = TypeVar("Value")
 
 
-class Recent(Generic[Value]):
-    """A value that is read again when it is older than `seconds`. One caller reads, the others wait for it.
+@dataclass(frozen=True)
+class _Reading(Generic[Value]):
+    """What one reading gave, or why it failed."""
 
-    An error is kept as long, so that callers do not wait for a store that is down one after another.
+    number: int
+    changes: int
+    """How often the value had been forgotten when the reading began."""
+    at: float
+    value: Value | Exception
+
+
+class Recent(Generic[Value]):
+    """A value that is read again when it is older than `seconds`. One thread reads, and all callers wait for it, for `patience` seconds at most.
+
+    An error is kept as long, so that callers do not wait for a store that is down one after another. A store that takes longer than
+    `patience` is down for whoever comes, until it answers.
     """
 
-    def __init__(self, read: Callable[[], Value], seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._read, self._seconds, self._clock = read, seconds, clock
-        self._lock = threading.Lock()
+    def __init__(self, read: Callable[[], Value], seconds: float, *, patience: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._read, self._seconds, self._patience, self._clock = read, seconds, patience, clock
+        self._done = threading.Condition()
         self._changes = 0
-        self._kept: tuple[float, int, Value | StoreError] | None = None
+        self._readings = 0
+        """How many readings have begun."""
+        self._reading_since: float | None = None
+        self._kept: _Reading[Value] | None = None
 
     def get(self) -> Value:
         """Return the value. Raises StoreError."""
-        value = self._fresh()
-        if value is None:
-            with self._lock:
-                value = self._fresh()
-                if value is None:
-                    value = self._read_now()
-        if isinstance(value, StoreError):
-            raise value
-        return value
+        reading = self._fresh() or self._awaited()
+        if isinstance(reading.value, Exception):
+            raise reading.value
+        return reading.value
 
     def forget(self) -> None:
         """Make the next caller read: the value has changed. What is being read now is not kept."""
         self._changes += 1
 
-    def _fresh(self) -> Value | StoreError | None:
+    def _fresh(self) -> _Reading[Value] | None:
         kept = self._kept
-        if kept is None or kept[1] != self._changes or self._clock() - kept[0] >= self._seconds:
+        if kept is None or kept.changes != self._changes or self._clock() - kept.at >= self._seconds:
             return None
-        return kept[2]
+        return kept
 
-    def _read_now(self) -> Value | StoreError:
-        changes = self._changes
+    def _awaited(self) -> _Reading[Value]:
+        """Return a reading that is fresh, or that began after this call."""
+        with self._done:
+            first = self._readings + 1
+            deadline = time.monotonic() + self._patience
+            while True:
+                kept = self._kept
+                if kept is not None and (kept.number >= first or self._fresh() is kept):
+                    return kept
+                if self._reading_since is None:
+                    self._begin()
+                left = min(deadline, (self._reading_since or 0) + self._patience) - time.monotonic()
+                if left <= 0 or not self._done.wait(left):
+                    raise StoreUnreachable(f"The store did not answer within {self._patience:g} s; try again later.")
+
+    def _begin(self) -> None:
+        self._readings += 1
+        self._reading_since = time.monotonic()
+        threading.Thread(target=self._read_now, args=(self._readings, self._changes), name="reading", daemon=True).start()
+
+    def _read_now(self, number: int, changes: int) -> None:
         try:
-            value: Value | StoreError = self._read()
-        except StoreError as error:
+            value: Value | Exception = self._read()
+        except Exception as error:  # noqa: BLE001 - whoever waits for the value gets it
             value = error
-        self._kept = (self._clock(), changes, value)
-        return value
+        with self._done:
+            expected = not isinstance(value, Exception) or isinstance(value, StoreError)
+            self._kept = _Reading(number, changes if expected else -1, self._clock(), value)
+            self._reading_since = None
+            self._done.notify_all()

@@ -139,7 +139,24 @@ class Settings(BaseSettings):
         "30s", validation_alias="APPROVAL_QUEUE_INTERVAL", description="How often passes are made (30s, 5m, 1h), to say in /health that one is late."
     )
     largest_body: int = Field(65_536, ge=1_024, le=10_000_000, validation_alias="PORTAL_LARGEST_BODY", description="Bytes that a call may send.")
-    body_seconds: float = Field(15, gt=0, le=300, validation_alias="PORTAL_BODY_SECONDS", description="Seconds in which a call must have arrived.")
+    body_seconds: float = Field(15, gt=0, le=300, validation_alias="PORTAL_BODY_SECONDS", description="Seconds in which the body of a call must have arrived.")
+    header_seconds: float = Field(
+        10, gt=0, le=300, validation_alias="PORTAL_HEADER_SECONDS", description="Seconds in which the first line and the headers of a call must have arrived."
+    )
+    most_connections: int = Field(
+        1_000,
+        ge=10,
+        le=10_000,
+        validation_alias="PORTAL_MOST_CONNECTIONS",
+        description="How many connections there may be; at more, the one that has waited longest without a call is closed.",
+    )
+    answer_seconds: float = Field(
+        10,
+        gt=0,
+        le=120,
+        validation_alias="PORTAL_ANSWER_SECONDS",
+        description="Seconds in which a call is answered; with 503 if the store does not answer by then.",
+    )
 
     @property
     def origins(self) -> list[str]:

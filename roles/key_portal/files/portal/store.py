@@ -31,6 +31,10 @@ from .trail import AuditedDesk
 
 REPORT_SECONDS = 1.0
 """For how long the report of the last pass is used again."""
+PATIENCE_SECONDS = 2.5
+"""How long callers wait for the small readings at most, so that /health answers while probes still wait for it."""
+READING_PART = 0.8
+"""The part of the time for an answer in which callers wait for a reading."""
 MOST_VIEWS = 50
 """How many views of one listing are kept."""
 CATALOGUE_SECONDS = 2.0
@@ -44,11 +48,13 @@ class PortalDesk:
         self.settings, self.store, self.clock = settings, store, clock
         self.desk = AuditedDesk(store, clock=clock)
         self._site = site or SiteCatalogue()
-        self._listing: Recent[Listing] = Recent(store.listing, settings.listing_seconds)
-        self._report: Recent[tuple[dict[str, Any] | None]] = Recent(lambda: (store.last_pass(),), REPORT_SECONDS)
-        self._snapshot: Recent[tuple[CatalogueSnapshot | None]] = Recent(lambda: (published_catalogue(store),), CATALOGUE_SECONDS)
+        listing_patience = READING_PART * settings.answer_seconds
+        patience = min(PATIENCE_SECONDS, listing_patience)
+        self._listing: Recent[Listing] = Recent(store.listing, settings.listing_seconds, patience=listing_patience)
+        self._report: Recent[tuple[dict[str, Any] | None]] = Recent(lambda: (store.last_pass(),), REPORT_SECONDS, patience=patience)
+        self._snapshot: Recent[tuple[CatalogueSnapshot | None]] = Recent(lambda: (published_catalogue(store),), CATALOGUE_SECONDS, patience=PATIENCE_SECONDS)
         self._last_snapshot: CatalogueSnapshot | None = None
-        self.insights = Insights(store, clock)
+        self.insights = Insights(store, clock, patience=patience)
         self._catalogue: tuple[CatalogueSnapshot | None, Catalogue] = (None, catalogue_of(self._site, None))
         self._rendering = threading.Lock()
         self._rendered: tuple[Listing, dict[Hashable, Any]] = (Listing(()), {})

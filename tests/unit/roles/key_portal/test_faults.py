@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,9 @@ from typing import Any
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Listing
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Busy, StoreUnreachable
-from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.limits import BodyLimit
+from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.limits import MOST_OVERDUE, AnswerLimit, BodyLimit
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.recent import Recent
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.roles.key_portal.conftest import TestPortal, basic, person
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.roles.key_portal.conftest import KeptMails, TestPortal, basic, person
 
 JSON = {"Content-Type": "application/json"}
 KEY = "sk-" + "d" * 43
@@ -165,7 +167,82 @@ def test_documentation_needs_no_third_party(portal: TestPortal) -> None:
                 assert portal.client.get(f"/static-offline-docs/{name}").status_code == 200
 
 
+def test_a_store_that_hangs_is_503_in_time_and_in_the_language(
+    make_portal: Callable[..., TestPortal], mails: KeptMails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal = make_portal(mails=mails, url="https://portal", answer_seconds=1.5, listing_seconds=0)
+    record = portal.ask()
+    goes_on = threading.Event()
+    for name in ("_content", "_names", "_beside"):
+        real = getattr(portal.store, name)
+        monkeypatch.setattr(portal.store, name, lambda *given, real=real: goes_on.wait(30) and real(*given))
+    headers = {**basic(), "Accept": "text/html", "Accept-Language": "es"}
+    with portal.client:
+        for path in ("/admin", f"/admin/{record.id}", f"/api/v1/admin/requests/{record.id}", "/api/admin/requests"):
+            answer = portal.client.get(path, headers=headers)
+            assert (answer.status_code, answer.headers.get("retry-after", "5")) == ((500 if path == "/api/admin/requests" else 503), "5")
+            assert ('lang="es"' in answer.text) == path.startswith("/admin")
+        assert portal.get("/health", {}, 503)["components"]["store"] == {"status": "down"}
+        assert portal.get("/health", {}, 503)["status"] == "unhealthy", "the second does not wait"
+        goes_on.set()
+        deadline = time.monotonic() + 10
+        while portal.client.get("/health").status_code == 503:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert portal.get(f"/api/v1/admin/requests/{record.id}")["request"]["request_id"] == record.id
+
+
+def test_while_many_calls_hang_others_are_refused_at_once() -> None:
+    async def check() -> list[int]:
+        goes_on, sent = asyncio.Event(), []
+
+        async def hang(scope: Any, _receive: Any, send: Any) -> None:
+            if scope["path"] == "/slow":
+                await goes_on.wait()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+        async def note(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                sent.append(message["status"])
+
+        limit = AnswerLimit(hang, seconds=0.05)
+
+        async def call(path: str) -> None:
+            await limit({"type": "http", "method": "GET", "path": path, "headers": []}, None, note)  # type: ignore[arg-type]
+
+        await asyncio.gather(*(call("/slow") for _number in range(MOST_OVERDUE)))
+        await call("/fast")
+        await call("/health")
+        goes_on.set()
+        await asyncio.sleep(0.05)
+        await call("/fast")
+        return sent
+
+    assert asyncio.run(check()) == [503] * (MOST_OVERDUE + 1) + [200, 200]
+
+
 # ------------------------------------------------------------------------------------------------------ shared readings
+def test_a_reading_that_hangs_makes_nobody_wait_for_long() -> None:
+    goes_on = threading.Event()
+    tries: list[int] = []
+
+    def read() -> int:
+        tries.append(1)
+        goes_on.wait(30)
+        return len(tries)
+
+    recent: Recent[int] = Recent(read, 60, patience=0.2)
+    for _number in range(3):
+        began = time.monotonic()
+        with pytest.raises(StoreUnreachable, match="within 0.2 s"):
+            recent.get()
+        assert time.monotonic() - began < 5
+    recent.forget()
+    goes_on.set()
+    time.sleep(0.2)  # in which the reading ends
+    assert (recent.get(), recent.get(), len(tries)) == (2, 2, 2), "what was being read when it changed is not kept"
+
+
 def test_a_reading_is_shared_until_it_is_old_or_changed() -> None:
     now, read = [0.0], []
     recent = Recent(lambda: read.append(1) or len(read), 1.0, clock=lambda: now[0])  # type: ignore[func-returns-value]

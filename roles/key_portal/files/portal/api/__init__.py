@@ -22,7 +22,7 @@ BATCH = 200
 """Events that are sent at a time."""
 
 
-def portal_of(request: Request) -> PortalDesk:
+async def portal_of(request: Request) -> PortalDesk:
     """Return the portal that serves the call."""
     portal: PortalDesk = request.app.state.portal
     return portal

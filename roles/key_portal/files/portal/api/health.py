@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Literal
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreError
@@ -44,10 +45,10 @@ class Health(BaseModel):
 
 
 @router.get("/health", responses={503: {"model": Health, "description": "The store of requests does not answer."}})
-def health(portal: Portal, response: Response) -> Health:
+async def health(portal: Portal, response: Response) -> Health:
     """Return `healthy`; `degraded` if passes are late or mails fail; with status 503 `unhealthy` if the store does not answer."""
     try:
-        last = portal.last_pass()
+        last = await asyncio.to_thread(portal.last_pass)  # not one of the threads that calls which hang may have used up
     except StoreError:
         response.status_code = 503
         unknown = PassState(status="unknown", age_seconds=None, failed=0)

@@ -8,6 +8,7 @@ Three things differ, because an answer must not help a stranger, and because nob
 - POST /api/request-key answers as for a new request, whatever became of an earlier one, unless PORTAL_TELL_STATE is set.
 - `api_key` is always null. The key is delivered to its owner.
 - A decision that is not possible any more (a key that exists cannot be denied) is refused with 409 and the reason.
+Where the store takes longer than PORTAL_ANSWER_SECONDS, the answer is 503.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ def featured_models(portal: Portal) -> FeaturedModels:
     return FeaturedModels(models=[Featured(**asdict(model)) for model in portal.catalogue().featured])
 
 
-@router.post("/api/request-key", responses=answers(400, 408, 413, 422, 429))
+@router.post("/api/request-key", responses=answers(400, 408, 413, 422, 429, 503))
 def request_key(wanted: KeyRequest, portal: Portal, request: Request) -> KeyRequestAnswer:
     """Ask for a key. What cannot be asked for is answered with success false, as the requestor does."""
     rates = request.app.state.rates
@@ -172,7 +173,7 @@ def verify(caller: Admin) -> Verified:
     return Verified(authenticated=True, username=caller.who)
 
 
-@router.get("/api/admin/requests", response_model=list[AdminRequest], responses=answers(401, 403, 422, 500))
+@router.get("/api/admin/requests", response_model=list[AdminRequest], responses=answers(401, 403, 422, 500, 503))
 def list_requests(_caller: Admin, portal: Portal, which: Annotated[str, Query(alias="filter")] = "pending") -> Response:
     """Return requests: `pending`, those in `review`, or all of them for any other filter. Records that cannot be read are left out."""
     state = STATE_OF_FILTER[which] if which in ("pending", "review") else None
@@ -189,13 +190,13 @@ def list_requests(_caller: Admin, portal: Portal, which: Annotated[str, Query(al
 RequestId = Annotated[str, Path(description="The id of a request.")]
 
 
-@router.get("/api/admin/requests/{request_id}", responses=answers(401, 403, 404, 422, 500))
+@router.get("/api/admin/requests/{request_id}", responses=answers(401, 403, 404, 422, 500, 503))
 def get_request(_caller: Admin, portal: Portal, request_id: RequestId) -> AdminRequest:
     """Return one request."""
     return _shape(_found(portal, request_id, "Failed to fetch request details"))
 
 
-@router.post("/api/admin/requests/{request_id}/approve", responses=answers(401, 403, 404, 409, 422, 500))
+@router.post("/api/admin/requests/{request_id}/approve", responses=answers(401, 403, 404, 409, 422, 500, 503))
 def approve(caller: Admin, portal: Portal, request_id: RequestId) -> Decided:
     """Approve a request. The next pass makes its key and delivers it."""
     _found(portal, request_id, "Failed to approve request")
@@ -209,7 +210,7 @@ def approve(caller: Admin, portal: Portal, request_id: RequestId) -> Decided:
     return Decided(success=True, message=f"Request {request_id} approved successfully")
 
 
-@router.post("/api/admin/requests/{request_id}/deny", responses=answers(400, 401, 403, 404, 408, 409, 413, 422, 500))
+@router.post("/api/admin/requests/{request_id}/deny", responses=answers(400, 401, 403, 404, 408, 409, 413, 422, 500, 503))
 def deny(caller: Admin, portal: Portal, request_id: RequestId, denial: Denial) -> Decided:
     """Deny a request with a reason, which its requester reads."""
     _found(portal, request_id, "Failed to deny request")

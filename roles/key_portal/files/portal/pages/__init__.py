@@ -26,7 +26,7 @@ from . import admin, ask, decisions, links, mine, opening, site
 from .page import Page, PageError
 
 log = logging.getLogger("portal")
-_TEXTS = {408: "error.too_slow", 413: "error.too_large", 500: "error.internal"}
+_TEXTS = {408: "error.too_slow", 413: "error.too_large", 500: "error.internal", 503: "error.store"}
 """What pages say of calls that go no further."""
 
 
