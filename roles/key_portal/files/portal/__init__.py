@@ -33,6 +33,8 @@ state is the store of requests; it uses the wing `key_requests` as it is, from b
 | `identity/` | who calls: one file for each method; `Caller` is what they return |
 | `api/requestor.py` | the calls of the LLM Key Requestor |
 | `api/v1.py`, `api/v1_admin.py` | our own calls; `api/shapes.py` has their fields, `api/listing.py` search, sort and paging |
+| `api/key_use.py` | what keys have spent, in answers of our own calls |
+| `own_changes.py` | seeing one's own changes, whichever process of the portal answers |
 
 Functions that handle a call are plain functions, which FastAPI runs in threads, because every store blocks. Imports inside of
 this folder are relative, so that it works under any name.

@@ -26,6 +26,7 @@ from .identity import Identifier, identifiers_of
 from .identity.proxy import ForwardedHeaders
 from .limits import AnswerLimit, BodyLimit
 from .link_mail import MailThread
+from .own_changes import OwnChanges
 from .security import SecurityHeaders
 from .settings import Settings
 from .store import PortalDesk, open_store
@@ -67,6 +68,7 @@ def create_app(
     # The last one added is the first that a call meets.
     app.add_middleware(errors.LastResort)
     app.add_middleware(AuditTrail)
+    app.add_middleware(OwnChanges, settings=settings)
     app.add_middleware(AnswerLimit, seconds=settings.answer_seconds)
     app.add_middleware(
         CORSMiddleware,

@@ -44,9 +44,9 @@ class Recent(Generic[Value]):
         self._reading_since: float | None = None
         self._kept: _Reading[Value] | None = None
 
-    def get(self) -> Value:
-        """Return the value. Raises StoreError."""
-        reading = self._fresh() or self._awaited()
+    def get(self, *, anew: bool = False) -> Value:
+        """Return the value, with `anew` from a reading that begins after this call. Raises StoreError."""
+        reading = (None if anew else self._fresh()) or self._awaited(anew=anew)
         if isinstance(reading.value, Exception):
             raise reading.value
         return reading.value
@@ -61,14 +61,14 @@ class Recent(Generic[Value]):
             return None
         return kept
 
-    def _awaited(self) -> _Reading[Value]:
-        """Return a reading that is fresh, or that began after this call."""
+    def _awaited(self, *, anew: bool) -> _Reading[Value]:
+        """Return a reading that began after this call, or without `anew` one that is fresh."""
         with self._done:
             first = self._readings + 1
             deadline = time.monotonic() + self._patience
             while True:
                 kept = self._kept
-                if kept is not None and (kept.number >= first or self._fresh() is kept):
+                if kept is not None and (kept.number >= first or (self._fresh() is kept and not anew)):
                     return kept
                 if self._reading_since is None:
                     self._begin()

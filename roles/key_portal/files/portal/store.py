@@ -5,7 +5,8 @@
 """The store of requests as the portal uses it: its desk, and readings that many callers share.
 
 Fifty people who look at a list at once cost one listing: whoever comes while it is read waits for it, and whoever comes within a
-second gets the same one, and those with the same filter the same bytes. What this process changes shows at once; what others change, at the next reading.
+second gets the same one, and those with the same filter the same bytes. What somebody changes shows to
+them at once, see `own_changes.py`; what others change, at the next reading.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from .catalogue import Catalogue, SiteCatalogue, catalogue_of
 from .health import PassHealth, health_of_pass
 from .insights import Insights
+from .own_changes import wants_own_changes
 from .recent import Recent, Value
 from .settings import Settings
 from .trail import AuditedDesk
@@ -61,7 +63,7 @@ class PortalDesk:
 
     def listing(self) -> Listing:
         """Return all requests, oldest first, and the records that cannot be read. Raises StoreError."""
-        return self._listing.get()
+        return self._listing.get(anew=wants_own_changes())
 
     def read_ahead(self) -> None:
         """Read all requests. A store that does not answer is found by whoever calls."""

@@ -21,7 +21,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 )
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import Record
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.insights import PATIENCE_SECONDS, Insights
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.roles.key_portal.conftest import AT, TestPortal, Visitor
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.roles.key_portal.conftest import AT, TestPortal, Visitor, person
 
 STEPS = ({"rule": "budget", "decision": "CONTINUE", "detail": "Small <b>enough</b>."}, {"rule": "email", "decision": "DENY", "matched": "*@company.com"})
 OUTLOOK = Outlook("DENY", "Not from here.", {"max_budget": 5}, STEPS, ("http",))
@@ -175,3 +175,53 @@ def test_a_store_that_cannot_note_it_is_only_logged(site: TestPortal, monkeypatc
     assert insights.of(["a"])["a"].insight is None
     insights.note_wanted()
     assert "The store is down." in caplog.text
+
+
+# ---------------------------------------------------------------------------------------------------------- our own API
+def test_the_api_says_what_a_key_has_spent(portal: TestPortal) -> None:
+    record = minted(portal)
+    path, own = f"/api/v1/requests/{record.id}", person("ada@company.com")
+    nothing = {"status": "waiting", "at": None, "is_old": False, "spend": None, "max_budget": None, "budget_duration": None, "expires": None, "blocked": False}
+    assert portal.get(path, own)["use"] == nothing
+    assert wanted(portal) == [record.id]
+    find_out(portal, record, key=KeyFigures(1.256, 5.0, "1d", "2027-02-03T04:00:00Z", blocked=True))
+    known = {"status": "known", "at": AT, "is_old": False, "spend": 1.256, "max_budget": 5.0, "budget_duration": "1d", "expires": "2027-02-03T04:00:00Z"}
+    assert portal.get(path, own)["use"] == {**known, "blocked": True}
+    assert [each["use"] for each in portal.get("/api/v1/requests", own)["requests"]] == [{**known, "blocked": True}]
+    assert portal.get(f"/api/v1/admin/requests/{record.id}")["use"] == {**known, "blocked": True, "problem": None}
+    portal.at = "2026-11-21T04:10:00Z"
+    assert portal.get(path, own)["use"] == {**known, "blocked": True, "is_old": True}
+
+
+@pytest.mark.parametrize(
+    ("figures", "status", "spend"),
+    [
+        (KeyFigures(0.0, None), "known", 0.0),
+        (KeyFigures(exists=False), "missing", None),
+        (KeyFigures(problem="The gateway at https://10.0.0.1 does not answer."), "unanswered", None),
+    ],
+)
+def test_the_api_hides_from_people_what_pages_hide(portal: TestPortal, figures: KeyFigures, status: str, spend: float | None) -> None:
+    record = minted(portal)
+    find_out(portal, record, key=figures)
+    own = portal.get("/api/v1/requests", person("ada@company.com"))
+    assert [(each["use"]["status"], each["use"]["spend"]) for each in own["requests"]] == [(status, spend)]
+    assert "10.0.0.1" not in str(own)
+    assert (portal.get(f"/api/v1/admin/requests/{record.id}")["use"]["problem"] or "") == figures.problem
+
+
+def test_the_api_says_nothing_of_keys_of_others_and_of_requests_without_one(portal: TestPortal) -> None:
+    other, own = minted(portal, "bob@company.com"), portal.ask()
+    find_out(portal, other, key=KeyFigures(1.25, 5))
+    assert [each["use"] for each in portal.get("/api/v1/requests", person("ada@company.com"))["requests"]] == [None]
+    assert portal.get(f"/api/v1/requests/{own.id}", person("ada@company.com"))["use"] is None
+    portal.get(f"/api/v1/requests/{other.id}", person("ada@company.com"), 404)
+    portal.get(f"/api/v1/admin/requests/{other.id}", person("ada@company.com"), 403)
+    portal.get(f"/api/v1/admin/requests/{other.id}", {}, 401)
+    assert wanted(portal) == []
+
+
+def test_the_api_documents_money_and_its_age(portal: TestPortal) -> None:
+    schemas = portal.get("/openapi.json")["components"]["schemas"]
+    assert "USD" in schemas["KeyUse"]["properties"]["spend"]["description"]
+    assert all("description" in schemas["KeyUse"]["properties"][name] for name in ("status", "at", "max_budget", "expires"))

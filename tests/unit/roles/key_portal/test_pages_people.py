@@ -94,6 +94,55 @@ def test_wrong_passwords_are_counted(site: TestPortal) -> None:
     site.get("/api/admin/requests", basic(), 429)
 
 
+def test_a_link_that_was_used_makes_no_other_request(site: TestPortal, visitor: Visitor, mails: KeptMails) -> None:
+    """It may lie in a mailbox: whoever withdrew the request does not get it back by pressing the button again."""
+    visitor.send("/ask", WISH)
+    token, site.at = token_of(mails), "2026-11-21T04:00:10Z"
+    path = visitor.send("/link", {"t": token}).partition("?")[0]
+    visitor.send(f"{path}/cancel")
+    site.at = "2026-11-21T04:00:20Z"
+    assert visitor.send("/link", {"t": token}) == f"{path}?said=known"
+    (record,) = site.store.listing().records
+    assert record.cancelled
+    visitor.send("/sign-out")
+    visitor.send("/ask", WISH)
+    site.at = "2026-11-21T04:00:30Z"
+    assert visitor.send("/link", {"t": token_of(mails)}) == f"{path}?said=asked", "another link asks again"
+
+
+def test_a_link_counts_although_a_stranger_asked_for_the_same_meanwhile(site: TestPortal, visitor: Visitor, mails: KeptMails) -> None:
+    visitor.send("/ask", WISH)
+    site.at = "2026-11-21T04:00:10Z"
+    site.post("/api/request-key", {"llm": WISH["other"], "email": "ada@company.com"}, {})
+    visitor.send("/link", {"t": token_of(mails)})
+    (record,) = site.store.listing().records
+    assert record.verified_at == site.at and record.purpose == WISH["purpose"]
+
+
+def test_programs_that_check_mails_use_nothing_up(site: TestPortal, visitor: Visitor, mails: KeptMails, caplog: pytest.LogCaptureFixture) -> None:
+    visitor.send("/ask", WISH)
+    caplog.clear()
+    scanner = Visitor(site)
+    for method in ("GET", "HEAD", "GET"):
+        answer = scanner.client.request(method, mails.link())
+        assert answer.status_code in (200, 405) and "session" not in str(answer.headers.get_list("set-cookie"))
+    assert site.store.listing().records == () and caplog.text == ""
+    visitor.send("/link", {"t": token_of(mails)})
+    assert len(site.store.listing().records) == 1
+
+
+def test_a_button_that_is_pressed_again_on_an_old_page(site: TestPortal, visitor: Visitor, mails: KeptMails) -> None:
+    """Browsers show the page from before signing in again when somebody goes back; the token of its form is gone by then."""
+    visitor.send("/sign-in", {"email": "ada@company.com"})
+    fields = {"csrf": visitor.token(mails.link()), "t": token_of(mails)}
+    assert [visitor.client.post("/link", data=fields).headers.get("location") for _number in range(2)] == ["/mine", "/mine"]
+    other = Visitor(site)
+    other.sign_in("bob@company.com")
+    visitor.send("/sign-in", {"email": "ada@company.com"})
+    assert other.client.post("/link", data={"csrf": "0" * 64, "t": token_of(mails)}).status_code == 403
+    assert "bob@company.com" in other.see("/mine")
+
+
 @pytest.mark.parametrize("purpose", [SESSION, "form", ""])
 def test_a_link_is_for_its_purpose_only(site: TestPortal, visitor: Visitor, purpose: str) -> None:
     token = site.app.state.signer.sign(purpose, {"email": "ada@company.com"})

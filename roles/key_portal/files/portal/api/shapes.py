@@ -181,13 +181,6 @@ class MyRequest(BaseModel):
     timeline: list[TimelineEntry]
 
 
-class MyRequests(BaseModel):
-    requests: list[MyRequest]
-    total: int
-    page: int
-    page_size: int
-
-
 class Asked(BaseModel):
     """The request, and whether it is new: whoever asked for the same before gets that request back."""
 

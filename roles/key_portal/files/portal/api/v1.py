@@ -19,7 +19,7 @@ from fastapi import APIRouter, Path, Query, Request
 from ..errors import NOT_FOUND, Refused, answers, checked_input
 from ..identity import NOT_AUTHENTICATED, Caller, Person, find_caller
 from ..store import PortalDesk
-from . import Portal, shapes
+from . import Portal, key_use, shapes
 from .listing import page_of
 from .requestor import ORIGIN
 
@@ -56,12 +56,12 @@ def me(request: Request) -> shapes.CallerShape:
 
 
 @router.get("/requests", responses=_READ)
-def my_requests(caller: Person, portal: Portal, wanted: Annotated[shapes.Paging, Query()]) -> shapes.MyRequests:
-    """Return the caller's requests, the newest first."""
+def my_requests(caller: Person, portal: Portal, wanted: Annotated[shapes.Paging, Query()]) -> key_use.MyRequests:
+    """Return the caller's requests, the newest first, with what their keys have spent."""
     mine = [record for record in portal.listing().records if _is_of(record, caller)]
     found = page_of(mine, state=wanted.state, page=wanted.page, size=wanted.page_size)
-    requests = [shapes.my_request(record) for record in found.records]
-    return shapes.MyRequests(requests=requests, total=found.total, page=wanted.page, page_size=wanted.page_size)
+    requests = key_use.my_requests_with_use(portal, found.records)
+    return key_use.MyRequests(requests=requests, total=found.total, page=wanted.page, page_size=wanted.page_size)
 
 
 @router.post("/requests", responses=_WRITE)
@@ -83,9 +83,10 @@ def ask(caller: Person, portal: Portal, wanted: shapes.Ask) -> shapes.Asked:
 
 
 @router.get("/requests/{request_id}", responses=_READ)
-def my_request(caller: Person, portal: Portal, request_id: RequestId) -> shapes.MyRequest:
-    """Return one of the caller's requests."""
-    return shapes.my_request(_mine(portal, caller, request_id))
+def my_request(caller: Person, portal: Portal, request_id: RequestId) -> key_use.MyRequestWithUse:
+    """Return one of the caller's requests, with what its key has spent."""
+    (found,) = key_use.my_requests_with_use(portal, [_mine(portal, caller, request_id)])
+    return found
 
 
 @router.post("/requests/{request_id}/cancel", responses=_WRITE)

@@ -22,7 +22,7 @@ from ..errors import NOT_FOUND, Refused, answers, checked_input, shown
 from ..identity import Admin
 from ..store import PortalDesk
 from ..trail import note_event
-from . import JSON_LINES, Portal, audit_answer, json_of, rendered_answer, shapes
+from . import JSON_LINES, Portal, audit_answer, json_of, key_use, rendered_answer, shapes
 from .listing import page_of
 from .v1 import RequestId
 
@@ -58,9 +58,9 @@ def list_requests(_caller: Admin, portal: Portal, wanted: Annotated[shapes.Searc
 
 
 @router.get("/requests/{request_id}", responses=_READ)
-def get_request(_caller: Admin, portal: Portal, request_id: RequestId) -> shapes.FullRequest:
-    """Return a request with everything that is recorded about it."""
-    return shapes.full_request(_found(portal, request_id))
+def get_request(_caller: Admin, portal: Portal, request_id: RequestId) -> key_use.FullRequestWithUse:
+    """Return a request with everything that is recorded about it, and what its key has spent."""
+    return key_use.full_request_with_use(portal, _found(portal, request_id))
 
 
 @router.post("/requests/{request_id}/approve", responses=_WRITE)

@@ -91,8 +91,14 @@ def ask(
     return make_request(page, wish, by=page.person.email)
 
 
-def make_request(page: Page, wish: Wish, *, by: str) -> Response:
-    """Submit a request for somebody whose address is proven, and show what became of it. Raises StoreError."""
+def make_request(page: Page, wish: Wish, *, by: str, linked_at: str = "") -> Response:
+    """Submit a request for somebody whose address is proven, and show what became of it. Raises StoreError.
+
+    `linked_at` is when the link was signed that was opened for it. A link makes its request once, whatever became of that.
+    """
+    made = page.portal.store.find(wish.record(at=page.portal.clock())) if linked_at else None
+    if made is not None and made.verified_at and made.asked_at > linked_at:
+        return page.go(f"/mine/{made.id}", said="known")
     transition = page.portal.desk.ask(replace(wish, origin=ORIGIN, verified_at=page.portal.clock()), by=by)
     page.portal.changed()
     assert transition.after is not None

@@ -4,12 +4,14 @@
 
 """Signing in by mail: asking for a link, opening it, signing out.
 
-Opening a link shows what it is for, and only the button there does it, because programs that check mails open links as well.
+Opening a link shows what it is for, and only the button there does it, because programs that check mails open links as well. Nothing
+is kept of links: one signs in as often as it is used, until it is too old, and makes its request once, as the request itself shows.
 """
 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Annotated, Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_lower, parse_address
@@ -67,12 +69,17 @@ def open_link(page: AnyPage, csrf: Annotated[str, Form()] = "", token: Annotated
     """Sign in whoever opened a link, and make the request that it carries. Raises StoreError."""
     from .ask import make_request, wish_from_link
 
-    page.check_form(csrf)
+    try:
+        page.check_form(csrf)
+    except PageError:
+        if not _was_used_here(page, token):
+            raise
+        return page.go("/mine")  # the button was pressed again on a page from before signing in, whose token is gone
     purpose, content = _opened(page, token)
     email = content["email"]
     if purpose == ASKING:
         remember_method(email, METHOD)
-        answer = make_request(page, wish_from_link(content["wish"]), by=email)
+        answer = make_request(page, wish_from_link(content["wish"]), by=email, linked_at=content.get("at", ""))
     else:
         is_admin = ADMIN in caller_with_address(email, METHOD, page.settings.admin_addresses).roles
         answer = page.go("/admin" if is_admin else "/mine")
@@ -101,7 +108,7 @@ def send_link(page: Page, purpose: str, email: str, **content: Any) -> Response:
     rates = page.request.app.state.rates
     if not rates.allows("peer", peer_of(page.request)):
         raise PageError(429, "error.too_often")
-    link = f"{base_address(page)}/link?t={page.signer.sign(purpose, {'email': email, **content})}"
+    link = f"{base_address(page)}/link?t={page.signer.sign(purpose, {'email': email, 'at': page.portal.clock(), **content})}"
     if len(link) > LONGEST_LINK:
         raise PageError(422, "error.too_long")
     if rates.allows("address", ascii_lower(email)):
@@ -118,6 +125,16 @@ def base_address(page: Page) -> str:
     scheme = "https" if page.settings.serves_https else "http"
     host, port = page.request.scope["server"]
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _was_used_here(page: Page, token: str) -> bool:
+    """Return whether this browser is signed in as the person of a link."""
+    for purpose in (ASKING, SIGNING_IN):
+        with suppress(Expired):
+            content = page.signer.read(purpose, token, page.settings.link_minutes * 60)
+            if content is not None:
+                return page.person is not None and page.person.email == content["email"]
+    return False
 
 
 def _opened(page: Page, token: str) -> tuple[str, dict[str, Any]]:
