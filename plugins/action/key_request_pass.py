@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ..module_utils.key_requests.insight import WANTED
 from ..plugin_utils.request_pass.catalogue import CatalogueKeeper
 from ..plugin_utils.request_pass.insight_keeper import InsightKeeper
-from ..plugin_utils.request_pass.interval import ONCE, make_passes, seconds_of
+from ..plugin_utils.request_pass.interval import ONCE, make_passes, seconds_of, touch
 from ..plugin_utils.request_pass.options import PASS_SPEC, parts_of, pass_settings
 from ..plugin_utils.request_pass.report import PassReport
 from ..plugin_utils.request_pass.reporting import display, reported
@@ -49,7 +49,8 @@ class ActionModule(ActionBase):
                 insights.refresh()
                 return run_pass(parts, settings, patience=options["wait"])
 
-            make_passes(make, interval, options["stop_file"], _show, mark=partial(parts.store.mark, WANTED))
+            beat = partial(touch, options["heartbeat_file"])
+            make_passes(make, interval, options["stop_file"], _show, mark=partial(parts.store.mark, WANTED), heartbeat=beat)
         return None
 
 

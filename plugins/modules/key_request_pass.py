@@ -87,6 +87,11 @@ options:
   stop_file:
     description: Passes at an interval end when this file exists. Without it they go on until the process is ended.
     type: path
+  heartbeat_file:
+    description:
+      - With passes at an interval, the time of this file is set to now before each pass, and every second between two, so that a
+        probe can tell whether a pass hangs.
+    type: path
 seealso:
   - module: rhpds.litellm_virtual_keys.key_request
   - module: rhpds.litellm_virtual_keys.key_request_info

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ...module_utils.common.printable import quoted
@@ -38,15 +39,18 @@ def make_passes(
     show: Callable[[PassReport | Exception], None],
     *,
     mark: Callable[[], object] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Make a pass every `interval` seconds, and whenever `mark` changes, until `stop_file` exists; without one, until the process is ended.
 
     `mark` returns something that differs after a change of a request (`Store.mark`). The reports are given to `show`. A pass that
-    fails, for example because its store cannot be reached, is shown, too, and the next one goes on.
+    fails, for example because its store cannot be reached, is shown, too, and the next one goes on. `heartbeat` is called before each
+    pass, and every second between two.
     """
     in_a_row = 0
     while not _stopped(stop_file):
+        heartbeat()
         began, before = time.monotonic(), mark()
         try:
             show(make())
@@ -59,8 +63,16 @@ def make_passes(
         seen = before if in_a_row < _MOST_IN_A_ROW else after
         while (left := interval - (time.monotonic() - began)) > 0 and not _stopped(stop_file):
             sleep(min(left, _LOOK_SECONDS))
+            heartbeat()
             if mark() != seen:
                 break
+
+
+def touch(path: str | None) -> None:
+    """Set the time of a file to now, for whoever looks whether this process is alive. Without a path, or where it cannot be, do nothing."""
+    if path:
+        with suppress(OSError):
+            Path(path).touch()
 
 
 def _stopped(stop_file: str | None) -> bool:

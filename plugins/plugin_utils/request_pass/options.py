@@ -66,6 +66,7 @@ PASS_SPEC: dict[str, dict[str, Any]] = {
     "config_file": {"type": "path"},
     "interval": {"type": "str"},
     "stop_file": {"type": "path"},
+    "heartbeat_file": {"type": "path"},
 }
 
 NOTICES_SPEC: dict[str, dict[str, Any]] = {

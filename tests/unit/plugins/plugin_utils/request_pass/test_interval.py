@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import StoreUnreachable
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.interval import make_passes, seconds_of
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.interval import make_passes, seconds_of, touch
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.report import PassReport
 
 
@@ -54,6 +54,28 @@ def test_a_stop_file_ends_a_long_wait_soon(tmp_path: Path) -> None:
 
     make_passes(lambda: PassReport("2026-11-21T04:00:00Z"), 3600, str(stop), lambda _report: None, sleep=sleep)
     assert waits == [1.0]
+
+
+def test_its_heart_beats_before_a_pass_and_while_it_waits(tmp_path: Path) -> None:
+    stop, seen = tmp_path / "stop", list[str]()
+
+    def make() -> PassReport:
+        seen.append("pass")
+        return PassReport("2026-11-21T04:00:00Z")
+
+    def sleep(_seconds: float) -> None:
+        if seen.count("beat") == 3:
+            stop.touch()
+
+    make_passes(make, 3600, str(stop), lambda _report: None, heartbeat=lambda: seen.append("beat"), sleep=sleep)
+    assert seen == ["beat", "pass", "beat", "beat", "beat"]
+
+
+def test_a_heartbeat_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    touch(None)
+    touch(str(tmp_path / "missing" / "heartbeat"))
+    touch(str(tmp_path / "heartbeat"))
+    assert [path.name for path in tmp_path.iterdir()] == ["heartbeat"]
 
 
 def passes(tmp_path: Path, marks: list[int], *, most_sleeps: int) -> list[int]:
