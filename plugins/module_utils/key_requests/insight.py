@@ -146,7 +146,12 @@ def bounded_steps(steps: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], .
     return tuple(kept)
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object, levels: int = 3) -> Any:
+    """Return a value with plain texts. What is nested deeper than `levels` becomes text."""
+    if levels and isinstance(value, Mapping):
+        return {_shown(name, 100): _plain(entry, levels - 1) for name, entry in value.items()}
+    if levels and isinstance(value, (list, tuple)):
+        return [_plain(entry, levels - 1) for entry in value]
     return value if value is None or isinstance(value, (bool, int)) or _number(value) is not None else _shown(value)
 
 

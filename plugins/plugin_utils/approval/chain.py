@@ -21,6 +21,7 @@ from .decision import NO_RULES, NOTHING_APPROVED, USUAL_REASONS, Decision, Verdi
 from .loader import Link
 from .request import InvalidRequest, Request, growth
 from .rule import Context, RuleUnavailable
+from .sentences import Sentence, sentence
 from .tally import Ledger, Tally
 
 LONGEST_REASON = 500
@@ -41,6 +42,8 @@ class ChainStep:
     matched: str | None
     detail: str
     duration_ms: float
+    said: tuple[Sentence, ...] = ()
+    """What `detail` consists of, if that can be translated."""
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -51,6 +54,11 @@ class ChainStep:
             "detail": self.detail,
             "duration_ms": self.duration_ms,
         }
+
+    def as_recorded(self) -> dict[str, Any]:
+        """Return the step as it is kept with a request, for pages in several languages."""
+        said = {"said": [each.as_dict() for each in self.said]} if self.said else {}
+        return {**self.as_dict(), **said}
 
 
 @dataclass(frozen=True)
@@ -174,11 +182,11 @@ class _Pass:
             if more:
                 raise TypeError(f"it would widen {more} of the request, and a rule may only take away")
         except RuleUnavailable as error:
-            return Verdict(link.on_error, f"no answer: {error} (on_error: {link.on_error.word})"), False, ()
+            return Verdict(link.on_error, said=sentence("no_answer", error=error, word=link.on_error.word)), False, ()
         except Exception as error:  # noqa: BLE001 - a rule may fail in any way; the request stays pending, the fault is reported
-            detail = f"the rule failed: {type(error).__name__}: {error}"
+            said = sentence("failed", error=f"{type(error).__name__}: {error}")
             fault = link.conceal(f"rules[{link.index}] ({link.name}) failed: {traceback.format_exc()}")
-            return Verdict(Decision.PENDING, detail), False, (fault,)
+            return Verdict(Decision.PENDING, said=said), False, (fault,)
         return verdict, True, ()
 
     def _verdict(self, link: Link, request: Request, context: Context) -> Verdict:
@@ -210,4 +218,9 @@ def _step(link: Link, verdict: Verdict, started: float) -> ChainStep:
         matched=None if verdict.matched is None else printable(link.conceal(verdict.matched), LONGEST_DETAIL),
         detail=printable(link.conceal(verdict.detail), LONGEST_DETAIL),
         duration_ms=round((time.perf_counter() - started) * 1000, 1),
+        said=tuple(_shown_sentence(link, each) for each in verdict.said) if isinstance(verdict.said, tuple) else (),
     )
+
+
+def _shown_sentence(link: Link, said: Sentence) -> Sentence:
+    return Sentence(said.name, {name: printable(link.conceal(value), LONGEST_DETAIL) for name, value in said.values.items()})

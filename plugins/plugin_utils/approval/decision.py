@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from .sentences import Sentence
 
 if TYPE_CHECKING:
     from .request import Request
@@ -41,7 +43,7 @@ class Verdict:
 
     decision: Decision
     detail: str = ""
-    """What happened, for the administrator; shown in the trace."""
+    """What happened, for the administrator; shown in the trace. Left out: what `said` says."""
     reason: str = ""
     """Why, for the requester: nothing about rules, patterns or services. Empty means the usual reason of the decision."""
     matched: str | None = None
@@ -52,6 +54,14 @@ class Verdict:
     """E-mail addresses of the reviewers, if the decision is REVIEW."""
     review: Mapping[str, Any] = field(default_factory=dict)
     """How the review is to be made, see `module_utils.key_requests.review`."""
+    said: Sentence | Sequence[Sentence] = ()
+    """What happened, in sentences that pages can translate. Only the rules of this collection have them."""
+
+    def __post_init__(self) -> None:
+        said = (self.said,) if isinstance(self.said, Sentence) else tuple(self.said)
+        object.__setattr__(self, "said", said)
+        if said and not self.detail:
+            object.__setattr__(self, "detail", "; ".join(map(str, said)))
 
 
 # The reasons that the requester reads if neither the rule nor the chain gives one.

@@ -138,7 +138,7 @@ def asked_of_chain(offers: Offers, record: Record, renewed: Record | None, at: s
 
 
 def _trace(outcome: ChainOutcome) -> list[dict[str, Any]]:
-    return [step.as_dict() for step in outcome.trace]
+    return [step.as_recorded() for step in outcome.trace]
 
 
 def _why_parked(outcome: ChainOutcome) -> str:

@@ -129,7 +129,7 @@ def is_undecided(record: Record) -> bool:
 
 
 def _outlook_of(outcome: ChainOutcome, left: Mapping[str, Any] | None, unasked: Sequence[str]) -> Outlook:
-    trace = bounded_steps([step.as_dict() for step in outcome.trace])
+    trace = bounded_steps([step.as_recorded() for step in outcome.trace])
     return Outlook(str(outcome.decision), outcome.reason, dict(left or {}), trace, tuple(unasked))
 
 

@@ -17,6 +17,7 @@ from ..approval.chain import Chain, ChainOutcome, not_in_check_mode
 from ..approval.decision import Decision, Verdict
 from ..approval.loader import OUR_COLLECTION, Link, load_chain
 from ..approval.request import Request, request_or_refusal
+from ..approval.sentences import sentence
 from .offers import Offers
 
 _QUOTA = ("quota", f"{OUR_COLLECTION}.quota")
@@ -29,7 +30,7 @@ def _needs_several(options: Mapping[str, Any]) -> bool:
 
 
 def _not_in_rehearsals(link: Link, request: Request) -> Verdict:
-    return Verdict(Decision.CONTINUE, "would ask a service; not asked, and the next rule goes on")
+    return Verdict(Decision.CONTINUE, said=sentence("not_asked"))
 
 
 class SiteChain:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, Patterns, Request, Verdict, checked_patterns, first_match
+from ...plugin_utils.approval.sentences import sentence
 
 
 class Rule(ApprovalRule):
@@ -23,9 +24,9 @@ class Rule(ApprovalRule):
         matched = [first_match(self._patterns, model) for model in request.models]
         if None in matched:
             missing = request.models[matched.index(None)]
-            return Verdict(Decision.CONTINUE, f"the model {missing} is not on the list")
+            return Verdict(Decision.CONTINUE, said=sentence("model_unlisted", model=missing))
         found = ", ".join(dict.fromkeys(pattern for pattern in matched if pattern))
-        return Verdict(Decision.APPROVE, "every model is on the list", matched=found)
+        return Verdict(Decision.APPROVE, said=sentence("models_listed"), matched=found)
 
     def outcomes(self) -> frozenset[Decision]:
         return self.patterns().outcomes(Decision.APPROVE)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, Patterns, Request, Verdict, checked_patterns, first_match
+from ...plugin_utils.approval.sentences import sentence
 
 
 class Rule(ApprovalRule):
@@ -24,8 +25,8 @@ class Rule(ApprovalRule):
             pattern = first_match(self._patterns, model)
             if pattern is not None:
                 reason = f"The model {model} is not given out."
-                return Verdict(Decision.DENY, f"the model {model} is on the list", reason, matched=pattern)
-        return Verdict(Decision.CONTINUE, "no model is on the list")
+                return Verdict(Decision.DENY, said=sentence("model_listed", model=model), reason=reason, matched=pattern)
+        return Verdict(Decision.CONTINUE, said=sentence("models_unlisted"))
 
     def outcomes(self) -> frozenset[Decision]:
         return self.patterns().outcomes(Decision.DENY)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Patterns, Request, Verdict, checked_patterns, email_pattern, matches
+from ...plugin_utils.approval.sentences import sentence
 
 
 class Rule(ApprovalRule):
@@ -28,8 +29,8 @@ class Rule(ApprovalRule):
     def evaluate(self, request: Request, context: Context) -> Verdict:
         for pattern, compared in self._compared:
             if matches(compared, request.email):
-                return Verdict(Decision.APPROVE, "the address matches", matched=pattern)
-        return Verdict(Decision.DENY, "the address matches no pattern", "Keys are not given to your e-mail address.")
+                return Verdict(Decision.APPROVE, said=sentence("address_matches"), matched=pattern)
+        return Verdict(Decision.DENY, said=sentence("address_unmatched"), reason="Keys are not given to your e-mail address.")
 
     def outcomes(self) -> frozenset[Decision]:
         return self.patterns().outcomes(Decision.APPROVE, otherwise=Decision.DENY)

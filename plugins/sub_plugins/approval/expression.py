@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Request, RuleUnavailable, Verdict
+from ...plugin_utils.approval.sentences import sentence
 
 
 class Rule(ApprovalRule):
@@ -53,8 +54,8 @@ class Rule(ApprovalRule):
             except ValueError as error:
                 raise RuleUnavailable(f"the condition {condition!r} could not be evaluated: {error}") from None
             if not holds:
-                return Verdict(Decision.CONTINUE, f"not true: {condition}")
-        return Verdict(Decision.from_word(self.options["decision"]), "the condition is true", matched=" and ".join(self._conditions))
+                return Verdict(Decision.CONTINUE, said=sentence("condition_false", condition=condition))
+        return Verdict(Decision.from_word(self.options["decision"]), said=sentence("condition_true"), matched=" and ".join(self._conditions))
 
     def outcomes(self) -> frozenset[Decision]:
         return frozenset((Decision.CONTINUE, Decision.from_word(self.options["decision"])))

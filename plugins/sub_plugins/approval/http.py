@@ -27,6 +27,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from ...module_utils.common.printable import printable, quoted
 from ...module_utils.common.transport import REQUESTS_ERROR, ending_within, mount, tls_context
 from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Request, RuleUnavailable, Verdict
+from ...plugin_utils.approval.sentences import Sentence, sentence
 
 if REQUESTS_ERROR is None:
     import requests
@@ -90,17 +91,18 @@ class Rule(ApprovalRule):
 
     def evaluate(self, request: Request, context: Context) -> Verdict:
         decisions: list[Decision] = []
-        detail = ""
+        said: Sentence | None = None
         for model in request.models:
             decision, words = self._ask({"email": request.email, "model": model, "request_id": request.request_id})
             decisions.append(decision)
-            detail = f"{self._origin} answered {decision} for {model}{words}"
+            answer = {"service": self._origin, "decision": decision, "model": model}
+            said = sentence("service_answered_with", **answer, words=words) if words else sentence("service_answered", **answer)
             if decision is Decision.DENY:
                 break
         decision = next(weak for weak in _WEAKEST_FIRST if weak in decisions)
         if len(decisions) > 1 and decision is not Decision.DENY:
-            detail = f"{self._origin} was asked about {len(decisions)} models: {decision}"
-        return Verdict(decision, detail, matched=None if decision is Decision.CONTINUE else self._origin)
+            said = sentence("service_asked", service=self._origin, count=len(decisions), decision=decision)
+        return Verdict(decision, said=said or (), matched=None if decision is Decision.CONTINUE else self._origin)
 
     # -------------------------------------------------------------------------------------------------------- one question
     def _ask(self, question: dict[str, str]) -> tuple[Decision, str]:
@@ -214,7 +216,7 @@ def _decision(response: requests.Response) -> tuple[Decision, str]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _Failure(f"answered what is no decision: {quoted(body[:200].decode('utf-8', 'replace'))}") from None
     words = answer.get("reason")
-    return decision, f" ({printable(words, 200)})" if isinstance(words, str) and words else ""
+    return decision, printable(words, 200) if isinstance(words, str) and words else ""
 
 
 def _cause(error: BaseException) -> str:

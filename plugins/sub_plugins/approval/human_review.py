@@ -12,6 +12,7 @@ from typing import Any
 from ...module_utils.common import email_address
 from ...module_utils.key_requests.review import check_review
 from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Patterns, Request, Verdict, checked_patterns, first_match
+from ...plugin_utils.approval.sentences import sentence
 
 
 class Rule(ApprovalRule):
@@ -57,9 +58,10 @@ class Rule(ApprovalRule):
         for model in request.models:
             pattern = first_match(self._patterns, model)
             if pattern is not None:
-                detail = f"the model {model} needs a reviewer" + (f": {', '.join(self._reviewers)}" if self._reviewers else "")
-                return Verdict(Decision.REVIEW, detail, matched=pattern, reviewers=self._reviewers, review=self._review)
-        return Verdict(Decision.CONTINUE, "no model needs a reviewer")
+                reviewers = ", ".join(self._reviewers)
+                said = sentence("model_reviewed_by", model=model, reviewers=reviewers) if reviewers else sentence("model_reviewed", model=model)
+                return Verdict(Decision.REVIEW, said=said, matched=pattern, reviewers=self._reviewers, review=self._review)
+        return Verdict(Decision.CONTINUE, said=sentence("models_unreviewed"))
 
     def outcomes(self) -> frozenset[Decision]:
         return self.patterns().outcomes(Decision.REVIEW)

@@ -16,6 +16,7 @@ from typing import Any
 from ...module_utils.common import durations
 from ...plugin_utils.approval.pattern import domain_pattern
 from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Request, Verdict, checked_patterns, first_match, matches
+from ...plugin_utils.approval.sentences import Sentence, sentence
 
 
 class Rule(ApprovalRule):
@@ -60,10 +61,10 @@ class Rule(ApprovalRule):
                     continue
             cut, cuts = _cut(request, entry)
             matched = entry["domain"] if package is None else f"{entry['domain']}: {package}"
-            return Verdict(Decision.CONTINUE, "; ".join(cuts) or "within the caps", matched=matched, request=cut)
-        asked = f"the package {request.package}" if request.package else "models without a package"
-        detail = f"no entry gives {asked} to {request.domain}"
-        return Verdict(Decision.from_word(self.options["otherwise"]), detail, "Your organisation may not take what you asked for.")
+            return Verdict(Decision.CONTINUE, said=cuts or sentence("within_caps"), matched=matched, request=cut)
+        domain, package = request.domain, request.package
+        said = sentence("no_package_for", package=package, domain=domain) if package else sentence("no_models_for", domain=domain)
+        return Verdict(Decision.from_word(self.options["otherwise"]), said=said, reason="Your organisation may not take what you asked for.")
 
     def outcomes(self) -> frozenset[Decision]:
         every = any(set(pattern) == {"*"} and entry["packages"] is None for pattern, entry in self._entries)
@@ -71,15 +72,16 @@ class Rule(ApprovalRule):
         return frozenset((Decision.CONTINUE, *otherwise)) if self._entries else frozenset(otherwise)
 
 
-def _cut(request: Request, entry: Mapping[str, Any]) -> tuple[Request, list[str]]:
+def _cut(request: Request, entry: Mapping[str, Any]) -> tuple[Request, list[Sentence]]:
     """Return the request within the bounds of an entry, and a description of each change."""
-    cuts = []
+    cuts: list[Sentence] = []
     longest, most = entry["max_duration"], entry["max_budget"]
     if longest is not None and (request.duration is None or durations.seconds(request.duration) > durations.seconds(longest)):
-        cuts.append(f"duration cut from {request.duration or 'no end'} to {longest}")
+        asked = request.duration
+        cuts.append(sentence("duration_cut", duration_asked=asked, duration=longest) if asked else sentence("duration_capped", duration=longest))
         request = replace(request, duration=longest)
     if most is not None and (request.max_budget is None or request.max_budget > most):
-        asked = "no limit" if request.max_budget is None else f"{request.max_budget:g}"
-        cuts.append(f"budget cut from {asked} to {most:g} USD")
+        budget, cap = request.max_budget, f"{most:g}"
+        cuts.append(sentence("budget_capped", cap=cap) if budget is None else sentence("budget_cut", asked=f"{budget:g}", cap=cap))
         request = replace(request, max_budget=most)
     return request, cuts

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Request, RuleUnavailable, Verdict
+from ...plugin_utils.approval.sentences import Sentence, sentence
 from ...plugin_utils.approval.tally import DOMAIN, PACKAGE, PERSON
 
 _LIMITS = {"per_person": PERSON, "per_domain": DOMAIN, "per_package": PACKAGE}
@@ -48,19 +49,19 @@ class Rule(ApprovalRule):
         if context.tally is None:
             raise RuleUnavailable("the live keys are not known")
         if request.renews:
-            return Verdict(Decision.CONTINUE, "a renewal makes no key")
+            return Verdict(Decision.CONTINUE, said=sentence("renewal"))
         subjects = {PERSON: request.address.person, DOMAIN: request.domain, PACKAGE: request.package}
-        counts = []
+        counts: list[Sentence] = []
         for option, limit in self._limits.items():
             subject = subjects[_LIMITS[option]]
             if subject is None:
                 continue
             held = context.tally.held(_LIMITS[option], subject, limit)
             if held >= limit:
-                detail = f"{subject} has {held} live keys, and {option} is {limit}"
-                return Verdict(Decision.from_word(self.options["over"]), detail, _REASONS[_LIMITS[option]], matched=f"{option}: {limit}")
-            counts.append(f"{subject} has fewer than {limit}")
-        return Verdict(Decision.CONTINUE, "; ".join(counts) or "the request is for no package")
+                said = sentence("enough_keys", holder=subject, held=held, option=option, limit=limit)
+                return Verdict(Decision.from_word(self.options["over"]), said=said, reason=_REASONS[_LIMITS[option]], matched=f"{option}: {limit}")
+            counts.append(sentence("few_keys", holder=subject, limit=limit))
+        return Verdict(Decision.CONTINUE, said=counts or sentence("no_package"))
 
     def outcomes(self) -> frozenset[Decision]:
         return frozenset((Decision.CONTINUE, Decision.from_word(self.options["over"])))

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from ...module_utils.common.printable import quoted
 from ...plugin_utils.approval.rule import ApprovalRule, Context, Decision, OptionError, Request, Verdict
+from ...plugin_utils.approval.sentences import Sentence, sentence
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TIME = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])")
@@ -70,21 +71,21 @@ class Rule(ApprovalRule):
 
     def evaluate(self, request: Request, context: Context) -> Verdict:
         local = context.now.astimezone(self._zone)
-        moment = f"it is {local:%a %Y-%m-%d %H:%M} in {self.options['timezone']}"
+        moment = {"weekday": f"{local:%a}", "time": f"{local:%Y-%m-%d %H:%M}", "timezone": self.options["timezone"]}
         for first, last, text in self._blackout:
             if first <= local.date() <= last:
-                return self._outside(f"{moment}, a blackout date", text)
+                return self._outside(sentence("blackout", **moment), text)
         if not self._windows:
-            return Verdict(Decision.CONTINUE, f"{moment}, no blackout date")
+            return Verdict(Decision.CONTINUE, said=sentence("no_blackout", **moment))
         for window in self._windows:
             if window.holds(local.weekday(), 60 * local.hour + local.minute):
-                return Verdict(Decision.CONTINUE, f"{moment}, within a window", matched=window.text)
-        return self._outside(f"{moment}, outside of every window", None)
+                return Verdict(Decision.CONTINUE, said=sentence("in_window", **moment), matched=window.text)
+        return self._outside(sentence("out_of_windows", **moment), None)
 
-    def _outside(self, detail: str, matched: str | None) -> Verdict:
+    def _outside(self, said: Sentence, matched: str | None) -> Verdict:
         decision = Decision.from_word(self.options["outside"])
         reason = "No keys are given out at this time." if decision is Decision.DENY else ""
-        return Verdict(decision, detail, reason, matched=matched)
+        return Verdict(decision, said=said, reason=reason, matched=matched)
 
     def outcomes(self) -> frozenset[Decision]:
         return frozenset((Decision.CONTINUE, Decision.from_word(self.options["outside"])))

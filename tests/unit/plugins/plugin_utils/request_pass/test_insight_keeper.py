@@ -60,6 +60,7 @@ def test_what_the_rules_would_say_now(desk: TestDesk) -> None:
     desk.rules = [EMAIL]
     found = outlook(desk, asked)
     assert (found.decision, [step["rule"] for step in found.trace], found.unasked) == ("APPROVE", ["email"], ())
+    assert found.trace[0]["said"] == [{"name": "address_matches", "values": {}}]
     assert found.terms["max_budget"] == 5
     assert render_document(desk.get(asked)) == render_document(before), "nothing is changed"
     assert look(desk, asked)[asked].key is None
@@ -181,6 +182,7 @@ def test_a_worker_wakes_up_when_somebody_looks(desk: TestDesk) -> None:
         {"found": {"x": 1, "../x": {}, "y": {"wanted": AT, "at": "soon"}}},
         {"found": {"x": {"wanted": AT, "at": AT, "outlook": {"decision": ["APPROVE"], "trace": [1, {"a": {"b": "c"}}], "terms": {"x": 1}}, "key": 5}}},
         {"found": {"x": {"wanted": AT, "at": AT, "key": {"spend": "1", "max_budget": True, "expires": "<b>", "exists": 1}}}},
+        {"found": {"x": {"wanted": AT, "at": AT, "outlook": {"decision": "DENY", "trace": [{"said": json.loads("[" * 300 + "]" * 300)}]}}}},
         {"found": {"x": {"wanted": AT, "at": AT, "outlook": {"reason": "sk-" + "a" * 40, "trace": [{"detail": "\u202esk-" + "a" * 40}] * 900}}}},
     ],
 )
