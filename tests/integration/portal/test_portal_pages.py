@@ -15,10 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.sealed import document_of, link_of, seal
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.catalogue_snapshot import publish_catalogue, snapshot_of
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import Desk, Wish, now
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import now
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.insight import (
     Insight,
@@ -27,54 +24,23 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
     publish_insights,
     wanted_insights,
 )
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import IN_REVIEW, Record
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.sealed_box import SealedBox, new_box_id, proof_digest
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.language import languages
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal import PASSWORD, PortalProcess, running_portal
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal import PASSWORD, running_portal
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal_town import CONFIG, HOSTILE, KEY, Town
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Received, Server, mail_servers
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.web_pages import NARROW, WIDE, check_page, opened
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.web_pages import NARROW, check_page, opened
 from playwright.sync_api import Browser, Page, expect
 
-KEY = "sk-" + "k" * 40
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+SHOWS_FOCUS = "(style => style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 1)(getComputedStyle(document.activeElement))"
 ADMIN = {"username": "admin", "password": PASSWORD}
-CONFIG = {
-    "models": [
-        {"id": "granite-3-8b", "title": "Granite 3 8B", "icon": "simple-icons:ibm", "color": "#0f62fe", "description": "A small model for chat and code."},
-        {"id": "mistral-small", "title": "Mistral Small", "icon": "simple-icons:mistralai", "color": "#fa520f", "description": "Fast and cheap."},
-        {"id": "hostile", "title": HOSTILE, "icon": "mdi:alert", "color": "red", "description": HOSTILE},
-    ],
-    "featured_models": [
-        {
-            "id": "gpt-4o",
-            "title": "GPT-4o",
-            "subtitle": "Our usual choice",
-            "description": "Good at most things.",
-            "documentation_link": "https://docs.example.com/",
-            "icon": "simple-icons:openai",
-            "color": "#000000",
-        }
-    ],
-}
-PACKAGES = {
-    "dev": {"models": ["granite-3-8b", "mistral-small"], "duration": "30d", "max_budget": 10, "rpm_limit": 60},
-    "workshop": {"models": ["granite-3-8b"], "duration": "7d", "max_budget": 2.5, "budget_duration": "1d", "max_parallel_requests": 2},
-}
-LOOKS = {
-    "dev": {"title": "Development", "icon": "mdi:code-tags", "color": "#6753ac", "description": "For trying things out."},
-    "workshop": {"title": "Workshop", "icon": "mdi:school", "color": "#147878", "description": "For a day with a class."},
-}
 
 
-class Town:
-    """A portal, its store as the worker sees it, and the mail server."""
+class MailTown(Town):
+    """The same with the mail server of the portal."""
 
-    def __init__(self, portal: PortalProcess, store: DirectoryStore, mail: Server) -> None:
-        self.portal, self.store, self.mail = portal, store, mail
-        self.desk = Desk(store)
-
-    def address(self, path: str) -> str:
-        return self.portal.url + path
+    def __init__(self, url: str, store: DirectoryStore, mail: Server) -> None:
+        super().__init__(url, store)
+        self.mail = mail
 
     def mail_to(self, address: str) -> Received:
         """Return the last mail to an address, when it has come."""
@@ -90,42 +56,12 @@ class Town:
         assert match is not None
         return match[0]
 
-    def of(self, email: str) -> list[Record]:
-        return [record for record in self.store.listing().records if record.email == email]
-
-    def submit(self, email: str, **wish: Any) -> Record:
-        after = self.desk.ask(Wish(email, **(wish or {"package": "dev"}), purpose="A demo")).after
-        assert after is not None
-        return after
-
-    def review(self, record: Record) -> None:
-        """Let the rules give a request to a person."""
-        terms = {"models": ["granite-3-8b"], "duration": "30d", "max_budget": 5}
-        trace = [{"rule": "budget", "decision": "REVIEW", "reason": "More than 5 USD need a person."}]
-        ruling = transitions.Ruling("More than 5 USD need a person.", terms, trace=trace)
-        self.store.transition(self.store.get(record.id), lambda found: transitions.decide(found, IN_REVIEW, ruling, by="chain", at=now()))
-
-    def seal(self, record: Record) -> str:
-        """Seal a key for the person, and return the link that opens it."""
-        box_id = new_box_id(record.id)
-        document = document_of(KEY, "https://llm.example.com", models=["granite-3-8b"], alias="request-1", vendors=["openai"], paths={})
-        done = seal(document, box_id=box_id, request_id=record.id)
-        box = SealedBox(box_id, record.email, now(), "2030-12-21T04:00:00Z", "0" * 16, proof_digest(done.proof), done.contents)
-        self.store.boxes.put(box)
-        return link_of(self.portal.url, box_id, done.secret)
-
-    def mint(self, record: Record, expires: str = "2030-12-21T04:00:00Z") -> None:
-        """Let the key of an approved request be made and sent."""
-        self.store.transition(self.store.get(record.id), lambda found: transitions.mark_minted(found, at=now(), key_alias="request-1", expires=expires))
-        self.store.transition(self.store.get(record.id), lambda found: transitions.mark_delivered(found, at=now(), via="mail", ways=("mail",)))
-
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailTown]:
     folder: Path = tmp_path_factory.mktemp("portal")
     (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     store = DirectoryStore(str(folder / "requests"))
-    publish_catalogue(store, snapshot_of(now(), [f"model-{number}" for number in range(40)], packages=PACKAGES, looks=LOOKS))
     with mail_servers(folder) as make:
         mail = make(tls="none")
         variables = {
@@ -139,12 +75,12 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
             "PORTAL_LISTING_SECONDS": "0.1",
         }
         with running_portal(folder, **variables) as portal:
-            yield Town(portal, store, mail)
+            yield MailTown(portal.url, store, mail)
 
 
 @contextmanager
-def admin_page(chromium: Browser, town: Town, **options: Any) -> Iterator[Page]:
-    with opened(chromium, http_credentials={**ADMIN, "origin": town.portal.url}, **options) as page:
+def admin_page(chromium: Browser, town: MailTown, **options: Any) -> Iterator[Page]:
+    with opened(chromium, http_credentials={**ADMIN, "origin": town.url}, **options) as page:
         yield page
 
 
@@ -159,7 +95,7 @@ def fill_in(page: Page, email: str = "") -> None:
     page.locator("#ask-agree").check()
 
 
-def open_session(page: Page, town: Town, email: str) -> None:
+def open_session(page: Page, town: MailTown, email: str) -> None:
     """Sign in by mail."""
     page.goto(town.address("/sign-in"))
     page.locator("#email").fill(email)
@@ -169,55 +105,55 @@ def open_session(page: Page, town: Town, email: str) -> None:
     page.wait_for_url(re.compile(r"/(mine|admin)$"))
 
 
-@pytest.mark.parametrize(("code", "axe_at"), [("en", (NARROW, WIDE)), ("de", (NARROW,)), ("es", ())])
-def test_somebody_asks_and_an_administrator_approves(chromium: Browser, town: Town, code: str, axe_at: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("code", ["en", "de", "es"])
+def test_somebody_asks_and_an_administrator_approves(chromium: Browser, town: MailTown, code: str) -> None:
     email, t = f"ada-{code}@company.com", languages()[code]
     dark = "dark" if code == "de" else "light"
     with opened(chromium, locale=code, color_scheme=dark) as page:
-        page.goto(town.portal.url)
+        page.goto(town.url)
         expect(page.locator("h1")).to_have_text(t("ask.title"))
         expect(page.locator("html")).to_have_attribute("lang", code)
-        check_page(page, f"{code}-ask", axe_at=axe_at)
+        check_page(page, f"{code}-ask")
         fill_in(page, email)
         page.get_by_role("button", name=t("ask.submit_link")).click()
         expect(page.locator("h1")).to_contain_text(t("sent.title"))
-        check_page(page, f"{code}-sent", axe_at=axe_at)
+        check_page(page, f"{code}-sent")
         assert town.of(email) == []
         mail = town.mail_to(email)
         assert (mail.message["Subject"], mail.message["Content-Language"]) == (t("mail.ask_subject"), code)
         assert "<script>" not in mail.part("html")
 
         page.goto(town.link_to(email))
-        check_page(page, f"{code}-link", axe_at=axe_at)
+        check_page(page, f"{code}-link")
         assert town.of(email) == []
         page.get_by_role("button", name=t("link.submit_ask")).click()
         page.wait_for_url("**/mine/*")
-        check_page(page, f"{code}-asked", axe_at=axe_at)
+        check_page(page, f"{code}-asked")
         (record,) = town.of(email)
         assert (record.package, record.duration, record.max_budget, record.language) == ("dev", "7d", 2.5, code)
         assert record.purpose.endswith(HOSTILE) and record.verified_at
 
         with admin_page(chromium, town, locale=code, color_scheme=dark) as admin:
             admin.goto(town.address("/admin"))
-            check_page(admin, f"{code}-admin", axe_at=axe_at)
+            check_page(admin, f"{code}-admin")
             admin.get_by_role("link", name=email).click()
-            check_page(admin, f"{code}-decide", axe_at=axe_at)
+            check_page(admin, f"{code}-decide")
             admin.locator("summary").click()
             admin.locator("#grant-max_budget").fill("2")
-            check_page(admin, f"{code}-grant", axe_at=axe_at)
+            check_page(admin, f"{code}-grant")
             admin.locator("form[action$='/approve'] button").click()
             expect(admin.locator(".pf-m-success").first).to_contain_text(t("said.approved"))
         expect(page.locator(".portal-state")).to_contain_text(t("state.making"))
         town.mint(record)
         expect(page.locator(".portal-state")).to_contain_text(t("state.ready"))
         page.goto(town.address("/mine"))
-        check_page(page, f"{code}-mine", axe_at=axe_at)
+        check_page(page, f"{code}-mine")
         page.locator(f"#request-{record.id}").click()
-        check_page(page, f"{code}-ready", axe_at=axe_at)
+        check_page(page, f"{code}-ready")
     assert town.store.get(record.id).granted == {"max_budget": 2}
 
 
-def test_everything_works_without_javascript(chromium: Browser, town: Town) -> None:
+def test_everything_works_without_javascript(chromium: Browser, town: MailTown) -> None:
     with opened(chromium, java_script_enabled=False) as page:
         page.goto(town.address("/ask"))
         page.locator("#search").fill("workshop")
@@ -225,7 +161,7 @@ def test_everything_works_without_javascript(chromium: Browser, town: Town) -> N
         assert [each.get_attribute("value") for each in page.locator(".portal-cards input").all()] == ["package:workshop"]
         page.goto(town.address("/ask"))
         fill_in(page, "eve@company.com")
-        page.locator("#ask button[type='submit']").click()
+        page.locator("#ask .portal-actions button").click()
         page.goto(town.link_to("eve@company.com"))
         page.locator("main button").click()
         page.get_by_role("button", name="Withdraw the request").click()
@@ -235,8 +171,15 @@ def test_everything_works_without_javascript(chromium: Browser, town: Town) -> N
         page.get_by_role("button", name="Abmelden").click()
         page.goto(town.address("/mine"))
         expect(page.locator("h1")).to_have_text("Das ging nicht")
+        page.goto(town.seal(town.submit("eve@company.com", package="workshop")))
+        expect(page.get_by_text("braucht es JavaScript")).to_be_visible()
+        expect(page.locator("main button:visible")).to_have_count(0)
+
+
+def test_administrators_need_no_javascript(chromium: Browser, town: MailTown) -> None:
     with admin_page(chromium, town, java_script_enabled=False) as admin:
-        record = town.submit("max@company.com")
+        record, other = town.submit("max@company.com"), town.submit("moritz@company.com")
+        several = [town.submit(f"plain-{number}@company.com") for number in range(2)]
         admin.goto(town.address("/admin?q=max"))
         admin.get_by_role("button", name="Deny").click()
         expect(admin.locator(".pf-m-danger").first).to_contain_text("Choose at least one")
@@ -245,16 +188,58 @@ def test_everything_works_without_javascript(chromium: Browser, town: Town) -> N
         admin.get_by_role("button", name="Deny").click()
         expect(admin.locator(".pf-m-success").first).to_contain_text("One request was decided.")
         assert (town.store.get(record.id).state, town.store.get(record.id).history[-1].by) == ("denied", "admin")
+        admin.goto(town.address("/admin"))
+        admin.locator("#search").fill("moritz")
+        admin.get_by_role("button", name="Search").click()
+        admin.locator(f"#open-{other.id}").click()
+        admin.locator("summary").click()
+        admin.locator("#grant-max_budget").fill("2")
+        admin.get_by_role("button", name="Approve").click()
+        expect(admin.locator(".pf-m-success").first).to_contain_text("The request was approved.")
+        assert town.store.get(other.id).granted == {"max_budget": 2}
+        admin.goto(town.address("/admin?q=plain-"))
+        for each in several:
+            admin.locator(f"#tick-{each.id}").check()
+        admin.get_by_role("button", name="Approve").click()
+        expect(admin.locator(".pf-m-success").first).to_contain_text("2 requests were decided.")
+        admin.get_by_role("link", name="All").click()
+        admin.locator("#sort-email").click()
+        expect(admin.locator("tbody a").first).to_have_text("plain-0@company.com")
+        admin.locator(f"#open-{several[0].id}").click()
+        admin.locator("#deny-reason").fill("After all not.")
+        admin.get_by_role("button", name="Deny").click()
+        expect(admin.locator(".pf-m-success").first).to_contain_text("The request was denied.")
+    assert [town.store.get(each.id).state for each in several] == ["denied", "approved"]
 
 
-def test_a_wrong_form_says_what_is_wrong(chromium: Browser, town: Town) -> None:
+def test_a_card_is_requested_by_its_own_button(chromium: Browser, town: MailTown) -> None:
+    with opened(chromium, java_script_enabled=False) as page:
+        page.goto(town.address("/ask"))
+        page.get_by_role("button", name="Request GPT-4o").click()
+        expect(page.locator(".portal-alert")).to_contain_text("Accept the terms of use.")
+        page.locator("#ask-purpose").fill("A demo")
+        page.locator("#ask-email").fill("fay@company.com")
+        page.locator("#ask-agree").check()
+        page.get_by_role("button", name="Request GPT-4o").click()
+        page.goto(town.link_to("fay@company.com"))
+        page.locator("main button").click()
+        page.goto(town.address("/ask"))
+        page.locator("input[value='package:dev']").check()
+        page.locator("#ask-purpose").fill("Another demo")
+        page.locator("#ask-agree").check()
+        page.locator("#ask-max_budget").press("Enter")  # asks for what is chosen, and not for the first card with a button
+        page.wait_for_url("**/mine/*")
+    assert [(record.models, record.package) for record in town.of("fay@company.com")] == [(("gpt-4o",), ""), ((), "dev")]
+
+
+def test_a_wrong_form_says_what_is_wrong(chromium: Browser, town: MailTown) -> None:
     with opened(chromium, java_script_enabled=False) as page:
         page.goto(town.address("/ask?what=other"))
         page.locator("#ask-other").fill("openai/*")
         page.locator("#ask-purpose").fill("my key is sk-" + "a" * 40)
         page.locator("#ask-email").fill("ada@localhost")
         page.locator("#ask-agree").check()
-        page.locator("#ask button[type='submit']").click()
+        page.locator("#ask .portal-actions button").click()
         for words in ("without wildcards", "Never write a key", "ada@example.com"):
             expect(page.locator(".portal-alert")).to_contain_text(words)
         expect(page.locator("#ask-email")).to_have_attribute("aria-invalid", "true")
@@ -265,11 +250,11 @@ def test_a_wrong_form_says_what_is_wrong(chromium: Browser, town: Town) -> None:
         page.locator("#ask-purpose").fill(" ")
         page.locator("#ask-email").fill("ada@localhost")
         page.locator("#ask-agree").check()
-        page.locator("#ask button[type='submit']").click()
+        page.locator("#ask .portal-actions button").click()
         check_page(page, "problems")
 
 
-def test_the_catalogue_is_searched_while_typing(chromium: Browser, town: Town) -> None:
+def test_the_catalogue_is_searched_while_typing(chromium: Browser, town: MailTown) -> None:
     with opened(chromium) as page:
         page.goto(town.address("/ask"))
         page.locator("#search").fill("workshop")
@@ -284,37 +269,114 @@ def test_the_catalogue_is_searched_while_typing(chromium: Browser, town: Town) -
         expect(page.locator("#choices")).to_contain_text("There are 22 more")
 
 
-def test_the_keyboard_is_enough(chromium: Browser, town: Town) -> None:
+def test_the_keyboard_is_enough_to_get_a_key(chromium: Browser, town: MailTown) -> None:
     with opened(chromium, viewport={"width": NARROW, "height": 800}) as page:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page.goto(town.address("/ask"))
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.getAttribute('href')") == "#main"
         page.keyboard.press("Enter")
-        to(page, "document.activeElement.name === 'what'")
-        page.keyboard.press("Space")
-        to(page, "document.activeElement.id === 'ask-purpose'")
+        press(page, "document.activeElement.name === 'what'", "Space")
+        press(page, "document.activeElement.id === 'ask-agree'", "Space")
+        press(page, "document.activeElement.type === 'submit' && document.activeElement.closest('.portal-actions')", "Enter")
+        assert page.evaluate("document.activeElement.id") == "ask-purpose"  # the browser says what is missing
         page.keyboard.type("For the keyboard")
         to(page, "document.activeElement.id === 'ask-email'")
-        page.keyboard.type("kim@company.com")
-        to(page, "document.activeElement.id === 'ask-agree'")
-        page.keyboard.press("Space")
-        to(page, "document.activeElement.type === 'submit'")
+        page.keyboard.type("kim@localhost")
         page.keyboard.press("Enter")
+        expect(page.locator(".portal-alert")).to_be_focused()
+        press(page, "document.activeElement.getAttribute('href') === '#ask-email'", "Enter")
+        to(page, "document.activeElement.id === 'ask-email'")
+        page.keyboard.press("Control+a")
+        page.keyboard.type("kim@company.com")
+        press(page, "document.activeElement.type === 'submit' && document.activeElement.closest('.portal-actions')", "Enter")
         page.wait_for_url("**/sent")
-    assert town.link_to("kim@company.com")
+        page.goto(town.link_to("kim@company.com"))
+        press(page, "document.activeElement.matches('main button')", "Enter")
+        page.wait_for_url("**/mine/*")
+        (record,) = town.of("kim@company.com")
+        press(page, "document.activeElement.matches('[data-copy]')", "Enter")
+        expect(page.get_by_text("Copied.")).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()") == record.id
+        town.desk.approve(record.id, by="boss")
+        expect(page.locator(".portal-state")).to_contain_text("Approved")
+        assert page.evaluate("document.activeElement.id") == f"copy-{record.id}"  # though the part of the page was replaced
+        town.mint(record)
+        press(page, "document.activeElement.getAttribute('href') === '/mine'", "Enter")
+        page.wait_for_url("**/mine")
+        press(page, f"document.activeElement.id === 'request-{record.id}'", "Enter")
+        page.wait_for_url(f"**/mine/{record.id}")
+        page.goto(town.seal(record))
+        press(page, "document.activeElement.matches('[data-open-button]')", "Enter")
+        expect(page.locator("[data-open-state='shown']")).to_be_focused()
+        press(page, "document.activeElement.dataset.openCopy === 'key'", "Space")
+        expect(page.get_by_text("Copied.")).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()") == KEY
+
+
+def test_the_keyboard_is_enough_to_decide(chromium: Browser, town: MailTown) -> None:
+    first, second, *several = [town.submit(f"keys-{number}@company.com") for number in range(4)]
+    with admin_page(chromium, town) as admin:
+        admin.goto(town.address("/admin?q=keys-"))
+        ring = tab_ring(admin)
+        assert {f"tick-{first.id}", f"open-{first.id}", "sort-email", "search", "tab-all", "several-reason"} <= set(ring)
+        press(admin, f"document.activeElement.id === 'open-{first.id}'", "Enter")
+        admin.wait_for_url(f"**/admin/{first.id}")
+        press(admin, "document.activeElement.matches('summary')", "Enter")
+        to(admin, "document.activeElement.id === 'grant-max_budget'")
+        admin.keyboard.type("2")
+        press(admin, "document.activeElement.closest('form[action$=approve]') && document.activeElement.type === 'submit'", "Enter")
+        expect(admin.locator(".pf-m-success").first).to_contain_text("The request was approved.")
+        press(admin, "document.activeElement.matches('.portal-crumbs a')", "Enter")
+        admin.wait_for_url("**/admin")
+        admin.goto(town.address(f"/admin/{second.id}"))
+        to(admin, "document.activeElement.id === 'deny-reason'")
+        admin.keyboard.type("Not now")
+        press(admin, "document.activeElement.closest('form[action$=deny]') && document.activeElement.type === 'submit'", "Space")
+        expect(admin.locator(".pf-m-success").first).to_contain_text("The request was denied.")
+        admin.goto(town.address("/admin?q=keys-"))
+        for each in several:
+            press(admin, f"document.activeElement.id === 'tick-{each.id}'", "Space")
+        town.submit("keys-9@company.com")
+        expect(admin.locator("tbody tr")).to_have_count(3)
+        assert admin.evaluate("document.activeElement.id") == f"tick-{several[-1].id}"  # though the list was replaced
+        press(admin, "document.activeElement.value === 'approve'", "Enter")
+        expect(admin.locator(".pf-m-success").first).to_contain_text("2 requests were decided.")
+    assert town.store.get(first.id).granted == {"max_budget": 2}
+    assert [town.store.get(each.id).state for each in (first, second, *several)] == ["approved", "denied", "approved", "approved"]
+
+
+def press(page: Page, condition: str, key: str) -> None:
+    """Press Tab until the focus is where `condition` says, and then `key`."""
+    to(page, condition)
+    page.keyboard.press(key)
 
 
 def to(page: Page, condition: str) -> None:
     """Press Tab until the focus is where `condition` says."""
-    for _press in range(60):
+    for _press in range(90):
         page.keyboard.press("Tab")
         if page.evaluate(condition):
-            assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+            assert page.evaluate(SHOWS_FOCUS)
             return
     raise AssertionError(f"Tab never came to {condition}")
 
 
-def test_the_list_follows_what_happens_and_keeps_what_was_ticked(chromium: Browser, town: Town) -> None:
+def tab_ring(page: Page) -> list[str]:
+    """Press Tab until the focus is where it began, and return the ids that it came by. Nothing holds it."""
+    ids: list[str] = []
+    for _press in range(150):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.getAttribute('href') === '#main'"):
+            if ids:
+                return ids
+            continue
+        assert page.evaluate(f"document.activeElement === document.body || {SHOWS_FOCUS}"), page.evaluate("document.activeElement.outerHTML")
+        ids.append(page.evaluate("document.activeElement.id"))
+    raise AssertionError(f"the focus did not come round: {ids[-5:]}")
+
+
+def test_the_list_follows_what_happens_and_keeps_what_was_ticked(chromium: Browser, town: MailTown) -> None:
     first = town.submit("list-1@company.com")
     with admin_page(chromium, town) as admin:
         with admin.expect_response(lambda answer: "seen=" in answer.url):  # with nothing ticked
@@ -333,7 +395,7 @@ def test_the_list_follows_what_happens_and_keeps_what_was_ticked(chromium: Brows
         check_page(admin, "review")
 
 
-def test_pages_follow_what_the_worker_finds_out(chromium: Browser, town: Town) -> None:
+def test_pages_follow_what_the_worker_finds_out(chromium: Browser, town: MailTown) -> None:
     waiting, living = town.submit("una@company.com"), town.submit("max2@company.com", package="workshop")
     town.review(waiting)
     town.desk.approve(living.id, by="boss")
@@ -367,7 +429,7 @@ def test_pages_follow_what_the_worker_finds_out(chromium: Browser, town: Town) -
         check_page(page, "ready-figures")
 
 
-def test_two_administrators_decide_at_once(chromium: Browser, town: Town) -> None:
+def test_two_administrators_decide_at_once(chromium: Browser, town: MailTown) -> None:
     record = town.submit("both@company.com")
     with admin_page(chromium, town) as one:
         one.goto(town.address(f"/admin/{record.id}"))
@@ -377,7 +439,7 @@ def test_two_administrators_decide_at_once(chromium: Browser, town: Town) -> Non
     assert town.store.get(record.id).state == "denied"
 
 
-def test_a_key_gets_more_time(chromium: Browser, town: Town) -> None:
+def test_a_key_gets_more_time(chromium: Browser, town: MailTown) -> None:
     record = town.submit("zoe@company.com")
     town.desk.approve(record.id, by="boss")
     town.mint(record)
@@ -392,7 +454,7 @@ def test_a_key_gets_more_time(chromium: Browser, town: Town) -> None:
     assert (renewal.renews, renewal.from_end, renewal.duration) == (record.id, True, "30d")
 
 
-def test_an_administrator_signs_in_by_mail(chromium: Browser, town: Town) -> None:
+def test_an_administrator_signs_in_by_mail(chromium: Browser, town: MailTown) -> None:
     with opened(chromium) as page:
         open_session(page, town, "boss@example.com")
         expect(page.locator("h1")).to_have_text("Requests for keys")
@@ -407,7 +469,7 @@ def test_an_administrator_signs_in_by_mail(chromium: Browser, town: Town) -> Non
         check_page(page, "error")
 
 
-def test_a_sealed_key_is_opened_once(chromium: Browser, town: Town) -> None:
+def test_a_sealed_key_is_opened_once(chromium: Browser, town: MailTown) -> None:
     record = town.submit("sam@company.com")
     link = town.seal(record)
     with opened(chromium, locale="es") as page:

@@ -22,7 +22,7 @@ from typing import Any
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.terms import BEYOND, NEVER
 from babel import Locale
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_time, get_day_names
 from babel.lists import format_list
 from babel.numbers import NumberFormatError, format_currency, format_decimal, parse_decimal
 from babel.units import format_unit
@@ -32,6 +32,7 @@ from .wording import TermLine
 FOLDER = Path(__file__).with_name("languages")
 SOURCE = "en"
 """The language whose texts others translate."""
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _UNITS = (("d", "day"), ("h", "hour"), ("m", "minute"), ("s", "second"))
 
 Texts = Mapping[str, Any]
@@ -113,11 +114,24 @@ class Language:
                 return self(key, **{name: self._fact(name, value) for name, value in match.groupdict().items()})
         return text
 
+    def sentence(self, name: str, values: object) -> str:
+        """Return a sentence of a rule, from `plugin_utils.approval.sentences`, or nothing if it is not known or lacks a value."""
+        key = f"rule.{name}"
+        if key not in self.texts or not isinstance(values, Mapping):
+            return ""
+        facts = {str(each): self._fact(str(each), str(value)) for each, value in values.items()}
+        try:
+            return str(self.texts[key]).format_map(facts)
+        except KeyError:
+            return ""
+
     def _fact(self, name: str, value: str) -> str:
+        if name == "weekday" and value in _WEEKDAYS:
+            return str(get_day_names("abbreviated", locale=self.locale)[_WEEKDAYS.index(value)])
         if name == "when" and durations.is_time(value):
             return self.time(value)
         try:
-            return self.duration(value) if name == "duration" else value
+            return self.duration(value) if name in ("duration", "duration_asked") else value
         except ValueError:
             return value
 

@@ -54,9 +54,9 @@ def _times(unit: str, per: str) -> Callable[[float], str]:
 
 _WORDS: dict[str, Callable[[Any], str]] = {
     "models": lambda models: f"Models: {', '.join(models)}",
-    "duration": lambda duration: "Has no end" if duration == NEVER else f"Lives {lifetime_in_words(duration)}",
+    "duration": lambda duration: "Has no end" if duration == NEVER else f"Lasts {lifetime_in_words(duration)}",
     "max_budget": lambda amount: f"May spend {_dollars(amount)}",
-    "budget_duration": lambda duration: "The budget never begins anew" if duration == NEVER else f"The budget begins anew every {lifetime_in_words(duration)}",
+    "budget_duration": lambda each: "The budget never starts again" if each == NEVER else f"The budget starts again after {lifetime_in_words(each)}",
     "soft_budget": lambda amount: f"A warning comes at {_dollars(amount)}",
     "rpm_limit": _times("request", "a minute"),
     "tpm_limit": _times("token", "a minute"),

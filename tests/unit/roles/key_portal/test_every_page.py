@@ -7,9 +7,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import DENIED, IN_REVIEW, Record
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.decision import NO_RULES, NOTHING_APPROVED, USUAL_REASONS, Decision
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.request_pass.renewing import BLOCKED, GONE
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.sub_plugins.approval import email
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.language import FOLDER, languages, read_file
 from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.roles.key_portal.conftest import AT, KeptMails, TestPortal, Visitor
 
@@ -29,7 +32,11 @@ OTHERS = sorted(path.stem for path in FOLDER.glob("*.toml") if path.stem != "en"
 SHOWN_ATTRIBUTES = ("aria-label", "title", "alt", "placeholder", "data-label")
 EMAIL, BOSS = "zora@zz.example", "boss@example.com"
 TERMS = {"models": ["granite"], "duration": "30d", "max_budget": 5, "budget_duration": "1d", "soft_budget": 1, "rpm_limit": 2, "beyond": True}
-TRACE = [{"rule": "zz", "decision": each, "detail": "zz"} for each in ("CONTINUE", "APPROVE", "DENY", "REVIEW", "PENDING")]
+SAID = [{"name": "models_unlisted", "values": {}}, {"name": "model_reviewed", "values": {"model": "zz"}}]
+TRACE = [
+    {"rule": "zz", "decision": each, "detail": "no model is on the list; the model zz needs a reviewer", "said": SAID}
+    for each in ("CONTINUE", "APPROVE", "DENY", "REVIEW", "PENDING")
+]
 
 
 class Shown(HTMLParser):
@@ -163,7 +170,7 @@ def town(site: TestPortal, mails: KeptMails) -> Town:
 
 def stranger_pages(town: Town, visitor: Visitor) -> Iterator[tuple[str, str]]:
     """Yield the pages that somebody sees who is not signed in."""
-    for path, status in (("/ask", 200), ("/ask?q=zzzz", 200), ("/ask?what=other", 200), ("/sign-in", 200), ("/sent", 200), ("/open/zz", 200)):
+    for path, status in (("/ask", 200), ("/ask?q=zzzz", 200), ("/ask?what=other", 200), ("/sign-in", 200), ("/sent", 200), ("/about", 200), ("/open/zz", 200)):
         yield path, visitor.see(path, status)
     for path, status in (("/mine", 401), ("/admin", 401), ("/nothing", 404), ("/link?t=zz", 400), ("/ask?what=" + "z" * 400, 422)):
         yield path, visitor.see(path, status)
@@ -267,6 +274,16 @@ def test_mails_with_links(town: Town, code: str) -> None:
         assert message["Subject"] not in (SOURCE["mail.ask_subject"], SOURCE["mail.sign_in_subject"])
 
 
+def reasons_of_rules() -> list[str]:
+    """Return the reasons in the files of the rules: the sentences that begin with a capital letter and end with a point."""
+    files = Path(email.__file__).parent.glob("*.py")
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    plain = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    found = [text for text in plain if re.fullmatch(r"(You|Your|Keys|No|All) [^\n`]+\.", text)]
+    assert len(found) == 6
+    return [*found, "The model gpt is not given out."]
+
+
 @pytest.mark.parametrize("code", ["en", *OTHERS])
 def test_reasons_that_programs_write_are_translated(code: str) -> None:
     t = languages()[code]
@@ -280,6 +297,7 @@ def test_reasons_that_programs_write_are_translated(code: str) -> None:
         "Renewed by 61675744-cffc-5b79-8a46-d69b1c18c28e.",
         "1 of 2 approvals.",
         "Manually denied by admin boss: Not\nnow {x}.",
+        *reasons_of_rules(),
     ]
     assert [text for text in written if (t.reason(text) == text) != (code == "en")] == []
     assert t.reason("What a person wrote {x}.") == "What a person wrote {x}."

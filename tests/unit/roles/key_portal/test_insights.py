@@ -89,7 +89,7 @@ def test_what_a_key_has_spent_and_when_it_really_ends(site: TestPortal, visitor:
         page = visitor.see(path)
         assert "$1.26 of $5 spent" in page and "As of Nov 21, 2026" in page and "Feb 3, 2027" in page and "Dec 21, 2026" not in page
     page = visitor.see(f"/mine/{record.id}")
-    assert "The key is blocked." in page and 'value="0.2512"' in page and "begins anew every 1 day" in page
+    assert "The key is blocked." in page and 'value="0.2512"' in page and "starts again after 1 day" in page
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Refusal
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import STATES
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.sentences import SENTENCES
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal import language
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.language import FOLDER, best_language, languages, read_file
 from babel import Locale
@@ -49,6 +50,18 @@ def test_texts_are_translated(code: str) -> None:
     texts = read_file(FOLDER / f"{code}.toml")
     same = [key for key, text in SOURCE.items() if texts[key] == text and isinstance(text, str) and len(text.split()) > 2]
     assert same == []
+
+
+def test_the_sentences_of_rules_are_those_that_rules_say() -> None:
+    assert {key.removeprefix("rule."): text for key, text in SOURCE.items() if key.startswith("rule.")} == dict(SENTENCES)
+
+
+def test_a_sentence_of_a_rule_is_said_in_the_language() -> None:
+    de = languages()["de"]
+    assert de.sentence("duration_cut", {"duration_asked": "30d", "duration": "never"}) == "Laufzeit von 30 Tage auf nie gekürzt"
+    assert de.sentence("blackout", {"weekday": "Wed", "time": "2026-12-02 03:10", "timezone": "UTC"}).startswith("es ist Mi")
+    assert de.sentence("model_listed", {"model": "{model} {count}"}) == "das Modell {model} {count} steht auf der Liste"
+    assert [de.sentence(*each) for each in (("unknown", {}), ("model_listed", {}), ("model_listed", None), ("model_listed", ["model"]))] == [""] * 4
 
 
 def test_every_text_that_is_shown_exists() -> None:

@@ -68,8 +68,8 @@ def test_a_broken_record_is_named_and_breaks_nothing(portal: TestPortal, tmp_pat
 def test_detail_has_terms_trace_and_history(portal: TestPortal) -> None:
     record = reviewed(portal, models=("granite", "llama"), duration="30d")
     found = portal.get(f"{ALL}/{record.id}")
-    assert [term["words"] for term in found["asked"]] == ["Models: granite, llama", "Lives 30 days"]
-    assert [term["words"] for term in found["terms"]] == ["Models: granite", "Lives 7 days", "May spend 2 USD"]
+    assert [term["words"] for term in found["asked"]] == ["Models: granite, llama", "Lasts 30 days"]
+    assert [term["words"] for term in found["terms"]] == ["Models: granite", "Lasts 7 days", "May spend 2 USD"]
     assert found["request"]["trace"] == [{"rule": "humanintheloop", "decision": "REVIEW"}]
     assert [entry["to"] for entry in found["request"]["history"]] == ["pending", "in-review"]
     assert found["request"]["version"] == record.version
@@ -81,7 +81,7 @@ def test_approving_with_other_terms(portal: TestPortal) -> None:
     assert "max_budget 50 (2)" in refused["detail"]
     found = portal.post(f"{ALL}/{record.id}/approve", {"granted": {"max_budget": 1, "duration": "1d"}, "reason": "Be quick."})
     assert (found["request"]["state"], found["request"]["granted"]) == ("approved", {"max_budget": 1, "duration": "1d"})
-    assert {term["words"] for term in found["granted"]} == {"May spend 1 USD", "Lives 1 day"}
+    assert {term["words"] for term in found["granted"]} == {"May spend 1 USD", "Lasts 1 day"}
 
 
 def test_approving_more_than_the_offer(portal: TestPortal) -> None:

@@ -100,7 +100,7 @@ def test_what_a_requester_sees(portal: TestPortal) -> None:
     shown = portal.get(f"{MINE}/{record.id}", ADA)
     assert shown["key"] == {"alias": f"request-{record.id}", "minted_at": AT, "expires": "2026-12-21T04:00:00Z", "ended_at": None, "delivered": {}}
     assert [(entry["at"], entry["state"]) for entry in shown["timeline"]] == [(AT, "pending"), (AT, "approved")]
-    assert {entry["words"] for entry in shown["timeline"][1]["terms"]} == {"Models: granite", "Lives 30 days"}
+    assert {entry["words"] for entry in shown["timeline"][1]["terms"]} == {"Models: granite", "Lasts 30 days"}
     assert "boss" not in str(shown), "who decided is no business of the requester's"
 
 
@@ -161,7 +161,7 @@ def test_the_catalogue(portal: TestPortal) -> None:
     assert (found["wildcards"], found["groups"], found["at"]) == (["openai/*"], ["beta"], AT)
     (package,) = found["packages"]
     assert (package["id"], package["title"]) == ("dev", "Development")
-    assert [term["words"] for term in package["terms"]] == ["Models: granite", "Lives 30 days", "May spend 5 USD", "Up to 60 requests a minute"]
+    assert [term["words"] for term in package["terms"]] == ["Models: granite", "Lasts 30 days", "May spend 5 USD", "Up to 60 requests a minute"]
     assert [term["words"] for term in found["limits"]] == ["May spend 10 USD"]
     assert "secret-team" not in str(found)
 

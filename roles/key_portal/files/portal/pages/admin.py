@@ -147,7 +147,7 @@ def show_request(page: Page, record: Record, *, said: str = "", problem: str = "
     """Return the page of a request. `detail` says why a decision was refused."""
     values: dict[str, Any] = {
         **insight_values(page, record),
-        "trace": trace_rows(record.trace),
+        "trace": trace_rows(record.trace, page.language),
         "view": view_of(record, page),
         "steps": timeline_of(record, page.language, with_names=True),
         "rows": compared_terms(record, page.portal.catalogue(), page.language),

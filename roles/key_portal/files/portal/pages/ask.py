@@ -72,6 +72,7 @@ def ask(
     page: AnyPage,
     csrf: Annotated[str, Form()] = "",
     what: Annotated[str, Form()] = "",
+    direct: Annotated[str, Form()] = "",
     other: Annotated[str, Form()] = "",
     purpose: Annotated[str, Form()] = "",
     duration: Annotated[str, Form()] = "",
@@ -79,9 +80,12 @@ def ask(
     email: Annotated[str, Form()] = "",
     agree: Annotated[str, Form()] = "",
 ) -> Response:
-    """Make the request of somebody who is signed in, or mail a link to the address that was typed."""
+    """Make the request of somebody who is signed in, or mail a link to the address that was typed.
+
+    `direct` is the card whose own button was pressed, and counts in place of the one that is chosen.
+    """
     page.check_form(csrf)
-    form = AskForm(what, other, purpose, duration, max_budget, page.person.email if page.person else email.strip(), agree)
+    form = AskForm(direct or what, other, purpose, duration, max_budget, page.person.email if page.person else email.strip(), agree)
     wish, problems = read_form(form, page.portal.catalogue(), page.language)
     if wish is None:
         return _form(page, form, problems, status=422)
@@ -196,7 +200,6 @@ def _catalogue_of(page: Page, search: str, chosen: str) -> dict[str, Any]:
 def _form(page: Page, form: AskForm, problems: Mapping[str, str], *, status: int = 200, search: str = "") -> Response:
     catalogue = page.portal.catalogue()
     lifetimes = [(lifetime, page.language.duration(lifetime)) for lifetime in LIFETIMES]
-    values = {**_catalogue_of(page, search, form.what), "wrong": lambda field: page.language(problems[field]) if field in problems else ""}
-    return page.show(
-        "ask.html", status, form=form, problems=problems, lifetimes=lifetimes, limits=catalogue.limits, OTHER=OTHER, longest=LONGEST_WORDS, **values
-    )
+    values: dict[str, Any] = {**_catalogue_of(page, search, form.what), "wrong": lambda field: page.language(problems[field]) if field in problems else ""}
+    values |= {"limits": catalogue.limits, "OTHER": OTHER, "longest": LONGEST_WORDS, "is_first": not (problems or search or form.what)}
+    return page.show("ask.html", status, form=form, problems=problems, lifetimes=lifetimes, **values)

@@ -51,18 +51,23 @@ class Choices:
     shown: tuple[Choice, ...]
     more: int
 
+    @property
+    def featured(self) -> list[Choice]:
+        return [choice for choice in self.shown if choice.featured]
+
     def of(self, kind: str) -> list[Choice]:
-        return [choice for choice in self.shown if choice.kind == kind]
+        """Return the cards of a kind that are not featured."""
+        return [choice for choice in self.shown if choice.kind == kind and not choice.featured]
 
 
 @lru_cache(maxsize=KEPT)
 def all_choices(catalogue: Catalogue) -> tuple[Choice, ...]:
-    """Return every card: packages, featured models, models that config.yaml describes, other models."""
+    """Return every card: featured models, packages, models that config.yaml describes, other models."""
     featured = [_featured(model) for model in catalogue.featured]
     names = {choice.name for choice in featured}
     models = [_model(card) for card in catalogue.models if card.id not in names]
     models.sort(key=lambda choice: not choice.description)
-    return (*(_package(card) for card in catalogue.packages), *featured, *models)
+    return (*featured, *(_package(card) for card in catalogue.packages), *models)
 
 
 def find_choices(catalogue: Catalogue, search: str, chosen: str) -> Choices:

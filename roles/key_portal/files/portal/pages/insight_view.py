@@ -41,7 +41,8 @@ class FiguresView:
 
 @dataclass(frozen=True)
 class TraceRow:
-    """The answer of a rule: `answer` is a text of the section `ruling`, `words` are the rule's own, in English."""
+    """The answer of a rule: `answer` is a text of the section `ruling`, `words` say why: in the language of the page
+    where a rule of this collection answered, else as the rule wrote them."""
 
     rule: str
     answer: str
@@ -115,17 +116,25 @@ def outlook_view(seen: SeenInsight, language: Language) -> OutlookView:
         found.reason,
         language.names(found.unasked) if found.unasked else "",
         tuple(language.terms(terms_in_words(found.terms))),
-        trace_rows(found.trace),
+        trace_rows(found.trace, language),
     )
 
 
-def trace_rows(trace: Sequence[Mapping[str, Any]]) -> tuple[TraceRow, ...]:
+def trace_rows(trace: Sequence[Mapping[str, Any]], language: Language) -> tuple[TraceRow, ...]:
     """Return a trace of the rules. It may come from another release, or from an edited record."""
-    return tuple(_row(step) for step in trace)
+    return tuple(_row(step, language) for step in trace)
 
 
-def _row(step: Mapping[str, Any]) -> TraceRow:
+def _row(step: Mapping[str, Any], language: Language) -> TraceRow:
     cut, answer = step.get("cut"), str(step.get("decision", ""))
     words = next((str(step[name]) for name in ("detail", "reason", "matched") if step.get(name)), "")
     known = answer.lower() if answer in _COLORS else ""
-    return TraceRow(str(step.get("rule", "")), known, _COLORS.get(answer, "grey"), words, cut if isinstance(cut, int) else 0)
+    said = _sentences(step.get("said"), language) or words
+    return TraceRow(str(step.get("rule", "")), known, _COLORS.get(answer, "grey"), said, cut if isinstance(cut, int) else 0)
+
+
+def _sentences(said: object, language: Language) -> str:
+    """Return the sentences of a step, or nothing if one of them is not known here."""
+    entries = [entry if isinstance(entry, Mapping) else {} for entry in said] if isinstance(said, (list, tuple)) else []
+    found = [language.sentence(str(entry.get("name", "")), entry.get("values")) for entry in entries]
+    return "; ".join(found) if all(found) else ""

@@ -34,6 +34,12 @@ def static_file(request: Request, digest: str, name: str) -> Response:
     return Response(asset.content, media_type=asset.media_type, headers=headers)
 
 
+@router.get("/about")
+def about(page: AnyPage) -> Response:
+    """Say what this site is, what it keeps, and under which terms its keys are given out."""
+    return page.show("about.html")
+
+
 @router.post("/language")
 def choose_language(page: AnyPage, csrf: Annotated[str, Form()] = "", language: Annotated[str, Form()] = "", back: Annotated[str, Form()] = "") -> Response:
     """Keep the language that somebody chose, and go back to the page."""

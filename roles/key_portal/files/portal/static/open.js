@@ -14,12 +14,14 @@
 //
 // In it, each [data-open-state] is one thing that the page may say, in the language of the page. One of them is shown at a time:
 //
+//   no_script    what is shown before this file runs, and where it does not
 //   ready        the key can be opened; holds the button [data-open-button]. Nothing is fetched before it is pressed, because
 //                programs that look at the links in mails fetch pages too.
 //   working      it is being fetched
 //   shown        the key: each [data-open-field] is filled with key, url, base_url (that of
 //                OpenAI's libraries), models, model (the first), expires or alias, each [data-open-variables]
-//                with an env file. [data-open-copy="FIELD"] copies, [data-open-save] saves the env file.
+//                with an env file. [data-open-copy="FIELD"] copies, and then each
+//                [data-open-note] shows what it has as its value. [data-open-save] saves the env file.
 //                [data-open-never] is shown instead of expires if the key has no end.
 //   opened       it was opened before; [data-open-when] is filled with the time
 //   expired      the link is too old
@@ -112,7 +114,7 @@
       const copied = button.dataset.openCopy === "variables" ? envFile(document_) : fields[button.dataset.openCopy];
       button.addEventListener("click", async () => {
         await navigator.clipboard.writeText(copied);
-        button.dataset.openCopied = "true";
+        for (const part of page.querySelectorAll("[data-open-note]")) part.textContent = part.dataset.openNote;
       });
     }
     for (const button of page.querySelectorAll("[data-open-save]")) {
