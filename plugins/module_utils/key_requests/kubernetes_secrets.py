@@ -248,22 +248,27 @@ class KubernetesStore(Store):
             raise NoAccess(f"The credentials for the Kubernetes API cannot be read: {clip(str(error), 300)}.") from None
         try:
             answer = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if not 200 <= status < 300:
             raise self._error(verb, resource, status, answer if isinstance(answer, dict) else {})
-        if not isinstance(answer, dict):
-            raise StoreUnreachable(f"{self.host} gave an answer that is not the Kubernetes API's; check the address.")
+        if not _is_answer(answer, verb):
+            raise self._foreign()
         return answer
+
+    def _foreign(self) -> StoreError:
+        return StoreUnreachable(f"{self.host} gave an answer that is not the Kubernetes API's; check the address, and what is between.")
 
     def _error(self, verb: str, resource: str, status: int, answer: Mapping[str, Any]) -> StoreError:
         words = clip(str(answer.get("message", "")), 300) or f"HTTP status {status}"
         reason = answer.get("reason")
-        kind = (answer.get("details") or {}).get("kind")
+        kind = _part(answer, "details").get("kind")
         if status == 401:
             return StoreUnauthorized(f"The Kubernetes API at {self.host} does not accept the token or certificate, which may have expired; give a new one.")
         if status == 403 and f"cannot {verb} resource" in words:
             return Forbidden(f"The account may not {verb} {resource} in {self.place}; give its Role the verb {verb} on {resource}. ({words})")
+        if status == 404 and reason != "NotFound":
+            return self._foreign()
         if status == 404:
             return self._no_namespace() if kind == "namespaces" and verb != "get" else Missing(f"{self.place} has no such request.")
         if status == 409:
@@ -286,6 +291,32 @@ class KubernetesStore(Store):
 
 class _Expired(StoreError):
     """The API dropped the position in a listing (HTTP 410)."""
+
+
+def _is_answer(answer: object, verb: str) -> bool:
+    """Return whether the API can have answered this: what is between, or answers in its place, may answer anything."""
+    if verb == "list":
+        return isinstance(answer, dict) and isinstance(answer.get("metadata"), dict) and _are_objects(answer.get("items"))
+    return isinstance(answer, dict) and (verb == "delete" or _are_objects([answer]))
+
+
+def _are_objects(items: object) -> bool:
+    """Return whether these are objects of the API, with a name and a version."""
+    return isinstance(items, list) and all(
+        isinstance(item, dict)
+        and isinstance(item.get("metadata"), dict)
+        and isinstance(item["metadata"].get("name"), str)
+        and isinstance(item["metadata"].get("resourceVersion"), str)
+        and all(isinstance(item["metadata"].get(name) or {}, dict) for name in ("labels", "annotations"))
+        and all(isinstance(item.get(name) or {}, dict) for name in ("data", "spec"))
+        for item in items
+    )
+
+
+def _part(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a mapping in an answer, or an empty one if there is something else."""
+    found = answer.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _email_of(item: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ import asyncio
 import dataclasses
 import json
 import re
+import ssl
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -54,8 +55,8 @@ class Harm:
 class FaultyProxy(RecordingProxy):
     """A recording proxy that does harm: `FaultyProxy(gateway.url, Harm("lose", "POST /key/generate", times=1))`."""
 
-    def __init__(self, upstream: str, *harms: Harm) -> None:
-        super().__init__(upstream)
+    def __init__(self, upstream: str, *harms: Harm, trust: ssl.SSLContext | None = None) -> None:
+        super().__init__(upstream, trust=trust)
         self.harms = list(harms)
 
     async def exchange(self, request: Message, gateway: Gateway) -> Message:

@@ -69,15 +69,18 @@ class Exchange:
 
 
 class RecordingProxy:
-    """Listens on a port of 127.0.0.1, with `tls` for HTTPS, and passes everything on to `upstream`, an address such as http://127.0.0.1:4000."""
+    """Listens on a port of 127.0.0.1, with `tls` for HTTPS, and passes everything on to `upstream`, an address such as http://127.0.0.1:4000.
 
-    def __init__(self, upstream: str, tls: ssl.SSLContext | None = None) -> None:
+    An `upstream` with https needs `trust`, which says whose certificates it may have.
+    """
+
+    def __init__(self, upstream: str, tls: ssl.SSLContext | None = None, *, trust: ssl.SSLContext | None = None) -> None:
         parts = urlsplit(upstream)
-        if parts.scheme != "http" or not parts.hostname:
-            raise ValueError(f"upstream is {upstream!r}; the proxy speaks plain HTTP to the gateway.")
+        if parts.scheme != ("https" if trust else "http") or not parts.hostname:
+            raise ValueError(f"upstream is {upstream!r}; give http, or https with trust.")
         self.exchanges: list[Exchange] = []
         self.url = ""
-        self._tls = tls
+        self._tls, self._trust = tls, trust
         self._address = (parts.hostname, parts.port or 80)
         self._connections = 0
         self._server: asyncio.Server | None = None
@@ -115,7 +118,7 @@ class RecordingProxy:
         """Serve one connection of a client until one of the two sides closes it."""
         self._connections += 1
         number = self._connections
-        gateway = Gateway(*self._address)
+        gateway = Gateway(*self._address, self._trust)
         try:
             while True:
                 request = await _read(reader)
@@ -155,15 +158,15 @@ class RecordingProxy:
 class Gateway:
     """A connection to the real gateway, opened for the first request and again after the gateway has closed it."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._host, self._port = host, port
+    def __init__(self, host: str, port: int, trust: ssl.SSLContext | None = None) -> None:
+        self._host, self._port, self._trust = host, port, trust
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def send(self, request: Message) -> Message:
         """Send a request and return the answer. Raises ConnectionError or IncompleteReadError if the answer is missing or cut off."""
         if self._streams is None or self._streams[0].at_eof():
             self.close()
-            self._streams = await asyncio.open_connection(self._host, self._port)
+            self._streams = await asyncio.open_connection(self._host, self._port, ssl=self._trust)
         reader, writer = self._streams
         writer.write(request.head + request.body)
         await writer.drain()
