@@ -36,8 +36,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = CHECKOUT / "tests" / "requirements"
 PORTAL_FILES = CHECKOUT / "roles" / "key_portal" / "files"
 WEB_PACKAGES = PORTAL_FILES / "web"
-# What the role installs on the machines of others, each package with its hashes: the portal, the worker, and Node for the pages.
-INSTALLED_REQUIREMENTS = tuple(PORTAL_FILES / folder / "requirements.in" for folder in ("", "worker", "web"))
+# What is installed on the machines of others, each package with its hashes: the portal, the worker, Node for the pages, and Ansible in the image.
+INSTALLED_REQUIREMENTS = (*(PORTAL_FILES / folder / "requirements.in" for folder in ("", "worker", "web")), CHECKOUT / "container" / "requirements.in")
 NAMESPACE, NAME = "rhpds", "litellm_virtual_keys"
 
 # The Pythons that ansible-core supports on the controller, according to the metadata and the support matrix of its releases,
