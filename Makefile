@@ -69,8 +69,8 @@ bench: ## Measure, and print the figures
 	@$(RUN) --collections bench python -m ansible_collections.$(COLLECTION).tests.bench $(ARGS)
 
 .PHONY: drill
-drill: ## Do harm to every job at every moment, run again, and say what was lost
-	@$(RUN) --collections drill python -m ansible_collections.$(COLLECTION).tests.drill $(ARGS)
+drill: ## Do harm to every job at every moment, run again, and say what was lost; LITELLM=1.82.6 ARGS="--only lives" lives on another LiteLLM
+	@LITELLM_VIRTUAL_KEYS_TEST_LITELLM=$(LITELLM) $(RUN) --collections drill python -m ansible_collections.$(COLLECTION).tests.drill $(ARGS)
 
 .PHONY: leak-check
 leak-check: ## Hunt for secrets in output, processes and files, on every supported ansible-core
