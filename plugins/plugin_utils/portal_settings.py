@@ -19,6 +19,7 @@ from ..module_utils.common.email_address import parse_address
 from ..module_utils.common.printable import quoted
 from ..module_utils.delivery.mailer import ENVIRONMENT, mailer_from
 from ..module_utils.delivery.sealed import check_portal_url
+from .portal_sign_on import ADDRESS_NEEDED, sign_on_environment
 from .request_pass.interval import seconds_of as seconds_of_interval
 from .requestor_config import RequestorConfig, read_config
 
@@ -63,7 +64,7 @@ def _texts(environment: Mapping[str, Any]) -> dict[str, str]:
 def _portal_environment(given: Mapping[str, Any]) -> dict[str, str]:
     methods, proxies = given["identity"], given["trusted_proxies"]
     if not methods:
-        raise ValueError(f"{ROLE}identity is empty, so nobody could sign in; give one or more of basic, link, proxy.")
+        raise ValueError(f"{ROLE}identity is empty, so nobody could sign in; give one or more of basic, link, oidc, proxy.")
     if proxies:
         check_trusted_proxies(proxies, f"{ROLE}trusted_proxies", everybody_allowed="proxy" not in methods)
     for address in given["admins"]:
@@ -78,6 +79,7 @@ def _portal_environment(given: Mapping[str, Any]) -> dict[str, str]:
         "PORTAL_PROXY_HEADER": given["proxy_header"],
         "PORTAL_TRUSTED_PROXIES": ",".join(proxies),
         "CORS_ORIGINS": ";".join(given["cors_origins"]),
+        **sign_on_environment(given["sign_on"], methods, ROLE),
     }
     return {name: value for name, value in found.items() if value}
 
@@ -112,7 +114,7 @@ def _mail_options(smtp: Mapping[str, Any]) -> dict[str, Any]:
 
 def _mail_environment(options: Mapping[str, str], authorities: str) -> dict[str, str]:
     found = {ENVIRONMENT[option]: value for option, value in options.items()}
-    return {**found, "SSL_CERT_FILE": authorities} if authorities else found  # the portal speaks TLS to nobody else
+    return {**found, "SSL_CERT_FILE": authorities} if authorities else found  # a provider of single sign-on has its own
 
 
 def _mail_variables(options: Mapping[str, str], authorities: str) -> dict[str, str]:
@@ -128,10 +130,10 @@ def _check_address(given: Mapping[str, Any], environment: Mapping[str, str]) -> 
         raise ValueError(f"{ROLE}public_url is {quoted(url)}; give the address without a path, such as https://keys.example.com.")
     if https and urlsplit(url).scheme == "http":
         raise ValueError(f"{ROLE}public_url is {quoted(url)}, but the portal serves HTTPS; let it begin with https://.")
-    if not url and not is_this_host(given["host"]) and "link" in environment["PORTAL_IDENTITY"]:
+    if not url and not is_this_host(given["host"]) and any(name in environment["PORTAL_IDENTITY"] for name in ADDRESS_NEEDED):
         raise ValueError(
-            f"{ROLE}host is {quoted(given['host'])}, and nothing says under which address people open the portal; set {ROLE}public_url, which links in "
-            f"mails begin with, or {ROLE}identity without link."
+            f"{ROLE}host is {quoted(given['host'])}, and nothing says under which address people open the portal; set {ROLE}public_url, with which "
+            f"links in mails begin and to which a provider sends people back, or {ROLE}identity without link and oidc."
         )
 
 

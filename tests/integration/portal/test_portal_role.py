@@ -279,7 +279,7 @@ def test_every_order_of_two_states(own: tuple[dict[str, Any], Server], playbook:
         ({"key_portal_start_timeout": "long"}, "key_portal_start_timeout"),
         ({"key_portal_dir": "portal"}, "must be absolute paths"),
         ({"key_portal_config_file": "/nowhere/config.yaml"}, "/nowhere/config.yaml cannot be read"),
-        ({"key_portal_identity": ["oauth"]}, "value of key_portal_identity must be one or more of: basic, link, proxy"),
+        ({"key_portal_identity": ["oauth"]}, "value of key_portal_identity must be one or more of: basic, link, oidc, proxy"),
         ({"key_portal_interval": "sometimes"}, "The interval is 'sometimes'"),
         ({"key_portal_environment": "topsecret-value"}, "key_portal_environment"),
         ({"key_portal_smtp_host": "mail.example.com", "key_portal_smtp_password": "topsecret-value"}, "only one of user and password"),

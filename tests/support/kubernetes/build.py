@@ -80,32 +80,24 @@ def _linker_flags(version: str) -> str:
 
 
 def _build(version: str, target: Path) -> None:
-    go = _go(target.parent)
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOTOOLCHAIN": "local", "GOWORK": "off"}
     scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
     try:
         for name, package in PACKAGES.items():
             _say(f"Building {name} of Kubernetes {version}; this happens once and takes some minutes in all.")
             begun = time.monotonic()
-            _run(
-                "nice",
-                "-n",
-                "19",
-                go,
-                "build",
-                "-trimpath",
-                "-ldflags",
-                _linker_flags(version),
-                "-o",
-                str(scratch / name),
-                package,
-                env=environment,
-            )
+            build_program(package, scratch / name, folder=HERE, go_folder=target.parent, linker_flags=_linker_flags(version))
             _say(f"Built {name} in {time.monotonic() - begun:.0f} s.")
         scratch.chmod(0o755)
         scratch.rename(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def build_program(package: str, target: Path, *, folder: Path, go_folder: Path, linker_flags: str = "-s -w") -> None:
+    """Build a Go program without C into `target`. `folder` has the go.mod, `go_folder` is where Go is installed if it is missing. Raises Unavailable."""
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    command = ["nice", "-n", "19", _go(go_folder), "build", "-trimpath", "-ldflags", linker_flags, "-o", str(target), package]
+    _run(*command, folder=folder, env=environment)
 
 
 def _go(folder: Path) -> str:
@@ -133,12 +125,12 @@ def _go(folder: Path) -> str:
     return str(installed / "go" / "bin" / "go")
 
 
-def _run(*command: str, env: dict[str, str] | None = None) -> None:
-    done = subprocess.run(command, cwd=HERE, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+def _run(*command: str, folder: Path = HERE, env: dict[str, str] | None = None) -> None:
+    done = subprocess.run(command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise Unavailable(
-            f"{' '.join(command[:6])} ... failed, so the tests have no Kubernetes; repair the build, or set KUBEBUILDER_ASSETS to a "
-            f"directory with {', '.join(PACKAGES)}. Its output: {done.stderr.strip()[-2000:]}"
+            f"{' '.join(command[:6])} ... in {folder.name} failed, so tests lack a program; repair the build, or for Kubernetes set KUBEBUILDER_ASSETS "
+            f"to a directory with {', '.join(PACKAGES)}. Its output: {done.stderr.strip()[-2000:]}"
         )
 
 

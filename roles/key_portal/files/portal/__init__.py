@@ -12,6 +12,7 @@ state is the store of requests; it uses the wing `key_requests` as it is, from b
 | `__main__.py` | starts the service with uvicorn |
 | `app.py` | `create_app(settings)`: middleware, routes, handlers of errors |
 | `settings.py` | every environment variable, and what is taken from the requestor's config.yaml |
+| `sign_on.py` | those of them that single sign-on and roles have |
 | `store.py` | `PortalDesk`: the store and its desk, the listing and what passes published, each read at most once a second |
 | `recent.py` | `Recent`: a reading that many callers share |
 | `insights.py` | what the worker found out about requests that are looked at |
@@ -31,6 +32,8 @@ state is the store of requests; it uses the wing `key_requests` as it is, from b
 | `link_mail.py` | the mails with links, sent behind the answer |
 | `health.py` | what `/health` says, from the store and the report of the last pass |
 | `identity/` | who calls: one file for each method; `Caller` is what they return |
+| `identity/roles.py` | what each role may do, and who has it |
+| `identity/provider.py` | the provider of single sign-on: its addresses and keys, and what must be true of its tokens |
 | `api/requestor.py` | the calls of the LLM Key Requestor |
 | `api/v1.py`, `api/v1_admin.py` | our own calls; `api/shapes.py` has their fields, `api/listing.py` search, sort and paging |
 | `api/key_use.py` | what keys have spent, in answers of our own calls |

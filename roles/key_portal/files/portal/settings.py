@@ -14,19 +14,19 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.address import check_trusted_proxies, is_address, is_this_host
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_lower, parse_address
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.printable import printable, quoted
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import default_directory
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import NOBODY
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm.environment import API_KEY_ENVIRONMENT, SECRET_ENVIRONMENT
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.requestor_config import RequestorConfig, find_config
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from .catalogue import SiteCatalogue, site_catalogue
 from .health import seconds_of_interval
 from .language import languages
 from .rates import check_rate
+from .sign_on import OIDC, SignOnSettings, check_oidc
 from .signing import LEAST_SECRET
 from .tls import check_certificate
 
@@ -38,7 +38,7 @@ FOREIGN_SECRETS = (*API_KEY_ENVIRONMENT, *SECRET_ENVIRONMENT)
 log = logging.getLogger("portal")
 
 
-class Settings(BaseSettings):
+class Settings(SignOnSettings):
     """The environment. Each field is one variable; its description is the documentation."""
 
     model_config = SettingsConfigDict(hide_input_in_errors=True, env_ignore_empty=True, populate_by_name=True, extra="ignore")
@@ -61,8 +61,7 @@ class Settings(BaseSettings):
         validation_alias="PORTAL_URL",
         description="The address under which people open the portal, such as https://keys.example.com; links in mails begin with it.",
     )
-    identity: str = Field("basic,link", validation_alias="PORTAL_IDENTITY", description="The methods of identity, in order: basic, link, proxy.")
-    admins: str = Field("", validation_alias="PORTAL_ADMINS", description="Addresses of administrators who sign in by link or proxy, separated by commas.")
+    identity: str = Field("basic,link", validation_alias="PORTAL_IDENTITY", description="The methods of identity, in order: basic, link, oidc, proxy.")
     secret: SecretStr = Field(
         SecretStr(""),
         validation_alias="PORTAL_SECRET",
@@ -169,11 +168,6 @@ class Settings(BaseSettings):
         return [name for part in self.identity.split(",") if (name := part.strip())]
 
     @property
-    def admin_addresses(self) -> frozenset[str]:
-        """The addresses of PORTAL_ADMINS, in small letters. Raises ValueError."""
-        return frozenset(ascii_lower(str(parse_address(part, "PORTAL_ADMINS"))) for part in self.admins.split(",") if part.strip())
-
-    @property
     def serves_https(self) -> bool:
         return bool(self.tls_certificate_file)
 
@@ -255,6 +249,8 @@ def _check_identity(settings: Settings) -> None:
     unknown = [name for name in settings.identity_methods if name not in METHODS]
     if unknown or not settings.identity_methods:
         raise ValueError(f"PORTAL_IDENTITY is {quoted(settings.identity)}; give one or more of {', '.join(METHODS)}, separated by commas.")
+    if OIDC in settings.identity_methods:
+        check_oidc(settings)
 
 
 def _check_connections(settings: Settings) -> None:
@@ -272,10 +268,10 @@ def _check_pages(settings: Settings) -> None:
     """Raise ValueError for a setting of the pages that cannot be used."""
     if settings.url and (not is_address(settings.url) or urlsplit(settings.url).path not in ("", "/") or urlsplit(settings.url).query):
         raise ValueError(f"PORTAL_URL is {quoted(settings.url)}; give the address without a path, such as https://keys.example.com.")
-    if "link" in settings.identity_methods and not settings.url and not is_this_host(settings.host):
+    if not {"link", OIDC}.isdisjoint(settings.identity_methods) and not settings.url and not is_this_host(settings.host):
         raise ValueError(
             f"PORTAL_HOST is {quoted(settings.host)}, and nothing says under which address people open the portal; "
-            "set PORTAL_URL, which links in mails begin with, or PORTAL_IDENTITY without link."
+            "set PORTAL_URL, with which links in mails begin and to which a provider sends people back, or PORTAL_IDENTITY without link and oidc."
         )
     secret = settings.secret.get_secret_value()
     if secret and len(secret) < LEAST_SECRET:
@@ -286,7 +282,7 @@ def _check_pages(settings: Settings) -> None:
         raise ValueError(f"PORTAL_LANGUAGE is {quoted(settings.usual_language)}; give one of {', '.join(languages())}.")
     for name in ("mails_per_address", "mails_per_peer", "requests_per_address", "requests_per_peer", "failures_per_peer"):
         check_rate(getattr(settings, name), str(Settings.model_fields[name].validation_alias))
-    if not settings.admin_addresses.isdisjoint({NOBODY}):
+    if NOBODY in settings.role_book.admins:
         raise ValueError(f"PORTAL_ADMINS names {NOBODY}, which stands for people who were erased; name an address of yours.")
 
 

@@ -9,6 +9,7 @@ A signed text is for one purpose only, and for a time: a link that was mailed ca
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -21,6 +22,8 @@ LEAST_SECRET = 32
 """Characters that PORTAL_SECRET must have."""
 ASKING, SIGNING_IN, SESSION = "ask", "sign_in", "session"
 """Purposes: a request that waits for a click, a sign-in that does, and a session."""
+SIGN_ON_STATE, SINGLE_SIGN_ON = "sign_on_state", "single_sign_on"
+"""The way to the provider of single sign-on and back, and a session that began there."""
 
 
 class Expired(Exception):
@@ -53,6 +56,11 @@ class Signer:
 
     def is_form_token(self, token: str, visitor: str) -> bool:
         return bool(visitor) and hmac.compare_digest(token.encode("utf-8", "replace"), self.form_token(visitor).encode())
+
+    def derive(self, purpose: str, *parts: str) -> str:
+        """Return a text of 43 characters that follows from these, and that nobody else can know."""
+        found = hmac.new(self._secret.encode(), "\0".join(("derived", purpose, *parts)).encode(), hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(found).decode().rstrip("=")
 
     def _serializer(self, purpose: str) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self._secret, salt=f"portal.{purpose}", signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256})

@@ -18,6 +18,14 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.portal_
 URL = "https://keys.example.com"
 MAIL_NAMES = ("host", "port", "user", "password", "from", "reply_to", "use_tls", "ca_path")
 NO_MAIL = {**dict.fromkeys(MAIL_NAMES, ""), "validate_certs": True, "allow_unencrypted": False}
+NO_PROVIDER = {
+    **dict.fromkeys(("issuer", "client_id", "client_secret", "name", "ca_path"), ""),
+    "groups": {},
+    "groups_claim": "groups",
+    "proxy_groups_header": "X-Forwarded-Groups",
+    "scopes": "openid email profile",
+    "verified_only": True,
+}
 
 
 def given(**more: Any) -> dict[str, Any]:
@@ -37,6 +45,7 @@ def given(**more: Any) -> dict[str, Any]:
         "worker_variables": {},
         **more,
         "smtp": {**NO_MAIL, **more.get("smtp", {})},
+        "sign_on": {**NO_PROVIDER, **more.get("sign_on", {})},
     }
 
 
@@ -174,3 +183,42 @@ def test_a_host_of_its_own_needs_no_address_without_links() -> None:
 def test_an_input_without_a_variable_is_named() -> None:
     with pytest.raises(AnsibleFilterError, match="the input has no 'identity'"):
         portal_settings_filter({"interval": "30s", "config_file": ""})
+
+
+PROVIDER = {"issuer": "https://sso.example.com", "client_id": "portal", "client_secret": "hidden"}
+
+
+def test_single_sign_on() -> None:
+    groups = {"reviewer": ["deciders", "cn=bosses,ou=groups"], "auditor": "audit", "operator": None}
+    found = portal_settings(given(identity=["oidc"], public_url=URL, sign_on={**PROVIDER, "groups": groups, "verified_only": "false"}))["environment"]
+    assert {name: value for name, value in found.items() if "OIDC" in name or "GROUPS" in name} == {
+        "PORTAL_REVIEWER_GROUPS": "deciders;cn=bosses,ou=groups",
+        "PORTAL_AUDITOR_GROUPS": "audit",
+        "PORTAL_GROUPS_CLAIM": "groups",
+        "PORTAL_PROXY_GROUPS_HEADER": "X-Forwarded-Groups",
+        "PORTAL_OIDC_ISSUER": "https://sso.example.com",
+        "PORTAL_OIDC_CLIENT_ID": "portal",
+        "PORTAL_OIDC_CLIENT_SECRET": "hidden",
+        "PORTAL_OIDC_SCOPES": "openid email profile",
+        "PORTAL_OIDC_VERIFIED_ONLY": "false",
+    }
+    without = portal_settings(given(sign_on=PROVIDER))["environment"]
+    assert not any("OIDC" in name for name in without)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"sign_on": {**PROVIDER, "issuer": ""}}, "key_portal_oidc_issuer is ''"),
+        ({"sign_on": {**PROVIDER, "issuer": "http://sso.example.com"}}, "key_portal_oidc_issuer is"),
+        ({"sign_on": {**PROVIDER, "client_id": ""}}, "key_portal_oidc_client_id is empty"),
+        ({"sign_on": {**PROVIDER, "scopes": "email"}}, "let openid be one of them"),
+        ({"sign_on": {**PROVIDER, "groups": {"boss": ["x"]}}}, "which is not a role"),
+        ({"sign_on": {**PROVIDER, "groups": {"admin": ["a;b"]}}}, "leave out semicolons"),
+        ({"sign_on": PROVIDER, "host": "0.0.0.0", "public_url": ""}, "without link and oidc"),
+    ],
+)
+def test_single_sign_on_that_cannot_be_meant(more: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said) as error:
+        portal_settings(given(**{"identity": ["oidc"], "public_url": URL, **more}))
+    assert "hidden" not in str(error.value)

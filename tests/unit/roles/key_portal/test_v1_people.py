@@ -31,7 +31,7 @@ def minted(portal: TestPortal, record: Record, expires: str = "2026-12-21T04:00:
 
 def test_who_calls(portal: TestPortal) -> None:
     assert portal.get("/api/v1/me", ADA) == {"who": "ada@company.com", "email": "ada@company.com", "roles": ["person"], "method": "test"}
-    assert portal.get("/api/v1/me") == {"who": "admin", "email": None, "roles": ["admin"], "method": "basic"}
+    assert portal.get("/api/v1/me") == {"who": "admin", "email": None, "roles": ["admin", "auditor", "operator", "reviewer"], "method": "basic"}
     portal.get("/api/v1/me", {}, 401)
     assert portal.get("/api/v1/me", person("forged"), 401) == {"detail": "The link is not valid."}
 

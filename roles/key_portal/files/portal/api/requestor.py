@@ -27,7 +27,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field, TypeAdapter
 
 from ..errors import NOT_FOUND, Refused, answers, checked_input, refusal_of, shown
-from ..identity import Admin
+from ..identity import Reviewer, Staff
 from ..rates import peer_of
 from ..store import PortalDesk
 from . import Portal, json_of, rendered_answer
@@ -168,13 +168,13 @@ def _is_new(transition: Transition) -> bool:
 
 # ----------------------------------------------------------------------------------------------- for administrators
 @router.post("/api/admin/verify", responses=answers(401, 403))
-def verify(caller: Admin) -> Verified:
+def verify(caller: Staff) -> Verified:
     """Check the credentials of an administrator."""
     return Verified(authenticated=True, username=caller.who)
 
 
 @router.get("/api/admin/requests", response_model=list[AdminRequest], responses=answers(401, 403, 422, 500, 503))
-def list_requests(_caller: Admin, portal: Portal, which: Annotated[str, Query(alias="filter")] = "pending") -> Response:
+def list_requests(_caller: Staff, portal: Portal, which: Annotated[str, Query(alias="filter")] = "pending") -> Response:
     """Return requests: `pending`, those in `review`, or all of them for any other filter. Records that cannot be read are left out."""
     state = STATE_OF_FILTER[which] if which in ("pending", "review") else None
 
@@ -191,13 +191,13 @@ RequestId = Annotated[str, Path(description="The id of a request.")]
 
 
 @router.get("/api/admin/requests/{request_id}", responses=answers(401, 403, 404, 422, 500, 503))
-def get_request(_caller: Admin, portal: Portal, request_id: RequestId) -> AdminRequest:
+def get_request(_caller: Staff, portal: Portal, request_id: RequestId) -> AdminRequest:
     """Return one request."""
     return _shape(_found(portal, request_id, "Failed to fetch request details"))
 
 
 @router.post("/api/admin/requests/{request_id}/approve", responses=answers(401, 403, 404, 409, 422, 500, 503))
-def approve(caller: Admin, portal: Portal, request_id: RequestId) -> Decided:
+def approve(caller: Reviewer, portal: Portal, request_id: RequestId) -> Decided:
     """Approve a request. The next pass makes its key and delivers it."""
     _found(portal, request_id, "Failed to approve request")
     try:
@@ -211,7 +211,7 @@ def approve(caller: Admin, portal: Portal, request_id: RequestId) -> Decided:
 
 
 @router.post("/api/admin/requests/{request_id}/deny", responses=answers(400, 401, 403, 404, 408, 409, 413, 422, 500, 503))
-def deny(caller: Admin, portal: Portal, request_id: RequestId, denial: Denial) -> Decided:
+def deny(caller: Reviewer, portal: Portal, request_id: RequestId, denial: Denial) -> Decided:
     """Deny a request with a reason, which its requester reads."""
     _found(portal, request_id, "Failed to deny request")
     try:

@@ -19,7 +19,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import TypeAdapter
 
 from ..errors import NOT_FOUND, Refused, answers, checked_input, shown
-from ..identity import Admin
+from ..identity import Auditor, Operator, Reviewer, Staff
 from ..store import PortalDesk
 from ..trail import note_event
 from . import JSON_LINES, Portal, audit_answer, json_of, key_use, rendered_answer, shapes
@@ -39,7 +39,7 @@ _LISTED = TypeAdapter(shapes.ListedRequests)
 
 
 @router.get("/requests", response_model=shapes.ListedRequests, responses=_READ)
-def list_requests(_caller: Admin, portal: Portal, wanted: Annotated[shapes.Searching, Query()]) -> Response:
+def list_requests(_caller: Staff, portal: Portal, wanted: Annotated[shapes.Searching, Query()]) -> Response:
     """Return a page of requests: those in `state` in which every word of `search` occurs."""
 
     def render(listing: Listing) -> bytes:
@@ -58,13 +58,13 @@ def list_requests(_caller: Admin, portal: Portal, wanted: Annotated[shapes.Searc
 
 
 @router.get("/requests/{request_id}", responses=_READ)
-def get_request(_caller: Admin, portal: Portal, request_id: RequestId) -> key_use.FullRequestWithUse:
+def get_request(_caller: Staff, portal: Portal, request_id: RequestId) -> key_use.FullRequestWithUse:
     """Return a request with everything that is recorded about it, and what its key has spent."""
     return key_use.full_request_with_use(portal, _found(portal, request_id))
 
 
 @router.post("/requests/{request_id}/approve", responses=_WRITE)
-def approve(caller: Admin, portal: Portal, request_id: RequestId, approval: shapes.Approval) -> shapes.FullRequest:
+def approve(caller: Reviewer, portal: Portal, request_id: RequestId, approval: shapes.Approval) -> shapes.FullRequest:
     """Approve a request, with other terms if some are granted. The next pass makes its key and delivers it."""
     granted = approval.granted.model_dump(exclude_none=True)
     with checked_input("granted"):
@@ -74,7 +74,7 @@ def approve(caller: Admin, portal: Portal, request_id: RequestId, approval: shap
 
 
 @router.post("/requests/{request_id}/deny", responses=_WRITE)
-def deny(caller: Admin, portal: Portal, request_id: RequestId, refusal: shapes.Refusal) -> shapes.FullRequest:
+def deny(caller: Reviewer, portal: Portal, request_id: RequestId, refusal: shapes.Refusal) -> shapes.FullRequest:
     """Deny a request with a reason, which its requester reads."""
     with checked_input("reason"):
         found = _found(portal, request_id)
@@ -82,13 +82,13 @@ def deny(caller: Admin, portal: Portal, request_id: RequestId, refusal: shapes.R
 
 
 @router.post("/requests/{request_id}/retry", responses=_READ)
-def retry(caller: Admin, portal: Portal, request_id: RequestId) -> shapes.FullRequest:
+def retry(caller: Operator, portal: Portal, request_id: RequestId) -> shapes.FullRequest:
     """Let the next pass try again what failed."""
     return _decided(portal, portal.desk.retry(_found(portal, request_id).id, by=caller.who))
 
 
 @router.get("/audit", responses=_READ)
-def audit(caller: Admin, portal: Portal, period: Annotated[shapes.Period, Query()]) -> shapes.AuditShape:
+def audit(caller: Auditor, portal: Portal, period: Annotated[shapes.Period, Query()]) -> shapes.AuditShape:
     """Return everything that happened to requests in a period, oldest first."""
     note_event(portal.clock(), "audit_exported", caller.who)
     listing = portal.listing()
@@ -96,7 +96,7 @@ def audit(caller: Admin, portal: Portal, period: Annotated[shapes.Period, Query(
 
 
 @router.get("/audit.jsonl", response_class=StreamingResponse, responses={**_READ, 200: {"content": {JSON_LINES: {"schema": {"type": "string"}}}}})
-def audit_lines(caller: Admin, portal: Portal, period: Annotated[shapes.Period, Query()]) -> StreamingResponse:
+def audit_lines(caller: Auditor, portal: Portal, period: Annotated[shapes.Period, Query()]) -> StreamingResponse:
     """Return the same as JSON Lines, to be kept in a file."""
     note_event(portal.clock(), "audit_exported", caller.who)
     return audit_answer(_events(portal.listing(), period))

@@ -7,9 +7,9 @@
 A method is a class that is made from the settings and answers `identify(request)`: a Caller, None if the call says nothing that is
 meant for this method, or it raises Refused if what it says is wrong. Methods are asked in the order of PORTAL_IDENTITY.
 
-`basic` is the administrator by name and password, `link` a session after a link was opened, `proxy` the header of a trusted reverse
-proxy. The last two have an address, and are administrators as well if PORTAL_ADMINS names it. A browser can say two things at once, so
-that the method counts which gives the role that a call needs.
+`basic` is the administrator by name and password, `link` a session after a link was opened, `oidc` one after a provider signed somebody in,
+`proxy` the headers of a trusted reverse proxy. All but `basic` have an address. `roles.py` says who has which role, and what each may do. A
+browser can say two things at once, so that the method counts which gives a role that a call needs.
 
 A call that changes something and comes from a page of another origin is refused, unless CORS_ORIGINS names that origin: browsers send
 passwords and cookies along with such calls by themselves.
@@ -17,7 +17,7 @@ passwords and cookies along with such calls by themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Annotated, Protocol
 from urllib.parse import urlsplit
 
@@ -29,11 +29,16 @@ from ..errors import Refused, shown
 from ..settings import Settings
 from ..trail import FORBIDDEN, note_caller, note_event
 from .basic import BasicIdentity
-from .caller import ADMIN, PERSON, Caller
+from .caller import PERSON, Caller
 from .link import LinkIdentity
+from .oidc import OidcIdentity
 from .proxy import ProxyIdentity
+from .roles import ASKS, DECIDES, EXPORTS, RETRIES, SEES_ALL
 
-__all__ = ["ADMIN", "METHODS", "PERSON", "Admin", "Caller", "Identifier", "Person", "identifiers_of"]
+__all__ = ["METHODS", "PERSON", "Auditor", "Caller", "Identifier", "Operator", "Person", "Reviewer", "Staff", "identifiers_of"]
+
+SESSION_METHODS = frozenset(("link", "oidc"))
+"""Methods whose sign-in is an event of its own, and that people can sign out of."""
 
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="LLM keys", charset="UTF-8"'}
@@ -47,7 +52,12 @@ class Identifier(Protocol):
         """Return who makes the call, or None if it says nothing that is meant for this method. Raises Refused."""
 
 
-METHODS: Mapping[str, Callable[[Settings], Identifier]] = {"basic": BasicIdentity, "link": LinkIdentity, "proxy": ProxyIdentity}
+METHODS: Mapping[str, Callable[[Settings], Identifier]] = {
+    "basic": BasicIdentity,
+    "link": LinkIdentity,
+    "oidc": OidcIdentity,
+    "proxy": ProxyIdentity,
+}
 
 
 def identifiers_of(settings: Settings) -> list[Identifier]:
@@ -65,14 +75,14 @@ class _Documented(HTTPBasic):
 _documented = _Documented(scheme_name="basic", description="The administrator, or whoever else the portal's methods of identity accept.")
 
 
-def find_caller(request: Request, role: str = "") -> Caller | None:
-    """Return who makes the call, by the first method that gives `role`, or else by the first one, or None.
+def find_caller(request: Request, roles: Collection[str] = ()) -> Caller | None:
+    """Return who makes the call, by the first method that gives one of `roles`, or else by the first one, or None.
 
     Raises Refused if somebody says who they are and is not.
     """
     first: Caller | None = None
     for caller in _identified(request):
-        if caller is not None and (not role or role in caller.roles):
+        if caller is not None and (not roles or not caller.roles.isdisjoint(roles)):
             return caller
         first = first or caller
     return first
@@ -93,26 +103,25 @@ def _identified(request: Request) -> Iterator[Caller | None]:
         if isinstance(found, Refused):
             raise found
         if found is not None:
-            note_caller(request, found.who, found.method, has_session=found.method == "link")
+            note_caller(request, found.who, found.method, has_session=found.method in SESSION_METHODS)
         yield found
 
 
-def require_admin(request: Request, _scheme: Annotated[object, Depends(_documented)] = None) -> Caller:
-    """Return the administrator who calls. Raises Refused for anybody else."""
-    return _required(request, ADMIN, "This is for administrators only.")
+def _requirement(roles: frozenset[str], refusal: str) -> Callable[..., Caller]:
+    """Return the dependency of handlers for callers with one of `roles`. It raises Refused for anybody else."""
+
+    def required(request: Request, _scheme: Annotated[object, Depends(_documented)] = None) -> Caller:
+        return _required(request, roles, refusal)
+
+    return required
 
 
-def require_person(request: Request, _scheme: Annotated[object, Depends(_documented)] = None) -> Caller:
-    """Return the person who calls, whose address is known. Raises Refused for anybody else."""
-    return _required(request, PERSON, "This is for people who are signed in with their address.")
-
-
-def _required(request: Request, role: str, refusal: str) -> Caller:
-    caller = find_caller(request, role)
+def _required(request: Request, roles: frozenset[str], refusal: str) -> Caller:
+    caller = find_caller(request, roles)
     if caller is None:
         raise Refused(401, NOT_AUTHENTICATED, _CHALLENGE)
     _check_origin(request)
-    if role not in caller.roles:
+    if caller.roles.isdisjoint(roles):
         note_event(request.app.state.portal.clock(), FORBIDDEN, caller.who, caller.method, path=shown(request.url.path))
         raise Refused(403, refusal)
     return caller
@@ -136,7 +145,10 @@ def _host(address: str) -> str:
         return ""
 
 
-Admin = Annotated[Caller, Depends(require_admin)]
-"""The administrator who calls, as a parameter of a handler."""
-Person = Annotated[Caller, Depends(require_person)]
+Staff = Annotated[Caller, Depends(_requirement(SEES_ALL, "This is for administrators only."))]
+"""Whoever sees all requests, as a parameter of a handler."""
+Reviewer = Annotated[Caller, Depends(_requirement(DECIDES, "This is for reviewers only."))]
+Operator = Annotated[Caller, Depends(_requirement(RETRIES, "This is for operators only."))]
+Auditor = Annotated[Caller, Depends(_requirement(EXPORTS, "This is for auditors only."))]
+Person = Annotated[Caller, Depends(_requirement(ASKS, "This is for people who are signed in with their address, and may ask for keys."))]
 """The person who calls."""

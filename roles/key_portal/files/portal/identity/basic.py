@@ -17,7 +17,8 @@ from ..errors import Refused
 from ..rates import peer_of
 from ..settings import DEFAULT_PASSWORD, USUAL_ADMIN, Settings
 from ..trail import note_failure
-from .caller import ADMIN, Caller
+from .caller import Caller
+from .roles import ALL_OF_THEM
 
 METHOD = "basic"
 SOMEBODY = "somebody"
@@ -49,7 +50,7 @@ class BasicIdentity:
             who = self._name if right[0] else SOMEBODY  # people type passwords where names belong
             note_failure(request, who, METHOD, "the documented password works on this machine only" if all(right) else "wrong password or name", counted=True)
             raise Refused(401, "Invalid credentials", _CHALLENGE)
-        return Caller(self._name, METHOD, roles=frozenset((ADMIN,)))
+        return Caller(self._name, METHOD, roles=ALL_OF_THEM)
 
 
 def _decoded(given: str) -> tuple[bytes, bytes]:

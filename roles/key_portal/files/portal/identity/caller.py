@@ -6,13 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_lower
-
-ADMIN, PERSON = "admin", "person"
-"""An administrator decides on requests. A person asks, and sees what is theirs."""
+PERSON, REVIEWER, OPERATOR, AUDITOR, ADMIN = "person", "reviewer", "operator", "auditor", "admin"
+"""Roles; `roles.py` says what each may do."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +23,3 @@ class Caller:
     method: str
     email: str = ""
     roles: frozenset[str] = frozenset()
-
-
-def caller_with_address(email: str, method: str, admins: Collection[str]) -> Caller:
-    """Return the person with a proven address, who is an administrator as well if the address is one of `admins` (in small letters)."""
-    roles = {PERSON, ADMIN} if ascii_lower(email) in admins else {PERSON}
-    return Caller(email, method, email=email, roles=frozenset(roles))

@@ -14,7 +14,7 @@ from fastapi import Request, Response
 
 from ..settings import Settings
 from ..signing import SESSION, Expired, Signer
-from .caller import Caller, caller_with_address
+from .caller import Caller
 
 METHOD = "link"
 
@@ -23,7 +23,7 @@ class LinkIdentity:
     """The person whose address is in the session. A cookie that is not valid, or not any more, says nothing."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._settings, self._roles = settings, settings.role_book
 
     def identify(self, request: Request) -> Caller | None:
         signer: Signer = request.app.state.signer
@@ -32,7 +32,7 @@ class LinkIdentity:
             address = str(parse_address((content or {}).get("email")))
         except (Expired, ValueError):
             return None
-        return caller_with_address(address, METHOD, self._settings.admin_addresses)
+        return self._roles.caller(address, METHOD)
 
 
 def begin_session(response: Response, signer: Signer, settings: Settings, email: str) -> None:

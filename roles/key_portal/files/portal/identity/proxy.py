@@ -2,10 +2,10 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""People whom a reverse proxy signed in, such as oauth2-proxy: it sends their address in a header.
+"""People whom a reverse proxy signed in, such as oauth2-proxy: it sends their address in a header, and their groups in another.
 
-The header counts only if the connection itself comes from one of PORTAL_TRUSTED_PROXIES. Whoever can connect from there can be
-anybody, so the proxy must remove the header from what it gets.
+The headers count only if the connection itself comes from one of PORTAL_TRUSTED_PROXIES. Whoever can connect from there can be anybody, so
+the proxy must remove both headers from what it gets.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from ..errors import Refused
 from ..settings import Settings
 from ..trail import note_failure
-from .caller import Caller, caller_with_address
+from .caller import Caller
 
 METHOD = "proxy"
 PEER = "portal.peer"
@@ -28,7 +28,7 @@ class ProxyIdentity:
     """The person named in the header of a trusted proxy."""
 
     def __init__(self, settings: Settings) -> None:
-        self._header, self._admins = settings.proxy_header, settings.admin_addresses
+        self._header, self._groups_header, self._roles = settings.proxy_header, settings.proxy_groups_header, settings.role_book
 
     def identify(self, request: Request) -> Caller | None:
         values = request.headers.getlist(self._header)
@@ -36,10 +36,17 @@ class ProxyIdentity:
             return None
         try:
             (value,) = values  # two of them may come from two people
-            return caller_with_address(str(parse_address(value)), METHOD, self._admins)
+            return self._roles.caller(str(parse_address(value)), METHOD, self._groups(request))
         except ValueError:
-            note_failure(request, "somebody", METHOD, "the header of the proxy holds no address, or two")
+            note_failure(request, "somebody", METHOD, "the headers of the proxy hold no address, or two, or groups twice")
             raise Refused(401, "The proxy does not say who calls, or not with an address.") from None
+
+    def _groups(self, request: Request) -> list[str]:
+        """Return the groups that the proxy names. Raises ValueError for two headers, which may come from two people."""
+        values = request.headers.getlist(self._groups_header)
+        if len(values) > 1:
+            raise ValueError("two headers with groups")
+        return [group for part in "".join(values).split(",") if (group := part.strip())]
 
 
 class ForwardedHeaders:

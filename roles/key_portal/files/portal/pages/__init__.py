@@ -20,9 +20,10 @@ from ..errors import Refused, is_page, refusal_of
 from ..link_mail import MailThread
 from ..rates import Rates
 from ..settings import Settings
+from ..sign_on import OIDC
 from ..signing import Signer
 from ..trail import USUAL_RATES
-from . import admin, ask, decisions, links, mine, opening, site
+from . import admin, ask, decisions, links, mine, opening, single_sign_on, site
 from .page import Page, PageError
 
 log = logging.getLogger("portal")
@@ -42,15 +43,25 @@ def install(app: FastAPI, settings: Settings, mails: MailThread | None) -> None:
     )
     app.state.signer = Signer(settings.secret.get_secret_value())
     app.state.mails = mails
+    app.state.provider = _provider(settings)
     try:
         app.state.assets = assets_in(settings.packages_folder)
     except ValueError as error:
         log.warning("There are no pages, only the REST API: %s", error)
         return
-    for router in (site.router, ask.router, links.router, mine.router, opening.router, decisions.router, admin.router):
+    for router in (site.router, ask.router, links.router, single_sign_on.router, mine.router, opening.router, decisions.router, admin.router):
         app.include_router(router, include_in_schema=False)
     _answer_errors(app)
     app.state.problem_page = lambda request, status: Page(request).error(status, _TEXTS[status])
+
+
+def _provider(settings: Settings) -> object | None:
+    """Return the provider of single sign-on, if that is a method of identity."""
+    if OIDC not in settings.identity_methods:
+        return None
+    from ..identity.provider import OidcProvider  # it loads slowly, and much
+
+    return OidcProvider(settings)
 
 
 def _answer_errors(app: FastAPI) -> None:

@@ -25,10 +25,11 @@ from fastapi.responses import Response
 
 from ..api import audit_answer
 from ..api.listing import ListPage, Sort, page_of
+from ..identity.roles import EXPORTS
 from ..insights import SeenInsight
 from ..trail import note_event
 from .insight_view import figures_view, has_figures, may_be_decided, outlook_view, trace_rows
-from .page import AdminPage, Page, PageError
+from .page import AdminPage, AuditorPage, Page, PageError
 from .view import COLUMNS, compared_terms, status_of, timeline_of, view_of
 
 router = APIRouter(prefix="/admin")
@@ -123,10 +124,9 @@ def _page_of(listing: Listing, query: ListQuery) -> ListPage:
 
 
 @router.get("/audit.jsonl")
-def audit(page: AdminPage) -> Response:
+def audit(page: AuditorPage) -> Response:
     """Return everything that happened to requests, as JSON Lines to be kept in a file."""
-    assert page.admin is not None
-    note_event(page.portal.clock(), "audit_exported", page.admin.who)
+    note_event(page.portal.clock(), "audit_exported", page.required(EXPORTS).who)
     return audit_answer(audit_events(page.portal.listing().records))
 
 

@@ -26,11 +26,13 @@ from fastapi.responses import Response
 
 from ..api.requestor import ORIGIN
 from ..catalogue import Catalogue
+from ..identity.link import METHOD as LINK
 from ..language import Language
+from ..sign_on import OIDC
 from ..signing import ASKING
 from .choices import MODEL, OTHER, PACKAGE, find_choice, find_choices
 from .links import send_link
-from .page import AnyPage, Page
+from .page import AnyPage, Page, PageError
 
 router = APIRouter()
 log = logging.getLogger("portal")
@@ -85,6 +87,8 @@ def ask(
     `direct` is the card whose own button was pressed, and counts in place of the one that is chosen.
     """
     page.check_form(csrf)
+    if page.person is None and OIDC in page.settings.identity_methods and LINK not in page.settings.identity_methods:
+        raise PageError(401, "error.signed_out")
     form = AskForm(direct or what, other, purpose, duration, max_budget, page.person.email if page.person else email.strip(), agree)
     wish, problems = read_form(form, page.portal.catalogue(), page.language)
     if wish is None:

@@ -23,8 +23,9 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
+from ..identity.roles import DECIDES, RETRIES
 from .admin import ALL, PAGE_SIZE, found_request, list_query, list_values, show_request
-from .page import AdminPage, Page, PageError
+from .page import OperatorPage, Page, ReviewerPage
 from .refusals import refusal_in_words
 
 router = APIRouter(prefix="/admin")
@@ -35,7 +36,7 @@ _REFUSALS = (RequestRefused, NotRecordable, Busy, Broken, Missing, StoreRejected
 
 @router.post("/several")
 def decide_several(
-    page: AdminPage,
+    page: ReviewerPage,
     csrf: Annotated[str, Form()] = "",
     action: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "",
@@ -72,7 +73,7 @@ def _decide_one(page: Page, entry: str, action: str, reason: str) -> bool:
 
 
 @router.post("/{request_id}/approve")
-async def approve(request: Request, page: AdminPage, request_id: str) -> Response:
+async def approve(request: Request, page: ReviewerPage, request_id: str) -> Response:
     """Approve a request. Fields of terms that are empty stay as they are."""
     from starlette.concurrency import run_in_threadpool
 
@@ -100,7 +101,7 @@ def _approve(page: Page, request_id: str, form: dict[str, str]) -> Response:
 
 @router.post("/{request_id}/deny")
 def deny(
-    page: AdminPage, request_id: str, csrf: Annotated[str, Form()] = "", reason: Annotated[str, Form()] = "", version: Annotated[str, Form()] = ""
+    page: ReviewerPage, request_id: str, csrf: Annotated[str, Form()] = "", reason: Annotated[str, Form()] = "", version: Annotated[str, Form()] = ""
 ) -> Response:
     """Deny a request, with a reason for the person who asked."""
     page.check_form(csrf)
@@ -118,12 +119,12 @@ def deny(
 
 
 @router.post("/{request_id}/retry")
-def retry(page: AdminPage, request_id: str, csrf: Annotated[str, Form()] = "") -> Response:
+def retry(page: OperatorPage, request_id: str, csrf: Annotated[str, Form()] = "") -> Response:
     """Let the next pass try again what failed."""
     page.check_form(csrf)
     found = found_request(page, request_id)
     try:
-        page.portal.desk.retry(found.id, by=_who(page))
+        page.portal.desk.retry(found.id, by=page.required(RETRIES).who)
     except (*_REFUSALS, ValueError) as error:
         return _refused(page, request_id, error)
     finally:
@@ -169,9 +170,7 @@ def _clean(reason: str) -> str:
 
 
 def _who(page: Page) -> str:
-    if page.admin is None:
-        raise PageError(401, "error.forbidden")
-    return page.admin.who
+    return page.required(DECIDES).who
 
 
 def _query_of(back: str) -> Any:

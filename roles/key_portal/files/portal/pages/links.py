@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""Signing in by mail: asking for a link, opening it, signing out.
+"""Signing in by mail: asking for a link, opening it. Signing out, however somebody signed in.
 
 Opening a link shows what it is for, and only the button there does it, because programs that check mails open links as well. Nothing
 is kept of links: one signs in as often as it is used, until it is too old, and makes its request once, as the request itself shows.
@@ -18,11 +18,11 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.
 from fastapi import APIRouter, Form, Query
 from fastapi.responses import Response
 
-from ..identity import ADMIN
-from ..identity.caller import caller_with_address
 from ..identity.link import METHOD, begin_session, remove_cookie
+from ..identity.roles import SEES_ALL
 from ..link_mail import MailThread, link_mail
 from ..rates import peer_of
+from ..sign_on import OIDC
 from ..signing import ASKING, SIGNING_IN, Expired
 from ..trail import SIGNED_IN, SIGNED_OUT, note_event, note_failure, remember_method
 from .page import AnyPage, Page, PageError
@@ -35,9 +35,9 @@ LONGEST_LINK = 6_000
 
 
 @router.get("/sign-in")
-def sign_in_page(page: AnyPage) -> Response:
-    """Show the form that asks for a link."""
-    return page.show("sign_in.html", problem="", email="")
+def sign_in_page(page: AnyPage, next_path: Annotated[str, Query(alias="next")] = "") -> Response:
+    """Show the ways to sign in: single sign-on, and the form that asks for a link."""
+    return page.show("sign_in.html", problem="", email="", next=next_path)
 
 
 @router.post("/sign-in")
@@ -47,7 +47,7 @@ def sign_in(page: AnyPage, csrf: Annotated[str, Form()] = "", email: Annotated[s
     try:
         address = str(parse_address(email.strip()))
     except ValueError:
-        return page.show("sign_in.html", 422, problem="ask.wrong_email", email=email)
+        return page.show("sign_in.html", 422, problem="ask.wrong_email", email=email, next="")
     return send_link(page, SIGNING_IN, address)
 
 
@@ -81,8 +81,8 @@ def open_link(page: AnyPage, csrf: Annotated[str, Form()] = "", token: Annotated
         remember_method(email, METHOD)
         answer = make_request(page, wish_from_link(content["wish"]), by=email, linked_at=content.get("at", ""))
     else:
-        is_admin = ADMIN in caller_with_address(email, METHOD, page.settings.admin_addresses).roles
-        answer = page.go("/admin" if is_admin else "/mine")
+        sees_all = not page.settings.role_book.caller(email, METHOD).roles.isdisjoint(SEES_ALL)
+        answer = page.go("/admin" if sees_all else "/mine")
     begin_session(answer, page.signer, page.settings, email)
     remove_cookie(answer, page.settings, "visitor")  # whoever knew the token of the forms before does not know the next one
     note_event(page.portal.clock(), SIGNED_IN, email, METHOD)
@@ -92,13 +92,23 @@ def open_link(page: AnyPage, csrf: Annotated[str, Form()] = "", token: Annotated
 @router.post("/sign-out")
 def sign_out(page: AnyPage, csrf: Annotated[str, Form()] = "") -> Response:
     """End the session of this browser."""
+    from .single_sign_on import provider_logout
+
     page.check_form(csrf)
-    answer = page.go("/ask")
-    remove_cookie(answer, page.settings, "session")
-    remove_cookie(answer, page.settings, "visitor")
-    if page.person is not None:
-        note_event(page.portal.clock(), SIGNED_OUT, page.person.who, page.person.method)
+    known = page.person or page.admin
+    elsewhere = provider_logout(page) if known is not None and known.method == OIDC else ""
+    answer: Response = page.show("signed_out.html", elsewhere=elsewhere, person=None, admin=None) if elsewhere else page.go("/ask")
+    for name in ("session", "visitor", "hint"):
+        remove_cookie(answer, page.settings, name)
+    if known is not None:
+        note_event(page.portal.clock(), SIGNED_OUT, known.who, known.method)
     return answer
+
+
+@router.get("/signed-out")
+def signed_out(page: AnyPage) -> Response:
+    """Show whoever comes back from the provider that they are signed out."""
+    return page.show("signed_out.html", elsewhere="")
 
 
 def send_link(page: Page, purpose: str, email: str, **content: Any) -> Response:

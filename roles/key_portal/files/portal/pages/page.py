@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from functools import cached_property
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -15,10 +16,12 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from ..errors import Refused, shown
-from ..identity import ADMIN, PERSON, Caller, find_caller
+from ..identity import SESSION_METHODS, Caller, find_caller
 from ..identity.link import set_cookie
+from ..identity.roles import ASKS, DECIDES, EXPORTS, RETRIES, SEES_ALL
 from ..language import Language, best_language, languages
 from ..settings import Settings
+from ..sign_on import OIDC
 from ..signing import Signer
 from ..store import PortalDesk
 from ..templating import render_template
@@ -48,20 +51,34 @@ class Page:
     # ------------------------------------------------------------------------------------------------- who looks
     @cached_property
     def person(self) -> Caller | None:
-        """The person who is signed in with an address."""
-        return self._caller(PERSON)
+        """The person who is signed in with an address, and may ask for keys."""
+        return self.caller(ASKS)
 
     @cached_property
     def admin(self) -> Caller | None:
-        """The administrator who is signed in."""
-        return self._caller(ADMIN)
+        """Whoever is signed in and sees all requests."""
+        return self.caller(SEES_ALL)
 
-    def _caller(self, role: str) -> Caller | None:
+    def caller(self, roles: frozenset[str]) -> Caller | None:
+        """Return whoever is signed in and has one of `roles`."""
         try:
-            caller = find_caller(self.request, role)
+            caller = find_caller(self.request, roles)
         except Refused:
             return None
-        return caller if caller is not None and role in caller.roles else None
+        return caller if caller is not None and not caller.roles.isdisjoint(roles) else None
+
+    def required(self, roles: frozenset[str]) -> Caller:
+        """Return whoever is signed in and has one of `roles`, which are not those of everybody. Raises PageError."""
+        caller = self.caller(roles)
+        if caller is not None:
+            return caller
+        known = self.admin or self.person
+        if known is not None:
+            note_event(self.portal.clock(), FORBIDDEN, known.who, path=shown(self.request.url.path))
+        if self.admin is not None:
+            raise PageError(403, "error.role")
+        status = 403 if known and "basic" not in self.settings.identity_methods else 401
+        raise PageError(status, "error.forbidden" if known else "error.admin_signed_out")
 
     @cached_property
     def language(self) -> Language:
@@ -100,6 +117,13 @@ class Page:
             "person": self.person,
             "admin": self.admin,
             "can_link": "link" in self.settings.identity_methods,
+            "can_sign_on": self.request.app.state.provider is not None,
+            "sign_on_name": self.settings.oidc_name,
+            "can_give_password": "basic" in self.settings.identity_methods and self.request.url.path.startswith("/admin"),
+            "signs_out": SESSION_METHODS,
+            "decides": self.caller(DECIDES) is not None,
+            "retries": self.caller(RETRIES) is not None,
+            "exports": self.caller(EXPORTS) is not None,
             "csrf": self.signer.form_token(self._visitor),
             "asset": assets.address,
             "icon": assets.icon,
@@ -113,7 +137,7 @@ class Page:
 
     def _here(self) -> str:
         """Return where to come back to after the language was changed."""
-        if self.request.method != "GET" or self.request.url.path == "/link":
+        if self.request.method != "GET" or self.request.url.path.startswith(("/link", "/oidc/")):
             return "/ask"
         query = self.request.url.query
         return f"{self.request.url.path}?{query}" if query else self.request.url.path
@@ -127,7 +151,10 @@ class Page:
 
     @property
     def _asks_for_password(self) -> bool:
-        return self.request.url.path.startswith("/admin") and "basic" in self.settings.identity_methods
+        """Whether the browser shall ask for the administrator's password. With single sign-on, only whoever wants that is asked."""
+        if not self.request.url.path.startswith("/admin") or "basic" not in self.settings.identity_methods:
+            return False
+        return OIDC not in self.settings.identity_methods or "password" in self.request.query_params
 
     def go(self, path: str, **query: str) -> RedirectResponse:
         """Send the browser to another page, which it gets."""
@@ -146,19 +173,22 @@ def person_page(page: Annotated[Page, Depends(page_of)]) -> Page:
     return page
 
 
-def admin_page(page: Annotated[Page, Depends(page_of)]) -> Page:
-    """Return the call of a page for administrators. Raises PageError."""
-    if page.admin is None:
-        if page.person is not None:
-            note_event(page.portal.clock(), FORBIDDEN, page.person.who, path=shown(page.request.url.path))
-        status = 403 if page.person and "basic" not in page.settings.identity_methods else 401
-        raise PageError(status, "error.forbidden" if page.person else "error.admin_signed_out")
-    return page
+def _page_for(roles: frozenset[str]) -> Callable[[Page], Page]:
+    """Return the dependency of handlers for callers with one of `roles`. It raises PageError for anybody else."""
+
+    def page_for(page: Annotated[Page, Depends(page_of)]) -> Page:
+        page.required(roles)
+        return page
+
+    return page_for
 
 
 AnyPage = Annotated[Page, Depends(page_of)]
 """The call of a page, as a parameter of a handler."""
 PersonPage = Annotated[Page, Depends(person_page)]
 """The same for people who are signed in: its `person` is there."""
-AdminPage = Annotated[Page, Depends(admin_page)]
-"""The same for administrators."""
+AdminPage = Annotated[Page, Depends(_page_for(SEES_ALL))]
+"""The same for whoever sees all requests: its `admin` is there."""
+ReviewerPage = Annotated[Page, Depends(_page_for(DECIDES))]
+OperatorPage = Annotated[Page, Depends(_page_for(RETRIES))]
+AuditorPage = Annotated[Page, Depends(_page_for(EXPORTS))]
