@@ -211,6 +211,7 @@ def test_a_long_token_makes_no_longer_session(site: TestPortal, visitor: Visitor
         {"iss": None},
         {"aud": "another"},
         {"aud": ["another", "third"]},
+        {"aud": "another", "azp": "portal"},
         {"aud": ["portal", "another"], "azp": "another"},
         {"aud": None},
         {"nonce": "x"},

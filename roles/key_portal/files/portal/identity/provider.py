@@ -199,7 +199,7 @@ class OidcProvider:
 
     def _read_keys(self, metadata: Mapping[str, Any]) -> KeySet:
         keys = self._get(metadata["jwks_uri"]).get("keys") or []
-        return KeySet.import_key_set({"keys": [key for key in keys if key.get("kty") in _KEY_TYPES and key.get("use", "sig") == "sig"]})
+        return KeySet.import_key_set({"keys": [key for key in keys if key.get("kty") in _KEY_TYPES]})
 
     def _completed(self, metadata: Mapping[str, Any], claims: dict[str, Any], token: Mapping[str, Any]) -> dict[str, Any]:
         """Return the claims with those that this provider only tells at its userinfo endpoint. Raises ProviderDown and SignInRefused."""
