@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.faulty_proxy import FaultyProxy, Harm
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import ON_THE_PINNED_RELEASE, Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import IN_COLD_RUNS, ON_THE_PINNED_RELEASE, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.litellm_process import LitellmProcess, running_litellm
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.live import GRANITE, Live
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.recording_proxy import Gateway as RecordedGateway
@@ -33,9 +33,11 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "virtual_key absent": ("virtual_key", {"state": "absent"}),
     "virtual_key_info": ("virtual_key_info", {}),
 }
+AT_LEAST = ("virtual_keys present", "virtual_keys absent", "virtual_key present", "virtual_key_info")
+"""The others go the same ways to the gateway."""
 
 
-@pytest.fixture(params=JOBS)
+@pytest.fixture(params=[pytest.param(name, marks=() if name in AT_LEAST else IN_COLD_RUNS) for name in JOBS])
 def job(request: pytest.FixtureRequest, live: Live) -> Run:
     """Each operation of the modules, on a lab of two users."""
     module, arguments = JOBS[request.param]
