@@ -22,6 +22,7 @@ options:
       - C(config_file) is the path of a C(config.yaml) of the LLM Key Requestor, or empty.
       - C(tls) says whether the portal has a certificate of its own.
       - C(smtp) holds the variables that begin with C(smtp_), without that.
+      - C(operations) holds C(metrics_token), C(log_format) and C(log_persons).
       - C(sign_on) holds C(groups), C(groups_claim), C(proxy_groups_header), and the variables that begin with C(oidc_), without that.
     type: dict
     required: true

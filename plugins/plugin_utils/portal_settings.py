@@ -26,6 +26,8 @@ from .requestor_config import RequestorConfig, read_config
 ROLE = "key_portal_"
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LISTS, MAPPINGS = ("identity", "admins", "trusted_proxies", "cors_origins"), ("environment", "worker_variables")
+LEAST_TOKEN = 32
+"""Characters that the portal wants of its token for metrics."""
 MAIL = {"host": "host", "port": "port", "user": "user", "password": "password", "from": "sender", "reply_to": "reply_to", "use_tls": "use_tls"}
 """The mail server's variables, with the options of everything that sends mail."""
 
@@ -80,6 +82,7 @@ def _portal_environment(given: Mapping[str, Any]) -> dict[str, str]:
         "PORTAL_TRUSTED_PROXIES": ",".join(proxies),
         "CORS_ORIGINS": ";".join(given["cors_origins"]),
         **sign_on_environment(given["sign_on"], methods, ROLE),
+        **_operations(given["operations"]),
     }
     return {name: value for name, value in found.items() if value}
 
@@ -93,6 +96,15 @@ def _portal_config(config: RequestorConfig) -> dict[str, Any]:
 def _worker_variables(given: Mapping[str, Any]) -> dict[str, Any]:
     address = {"key_requests_portal_url": given["public_url"]} if given["public_url"] else {}
     return {**address, **({"key_requests_delivery_methods": ["sealed"]} if boolean(given["sealed_delivery"]) else {})}
+
+
+def _operations(given: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables of metrics and logs. Raises ValueError."""
+    token, log_format = str(given["metrics_token"]), str(given["log_format"])
+    if token and len(token) < LEAST_TOKEN:
+        raise ValueError(f"{ROLE}metrics_token has {len(token)} characters; give at least {LEAST_TOKEN}.")
+    persons = {"PORTAL_LOG_PERSONS": "true"} if boolean(given["log_persons"]) else {}
+    return {"PORTAL_METRICS_TOKEN": token, "PORTAL_LOG_FORMAT": "" if log_format == "text" else log_format, **persons}
 
 
 def _mail_options(smtp: Mapping[str, Any]) -> dict[str, Any]:

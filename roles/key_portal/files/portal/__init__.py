@@ -31,6 +31,8 @@ state is the store of requests; it uses the wing `key_requests` as it is, from b
 | `rates.py` | how often somebody may do what costs others something |
 | `link_mail.py` | the mails with links, sent behind the answer |
 | `health.py` | what `/health` says, from the store and the report of the last pass |
+| `metrics.py` | what `/metrics` says |
+| `log_lines.py` | the lines of the log, as text or JSON |
 | `identity/` | who calls: one file for each method; `Caller` is what they return |
 | `identity/roles.py` | what each role may do, and who has it |
 | `identity/provider.py` | the provider of single sign-on: its addresses and keys, and what must be true of its tokens |

@@ -9,7 +9,7 @@ It exits with 1, and one sentence on standard error, if the settings cannot be u
 
 from __future__ import annotations
 
-import logging
+import os
 import sys
 
 import uvicorn
@@ -18,6 +18,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from .app import create_app
 from .connections import KEEP_ALIVE_SECONDS, LARGEST_HEADERS, Connections, possible_connections
 from .link_mail import mails_of
+from .log_lines import TEXT, configure_logging
 from .memory import overwrite_freed_memory
 from .settings import load_settings
 
@@ -30,9 +31,10 @@ MORE_CONNECTIONS = 50
 def main() -> int:
     """Serve until a signal comes, and return the exit status."""
     overwrite_freed_memory()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    configure_logging(os.environ.get("PORTAL_LOG_FORMAT", TEXT))  # for what is said of the settings
     try:
         settings, site = load_settings()
+        configure_logging(settings.log_format, persons=settings.log_persons, secret=settings.secret.get_secret_value())
         app = create_app(settings, site, mails=mails_of(settings))
     except (StoreError, ValueError) as error:
         print(error, file=sys.stderr)

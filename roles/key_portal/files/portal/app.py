@@ -20,7 +20,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
 from . import errors, pages
-from .api import health, requestor, v1, v1_admin
+from .api import health, metrics, requestor, v1, v1_admin
 from .catalogue import SiteCatalogue
 from .identity import Identifier, identifiers_of
 from .identity.proxy import ForwardedHeaders
@@ -63,7 +63,7 @@ def create_app(
     app.state.identifiers = identifiers_of(settings) if identifiers is None else list(identifiers)
     errors.install(app)
     pages.install(app, settings, mails)
-    for router in (requestor.router, health.router, v1.router, v1_admin.router):
+    for router in (requestor.router, health.router, metrics.router, v1.router, v1_admin.router):
         app.include_router(router)
     # The last one added is the first that a call meets.
     app.add_middleware(errors.LastResort)

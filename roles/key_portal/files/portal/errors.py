@@ -33,7 +33,7 @@ STORE_DOWN = "The store of requests does not answer at the moment; try again lat
 STORE_BUSY = "The request was being changed by others; try again."
 SET_ASIDE = "The request cannot be read, and an administrator has to repair it."
 INTERNAL = "Internal server error"
-_JSON_PATHS = ("/api/", "/health", "/docs", "/redoc", "/openapi.json", "/static/")
+_JSON_PATHS = ("/api/", "/health", "/metrics", "/docs", "/redoc", "/openapi.json", "/static/")
 
 
 class Problem(BaseModel):

@@ -137,6 +137,15 @@ class Settings(SignOnSettings):
     interval: str = Field(
         "30s", validation_alias="APPROVAL_QUEUE_INTERVAL", description="How often passes are made (30s, 5m, 1h), to say in /health that one is late."
     )
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="PORTAL_METRICS_TOKEN",
+        description="The token, at least 32 characters, with which Prometheus reads /metrics; without one only operators can.",
+    )
+    log_format: Literal["text", "json"] = Field("text", validation_alias="PORTAL_LOG_FORMAT", description="Lines of the log: text or json.")
+    log_persons: bool = Field(
+        False, validation_alias="PORTAL_LOG_PERSONS", description="Whether lines in json name people and IP addresses; otherwise people are ids."
+    )
     largest_body: int = Field(65_536, ge=1_024, le=10_000_000, validation_alias="PORTAL_LARGEST_BODY", description="Bytes that a call may send.")
     body_seconds: float = Field(15, gt=0, le=300, validation_alias="PORTAL_BODY_SECONDS", description="Seconds in which the body of a call must have arrived.")
     header_seconds: float = Field(
@@ -276,6 +285,9 @@ def _check_pages(settings: Settings) -> None:
     secret = settings.secret.get_secret_value()
     if secret and len(secret) < LEAST_SECRET:
         raise ValueError(f"PORTAL_SECRET has {len(secret)} characters; give at least {LEAST_SECRET}, such as those of `openssl rand -base64 48`.")
+    token = settings.metrics_token.get_secret_value()
+    if token and len(token) < LEAST_SECRET:
+        raise ValueError(f"PORTAL_METRICS_TOKEN has {len(token)} characters; give at least {LEAST_SECRET}, such as those of `openssl rand -base64 48`.")
     if not secret:
         log.warning("PORTAL_SECRET is not set: mailed links and sessions end when the portal does.")
     if settings.usual_language not in languages():

@@ -26,6 +26,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from .catalogue import Catalogue, SiteCatalogue, catalogue_of
 from .health import PassHealth, health_of_pass
 from .insights import Insights
+from .metrics import RequestFigures, figures_of
 from .own_changes import wants_own_changes
 from .recent import Recent, Value
 from .settings import Settings
@@ -37,6 +38,8 @@ PATIENCE_SECONDS = 2.5
 """How long callers wait for the small readings at most, so that /health answers while probes still wait for it."""
 READING_PART = 0.8
 """The part of the time for an answer in which callers wait for a reading."""
+FIGURES_SECONDS = 10.0
+"""For how long counts over all requests are used again."""
 MOST_VIEWS = 50
 """How many views of one listing are kept."""
 CATALOGUE_SECONDS = 2.0
@@ -55,6 +58,7 @@ class PortalDesk:
         self._listing: Recent[Listing] = Recent(store.listing, settings.listing_seconds, patience=listing_patience)
         self._report: Recent[tuple[dict[str, Any] | None]] = Recent(lambda: (store.last_pass(),), REPORT_SECONDS, patience=patience)
         self._snapshot: Recent[tuple[CatalogueSnapshot | None]] = Recent(lambda: (published_catalogue(store),), CATALOGUE_SECONDS, patience=PATIENCE_SECONDS)
+        self._figures: Recent[RequestFigures] = Recent(lambda: figures_of(self._listing.get()), FIGURES_SECONDS, patience=listing_patience)
         self._last_snapshot: CatalogueSnapshot | None = None
         self.insights = Insights(store, clock, patience=patience)
         self._catalogue: tuple[CatalogueSnapshot | None, Catalogue] = (None, catalogue_of(self._site, None))
@@ -97,10 +101,18 @@ class PortalDesk:
             self._catalogue = made = (snapshot, catalogue_of(self._site, snapshot))
         return made[1]
 
+    def figures(self) -> RequestFigures:
+        """Return counts over all requests, up to FIGURES_SECONDS old. Raises StoreError."""
+        return self._figures.get()
+
+    def last_report(self) -> dict[str, Any] | None:
+        """Return the report of the last pass, if there was one. Raises StoreError."""
+        (report,) = self._report.get()
+        return report
+
     def last_pass(self) -> PassHealth:
         """Return how the last pass went. Raises StoreError."""
-        (report,) = self._report.get()
-        return health_of_pass(report, self.settings.interval_seconds, datetime.now(UTC))
+        return health_of_pass(self.last_report(), self.settings.interval_seconds, datetime.now(UTC))
 
 
 def open_store(settings: Settings) -> Store:

@@ -64,7 +64,8 @@ def note_event(at: str, event: str, who: str, method: str = "", **facts: Any) ->
     """Write what somebody did into the audit log."""
     call = _call.get() or ActingCall()
     line = {"time": at, "event": event, "who": who, "method": method or call.methods.get(who, UNPROVEN), "peer": call.peer, **facts}
-    log.info("%s", json.dumps({name: value for name, value in line.items() if value not in ("", None, {}, [])}))
+    said = {name: value for name, value in line.items() if value not in ("", None, {}, [])}
+    log.info("%s", json.dumps(said), extra={"facts": said})
 
 
 def remember_method(who: str, method: str) -> None:

@@ -45,6 +45,7 @@ def given(**more: Any) -> dict[str, Any]:
         "worker_variables": {},
         **more,
         "smtp": {**NO_MAIL, **more.get("smtp", {})},
+        "operations": {"metrics_token": "", "log_format": "text", "log_persons": False, **more.get("operations", {})},
         "sign_on": {**NO_PROVIDER, **more.get("sign_on", {})},
     }
 
@@ -222,3 +223,11 @@ def test_single_sign_on_that_cannot_be_meant(more: dict[str, Any], said: str) ->
     with pytest.raises(ValueError, match=said) as error:
         portal_settings(given(**{"identity": ["oidc"], "public_url": URL, **more}))
     assert "hidden" not in str(error.value)
+
+
+def test_metrics_and_logs() -> None:
+    found = portal_settings(given(operations={"metrics_token": "t" * 32, "log_format": "json", "log_persons": "true"}))["environment"]
+    wanted = {"PORTAL_METRICS_TOKEN": "t" * 32, "PORTAL_LOG_FORMAT": "json", "PORTAL_LOG_PERSONS": "true"}
+    assert {name: value for name, value in found.items() if name in wanted} == wanted
+    with pytest.raises(ValueError, match="key_portal_metrics_token has 31 characters"):
+        portal_settings(given(operations={"metrics_token": "t" * 31}))

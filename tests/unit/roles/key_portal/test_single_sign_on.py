@@ -111,7 +111,7 @@ def test_what_each_role_may_do(site: TestPortal, forger: Forger) -> None:
         sign_on(visitor, forger)
         api, page = f"/api/v1/admin/requests/{found.id}", f"/admin/{found.id}"
         csrf = {"csrf": visitor.token("/ask")}
-        statuses = [visitor.client.get(path).status_code for path in (api, page, "/admin", "/api/v1/admin/audit", "/admin/audit.jsonl")]
+        statuses = [visitor.client.get(path).status_code for path in (api, page, "/admin", "/api/v1/admin/audit", "/admin/audit.jsonl", "/metrics")]
         statuses += [visitor.client.post(f"{api}/retry").status_code, visitor.client.post(f"{page}/retry", data=csrf).status_code]
         statuses += [visitor.client.post(f"{api}/deny", json={"reason": ""}).status_code]
         statuses += [visitor.client.post("/admin/several", data={**csrf, "action": "approve"}).status_code]
@@ -119,12 +119,12 @@ def test_what_each_role_may_do(site: TestPortal, forger: Forger) -> None:
         may[group] = statuses
         shown = visitor.client.get("/admin").text
         assert ("several-reason" in shown, "audit.jsonl" in shown) == (group == "deciders", group == "audit")
-    # api     page and list   audit of api and page   retry by api and page   deny by api, several, deny
+    # api     page and list   audit of api and page   metrics   retry by api and page   deny by api, several, deny
     assert may == {
-        "deciders": [200, 200, 200, 403, 403, 403, 403, 422, 422, 422],
-        "ops": [200, 200, 200, 403, 403, 409, 409, 403, 403, 403],
-        "audit": [200, 200, 200, 200, 200, 403, 403, 403, 403, 403],
-        "nothing": [403, 401, 401, 403, 401, 403, 401, 403, 401, 401],
+        "deciders": [200, 200, 200, 403, 403, 403, 403, 403, 422, 422, 422],
+        "ops": [200, 200, 200, 403, 403, 200, 409, 409, 403, 403, 403],
+        "audit": [200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403],
+        "nothing": [403, 401, 401, 403, 401, 403, 403, 401, 403, 401, 401],
     }
     assert site.store.listing().records[0].state == "pending"
 

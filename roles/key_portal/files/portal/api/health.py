@@ -2,7 +2,7 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""`/health`: for probes and monitoring. It says what is up in a word, and nothing about where or whose."""
+"""`/health`: for monitoring, and below it what probes ask. It says what is up in a word, and nothing about where or whose."""
 
 from __future__ import annotations
 
@@ -56,3 +56,24 @@ async def health(portal: Portal, response: Response) -> Health:
     mail = MailState(status="unknown" if last.status == "never" else "failing" if last.mails_failed else "up", failed=last.mails_failed)
     components = Components(store=StoreState(status="up"), passes=PassState(status=last.status, age_seconds=last.age_seconds, failed=last.failed), mail=mail)
     return Health(status="healthy" if last.status == "on time" and mail.status == "up" else "degraded", components=components)
+
+
+class Probe(BaseModel):
+    status: Literal["alive", "ready", "store down"]
+
+
+@router.get("/health/live")
+async def live() -> Probe:
+    """Return `alive`, if this process answers at all. Only a process that does not should be restarted."""
+    return Probe(status="alive")
+
+
+@router.get("/health/ready", responses={503: {"model": Probe, "description": "The store of requests does not answer."}})
+async def ready(portal: Portal, response: Response) -> Probe:
+    """Return `ready`, or with status 503 `store down`. Passes that are late do not count: people can ask and decide meanwhile."""
+    try:
+        await asyncio.to_thread(portal.last_pass)
+    except StoreError:
+        response.status_code = 503
+        return Probe(status="store down")
+    return Probe(status="ready")

@@ -33,9 +33,9 @@ from .caller import PERSON, Caller
 from .link import LinkIdentity
 from .oidc import OidcIdentity
 from .proxy import ProxyIdentity
-from .roles import ASKS, DECIDES, EXPORTS, RETRIES, SEES_ALL
+from .roles import ASKS, DECIDES, EXPORTS, MEASURES, RETRIES, SEES_ALL
 
-__all__ = ["METHODS", "PERSON", "Auditor", "Caller", "Identifier", "Operator", "Person", "Reviewer", "Staff", "identifiers_of"]
+__all__ = ["MEASURES", "METHODS", "PERSON", "Auditor", "Caller", "Identifier", "Operator", "Person", "Reviewer", "Staff", "identifiers_of"]
 
 SESSION_METHODS = frozenset(("link", "oidc"))
 """Methods whose sign-in is an event of its own, and that people can sign out of."""
@@ -111,12 +111,13 @@ def _requirement(roles: frozenset[str], refusal: str) -> Callable[..., Caller]:
     """Return the dependency of handlers for callers with one of `roles`. It raises Refused for anybody else."""
 
     def required(request: Request, _scheme: Annotated[object, Depends(_documented)] = None) -> Caller:
-        return _required(request, roles, refusal)
+        return required_caller(request, roles, refusal)
 
     return required
 
 
-def _required(request: Request, roles: frozenset[str], refusal: str) -> Caller:
+def required_caller(request: Request, roles: frozenset[str], refusal: str) -> Caller:
+    """Return the caller, who has one of `roles`. Raises Refused for anybody else."""
     caller = find_caller(request, roles)
     if caller is None:
         raise Refused(401, NOT_AUTHENTICATED, _CHALLENGE)
