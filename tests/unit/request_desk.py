@@ -77,7 +77,7 @@ class FakeGateway:
 
     def mint(self, wanted: Mapping[str, Mapping[str, Any]]) -> Minted:
         if self.down:
-            return Minted(failures=dict.fromkeys(wanted, "the gateway does not answer."))
+            return Minted(failures=dict.fromkeys(wanted, Unreachable("the gateway does not answer.")))
         self.while_minting()
         minted = Minted()
         for alias, arguments in wanted.items():

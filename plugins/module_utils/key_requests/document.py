@@ -43,7 +43,7 @@ _PROGRESS_TEXTS = ("minted_at", "key_alias", "expires", "finished_at", "ended_at
 _PROGRESS_FIELDS = frozenset((*_PROGRESS_TEXTS, "delivered", "approvals", "notified", "failure"))
 _FORMER = {name: f"former_{name}" for name in ENDING}
 _ENTRY_FIELDS = frozenset(("at", "by", "from", "to", "reason", "terms", "policy", "former_trace", "former_key", *_FORMER.values()))
-_FAILURE_FIELDS = frozenset(("step", "reason", "attempts", "next_attempt_at"))
+_FAILURE_FIELDS = frozenset(("step", "reason", "attempts", "next_attempt_at", "code"))
 
 
 def render_document(record: Record) -> dict[str, Any]:
@@ -186,7 +186,8 @@ def _render_progress(progress: Progress) -> dict[str, Any]:
 
 
 def _render_failure(failure: Failure) -> dict[str, Any]:
-    return {"step": failure.step, "reason": failure.reason, "attempts": failure.attempts, "next_attempt_at": failure.next_attempt_at}
+    code = {"code": failure.code} if failure.code else {}
+    return {"step": failure.step, "reason": failure.reason, "attempts": failure.attempts, "next_attempt_at": failure.next_attempt_at, **code}
 
 
 def _render_entry(entry: HistoryEntry) -> dict[str, Any]:
@@ -223,7 +224,7 @@ def _parse_failure(raw: object, newest: int) -> Failure:
     attempts = fields.get("attempts")
     if not isinstance(attempts, int) or isinstance(attempts, bool):
         raise ValueError("attempts is not a whole number.")
-    return Failure(_text(fields, "step"), _text(fields, "reason"), attempts, _text(fields, "next_attempt_at"), extra)
+    return Failure(_text(fields, "step"), _text(fields, "reason"), attempts, _text(fields, "next_attempt_at"), _text(fields, "code"), extra)
 
 
 def _parse_entry(raw: object, newest: int) -> HistoryEntry:

@@ -51,6 +51,7 @@ NOBODY = "erased@erased.invalid"
 KEY_FACTS = ("key_alias", "minted_at", "expires", "ended_at", DELIVERED)
 """What is kept of a key whose request starts again: the alias, times, and when it was delivered by which method."""
 
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,198}[a-z0-9])?")
 PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _STEP_NAME = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}")
@@ -88,6 +89,8 @@ class Failure:
     reason: str
     attempts: int
     next_attempt_at: str
+    code: str = ""
+    """The kind of the error, if it is one of those that have a code, such as `unreachable`."""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -417,6 +420,8 @@ def _check_progress(record: Record) -> None:
     if progress.failure:
         _check_step_name(progress.failure.step)
         _check_plain(progress.failure.reason, "the reason of a failure", LONGEST_REASON)
+        if progress.failure.code and not _CODE.fullmatch(progress.failure.code):
+            raise ValueError(f"the code of a failure is {quoted(progress.failure.code)}, which cannot be one.")
         _check_time(progress.failure.next_attempt_at, "next_attempt_at")
         if progress.failure.attempts < 1:
             raise ValueError("a failure is noted without an attempt.")

@@ -500,7 +500,7 @@ def mark_notified(record: Record, *, at: str, notices: Sequence[str]) -> Record:
     return _progressed(record, at, notified={**record.progress.notified, **new}) if new else record
 
 
-def mark_failed(record: Record, *, at: str, step: str, reason: str, final: bool = False, trace: Sequence[Mapping[str, Any]] = ()) -> Record:
+def mark_failed(record: Record, *, at: str, step: str, reason: str, code: str = "", final: bool = False, trace: Sequence[Mapping[str, Any]] = ()) -> Record:
     """Note that a step failed, to be tried again after 1, 2, 4, ... and at most 30 minutes.
 
     After a failure that is `final`, and after MOST_ATTEMPTS of a step other than DECIDE, passes give up until an
@@ -511,7 +511,7 @@ def mark_failed(record: Record, *, at: str, step: str, reason: str, final: bool 
     attempts = same.attempts + 1 if same else 1
     wait = min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(attempts - 1, 20))
     next_attempt_at = durations.iso(durations.parse_time(at) + wait)
-    failure = Failure(step, clip(reason, LONGEST_REASON), attempts, next_attempt_at, same.extra if same else {})
+    failure = Failure(step, clip(reason, LONGEST_REASON), attempts, next_attempt_at, code, same.extra if same else {})
     gives_up = record.state in (APPROVED, DENIED) and (final or (attempts >= MOST_ATTEMPTS and step != DECIDE))
     progressed = _progressed(record, at, failure=failure, stopped_at=at if gives_up else "")
     return replace(progressed, trace=bounded_trace(trace)) if trace else progressed

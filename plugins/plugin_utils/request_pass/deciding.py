@@ -67,7 +67,7 @@ def decide_pending(state: PassState) -> None:
 
 def _asked_of_gateway(
     state: PassState, chain: ApprovalChain, pending: Sequence[Record]
-) -> tuple[list[str] | None, list[dict[str, Any]] | None, dict[str, str]]:
+) -> tuple[list[str] | None, list[dict[str, Any]] | None, dict[str, str | Exception]]:
     """Return the gateway's models, the keys to count, and which requests wait because the gateway did not say.
 
     An outage never becomes a denial. A gateway that serves no model has not read its models yet.
@@ -79,14 +79,14 @@ def _asked_of_gateway(
             promised = [record for record in state.open.values() if record.state == APPROVED and not record.progress.minted_at]
             usage = plan.quota_usage(state.parts.gateway.living_keys(), promised)
         except GatewayError as error:
-            return None, None, {record.id: str(error) for record in pending}
+            return None, None, {record.id: error for record in pending}
     by_model = [record.id for record in pending if record.models]
     if not by_model:
         return None, usage, {}
     try:
         models = state.parts.gateway.models()
     except GatewayError as error:
-        return None, usage, dict.fromkeys(by_model, str(error))
+        return None, usage, dict.fromkeys(by_model, error)
     return models, usage, {} if models else dict.fromkeys(by_model, "the gateway serves no models at present")
 
 

@@ -31,7 +31,7 @@ class Minted:
     """The keys that exist after minting, as the module `virtual_keys` returns them with their values, and why others do not, by alias."""
 
     keys: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str | Exception] = field(default_factory=dict)
 
 
 class PassGateway:
@@ -75,7 +75,7 @@ class PassGateway:
             try:
                 described += lab.wanted({"keys": [arguments]}, self._api.now)
             except GatewayError as error:
-                return Minted(failures=dict.fromkeys(wanted, str(error)))
+                return Minted(failures=dict.fromkeys(wanted, error))
             except ValueError as error:
                 minted.failures[alias] = str(error)
         if not described:
@@ -86,9 +86,9 @@ class PassGateway:
             outcome = self._reconciler.apply(described, scope, Policy(), keep_going=True)
         except KeysIncomplete as error:
             outcome = error.outcome
-            minted.failures |= dict.fromkeys(scope.aliases, str(error))
+            minted.failures |= dict.fromkeys(scope.aliases, error)
         except (GatewayError, ValueError) as error:
-            minted.failures |= dict.fromkeys(scope.aliases, str(error))
+            minted.failures |= dict.fromkeys(scope.aliases, error)
             return minted
         return self._minted(minted, outcome)
 
@@ -96,7 +96,7 @@ class PassGateway:
         result = outcome.to_result(reveal=self._reconciler.value_of)
         minted.keys = {key["alias"]: key for key in result["virtual_keys"] if key["action"] != "deleted"}
         minted.failures = {alias: reason for alias, reason in minted.failures.items() if alias not in minted.keys}
-        minted.failures |= {alias: str(error) for alias, error in outcome.left_out.items()}
+        minted.failures |= dict(outcome.left_out)
         return minted
 
     def in_service(self, aliases: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -125,7 +125,7 @@ class PassGateway:
         rows = self._api.deleted_keys_like(*_searches(aliases), aliases=aliases)
         return None if rows is None else {row.alias for row in rows} & set(aliases)
 
-    def change(self, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    def change(self, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, str | Exception]:
         """Change keys by alias, in the words of `virtual_keys`, and return why it was not possible by alias. A key that is gone by now is not made again."""
         lab = Lab()
         try:
@@ -133,8 +133,8 @@ class PassGateway:
             policy = Policy(on_unrecoverable=OnUnrecoverable.KEEP, renew_expired=False)
             outcome = self._reconciler.apply(keys, lab.scope(keys), policy, check_models=False, keep_going=True)
         except (GatewayError, ValueError) as error:
-            return dict.fromkeys(wanted, str(error))
-        return {alias: str(error) for alias, error in outcome.left_out.items()}
+            return dict.fromkeys(wanted, error)
+        return dict(outcome.left_out)
 
     def revoke(self, aliases: Iterable[str]) -> None:
         """Delete the keys with these aliases, and prove it. Raises GatewayError."""

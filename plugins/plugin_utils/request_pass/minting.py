@@ -63,13 +63,15 @@ def _mint(state: PassState, records: Sequence[Record]) -> None:
     _withdraw(state, [(record.id, wanted[record.id][0]) for record, _change in changes if record.id not in recorded])
 
 
-def settle_all_terms(state: PassState, records: Sequence[Record], renewed: Mapping[str, Record] = NOTHING_RENEWED) -> tuple[list[Record], dict[str, str]]:
+def settle_all_terms(
+    state: PassState, records: Sequence[Record], renewed: Mapping[str, Record] = NOTHING_RENEWED
+) -> tuple[list[Record], dict[str, str | Exception]]:
     """Note the terms of each request, and return the requests with their terms, and by id why others have none.
 
     `renewed` are the requests whose keys renewals are for, by the ids of these.
     """
     chain, at = state.parts.chain, state.parts.clock()
-    failures: dict[str, str] = {}
+    failures: dict[str, str | Exception] = {}
     changes: list[tuple[Record, Change]] = []
     for record in records:
         try:
@@ -103,7 +105,7 @@ def _keys_of(state: PassState, records: Sequence[Record]) -> dict[str, Mapping[s
     try:
         found = state.parts.gateway.in_service(sorted(earlier))
     except GatewayError as error:
-        state.fail(dict.fromkeys(earlier.values(), str(error)), "deliver")
+        state.fail(dict.fromkeys(earlier.values(), error), "deliver")
         found, earlier = {}, {}
     _note_ended(state, [state.open[request_id] for alias, request_id in earlier.items() if alias not in found], right_gateway=bool(found))
     keys = {request_id: found[alias] for alias, request_id in earlier.items() if alias in found}
@@ -122,7 +124,7 @@ def _note_ended(state: PassState, missing: Sequence[Record], *, right_gateway: b
     try:
         gone, unknown = split_ended(state.parts.gateway, missing, now=at, right_gateway=right_gateway)
     except GatewayError as error:
-        state.fail({record.id: str(error) for record in missing}, "deliver")
+        state.fail({record.id: error for record in missing}, "deliver")
         return
     state.report.ended += len(state.record([(record, partial(transitions.mark_ended, at=at)) for record in gone]))
     state.fail({record.id: unknown_key(record.progress.key_alias) for record in unknown}, "deliver")

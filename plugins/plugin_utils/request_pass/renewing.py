@@ -33,7 +33,7 @@ def living_originals(state: PassState, renewals: Sequence[Record]) -> tuple[dict
         try:
             found = living_original(state.parts.store, record, at)
         except Broken as error:
-            state.fail({record.id: str(error)}, "renew")
+            state.fail({record.id: error}, "renew")
             continue
         if found is not None:
             renewed[record.id] = found
@@ -79,7 +79,7 @@ def _change_ends(state: PassState, records: Sequence[Record], renewed: Mapping[s
         missing = [renewed[record.id] for record in records if aliases[record.id] not in living]
         ended, unknown = split_ended(state.parts.gateway, missing, now=at, right_gateway=bool(living))
     except GatewayError as error:
-        state.fail(dict.fromkeys(aliases, str(error)), "renew")
+        state.fail(dict.fromkeys(aliases, error), "renew")
         return
     state.record([(record, partial(transitions.mark_ended, at=at)) for record in ended])
     deny_renewals(state, [record for record in records if record.renews in {each.id for each in ended}])

@@ -16,6 +16,7 @@ from ...module_utils.key_requests.base import Turn
 from ...module_utils.key_requests.errors import Broken, Busy, Missing, NotRecordable, RequestRefused, StoreRejected
 from ...module_utils.key_requests.record import Record
 from ...module_utils.key_requests.transitions import Change
+from ...module_utils.litellm.errors import GatewayError
 from .parts import PassParts, PassSettings
 from .post import PostResult
 from .report import PassReport, RequestFailure
@@ -68,14 +69,15 @@ class PassState:
                 self.report.warnings.append(str(outcome.error))
         return recorded
 
-    def fail(self, reasons: Mapping[str, str], step: str, *, final: frozenset[str] = frozenset(), traces: Mapping[str, Any] | None = None) -> None:
-        """Note for each request why `step` failed. For those in `final` passes give up."""
+    def fail(self, reasons: Mapping[str, str | Exception], step: str, *, final: frozenset[str] = frozenset(), traces: Mapping[str, Any] | None = None) -> None:
+        """Note for each request why `step` failed: words, or an error, whose code is noted as well. For those in `final` passes give up."""
         at = self.parts.clock()
         changes: list[tuple[Record, Change]] = []
         for request_id, reason in reasons.items():
             if request_id in self.open:
                 trace = (traces or {}).get(request_id, ())
-                change = partial(transitions.mark_failed, at=at, step=step, reason=reason, final=request_id in final, trace=trace)
+                code = reason.code if isinstance(reason, GatewayError) else ""
+                change = partial(transitions.mark_failed, at=at, step=step, reason=str(reason), code=code, final=request_id in final, trace=trace)
                 changes.append((self.open[request_id], change))
         self.record(changes)
 

@@ -89,7 +89,7 @@ class Town:
 
     def fail(self, record: Record, step: str, reason: str) -> None:
         """Let a step of a pass fail."""
-        self.store.transition(self.store.get(record.id), lambda found: transitions.mark_failed(found, at=now(), step=step, reason=reason))
+        self.store.transition(self.store.get(record.id), lambda found: transitions.mark_failed(found, at=now(), step=step, reason=reason, code="unreachable"))
 
     def spend(self, *records: Record, outlook: Outlook | None = None) -> None:
         """Let the worker find out what keys have spent and what the rules would say now."""

@@ -106,6 +106,11 @@ class Language:
         key = f"work.{name}"
         return self(key) if key in self.texts else name
 
+    def fault(self, code: str) -> str:
+        """Return what an error with this code is about, or nothing if the code is not known."""
+        key = f"fault.{code}"
+        return self(key) if key in self.texts else ""
+
     def reason(self, text: str) -> str:
         """Return a reason that a program wrote into a request in this language. What people wrote stays as it is."""
         for key, pattern in _reasons():

@@ -124,7 +124,8 @@ class Town:
         return self._ask("pending", guid="zz123", user="user1")
 
     def _failed(self) -> Record:
-        return self._change(self._ask("failed"), lambda found: transitions.mark_failed(found, at=AT, step="decide", reason="zz", trace=TRACE))
+        failure = {"at": AT, "step": "decide", "reason": "zz", "code": "unreachable", "trace": TRACE}
+        return self._change(self._ask("failed"), lambda found: transitions.mark_failed(found, **failure))
 
     def _review(self) -> Record:
         ruling = transitions.Ruling(USUAL_REASONS[Decision.REVIEW], TERMS, trace=TRACE, reviewers=[BOSS], review={"approvals": 2})

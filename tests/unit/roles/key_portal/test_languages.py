@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Refusal
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import STATES
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.litellm import errors
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.approval.sentences import SENTENCES
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal import language
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.language import FOLDER, best_language, languages, read_file
@@ -62,6 +63,13 @@ def test_a_sentence_of_a_rule_is_said_in_the_language() -> None:
     assert de.sentence("blackout", {"weekday": "Wed", "time": "2026-12-02 03:10", "timezone": "UTC"}).startswith("es ist Mi")
     assert de.sentence("model_listed", {"model": "{model} {count}"}) == "das Modell {model} {count} steht auf der Liste"
     assert [de.sentence(*each) for each in (("unknown", {}), ("model_listed", {}), ("model_listed", None), ("model_listed", ["model"]))] == [""] * 4
+
+
+def test_every_error_of_the_gateway_has_words() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.GatewayError) and "code" in vars(kind)]
+    codes = {kind.code for kind in kinds} - {"gateway_error", "incomplete"}
+    assert {key.removeprefix("fault.") for key in SOURCE if key.startswith("fault.")} == codes
+    assert languages()["de"].fault("unreachable") == "Das Gateway ist nicht erreichbar." and languages()["de"].fault("x") == ""
 
 
 def test_every_text_that_is_shown_exists() -> None:

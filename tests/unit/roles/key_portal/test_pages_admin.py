@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from functools import partial
 
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
@@ -82,6 +83,16 @@ def test_the_list_is_sent_again_only_if_it_changed(site: TestPortal, boss: Visit
     assert "<html" not in ticked and re.search(r'name="ids"[^>]* checked', ticked)
     site.ask("bob@company.com")
     assert "bob@company.com" in boss.client.get(poll, headers=headers).text
+
+
+def test_a_failure_is_named_in_the_language_and_told_in_english(site: TestPortal, boss: Visitor) -> None:
+    record = site.ask("ada@company.com")
+    for code, words in (("unreachable", "Das Gateway ist nicht erreichbar."), ("of_a_newer_release", "")):
+        change = partial(transitions.mark_failed, at=AT, step="mint", reason="GET /health: no answer", code=code)
+        site.store.transition(site.store.get(record.id), change)
+        page = boss.see(f"/admin/{record.id}", **{"Accept-Language": "de"})
+        assert '<p lang="en">GET /health: no answer</p>' in page and words in page
+        assert ("Das Gateway" in page) is bool(words)
 
 
 def test_a_request_with_its_terms(site: TestPortal, boss: Visitor) -> None:

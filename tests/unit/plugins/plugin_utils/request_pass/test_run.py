@@ -169,6 +169,7 @@ def test_an_outage_of_the_gateway_delays_and_denies_nobody(desk: TestDesk) -> No
     desk.gateway.down = True
     desk.make_pass()
     assert states(desk) == {"ada": ("approved", "failed"), "dan": ("pending", "failed")}
+    assert {record.progress.failure and record.progress.failure.code for record in desk.store.listing().records} == {"unreachable"}
     desk.gateway.down = False
     desk.hours_later(1)
     desk.make_pass()
