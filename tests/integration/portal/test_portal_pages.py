@@ -259,6 +259,8 @@ def test_the_catalogue_is_searched_while_typing(chromium: Browser, town: MailTow
         page.goto(town.address("/ask"))
         page.locator("#search").fill("workshop")
         expect(page.locator(".portal-cards input")).to_have_count(1)
+        expect(page.locator("#found")).to_have_text("One choice.")
+        expect(page.locator("#found")).to_have_count(1)
         page.locator("#search").fill("")
         page.locator("input[value='package:dev']").check()
         page.locator("#search").press_sequentially("fast")

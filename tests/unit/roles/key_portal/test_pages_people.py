@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -362,3 +363,20 @@ def test_the_header_of_a_proxy(make_portal: Any, mails: KeptMails, peer: str, va
     headers = [("X-Forwarded-Email", value) for value in values] + [("X-Forwarded-For", "10.0.0.1")]
     assert portal.client.get("/api/v1/requests", headers=headers).status_code == status
     assert portal.client.get("/mine", headers=headers).status_code == status
+
+
+def test_a_request_is_sent_again_only_if_it_changed(site: TestPortal, visitor: Visitor) -> None:
+    visitor.sign_in("ada@company.com")
+    record = site.ask("ada@company.com")
+    poll = re.findall(r'hx-get="(/mine/[^"]*)"', visitor.see(f"/mine/{record.id}"))[0]
+    headers = {"HX-Request": "true"}
+    assert [visitor.client.get(poll, headers=headers).status_code for _time in range(2)] == [204, 204]
+    site.people.approve(record.id, by="boss")
+    answer = visitor.client.get(poll, headers=headers)
+    assert answer.status_code == 200 and "<html" not in answer.text and "Approved" in answer.text
+
+
+def test_a_search_says_how_much_it_found(visitor: Visitor) -> None:
+    answer = visitor.client.get("/ask?q=zzz", headers={"HX-Request": "true"})
+    assert '<p id="found" hx-swap-oob="innerHTML">0 choices.</p>' in answer.text
+    assert "hx-swap-oob" not in visitor.see("/ask?q=zzz")

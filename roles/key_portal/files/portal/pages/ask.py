@@ -198,7 +198,8 @@ def wish_from_link(content: Mapping[str, Any]) -> Wish:
 
 # --------------------------------------------------------------------------------------------------------------- page
 def _catalogue_of(page: Page, search: str, chosen: str) -> dict[str, Any]:
-    return {"choices": find_choices(page.portal.catalogue(), search, chosen), "search": search, "chosen": chosen, "PACKAGE": PACKAGE, "MODEL": MODEL}
+    choices = find_choices(page.portal.catalogue(), search, chosen)
+    return {"choices": choices, "search": search, "chosen": chosen, "PACKAGE": PACKAGE, "MODEL": MODEL, "is_part": page.is_part}
 
 
 def _form(page: Page, form: AskForm, problems: Mapping[str, str], *, status: int = 200, search: str = "") -> Response:

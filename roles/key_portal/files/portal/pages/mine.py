@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -43,9 +44,9 @@ def my_requests(page: PersonPage, number: Annotated[int, Query(ge=1, le=100_000,
 
 
 @router.get("/{request_id}")
-def my_request(page: PersonPage, request_id: str, said: Annotated[str, Query(max_length=20)] = "") -> Response:
-    """Show one request."""
-    return _show(page, _mine(page, request_id), said=said)
+def my_request(page: PersonPage, request_id: str, said: Annotated[str, Query(max_length=20)] = "", seen: Annotated[str, Query(max_length=20)] = "") -> Response:
+    """Show one request. htmx gets nothing if it is as it has `seen` it, so that nobody loses what they have selected."""
+    return _show(page, _mine(page, request_id), said=said, seen=seen)
 
 
 @router.post("/{request_id}/cancel")
@@ -106,11 +107,16 @@ def _more_time(page: Page, request_id: str, csrf: str, duration: str, purpose: s
     return page.go(f"/mine/{(after or found).id}", said="renewed")
 
 
-def _show(page: Page, record: Record, *, said: str = "", problem: str = "", status: int = 200) -> Response:
+def _show(page: Page, record: Record, *, said: str = "", problem: str = "", status: int = 200, seen: str = "") -> Response:
     view = view_of(record, page)
+    use = figures_of(page, [view]).get(record.id)
+    digest = hashlib.sha256(f"{record.version} {view} {use} {page.language.code}".encode()).hexdigest()[:16]
+    if page.is_part and seen == digest:
+        return Response(status_code=204)
     values: dict[str, Any] = {
         "view": view,
-        "use": figures_of(page, [view]).get(record.id),
+        "use": use,
+        "digest": digest,
         "box": _box_of(page, record),
         "steps": timeline_of(record, page.language),
         "lifetimes": [(lifetime, page.language.duration(lifetime)) for lifetime in LIFETIMES],
