@@ -129,8 +129,10 @@ def requests_in(town: TownHere) -> dict[str, Record]:
 
 
 def tour_of_strangers(tour: Tour, monkeypatch: pytest.MonkeyPatch) -> None:
-    for path in ("/ask", "/ask?q=zzz", "/ask?what=other", "/sign-in", "/sent", "/about"):
+    for path in ("/ask", "/ask?q=zzz", "/ask?what=other", "/sign-in", "/signed-out", "/sent", "/about"):
         tour.see(path)
+    for path, status in (("/oidc/sign-in", 404), ("/oidc/callback", 404)):  # without a provider
+        tour.see(path, status)
     for path, status in (("/mine", 401), ("/nothing", 404), ("/link?t=zz", 400), ("/ask?what=" + "z" * 400, 422)):
         tour.see(path, status)
     tour.send("/ask", 422, what="other", other="*", email="zz", max_budget="zz", duration="zz", purpose="sk-" + "a" * 40)
