@@ -100,11 +100,9 @@ def test_a_connection_that_says_nothing(clients: Clients) -> None:
 
 
 def test_more_connections_than_there_may_be(portal: PortalProcess, clients: Clients) -> None:
-    """Those that wait longest make room, and nobody else is kept out."""
+    """Those that wait longest make room, so nobody else gets the 503 that uvicorn would answer."""
     silent = [clients.connect(b"GET / HTTP/1.1\r\n") for _number in range(3 * MOST)]
-    began = time.monotonic()
     assert portal.call("GET", "/api/models") == {"models": []}
-    assert time.monotonic() - began < SECONDS, "before the silent ones are given up for their silence"
     assert all(answered(connection) == b"" for connection in silent)
 
 

@@ -253,6 +253,37 @@ def test_its_whole_life(machine: Machine, playbook: Playbooks, gateway: Gateway,
     life.absent_needs_consent_and_keeps_the_software()
 
 
+def test_from_embedded_to_systemd_and_no_way_back(machine: Machine, playbook: Playbooks) -> None:
+    """Requests, secrets and the address stay. The way back is refused, and names what to do."""
+    link_folders(SOFTWARE, machine.software)
+    variables = {
+        **machine.variables,
+        "gateway": False,
+        "key_portal_worker": False,
+        "litellm_url": "http://127.0.0.1:1",
+        "litellm_master_key": "sk-0123456789-01",
+    }
+    secrets = [machine.directory / "secrets" / name for name in ("admin_password", "session_secret")]
+
+    def seen() -> tuple[Any, ...]:
+        url = control(machine.directory, "status")["url"]
+        answer = requests.get(f"{url}/api/admin/requests?filter=all", auth=("admin", secrets[0].read_text()), timeout=10)
+        return url, [path.read_text() for path in secrets], [entry["email"] for entry in answer.json()]
+
+    playbook("portal", {**variables, "key_portal_mode": "embedded"}, environment=machine.environment)
+    url, former = control(machine.directory, "status")["url"], machine.pids()["portal"]
+    assert requests.post(f"{url}/api/request-key", json={"llm": MODEL, "email": "ann@example.com"}, timeout=10).json()["success"]
+    before = seen()
+    playbook("portal", variables, environment=machine.environment)
+    assert seen() == before and not is_alive(former) and Path(f"/proc/{machine.pids()['portal']}").owner() == USERS["portal"]
+    assert requests.post(f"{url}/api/request-key", json={"llm": MODEL, "email": "bob@example.com"}, timeout=10).json()["success"]
+    pids, kept = machine.pids(), seen()
+    for _number in range(2):
+        refused = playbook("portal", {**variables, "key_portal_mode": "embedded"}, check=False, environment=machine.environment)
+        assert "set key_portal_mode=systemd, or another key_portal_dir" in " ".join(refused.output.split()) and refused.changed == 0
+        assert (machine.pids(), seen()) == (pids, kept)
+
+
 @needs_systemd_analyze
 @pytest.mark.parametrize("port", [8443, 443])
 def test_systemd_accepts_the_units(tmp_path: Path, playbook: Playbooks, port: int) -> None:

@@ -19,7 +19,7 @@ from .app import create_app
 from .connections import KEEP_ALIVE_SECONDS, LARGEST_HEADERS, Connections, possible_connections
 from .link_mail import mails_of
 from .log_lines import TEXT, configure_logging
-from .memory import overwrite_freed_memory
+from .memory import keep_little_memory, overwrite_freed_memory
 from .settings import load_settings
 
 SHUTDOWN_SECONDS = 10
@@ -31,6 +31,7 @@ MORE_CONNECTIONS = 50
 def main() -> int:
     """Serve until a signal comes, and return the exit status."""
     overwrite_freed_memory()
+    keep_little_memory()
     configure_logging(os.environ.get("PORTAL_LOG_FORMAT", TEXT))  # for what is said of the settings
     try:
         settings, site = load_settings()

@@ -159,7 +159,7 @@ class Settings(SignOnSettings):
         description="How many connections there may be; at more, the one that has waited longest without a call is closed.",
     )
     answer_seconds: float = Field(
-        10,
+        20,
         gt=0,
         le=120,
         validation_alias="PORTAL_ANSWER_SECONDS",
