@@ -19,8 +19,8 @@ options:
   _input:
     description:
       - The role's variables, without the prefixes C(key_portal_) and C(kubernetes_), as the user wrote them. They are C(image), C(namespace),
-        C(requests_namespace), C(name), C(replicas), C(worker), C(ingress_host), C(route_host), C(api_ports), C(api_peers), C(portal_egress) and
-        C(worker_egress).
+        C(requests_namespace), C(name), C(replicas), C(worker), C(ingress_host), C(route_host), C(network_policy), C(allowed_clients), C(api_ports),
+        C(api_peers), C(portal_egress) and C(worker_egress).
       - C(config_file) is the path of a C(config.yaml) of the LLM Key Requestor, or empty.
       - C(files) holds C(tls_certificate_file), C(tls_key_file) and C(smtp_ca_path), which pods cannot have.
     type: dict

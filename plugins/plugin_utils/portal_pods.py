@@ -52,6 +52,12 @@ def portal_pods(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
             f"{ROLE}trusted_proxies is 127.0.0.1, but calls come from the pods of the router: name the network of the pods, such as 10.128.0.0/14, or "
             "everybody would share the limits of one address."
         )
+    methods, clients = environment.get("PORTAL_IDENTITY", "").split(","), check_type_list(given["allowed_clients"])
+    if "proxy" in methods and not (clients and boolean(given["network_policy"])):
+        raise ValueError(
+            f"{ROLE}identity has proxy, and every pod of the cluster could connect to the portal and name anybody; set {ROLE}kubernetes_allowed_clients to "
+            f"the pods of the proxy, with {ROLE}kubernetes_network_policy."
+        )
     peers = check_type_list(given["api_peers"])
     portal_ports = [_mail_port({option: environment.get(variable, "") for option, variable in ENVIRONMENT.items()})] if environment.get("SMTP_HOST") else []
     return {

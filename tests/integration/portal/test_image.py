@@ -88,6 +88,7 @@ def test_it_has_what_jobs_need_and_nothing_that_installs(run_image: Image) -> No
     assert run_image.run("ansible-runner", "--version")[0] == 0
     status, output = run_image.run("ansible-doc", "rhpds.litellm_virtual_keys.virtual_key", "--json")
     assert status == 0 and "rhpds.litellm_virtual_keys.virtual_key" in json.loads(output)
+    assert "BEGIN CERTIFICATE" in run_image.run("sh", "-c", 'cat "$(python3 -m certifi)"')[1], "to which pods add authorities of their own"
     for venv in ("portal", "worker"):
         assert "No module named pip" in run_image.run(str(run_image.software / venv / "venv/bin/python"), "-m", "pip")[1]
     assert not (run_image.software / "node").exists() and not list(run_image.software.rglob("npm-cli.js"))

@@ -203,6 +203,8 @@ class PodLife:
         assert self.run(key_portal_state="stopped").changed > 0
         assert [self.objects()["deployments", name]["spec"]["replicas"] for name in (NAME, WORKER)] == [0, 0]
         assert self.run(key_portal_state="stopped").changed == 0
+        self.run()
+        assert [self.objects()["deployments", name]["spec"]["replicas"] for name in (NAME, WORKER)] == [2, 1]
 
     def absent_removes_what_the_role_made_and_keeps_the_requests(self) -> None:
         others, store = self.somebody_elses(), self.requests_of_two_people()

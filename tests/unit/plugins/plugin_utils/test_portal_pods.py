@@ -30,6 +30,8 @@ def pods(environment: dict[str, str] | None = None, worker: dict[str, Any] | Non
         "worker": has_worker,
         "ingress_host": "",
         "route_host": "",
+        "network_policy": True,
+        "allowed_clients": [],
         "api_ports": [443, 6443],
         "api_peers": [],
         "portal_egress": [],
@@ -74,6 +76,8 @@ def test_images_that_may_become_others_are_refused(image: str) -> None:
             {"ingress_host": "keys.example.com", "environment": {**ENVIRONMENT, "PORTAL_TRUSTED_PROXIES": "127.0.0.1"}},
             "key_portal_trusted_proxies is 127.0.0.1",
         ),
+        ({"environment": {"PORTAL_IDENTITY": "basic,proxy"}}, "every pod of the cluster could connect to the portal and name anybody"),
+        ({"environment": {"PORTAL_IDENTITY": "proxy"}, "allowed_clients": [{"podSelector": {}}], "network_policy": "no"}, "name anybody"),
         ({"worker": {}}, "name no gateway; set litellm_url in them"),
         ({"worker": {"litellm_url": "llm:hush@host"}}, "gives an address of the gateway that is not a URL"),
         ({"worker": {"litellm_url": "http://user:hush@llm:nan"}}, "gives an address of the gateway that is not a URL"),
@@ -104,6 +108,10 @@ def test_gateway_and_mail_server_may_come_from_the_requestors_config(tmp_path: P
     config = tmp_path / "config.yaml"
     config.write_text("litellm: {base_url: 'http://llm:4001', api_key: sk-1}\nsmtp: {host: mail, port: 2525}\n", encoding="utf-8")
     assert ports(pods(config_file=str(config), worker={})["worker_egress"])[2:] == [[2525, 4001]]
+
+
+def test_a_proxy_that_alone_can_connect_may_name_people() -> None:
+    assert pods(environment={"PORTAL_IDENTITY": "proxy"}, allowed_clients=[{"podSelector": {}}])
 
 
 def test_without_a_worker_no_gateway_is_needed() -> None:
