@@ -22,7 +22,7 @@ options:
         C(requests_namespace), C(name), C(replicas), C(worker), C(ingress_host), C(route_host), C(network_policy), C(allowed_clients), C(api_ports),
         C(api_peers), C(portal_egress) and C(worker_egress).
       - C(config_file) is the path of a C(config.yaml) of the LLM Key Requestor, or empty.
-      - C(files) holds C(tls_certificate_file), C(tls_key_file) and C(smtp_ca_path), which pods cannot have.
+      - C(files) holds C(tls_certificate_file), C(tls_key_file), C(smtp_ca_path) and C(oidc_ca_path), which pods cannot have.
     type: dict
     required: true
   settings:

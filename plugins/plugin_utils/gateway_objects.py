@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+
+from .kubernetes_objects import sort_objects, texts_of_secret
 
 SECRET_KEYS = {"master_key": "LITELLM_MASTER_KEY", "salt_key": "LITELLM_SALT_KEY"}
 
@@ -18,20 +19,13 @@ def gateway_objects(results: Iterable[Mapping[str, Any]], label: str, unwanted_k
 
     `results` are those of kubernetes.core.k8s_info. Objects with the label `label` were made by the role.
     """
-    found = [resource for result in results for resource in result.get("resources") or []]
-    own = [resource for resource in found if label in (resource["metadata"].get("labels") or {})]
-    own_kinds = {resource["kind"] for resource in own}
-    images = [container["image"] for resource in own if resource["kind"] == "Deployment" for container in resource["spec"]["template"]["spec"]["containers"]]
+    found = sort_objects(results, label, lambda resource: resource["kind"] not in unwanted_kinds)
+    pods = [resource["spec"]["template"]["spec"] for resource in found.own if resource["kind"] == "Deployment"]
+    images = [container["image"] for pod in pods for container in pod["containers"]]
     return {
-        "own": own,
-        "unwanted": [resource for resource in own if resource["kind"] in unwanted_kinds],
-        "foreign_kinds": [kind for kind in dict.fromkeys(resource["kind"] for resource in found) if kind not in own_kinds.union(unwanted_kinds)],
+        "own": found.own,
+        "unwanted": found.unwanted,
+        "foreign_kinds": list(dict.fromkeys(resource["kind"] for resource in found.foreign)),
         "image": images[0] if images else "",
-        **_keys(own),
+        **texts_of_secret(found.own, SECRET_KEYS),
     }
-
-
-def _keys(own: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the master key and the salt key of the role's own Secret, each empty if there is none."""
-    data = next((resource.get("data") or {} for resource in own if resource["kind"] == "Secret"), {})
-    return {name: base64.b64decode(data.get(variable, "")).decode() for name, variable in SECRET_KEYS.items()}

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -18,6 +17,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ..module_utils.common.printable import quoted
 from ..module_utils.delivery.mailer import ENVIRONMENT, mail_settings
 from ..module_utils.delivery.smtp import tls_and_port
+from .kubernetes_objects import identity, sort_objects, texts_of_secret
 from .requestor_config import RequestorConfig, read_config
 
 ROLE = "key_portal_"
@@ -30,6 +30,7 @@ ON_THE_MACHINE = {
     "tls_certificate_file": "TLS ends at the Ingress or the Route",
     "tls_key_file": "TLS ends at the Ingress or the Route",
     "smtp_ca_path": f"put the certificate into {ROLE}ca_dir",
+    "oidc_ca_path": f"put the certificate into {ROLE}ca_dir",
 }
 """Variables that name files of a machine, and what there is instead of them in a pod."""
 GENERATED = {"session_secret": "PORTAL_SECRET", "admin_password": "ADMIN_PASSWORD"}
@@ -59,9 +60,8 @@ def portal_pods(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
             f"the pods of the proxy, with {ROLE}kubernetes_network_policy."
         )
     peers = check_type_list(given["api_peers"])
-    portal_ports = [_mail_port({option: environment.get(variable, "") for option, variable in ENVIRONMENT.items()})] if environment.get("SMTP_HOST") else []
     return {
-        "portal_egress": [*_common_egress(given, peers), *_to_ports(portal_ports), *check_type_list(given["portal_egress"])],
+        "portal_egress": [*_common_egress(given, peers), *_to_ports(_portal_ports(environment)), *check_type_list(given["portal_egress"])],
         "worker_egress": [*_common_egress(given, peers), *_to_ports(_worker_ports(worker, config)), *check_type_list(given["worker_egress"])]
         if boolean(given["worker"])
         else [],
@@ -71,21 +71,13 @@ def portal_pods(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
 def portal_objects(results: Iterable[Mapping[str, Any]], label: str, wanted: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Sort the objects that bear the portal's or the worker's name, by the names that the filter portal_objects documents."""
     names = {(each["kind"], each["name"]) for each in wanted if boolean(each["wanted"])}
-    found = [resource for result in results for resource in result.get("resources") or []]
-    own = [resource for resource in found if label in (resource["metadata"].get("labels") or {})]
-    own_identities = set(map(_identity, own))
-    secrets = (resource.get("data") or {} for resource in own if resource["kind"] == "Secret")
-    data = next((each for each in secrets if GENERATED["session_secret"] in each), {})
+    found = sort_objects(results, label, lambda resource: identity(resource) in names)
     return {
-        "own": own,
-        "unwanted": [resource for resource in own if _identity(resource) not in names],
-        "foreign": [f"{kind} {name}" for kind, name in map(_identity, found) if (kind, name) in names and (kind, name) not in own_identities],
-        **{name: base64.b64decode(data.get(variable, "")).decode() for name, variable in GENERATED.items()},
+        "own": found.own,
+        "unwanted": found.unwanted,
+        "foreign": [" ".join(identity(resource)) for resource in found.foreign],
+        **texts_of_secret(found.own, GENERATED),
     }
-
-
-def _identity(resource: Mapping[str, Any]) -> tuple[str, str]:
-    return resource["kind"], resource["metadata"]["name"]
 
 
 def _check_pods(given: Mapping[str, Any]) -> None:
@@ -122,20 +114,32 @@ def _to_ports(ports: Iterable[int]) -> list[dict[str, Any]]:
     return [{"ports": [{"port": port, "protocol": "TCP"} for port in numbers]}] if numbers else []
 
 
+def _portal_ports(environment: Mapping[str, str]) -> list[int]:
+    """Return the ports of the mail server and of the provider of single sign-on, which the filter portal_settings has checked."""
+    mail = {option: environment.get(variable, "") for option, variable in ENVIRONMENT.items()}
+    issuer = environment.get("PORTAL_OIDC_ISSUER", "")
+    return [*([_mail_port(mail)] if mail["host"] else []), *([_port_of(issuer)] if issuer else [])]
+
+
 def _worker_ports(worker: Mapping[str, Any], config: RequestorConfig) -> list[int]:
     """Return the ports of the gateway and of the mail server. Raises ValueError without a gateway."""
     url = str(worker.get("key_requests_url") or worker.get("litellm_url") or config.url)
     if not url:
         raise ValueError(f"{ROLE}worker_variables name no gateway; set litellm_url in them, with litellm_master_key.")
     try:
-        parts = urlsplit(url)
-        port = parts.port or SCHEMES[parts.scheme.lower()]
+        port = _port_of(url)
     except (ValueError, KeyError):
         # Not quoted, because it may hold a password.
         raise ValueError(f"{ROLE}worker_variables gives an address of the gateway that is not a URL; give one such as https://litellm.example.com.") from None
     own = {option: worker.get(f"key_delivery_smtp_{option}", "") for option in ("host", "port", "use_tls", "start_tls")}
     mail = {**config.mail, **{option: value for option, value in own.items() if value not in ("", None)}}
     return [port, *([_mail_port(mail)] if mail.get("host") else [])]
+
+
+def _port_of(url: str) -> int:
+    """Return the port of an address. Raises ValueError or KeyError."""
+    parts = urlsplit(url)
+    return parts.port or SCHEMES[parts.scheme.lower()]
 
 
 def _mail_port(options: Mapping[str, Any]) -> int:

@@ -38,7 +38,7 @@ def pods(environment: dict[str, str] | None = None, worker: dict[str, Any] | Non
         "worker_egress": [],
         "config_file": "",
         **more,
-        "files": {"tls_certificate_file": "", "tls_key_file": "", "smtp_ca_path": "", **more.get("files", {})},
+        "files": {"tls_certificate_file": "", "tls_key_file": "", "smtp_ca_path": "", "oidc_ca_path": "", **more.get("files", {})},
     }
     settings = {"environment": ENVIRONMENT if environment is None else environment, "worker": {"litellm_url": "http://llm:4000"} if worker is None else worker}
     return portal_pods(given, settings)
@@ -70,6 +70,7 @@ def test_images_that_may_become_others_are_refused(image: str) -> None:
         ({"replicas": "0"}, "key_portal_kubernetes_replicas is 0"),
         ({"files": {"tls_key_file": "/etc/key.pem"}}, "key_portal_tls_key_file is a file of a machine, which pods do not have: TLS ends at"),
         ({"files": {"smtp_ca_path": "/etc/ca.pem"}}, "put the certificate into key_portal_ca_dir"),
+        ({"files": {"oidc_ca_path": "/etc/ca.pem"}}, "key_portal_oidc_ca_path is a file of a machine"),
         ({"environment": {"PORTAL_IDENTITY": "basic,link"}}, "no mail server is named that a pod could reach; set key_portal_smtp_host"),
         ({"route_host": "keys.example.com"}, "key_portal_trusted_proxies is 127.0.0.1"),
         (
@@ -95,6 +96,12 @@ def test_each_reaches_what_it_needs_and_nothing_else() -> None:
     assert ports(found["portal_egress"]) == [[53, 5353], [443, 6443], [587]]
     assert ports(found["worker_egress"]) == [[53, 5353], [443, 6443], [443, 465]]
     assert not any("to" in rule for rule in found["portal_egress"])
+
+
+@pytest.mark.parametrize(("issuer", "port"), [("https://sso.example.com/realms/company", 443), ("https://sso.example.com:8443", 8443)])
+def test_the_portal_reaches_the_provider_of_single_sign_on(issuer: str, port: int) -> None:
+    found = pods(environment={"PORTAL_IDENTITY": "oidc", "PORTAL_OIDC_ISSUER": issuer})
+    assert ports(found["portal_egress"])[2:] == [[port]] and [port] not in ports(found["worker_egress"])[2:]
 
 
 def test_what_its_owner_adds_is_added() -> None:
