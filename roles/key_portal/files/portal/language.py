@@ -4,12 +4,14 @@
 
 """The languages of the pages: one file of texts each in `languages/`, and Babel for dates, numbers and amounts.
 
-A file of a new language is found by itself. Its texts are those of `en.toml`, with the same {placeholders}; what is missing is shown
-in English. A text that counts something is a table, with one text for each plural form that Babel knows of the language.
+A file of a new language is found by itself: `fr.toml`, or `pt-BR.toml` for that of a country. Its texts are those of `en.toml`, with the same
+{placeholders}; what is missing or cannot be used is shown in English. A text that counts something is a table, with one text for each plural
+form that Babel knows of the language. `file_problems` names everything that is missing or wrong.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -17,17 +19,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common import durations
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.terms import BEYOND, NEVER
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, get_day_names
 from babel.lists import format_list
 from babel.numbers import NumberFormatError, format_currency, format_decimal, parse_decimal
 from babel.units import format_unit
 
 from .wording import TermLine
+
+log = logging.getLogger("portal")
 
 FOLDER = Path(__file__).with_name("languages")
 SOURCE = "en"
@@ -51,7 +56,7 @@ class Language:
 
     @property
     def locale(self) -> Locale:
-        return Locale.parse(self.code)
+        return locale_of(self.code)
 
     def __call__(self, key: str, **values: object) -> str:
         """Return a text with its placeholders filled in. With `count`, it is the text for that number."""
@@ -170,7 +175,7 @@ class Language:
 
 @lru_cache(maxsize=10_000)
 def _time(code: str, text: str) -> str:
-    at, locale = _parsed(text), Locale.parse(code)
+    at, locale = _parsed(text), locale_of(code)
     return f"{format_date(at, 'medium', locale=locale)}, {format_time(at, 'short', locale=locale)} UTC"
 
 
@@ -179,8 +184,19 @@ def _parsed(text: str) -> datetime:
 
 
 # -------------------------------------------------------------------------------------------------------- the files
+def locale_of(code: str) -> Locale:
+    """Return what Babel knows of a language. Raises ValueError if that is nothing."""
+    try:
+        return Locale.parse(code, sep="-")
+    except UnknownLocaleError as error:
+        raise ValueError(str(error)) from None
+
+
 def flat(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the texts of a file under names such as `ask.title`."""
+    """Return the texts of a file under names such as `ask.title`. Raises ValueError for a text outside of a section."""
+    outside = [name for name, texts in sections.items() if not isinstance(texts, Mapping)]
+    if outside:
+        raise ValueError(f"{outside[0]} is not in a section")
     return {f"{section}.{name}": text for section, texts in sections.items() for name, text in texts.items()}
 
 
@@ -189,11 +205,64 @@ def read_file(path: Path) -> dict[str, Any]:
     return flat(tomllib.loads(path.read_text(encoding="utf-8")))
 
 
+def file_problems(code: str) -> list[str]:
+    """Return what is missing or wrong in the file of a language, a sentence each."""
+    name = f"{code}.toml"
+    try:
+        locale = locale_of(code)
+    except ValueError:
+        return [f"{name} has the name of no language that Babel knows; name it as in fr.toml or pt-BR.toml"]
+    try:
+        texts = read_file(FOLDER / name)
+    except ValueError as error:
+        return [f"{name} cannot be read: {error}"]
+    source = read_file(FOLDER / f"{SOURCE}.toml")
+    missing = [f"{key} is missing" for key in source if key not in texts]
+    unknown = [f"{key} is a text that no page shows" for key in texts if key not in source]
+    wrong = [f"{key} {problem}" for key, text in texts.items() if key in source and (problem := _text_problem(text, source[key], locale))]
+    return [*missing, *unknown, *wrong]
+
+
+def _text_problem(text: Any, source: Any, locale: Locale) -> str:
+    """Return what is wrong with a text, or nothing."""
+    forms = text if isinstance(text, Mapping) else {"other": text}
+    if isinstance(text, Mapping) != isinstance(source, Mapping) or not all(isinstance(form, str) for form in forms.values()):
+        return "must have plural forms" if isinstance(source, Mapping) else "must be one text"
+    needed = locale.plural_form.tags | {"other"}
+    if isinstance(text, Mapping) and forms.keys() != needed:
+        return f"has the plural forms {_names(forms)}; {locale.get_display_name('en')} needs {_names(needed)}"
+    try:
+        found, wanted = (_placeholders(each) for each in (text, source))
+    except ValueError:
+        return "has a { or } that is not part of a placeholder"
+    if found != wanted:
+        return f"has the placeholders {_names(found) or 'none'}; the English text has {_names(wanted) or 'none'}"
+    return "is empty" if not all(forms.values()) and source else ""
+
+
+def _placeholders(text: Any) -> set[str]:
+    forms = text.values() if isinstance(text, Mapping) else [text]
+    return {name for form in forms for _text, name, _spec, _conversion in Formatter().parse(form) if name is not None}
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
 @lru_cache(maxsize=1)
 def languages() -> Mapping[str, Language]:
-    """Return all languages, by their codes."""
+    """Return all languages, by their codes. A file that cannot be used is logged and left out."""
     source = read_file(FOLDER / f"{SOURCE}.toml")
-    return {path.stem: Language(path.stem, {**source, **read_file(path)}) for path in sorted(FOLDER.glob("*.toml"))}
+    found: dict[str, Language] = {}
+    for path in sorted(FOLDER.glob("*.toml")):
+        try:
+            locale, texts = locale_of(path.stem), read_file(path)
+        except ValueError as error:
+            log.error("The language in %s is left out: %s", path.name, error)
+            continue
+        usable = {key: text for key, text in texts.items() if key in source and not _text_problem(text, source[key], locale)}
+        found[path.stem] = Language(path.stem, {**source, **usable})
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -207,9 +276,12 @@ def _reasons() -> list[tuple[str, re.Pattern[str]]]:
 def best_language(accepted: str, usual: str) -> Language:
     """Return the language that a browser wants most (`accepted` is its header Accept-Language), or the usual one."""
     known = languages()
+    codes = {code.lower(): code for code in known}
+    of_any_country = {code.partition("-")[0].lower(): code for code in reversed(list(known))} | {code: code for code in known if "-" not in code}
     for tag in _by_preference(accepted[:500]):
-        if tag in known:
-            return known[tag]
+        code = codes.get(tag) or of_any_country.get(tag.partition("-")[0])
+        if code:
+            return known[code]
     return known[usual]
 
 
@@ -222,5 +294,5 @@ def _by_preference(accepted: str) -> list[str]:
         except ValueError:
             continue
         if quality > 0:
-            found.append((-quality, tag.strip().partition("-")[0].lower()))
+            found.append((-quality, tag.strip().lower()))
     return [tag for _quality, tag in sorted(found, key=lambda each: each[0])]
