@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import requests
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import PlaybookRun, Playbooks
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import IN_COLD_RUNS, MOCK_MODELS, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.processes import is_alive
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal import control, eventually
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Server, SmtpFactory
@@ -257,6 +257,7 @@ ORDERS = ("started", "started", "stopped", "stopped", "absent", "absent", "start
 """Each state after each other one, and after itself."""
 
 
+@IN_COLD_RUNS  # the whole life has each state twice, and most of these orders
 def test_every_order_of_two_states(own: tuple[dict[str, Any], Server], playbook: Playbooks) -> None:
     variables, _server = own
     directory = Path(variables["key_portal_dir"])

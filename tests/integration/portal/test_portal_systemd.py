@@ -21,7 +21,7 @@ import requests
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portalctl.locks import kill_leftovers
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.kubernetes import cluster
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import MOCK_MODELS, Gateway
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.litellm.gateway import IN_COLD_RUNS, MOCK_MODELS, Gateway
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.processes import is_alive
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal import control, eventually
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Server, SmtpFactory
@@ -253,6 +253,7 @@ def test_its_whole_life(machine: Machine, playbook: Playbooks, gateway: Gateway,
     life.absent_needs_consent_and_keeps_the_software()
 
 
+@IN_COLD_RUNS
 def test_from_embedded_to_systemd_and_no_way_back(machine: Machine, playbook: Playbooks) -> None:
     """Requests, secrets and the address stay. The way back is refused, and names what to do."""
     link_folders(SOFTWARE, machine.software)
