@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Iterable
 
 ROLE = "ocp4_workload_litellm_virtual_keys"
+FULL_NAME = f"rhpds.litellm_virtual_keys.{ROLE}"
 
 ACTIONS = {
     "provision": "provision_workload.yml",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ...module_utils.common.address import gateway_address
 from ...module_utils.keys.revocation import CACHE_SECONDS, Proof, ProofKind
 from ...module_utils.litellm.environment import API_KEY_ENVIRONMENT, SECRET_ENVIRONMENT, SHORTEST_SECRET, URL_ENVIRONMENT
 from . import terms, values
-from .names import ACTIONS, ROLE, SOURCES, without_effect
+from .names import ACTIONS, FULL_NAME, ROLE, SOURCES, without_effect
 
 _MOST_USERS = 10**6
 
@@ -79,7 +79,10 @@ def settings_of(read: Callable[[str], Any], set_names: Collection[str], environm
     deletes = provisions or action == "rotate" or ACTIONS[action] == ACTIONS["destroy"]
     settings["proof"] = _proof(variables) if deletes else {}
     if provisions:
-        settings |= _provisioning(variables, settings)
+        in_loop = _in_tenant_loop(variables, settings["tenant"])
+        if in_loop and variables.flag("multi_user"):
+            more.append(f"{ROLE}_multi_user is true, but tenant_workloads names this role, so each tenant is one user and gets one key; take it out.")
+        settings |= _provisioning(variables, settings, in_loop=in_loop)
     elif ACTIONS[action] == ACTIONS["destroy"]:
         settings |= _destroying(variables, by_id=by_id)
     elif action == "extend":
@@ -217,7 +220,13 @@ def _check_output_dir(output_dir: str, settings: Mapping[str, Any]) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------ actions
-def _provisioning(variables: Variables, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _in_tenant_loop(variables: Variables, tenant: str) -> bool:
+    """Return whether AgnosticD's tenant loop runs the role: once for each of `num_users` tenants."""
+    workloads = variables.read("tenant_workloads") if tenant else None
+    return isinstance(workloads, Sequence) and not isinstance(workloads, str) and FULL_NAME in workloads
+
+
+def _provisioning(variables: Variables, settings: Mapping[str, Any], *, in_loop: bool) -> dict[str, Any]:
     docling = {}
     if variables.flag("include_docling"):
         model, path = variables.text("docling_model"), variables.text("docling_path")
@@ -230,16 +239,16 @@ def _provisioning(variables: Variables, settings: Mapping[str, Any]) -> dict[str
     values.messages(variables.own("user_info_messages"), f"{ROLE}_user_info_messages")
     return {
         "terms": terms.terms(variables.own("packages"), package, own, terms.runtime_duration(variables.read("agnosticd_user_info")), docling),
-        "wanted": _wanted(variables, settings["user_base"], settings["tenant"]),
+        "wanted": _wanted(variables, settings["user_base"], settings["tenant"], in_loop=in_loop),
         "metadata": {"guid": settings["guid"], **metadata},
         "state": "exact" if variables.flag("remove_former_users") else "present",
         "on_unrecoverable": variables.choice("on_unrecoverable", "fail", "rotate", "keep"),
     }
 
 
-def _wanted(variables: Variables, user_base: str, tenant: str) -> list[dict[str, str]]:
+def _wanted(variables: Variables, user_base: str, tenant: str, *, in_loop: bool) -> list[dict[str, str]]:
     count_name = variables.name_of("user_count")
-    many = terms.has_many_users(
+    many = not in_loop and terms.has_many_users(
         variables.own("multi_user"),
         tenant,
         variables.read("ocp4_workload_multi_user"),

@@ -26,6 +26,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.keys.key import LiveKey
 from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.guides.pages import GUIDES, Command, File, agrees, blocks, steps
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible import installation
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.agnosticd import write_agnosticd
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import ANSIBLE_ENVIRONMENT
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.warm import runner
@@ -239,7 +240,19 @@ def living_labs_and_a_dead_one(reader: Reader) -> None:
     (reader.folder / "live.txt").write_text("".join(f"{guid}\n" for guid in sorted(map(str, living))))
 
 
+def agnosticd_and_a_catalog(reader: Reader) -> None:
+    """Write a stand-in for a checkout of AgnosticD, an AgnosticV repository without an item, and no cluster."""
+    write_agnosticd(reader.folder / "agnosticd-v2")
+    (reader.folder / "agnosticv" / "labs").mkdir(parents=True)
+    reader.words |= {
+        "~/.ansible/collections": os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep)[0],
+        "https://api.cluster.example.com:6443": "https://127.0.0.1:9",
+        "/tmp/abc12": str(reader.folder / "output"),
+    }
+
+
 SET_UP: dict[str, list[Callable[[Reader], None]]] = {
+    "agnosticd": [agnosticd_and_a_catalog],
     "approval_rules": [a_chain_and_cases],
     "fleet": [living_labs_and_a_dead_one],
     "models_and_projects": [a_provider_and_a_project],

@@ -28,6 +28,7 @@ DEFAULTS = {
     "litellm_url": "https://litellm.example.com/v1/",
     "litellm_master_key": "sk-master",
 }
+IN_TENANT_LOOP = {"ocp4_workload_tenant_keycloak_username": "anna", "tenant_workloads": ["a.b.c", f"rhpds.litellm_virtual_keys.{names.ROLE}"]}
 ONE_KEY = [{"user_id": "ann@example.com"}]
 
 
@@ -182,12 +183,23 @@ def users(*numbers: int, base: str = "user") -> list[dict[str, str]]:
         ({"ocp4_workload_tenant_keycloak_username": "anna", "num_users": 5, "ocp4_workload_multi_user": True}, ONE_KEY),
         ({"ocp4_workload_tenant_keycloak_username": "anna", "num_users": ""}, ONE_KEY),
         ({"ocp4_workload_tenant_keycloak_username": "anna", "num_users": 2, f"{P}multi_user": True}, users(1, 2)),
+        ({**IN_TENANT_LOOP, "num_users": 2, f"{P}multi_user": True}, ONE_KEY),
+        ({**IN_TENANT_LOOP, "ocp4_workload_tenant_keycloak_username": "", "num_users": 2}, users(1, 2)),
+        ({**IN_TENANT_LOOP, "tenant_workloads": ["a.b.c"], "num_users": 2, f"{P}multi_user": True}, users(1, 2)),
+        ({**IN_TENANT_LOOP, "tenant_workloads": None, "num_users": 2}, ONE_KEY),
         ({f"{P}user_id_format": 12345}, [{"user_id": "12345"}]),
     ],
     ids=str,
 )
 def test_the_settings_that_decide_between_one_key_and_many(variables: dict[str, Any], expected: list[dict[str, str]]) -> None:
     assert settings(**variables)["wanted"] == expected
+
+
+def test_many_users_in_the_tenant_loop_are_a_warning_and_nonsense_is_refused_there_too() -> None:
+    (warning,) = check(**IN_TENANT_LOOP, **{f"{P}multi_user": True})[1]
+    assert warning.startswith(f"{P}multi_user is true, but tenant_workloads names this role")
+    assert check(**IN_TENANT_LOOP, **{f"{P}multi_user": False})[1] == []
+    assert refusal(**IN_TENANT_LOOP, **{f"{P}multi_user": "perhaps"}).startswith(f"{P}multi_user is 'perhaps'")
 
 
 @pytest.mark.parametrize(
