@@ -307,8 +307,8 @@ def _are_objects(items: object) -> bool:
         and isinstance(item.get("metadata"), dict)
         and isinstance(item["metadata"].get("name"), str)
         and isinstance(item["metadata"].get("resourceVersion"), str)
-        and all(isinstance(item["metadata"].get(name) or {}, dict) for name in ("labels", "annotations"))
-        and all(isinstance(item.get(name) or {}, dict) for name in ("data", "spec"))
+        and all(isinstance(item["metadata"].get(name), (dict, type(None))) for name in ("labels", "annotations"))
+        and all(isinstance(item.get(name), (dict, type(None))) for name in ("data", "spec"))
         for item in items
     )
 
