@@ -94,6 +94,7 @@ def story(guid: str, wrong: Mapping[str, str]) -> Sequence[Run]:
         Run("list_virtual_keys", lab),
         Run("extend", {**lab, "ocp4_workload_litellm_virtual_keys_extend_for": "60d"}),
         Run("rotate", {**lab, "ocp4_workload_litellm_virtual_keys_rotation": "r1"}),
+        Run("each_lab", {**lab, "labs": "localhost", "lab_guid": guid, "lab_alias": f"virtkey-{guid}", "lab_action": "extend"}),
         Run("preflight", {**lab, "num_users": 2}),
         Run("preflight", {**lab, "litellm_derivation_secret": wrong["secret"]}, fails=True, name="another secret"),
         Run("reap", {"live_labs": [guid]}),

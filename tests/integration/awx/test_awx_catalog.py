@@ -22,120 +22,21 @@ import jinja2.meta
 import pytest
 import yaml
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.delivery.mailer import mail_settings
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.awx import forgive_missing, module_calls
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.call_module import call_module
+from ansible_collections.rhpds.litellm_virtual_keys.tests.integration.awx.catalogue import CHECKOUT, PROJECT, RESOLVE, SECRETS, SETTINGS, Catalogue
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.ansible.playbooks import Playbooks
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.awx import AAP, HIDDEN, LEFT_ALONE, TAKEN_ALONG, TOKEN, Awx, serving
 
-CHECKOUT = Path(__file__).parents[3]
-PROJECT = CHECKOUT / "roles" / "awx_catalog" / "files" / "project"
-SECRETS = {"master": "sk-the-master-key", "derivation": "what-values-come-from", "smtp": "what-the-postman-says", "kube": "the-token-of-kubernetes"}
-HOOK = {
-    "name": "LLM keys hook",
-    "notification_type": "webhook",
-    "notification_configuration": {"url": "https://hook.example.com", "http_method": "POST", "headers": {}, "username": "", "password": ""},
-}
-SETTINGS = {
-    "awx_catalog_token": TOKEN,
-    "awx_catalog_project_scm_url": "https://git.example.com/llm-keys.git",
-    "awx_catalog_image": "registry.example.com/llm-keys:2",
-    "awx_catalog_litellm_url": "https://llm.example.com",
-    "awx_catalog_litellm_master_key": SECRETS["master"],
-    "awx_catalog_derivation_secret": SECRETS["derivation"],
-    "awx_catalog_smtp_host": "mail.example.com",
-    "awx_catalog_smtp_password": SECRETS["smtp"],
-    "awx_catalog_kubernetes_host": "https://kube.example.com",
-    "awx_catalog_kubernetes_token": SECRETS["kube"],
-    "awx_catalog_rules": [{"name": "human_review", "config": {"patterns": ["*"], "email": "approvers@example.com"}}],
-    "awx_catalog_notifications": [HOOK],
-}
-RESOLVE = """
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  vars:
-    ansible_python_interpreter: "{{ ansible_playbook_python }}"
-  tasks:
-    - ansible.builtin.include_role:
-        name: rhpds.litellm_virtual_keys.awx_catalog
-        tasks_from: validate
-        public: true
-    - ansible.builtin.copy:
-        content: >-
-          {{ {'objects': dict(__awx_catalog_objects.keys()
-                              | zip(lookup('ansible.builtin.vars', *(__awx_catalog_objects.values() | list), wantlist=True))),
-              'leaving': __awx_catalog_removal_order, 'connection': __awx_catalog_connection} | to_json }}
-        dest: "{{ resolved }}"
-        mode: "0600"
-      no_log: true
-"""
 FEW = {f"__awx_catalog_{name}": [] for name in ("inventories", "inventory_sources", "job_templates", "workflows", "schedules", "roles")} | {
     "__awx_catalog_all_teams": [{"name": "LLM keys requesters", "organization": "LLM keys"}]
 }
 
 
-def outcome(module: str, options: dict[str, Any], *, check: bool) -> dict[str, Any]:
-    """Return the result of a module of awx.awx, even if it ends with a traceback, as `schedule` does for a missing template."""
-    try:
-        return call_module(f"ansible_collections.awx.awx.plugins.modules.{module}", options, check=check)
-    except TypeError as error:
-        return {"failed": True, "msg": f"Module failed: {error}"}
-
-
-class Catalogue:
-    """The catalogue with the role's templates rendered, and the calls by which the action applies it to AWX."""
-
-    def __init__(self, resolved: dict[str, Any]) -> None:
-        self.objects: dict[str, list[dict[str, Any]]] = resolved["objects"]
-        self.leaving: list[str] = resolved["leaving"]
-        self.connection: dict[str, Any] = resolved["connection"]
-
-    def bring(self, awx: Awx, state: str = "present", *, check: bool = False) -> dict[str, bool]:
-        """Return whether each object changed."""
-        changed = {}
-        for kind in self.objects if state == "present" else [*self.leaving, "organization"]:
-            for item in self.objects[kind]:
-                name = f"{kind} {item.get('name') or item['role'] + ' ' + item['teams'][0]}"
-                changed[name] = False
-                for module, options in module_calls(kind, item, state):
-                    answer = outcome(module, {**self.connection, "controller_host": awx.url, **options}, check=check)
-                    result = forgive_missing(answer, state, check)
-                    assert not result.get("failed"), f"{name}: {result}"
-                    changed[name] |= result["changed"]
-        return changed
-
-    def template(self, name: str) -> dict[str, Any]:
-        (found,) = [each for each in self.objects["job_template"] if each["name"] == f"LLM keys: {name}"]
-        return found
-
-
 @pytest.fixture(scope="module", autouse=True)
-def _modules_of_awx() -> Iterator[None]:
-    """Make third-party collections importable, and skip reading the machine's certificates, which takes half of the time."""
+def _no_certificates() -> Iterator[None]:
+    """Skip reading the machine's certificates, which takes half of the time."""
     with pytest.MonkeyPatch.context() as patch:
-        for each in os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep):
-            patch.syspath_prepend(each)
         patch.setenv("SSL_CERT_FILE", os.devnull)
         yield
-
-
-@pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
-    directory = tmp_path_factory.mktemp("catalogue")
-    (directory / "resolve.yml").write_text(RESOLVE)
-    with serving() as awx:
-        variables = {**SETTINGS, "awx_catalog_host": awx.url, "resolved": str(directory / "resolved.json")}
-        Playbooks(directory)(directory / "resolve.yml", variables)
-        assert not awx.writes
-    return Catalogue(json.loads((directory / "resolved.json").read_text()))
-
-
-@pytest.fixture(scope="module")
-def made(catalogue: Catalogue) -> Iterator[Awx]:
-    """An AWX that has the catalogue. Tests must only read it."""
-    with serving() as awx:
-        assert all(catalogue.bring(awx).values())
-        yield awx
 
 
 # ------------------------------------------------------------------------------------------------------------- playbooks
@@ -152,7 +53,7 @@ def test_the_playbook_creates_repeats_and_removes(playbook: Playbooks, tmp_path:
     with serving() as awx:
         settings = {**SETTINGS, **FEW, "awx_catalog_host": awx.url}
         first = playbook("awx", settings, "-vvv")
-        assert awx.names("credentials") == {"Ansible Galaxy", "LLM keys gateway", "LLM keys requests"}
+        assert awx.names("credentials") == {"Ansible Galaxy", "LLM keys gateway", "LLM keys requests", "LLM keys target gateway"}
         for secret in [*SECRETS.values(), TOKEN]:
             assert secret not in first.output
 
@@ -435,8 +336,8 @@ def test_permissions(made: Awx) -> None:
                 for each in whom:
                     granted.setdefault(teams[each], set()).add((what, things[role // 100]["name"]))
     assert granted["LLM keys requesters"] == {("execute", "LLM keys: ask for a key")}
-    approvals = {("approval", "LLM keys: ask for a key"), ("execute", "LLM keys: approve"), ("execute", "LLM keys: deny")}
-    assert granted["LLM keys approvers"] == approvals
+    execute = {("execute", f"LLM keys: {name}") for name in ("approve", "deny", "show requests")}
+    assert granted["LLM keys approvers"] == {("approval", "LLM keys: ask for a key")} | execute
     assert {name for what, name in granted["LLM keys operators"] if what == "execute"} >= made.names("job_templates")
 
 
@@ -447,6 +348,7 @@ def test_schedules(made: Awx) -> None:
         "LLM keys: queue": ("LLM keys: process the queue", "FREQ=MINUTELY;INTERVAL=5"),
         "LLM keys: notices": ("LLM keys: warn owners", "FREQ=MINUTELY;INTERVAL=60"),
         "LLM keys: reaper": ("LLM keys: reap", "FREQ=DAILY;INTERVAL=1;BYHOUR=3"),
+        "LLM keys: report": ("LLM keys: report", "FREQ=DAILY;INTERVAL=7;BYHOUR=5"),
         "LLM keys: labs": ("LLM keys labs", "FREQ=MINUTELY;INTERVAL=60"),
     }
 

@@ -80,6 +80,7 @@ def runs(guid: str, folder: Path, target: Gateway) -> list[Run]:
         # Both gateways are read before the target turns out to be the source.
         Run("migrate", {**lab, **target_of_migration}, failure="the same gateway"),
         Run("rotate", lab),
+        Run("each_lab", {**lab, "labs": "localhost", "lab_guid": guid, "lab_alias": f"virtkey-{guid}", "lab_action": "extend"}),
         Run("destroy", lab),
         Run("set_provider_key", provider),
         Run("list_provider_keys"),

@@ -4,8 +4,8 @@
 """A server that answers as the API of AWX does, stores its objects, and records every call.
 
 AWX itself runs only in containers. This server stands in for the parts that the modules of awx.awx use: lists with filters and
-pages, creation with AWX's own checks, changes, associations, surveys, approval nodes, roles, project updates, and secrets shown
-as ``$encrypted$``. It does what AWX 24.6.1 did when the catalogue was tried on it: a default does not answer a required question
+pages, creation with AWX's own checks, changes, associations, surveys (awx_surveys.py), approval nodes, roles, project updates, and
+secrets shown as ``$encrypted$``. It does what AWX 24.6.1 did when the catalogue was tried on it: a default does not answer a required question
 of a survey for a schedule, a field that is not set is an empty variable of the job, an organization has no credential for Galaxy
 until it gets one, and takes what belongs to it along when it is deleted.
 """
@@ -17,7 +17,7 @@ import contextlib
 import itertools
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import jinja2
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.awx_surveys import faults_of_answers, faults_of_questions, job_variables
 
 API = "/api/v2"
 AAP = "Red Hat Ansible Automation Platform"
@@ -157,6 +158,21 @@ class Awx:
         values = {each["id"]: thing["inputs"].get(each["id"], "") for each in kind["inputs"]["fields"]}
         return {name: jinja2.Template(text).render(values) for name, text in kind["injectors"]["env"].items()}
 
+    def questions_of(self, template: int) -> list[dict[str, Any]]:
+        """Return the questions of the survey of a template, of which there may be none."""
+        return [question for name in UNIFIED for question in self.surveys.get((name, template), {}).get("spec", [])]
+
+    def launched(self, template: str, answers: Mapping[str, Any], **workflow: Any) -> dict[str, Any]:
+        """Return the extra variables of a job of a template. Raises Refused for answers that the survey does not take.
+
+        `workflow` holds what a workflow hands to its jobs, which AWX does not check: the answers to its own survey and statistics.
+        """
+        thing = self.named("job_templates", template)
+        questions = self.questions_of(thing["id"]) if thing["survey_enabled"] else []
+        if refusal := faults_of_answers(questions, answers, needed=not workflow):
+            raise Refused(refusal)
+        return job_variables(json.loads(thing["extra_vars"]), questions, {**answers, **workflow})
+
     @property
     def writes(self) -> list[Call]:
         return [call for call in self.calls if call.writes]
@@ -196,10 +212,8 @@ class Awx:
         template = schedule["unified_job_template"]
         if not any(template in self.objects[name] for name in UNIFIED):
             raise Refused({"unified_job_template": ["object does not exist."]})
-        questions = [question for name in UNIFIED for question in self.surveys.get((name, template), {}).get("spec", [])]
-        unanswered = {question["variable"] for question in questions if question["required"]} - set(schedule.get("extra_data") or {})
-        if unanswered:
-            raise Refused({"variables_needed_to_start": [f"'{name}' value missing" for name in sorted(unanswered)]})
+        if refusal := faults_of_answers(self.questions_of(template), schedule.get("extra_data") or {}):
+            raise Refused(refusal)
 
     def create(self, collection: str, body: dict[str, Any]) -> dict[str, Any]:
         self.check(collection, body)
@@ -354,6 +368,8 @@ class Awx:
             case "POST", ["survey_spec"]:
                 if not call.body.get("spec"):
                     return 400, {"error": "'spec' doesn't contain any items."}
+                if faults := faults_of_questions(call.body["spec"]):
+                    return 400, {"error": faults[0]}
                 self.surveys[(collection, number)] = call.body
                 return 200, {}
             case "POST", ["update"]:
