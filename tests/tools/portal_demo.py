@@ -31,7 +31,7 @@ WORKER = {
     "key_requests_rules": [
         {"name": "denylist", "config": {"list": ["openai/llama*"]}, "reason": "Llama is for the platform team only."},
         {"name": "quota", "config": {"per_person": 5}},
-        {"name": "email", "config": {"pattern": "*@example.com"}},
+        {"name": "expression", "config": {"condition": "request.domain == 'example.com'", "decision": "approve"}},
         {"name": "human_review", "config": {"patterns": ["*"], "email": "reviewer@example.com"}},
     ],
     "key_requests_packages": {
