@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import parse_address
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.printable import quoted
 from fastapi import Request
 from limits import RateLimitItem, parse
@@ -56,4 +57,13 @@ def peer_of(request: Request) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return host
-    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else host
+    if isinstance(address, ipaddress.IPv4Address):
+        return host
+    if address.ipv4_mapped is not None:  # as some proxies write an IPv4 address; their /64 is that of all others as well
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
+def mailbox_of(email: str) -> str:
+    """Return whom mails to an address reach, to count by: without a `+tag`, of which everybody has any number. Raises ValueError."""
+    return parse_address(email).person

@@ -69,10 +69,12 @@ class Settings(SignOnSettings):
     )
     link_minutes: int = Field(30, ge=1, le=1440, validation_alias="PORTAL_LINK_MINUTES", description="Minutes for which a mailed link works.")
     session_hours: float = Field(12, gt=0, le=720, validation_alias="PORTAL_SESSION_HOURS", description="Hours for which somebody stays signed in.")
-    mails_per_address: str = Field("5/hour", validation_alias="PORTAL_MAILS_PER_ADDRESS", description="How many links one address is sent at most.")
+    mails_per_address: str = Field(
+        "5/hour", validation_alias="PORTAL_MAILS_PER_ADDRESS", description="How many links one mailbox is sent at most, by whatever +tag."
+    )
     mails_per_peer: str = Field("30/hour", validation_alias="PORTAL_MAILS_PER_PEER", description="How many links may be asked for from one IP address.")
     requests_per_address: str = Field(
-        "20/hour", validation_alias="PORTAL_REQUESTS_PER_ADDRESS", description="How many different keys POST /api/request-key asks for one address at most."
+        "20/hour", validation_alias="PORTAL_REQUESTS_PER_ADDRESS", description="How many different keys POST /api/request-key asks for one mailbox at most."
     )
     requests_per_peer: str = Field(
         "1000/hour", validation_alias="PORTAL_REQUESTS_PER_PEER", description="How many calls of POST /api/request-key may come from one IP address."

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests import transitions
 from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.portal.signing import ASKING, SESSION, SIGNING_IN
-from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.roles.key_portal.conftest import AT, KeptMails, TestPortal, Visitor, basic
+from ansible_collections.rhpds.litellm_virtual_keys.tests.unit.roles.key_portal.conftest import AT, PASSWORD, KeptMails, TestPortal, Visitor, basic
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7-7 }}"
 WISH = {"what": "other", "other": "granite", "purpose": "A demo", "email": "ada@company.com", "agree": "yes"}
@@ -64,6 +64,34 @@ def test_more_time_is_asked_for_by_somebody_proven(site: TestPortal, visitor: Vi
     assert [each.verified_at for each in records(site) if each.renews] == [AT]
 
 
+def test_a_denied_request_is_not_called_withdrawn(site: TestPortal, visitor: Visitor) -> None:
+    visitor.sign_in("ada@company.com")
+    denied, pending = site.ask("ada@company.com"), site.ask("ada@company.com", models=("other",))
+    site.people.deny(denied.id, by="boss", reason="No.")
+    assert "cannot be withdrawn" in visitor.send(f"/mine/{denied.id}/cancel", status=409)
+    for _number in range(2):
+        assert visitor.send(f"/mine/{pending.id}/cancel").endswith("said=cancelled")
+
+
+def test_more_time_that_was_asked_for_already_is_not_called_new(site: TestPortal, visitor: Visitor) -> None:
+    visitor.sign_in("ada@company.com")
+    record = site.ask("ada@company.com")
+    site.people.approve(record.id, by="boss")
+    change = transitions.mark_minted
+    site.store.transition(site.store.get(record.id), lambda found: change(found, at=AT, key_alias="request-1", expires="2026-12-21T04:00:00Z"))
+    said = [visitor.send(f"/mine/{record.id}/{way}", {"duration": "7d"}).partition("said=")[2] for way in ("renew", "extend")]
+    assert said == ["renewed", "known"]
+
+
+def test_a_stranger_cannot_have_own_words_mailed_to_others(site: TestPortal, visitor: Visitor, mails: KeptMails) -> None:
+    visitor.send("/ask", {**WISH, "other": "https://evil.example/a", "purpose": "Your account is locked.\nGo to https://evil.example/b"})
+    for part in mails.kept[-1].walk():
+        if not part.is_multipart():
+            assert "evil.example" not in part.get_content() and "locked" not in part.get_content()
+    assert "https://evil.example/a" in visitor.see(mails.link()), "the page that the link opens says it all"
+    assert "Your account is locked." in visitor.see(mails.link())
+
+
 def test_the_answer_is_the_same_for_every_address(site: TestPortal, mails: KeptMails) -> None:
     site.ask("ada@company.com")
     answers = []
@@ -82,6 +110,12 @@ def test_one_address_gets_few_mails_and_nobody_learns_it(site: TestPortal, visit
     assert len(mails.kept) == 5
 
 
+def test_one_mailbox_gets_few_mails_under_all_its_names(site: TestPortal, visitor: Visitor, mails: KeptMails) -> None:
+    for number in range(8):
+        assert visitor.send("/sign-in", {"email": f"ada+{number}@company.com"}) == "/sent"
+    assert len(mails.kept) == 5
+
+
 def test_one_peer_asks_for_few_links(site: TestPortal, visitor: Visitor, mails: KeptMails) -> None:
     for number in range(30):
         visitor.send("/sign-in", {"email": f"ada{number}@company.com"})
@@ -93,6 +127,19 @@ def test_wrong_passwords_are_counted(site: TestPortal) -> None:
     for _number in range(20):
         site.get("/api/admin/requests", basic(password="wrong"), 401)
     site.get("/api/admin/requests", basic(), 429)
+
+
+@pytest.mark.parametrize("written", ["::ffff:192.0.2.{}", "192.0.2.{}", "[::ffff:192.0.2.{}]:4711"])
+def test_people_behind_a_proxy_do_not_use_up_each_others_tries(make_portal: Any, written: str) -> None:
+    portal = make_portal(failures_per_peer="2/minute", trusted_proxies="127.0.0.1")
+
+    def sign_in(number: int, password: str, status: int) -> None:
+        portal.post("/api/admin/verify", headers={**basic(password=password), "X-Forwarded-For": written.format(number)}, status=status)
+
+    for _number in range(2):
+        sign_in(7, "wrong", 401)
+    sign_in(7, PASSWORD, 429)
+    sign_in(8, PASSWORD, 200)
 
 
 def test_a_link_that_was_used_makes_no_other_request(site: TestPortal, visitor: Visitor, mails: KeptMails) -> None:
@@ -256,7 +303,7 @@ def test_hostile_text_is_shown_as_text(site: TestPortal, visitor: Visitor, mails
     assert "&lt;script&gt;" in visitor.see("/ask?" + "q=%3Cscript%3Ealert(1)%3C/script%3E&what=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
     visitor.send("/ask", fields)
     html = mails.kept[-1].get_body(("html",))
-    assert html is not None and "<script>" not in html.get_content() and "&lt;script&gt;" in html.get_content()
+    assert html is not None and "<script>" not in html.get_content() and "alert(1)" not in html.get_content(), "words of strangers are not mailed"
     pages = [visitor.see(mails.link())]
     path = visitor.send("/link", {"t": token_of(mails)})
     pages += [visitor.see(path), visitor.see("/mine")]

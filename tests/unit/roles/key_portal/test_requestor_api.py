@@ -316,6 +316,12 @@ def test_few_keys_are_asked_for_one_address_and_the_answers_tell_nothing_of_the_
     assert {record.models[0] for record in portal.store.listing().records if record.email == "ada@company.com"} == {"recorded", "new", "other"}
 
 
+def test_few_keys_are_asked_for_one_mailbox_under_all_its_names(make_portal: Callable[..., TestPortal]) -> None:
+    portal = make_portal(requests_per_address="2/hour")
+    made = [portal.post("/api/request-key", {"llm": "granite", "email": f"ada+{number}@company.com"}, {})["success"] for number in range(4)]
+    assert made == [True, True, False, False]
+
+
 def test_one_peer_asks_for_few_keys(make_portal: Callable[..., TestPortal]) -> None:
     portal = make_portal(requests_per_peer="3/hour")
     for number in range(3):

@@ -17,7 +17,6 @@ import logging
 from dataclasses import asdict
 from typing import Annotated
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_lower
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.base import Listing, Transition
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import STATE_OF_FILTER, Wish
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Missing, NotRecordable, RequestRefused, StoreError
@@ -28,7 +27,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from ..errors import NOT_FOUND, Refused, answers, checked_input, refusal_of, shown
 from ..identity import Reviewer, Staff
-from ..rates import peer_of
+from ..rates import mailbox_of, peer_of
 from ..store import PortalDesk
 from . import Portal, json_of, rendered_answer
 
@@ -148,7 +147,7 @@ def request_key(wanted: KeyRequest, portal: Portal, request: Request) -> KeyRequ
     try:
         record = wish.record(at=portal.clock())
         # Each request leads to a mail. The count is of calls, not of what is recorded, so it tells nothing of that.
-        if not rates.allows_another("asked_for", ascii_lower(record.email), record.id):
+        if not rates.allows_another("asked_for", mailbox_of(record.email), record.id):
             log.warning("A request for a key was not made: too many were for its address.")
             return KeyRequestAnswer(message=TROUBLE, success=False, request_id=None)
         transition = portal.desk.ask(wish)

@@ -11,17 +11,18 @@ is kept of links: one signs in as often as it is used, until it is too old, and 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import ascii_lower, parse_address
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import parse_address
 from fastapi import APIRouter, Form, Query
 from fastapi.responses import Response
 
 from ..identity.link import METHOD, begin_session, remove_cookie
 from ..identity.roles import SEES_ALL
 from ..link_mail import MailThread, link_mail
-from ..rates import peer_of
+from ..rates import mailbox_of, peer_of
 from ..sign_on import OIDC
 from ..signing import ASKING, SIGNING_IN, Expired
 from ..trail import SIGNED_IN, SIGNED_OUT, note_event, note_failure, remember_method
@@ -121,11 +122,20 @@ def send_link(page: Page, purpose: str, email: str, **content: Any) -> Response:
     link = f"{base_address(page)}/link?t={page.signer.sign(purpose, {'email': email, 'at': page.portal.clock(), **content})}"
     if len(link) > LONGEST_LINK:
         raise PageError(422, "error.too_long")
-    if rates.allows("address", ascii_lower(email)):
+    if rates.allows("address", mailbox_of(email)):
         mails: MailThread = page.request.app.state.mails
-        mail = link_mail(mails.sender, email, link, page.language, purpose=purpose, minutes=page.settings.link_minutes, wish=content.get("wish"))
+        wanted = _offered(page, content.get("wish", {}))
+        mail = link_mail(mails.sender, email, link, page.language, purpose=purpose, minutes=page.settings.link_minutes, wanted=wanted)
         mails.send(mail)
     return page.go("/sent")
+
+
+def _offered(page: Page, wish: Mapping[str, Any]) -> str:
+    """Return what a mail says of a wish: what the catalogue has, and nothing that was typed, because anybody can type anybody's address."""
+    if wish.get("package"):
+        return page.language("mine.package", package=wish["package"])
+    models = wish.get("models", ())
+    return ", ".join(models) if {card.id for card in page.portal.catalogue().models}.issuperset(models) else ""
 
 
 def base_address(page: Page) -> str:

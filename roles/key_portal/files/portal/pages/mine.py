@@ -52,7 +52,13 @@ def my_request(page: PersonPage, request_id: str, said: Annotated[str, Query(max
 @router.post("/{request_id}/cancel")
 def cancel(page: PersonPage, request_id: str, csrf: Annotated[str, Form()] = "") -> Response:
     """Withdraw a request."""
-    return _change(page, request_id, csrf, page.portal.desk.cancel, said="cancelled", problem="mine.not_cancelled")
+
+    def withdraw(name: str, *, by: str) -> None:
+        after = page.portal.desk.cancel(name, by=by).after
+        if after is None or not after.cancelled:  # it was denied meanwhile, and stays so
+            raise RequestRefused(f"Request {name} is denied.")
+
+    return _change(page, request_id, csrf, withdraw, said="cancelled", problem="mine.not_cancelled")
 
 
 @router.post("/{request_id}/renew")
@@ -97,14 +103,14 @@ def _more_time(page: Page, request_id: str, csrf: str, duration: str, purpose: s
         return _show(page, found, problem="ask.wrong_duration", status=422)
     more = MoreTime(duration=duration, from_end=from_end, purpose=purpose.replace("\r\n", "\n").strip(), origin=ORIGIN, verified_at=page.portal.clock())
     try:
-        after = page.portal.desk.renew(found.id, more, by=_who(page), again=True).after
+        done = page.portal.desk.renew(found.id, more, by=_who(page), again=True)
     except RequestRefused:
         return _show(page, _mine(page, request_id), problem="mine.not_renewed", status=409)
     except ValueError:
         return _show(page, found, problem="ask.wrong_purpose", status=422)
     finally:
         page.portal.changed()
-    return page.go(f"/mine/{(after or found).id}", said="renewed")
+    return page.go(f"/mine/{(done.after or found).id}", said="renewed" if done.changed else "known")
 
 
 def _show(page: Page, record: Record, *, said: str = "", problem: str = "", status: int = 200, seen: str = "") -> Response:
