@@ -103,7 +103,7 @@ def page_routes(town: TownHere) -> list[APIRoute]:
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TownHere]:
-    with portal_here(tmp_path_factory.mktemp("portal"), identity="link", mails_per_peer="20/hour") as found:
+    with portal_here(tmp_path_factory.mktemp("portal"), identity="basic,link", mails_per_peer="20/hour") as found:
         yield found
 
 
@@ -135,6 +135,9 @@ def tour_of_strangers(tour: Tour, monkeypatch: pytest.MonkeyPatch) -> None:
         tour.see(path, status)
     for path, status in (("/mine", 401), ("/nothing", 404), ("/link?t=zz", 400), ("/ask?what=" + "z" * 400, 422)):
         tour.see(path, status)
+    tour.page.goto(tour.town.address("/admin?q=zz"))
+    assert tour.page.url == tour.town.address("/sign-in?next=%2Fadmin%3Fq%3Dzz")
+    tour.send("/sign-in/password", 401, username="zz", password="zz")
     tour.send("/ask", 422, what="other", other="*", email="zz", max_budget="zz", duration="zz", purpose="sk-" + "a" * 40)
     tour.send("/ask", 403, csrf="zz")
     tour.send("/ask", 413, purpose="z" * 70_000)

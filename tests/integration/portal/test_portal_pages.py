@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 from collections.abc import Iterator
@@ -32,7 +33,6 @@ from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.web_p
 from playwright.sync_api import Browser, Page, expect
 
 SHOWS_FOCUS = "(style => style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 1)(getComputedStyle(document.activeElement))"
-ADMIN = {"username": "admin", "password": PASSWORD}
 
 
 class MailTown(Town):
@@ -80,8 +80,18 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailTown]:
 
 @contextmanager
 def admin_page(chromium: Browser, town: MailTown, **options: Any) -> Iterator[Page]:
-    with opened(chromium, http_credentials={**ADMIN, "origin": town.url}, **options) as page:
+    """Open a page in which the administrator has signed in with the password."""
+    with opened(chromium, **options) as page:
+        page.goto(town.address("/admin"))
+        give_password(page, PASSWORD)
+        page.wait_for_url("**/admin")
         yield page
+
+
+def give_password(page: Page, password: str) -> None:
+    page.locator("#username").fill("admin")
+    page.locator("#password").fill(password)
+    page.locator("form[action='/sign-in/password'] button").click()
 
 
 def fill_in(page: Page, email: str = "") -> None:
@@ -99,7 +109,7 @@ def open_session(page: Page, town: MailTown, email: str) -> None:
     """Sign in by mail."""
     page.goto(town.address("/sign-in"))
     page.locator("#email").fill(email)
-    page.locator("main button").click()
+    page.locator("form[action='/sign-in'] button").click()
     page.goto(town.link_to(email))
     page.locator("main button").click()
     page.wait_for_url(re.compile(r"/(mine|admin)$"))
@@ -469,6 +479,33 @@ def test_an_administrator_signs_in_by_mail(chromium: Browser, town: MailTown) ->
         check_page(page, "mine-empty")
         page.goto(town.address("/nothing"))
         check_page(page, "error")
+
+
+@pytest.mark.parametrize("java_script", [True, False])
+def test_an_administrator_signs_in_with_the_password_and_out(chromium: Browser, town: MailTown, java_script: bool) -> None:
+    with opened(chromium, java_script_enabled=java_script, locale="de") as page:
+        page.goto(town.address("/admin?tab=all"))
+        page.keyboard.press("Tab")
+        give_password(page, "wrong")
+        expect(page.locator(".pf-m-danger")).to_contain_text("Benutzername oder Passwort ist falsch.")
+        expect(page.locator("#username")).to_have_value("admin")
+        expect(page.locator("#password")).to_have_value("")
+        page.locator("#password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/admin?tab=all")
+        expect(page.locator(".portal-address")).to_have_text("admin")
+        page.get_by_role("button", name="Abmelden").click()
+        page.wait_for_url("**/ask")
+        page.goto(town.address("/admin"))
+        expect(page.locator("h1")).to_have_text("Anmelden")
+
+
+def test_a_browser_that_sends_the_password_needs_no_form(chromium: Browser, town: MailTown) -> None:
+    given = base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
+    with opened(chromium, extra_http_headers={"Authorization": f"Basic {given}"}) as page:
+        page.goto(town.address("/admin"))
+        expect(page.locator("h1")).to_have_text("Requests for keys")
+        expect(page.get_by_role("button", name="Sign out")).to_have_count(0)  # which would change nothing
 
 
 def test_a_sealed_key_is_opened_once(chromium: Browser, town: MailTown) -> None:

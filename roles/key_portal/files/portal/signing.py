@@ -22,6 +22,8 @@ LEAST_SECRET = 32
 """Characters that PORTAL_SECRET must have."""
 ASKING, SIGNING_IN, SESSION = "ask", "sign_in", "session"
 """Purposes: a request that waits for a click, a sign-in that does, and a session."""
+ADMIN_SESSION = "admin_session"
+"""A session that began with the administrator's password."""
 SIGN_ON_STATE, SINGLE_SIGN_ON = "sign_on_state", "single_sign_on"
 """The way to the provider of single sign-on and back, and a session that began there."""
 

@@ -5,7 +5,7 @@
 """The audit log: who signed in and out, or tried to, and what people did with requests, each a line of JSON in the log `portal.audit`.
 
 `who` is who did it, by whatever method of identity they said so: an address, or the administrator's name. No password, key, link or reason
-is in it. With `basic` and `proxy` every call says who makes it, so that the first one in an hour from somewhere counts as a sign-in.
+is in it. With HTTP Basic and `proxy` every call says who makes it, so that the first one in an hour from somewhere counts as a sign-in.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ HOSTILE = (
 FIELDS: dict[str, tuple[str, ...]] = {
     "/ask": ("what", "other", "purpose", "duration", "max_budget", "email", "agree"),
     "/sign-in": ("email",),
+    "/sign-in/password": ("username", "password", "next"),
     "/link": ("t",),
     "/language": ("language", "back"),
     "/mine/{request_id}/renew": ("duration", "purpose"),

@@ -173,11 +173,13 @@ def stranger_pages(town: Town, visitor: Visitor) -> Iterator[tuple[str, str]]:
     """Yield the pages that somebody sees who is not signed in."""
     for path, status in (("/ask", 200), ("/ask?q=zzzz", 200), ("/ask?what=other", 200), ("/sign-in", 200), ("/sent", 200), ("/about", 200), ("/open/zz", 200)):
         yield path, visitor.see(path, status)
-    for path, status in (("/mine", 401), ("/admin", 401), ("/nothing", 404), ("/link?t=zz", 400), ("/ask?what=" + "z" * 400, 422)):
+    for path, status in (("/mine", 401), ("/nothing", 404), ("/link?t=zz", 400), ("/ask?what=" + "z" * 400, 422)):
         yield path, visitor.see(path, status)
     yield "wrong form", visitor.send("/ask", {"what": "other", "other": "*", "email": "zz", "max_budget": "zz", "duration": "zz"}, 422)
     yield "wrong purpose", visitor.send("/ask", {"what": "zz", "purpose": "sk-" + "a" * 40, "email": "zz"}, 422)
     yield "wrong address", visitor.send("/sign-in", {"email": "zz"}, 422)
+    for number, fields in enumerate(({}, *[{"username": "zz", "password": "zz"}] * 21)):
+        yield f"password {number}", visitor.send("/sign-in/password", fields, 422 if not fields else 429 if number > 20 else 401)
     answer = visitor.client.post("/ask", data={"csrf": "zz"})
     yield "old form", answer.text
     answer = visitor.client.post("/ask", content=b"z" * 70_000)
@@ -196,7 +198,7 @@ def person_pages(town: Town, visitor: Visitor) -> Iterator[tuple[str, str]]:
     visitor.send("/sign-out")
     visitor.sign_in(EMAIL)
     yield "/mine", visitor.see("/mine")
-    yield "/admin", visitor.see("/admin", 401)
+    yield "/admin", visitor.see("/admin", 403)
     for name, record in town.requests.items():
         yield name, visitor.see(f"/mine/{record.id}")
     for said in ("asked", "known", "cancelled", "renewed", "resealed"):

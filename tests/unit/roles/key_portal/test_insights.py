@@ -76,7 +76,7 @@ def test_the_page_follows_what_the_worker_finds_out(site: TestPortal, boss: Visi
     part = boss.client.get(path, params={"seen": seen}, headers=headers).text
     assert "They would deny the request" in part and "<html" not in part
     boss.see("/admin/nothing/insight", 404)
-    Visitor(site).see(path, 401)
+    Visitor(site).see(path, 303)
 
 
 def test_what_a_key_has_spent_and_when_it_really_ends(site: TestPortal, visitor: Visitor) -> None:

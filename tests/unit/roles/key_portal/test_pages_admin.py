@@ -31,10 +31,11 @@ def reviewed(site: TestPortal, email: str = "ada@company.com") -> Record:
     return after
 
 
-def test_strangers_are_asked_for_a_password(site: TestPortal) -> None:
+def test_programs_are_asked_for_a_password(site: TestPortal) -> None:
     stranger = Visitor(site)
-    answer = stranger.client.get("/admin")
-    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Basic realm="LLM keys", charset="UTF-8"')
+    for headers in ({"Accept": "*/*"}, {"Authorization": "Bearer x"}, basic(password="wrong")):
+        answer = stranger.client.get("/admin", headers=headers)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Basic realm="LLM keys", charset="UTF-8"')
     assert "Requests for keys" in stranger.see("/admin", **basic())
     stranger.see("/admin", 401, **basic(password="wrong"))
 

@@ -52,7 +52,7 @@ def test_signing_in_by_a_link_asking_and_signing_out(site: TestPortal, visitor: 
     assert signed_in == {**about, "event": "signed_in"}
     visitor.see("/mine")
     visitor.send(f"/mine/{record.id}/cancel")
-    visitor.see("/admin", 401)
+    visitor.see("/admin", 403)
     visitor.send("/sign-out")
     assert short(caplog) == [("withdrawn", ADA, "link"), ("forbidden", ADA, "link"), ("signed_out", ADA, "link")]
 

@@ -7,9 +7,10 @@
 A method is a class that is made from the settings and answers `identify(request)`: a Caller, None if the call says nothing that is
 meant for this method, or it raises Refused if what it says is wrong. Methods are asked in the order of PORTAL_IDENTITY.
 
-`basic` is the administrator by name and password, `link` a session after a link was opened, `oidc` one after a provider signed somebody in,
-`proxy` the headers of a trusted reverse proxy. All but `basic` have an address. `roles.py` says who has which role, and what each may do. A
-browser can say two things at once, so that the method counts which gives a role that a call needs.
+`basic` is the administrator by name and password, or by a session after they were typed into a form, `link` a session after a link was
+opened, `oidc` one after a provider signed somebody in, `proxy` the headers of a trusted reverse proxy. All but `basic` have an address.
+`roles.py` says who has which role, and what each may do. A browser can say two things at once, so that the method counts which gives a
+role that a call needs.
 
 A call that changes something and comes from a page of another origin is refused, unless CORS_ORIGINS names that origin: browsers send
 passwords and cookies along with such calls by themselves.
@@ -35,13 +36,11 @@ from .oidc import OidcIdentity
 from .proxy import ProxyIdentity
 from .roles import ASKS, DECIDES, EXPORTS, MEASURES, RETRIES, SEES_ALL
 
-__all__ = ["MEASURES", "METHODS", "PERSON", "Auditor", "Caller", "Identifier", "Operator", "Person", "Reviewer", "Staff", "identifiers_of"]
-
-SESSION_METHODS = frozenset(("link", "oidc"))
-"""Methods whose sign-in is an event of its own, and that people can sign out of."""
+__all__ = ["CHALLENGE", "MEASURES", "METHODS", "PERSON", "Auditor", "Caller", "Identifier", "Operator", "Person", "Reviewer", "Staff", "identifiers_of"]
 
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
-_CHALLENGE = {"WWW-Authenticate": 'Basic realm="LLM keys", charset="UTF-8"'}
+CHALLENGE = 'Basic realm="LLM keys", charset="UTF-8"'
+"""What asks programs for a name and a password."""
 NOT_AUTHENTICATED = "Not authenticated"
 
 
@@ -103,7 +102,7 @@ def _identified(request: Request) -> Iterator[Caller | None]:
         if isinstance(found, Refused):
             raise found
         if found is not None:
-            note_caller(request, found.who, found.method, has_session=found.method in SESSION_METHODS)
+            note_caller(request, found.who, found.method, has_session=found.has_session)
         yield found
 
 
@@ -120,7 +119,7 @@ def required_caller(request: Request, roles: frozenset[str], refusal: str) -> Ca
     """Return the caller, who has one of `roles`. Raises Refused for anybody else."""
     caller = find_caller(request, roles)
     if caller is None:
-        raise Refused(401, NOT_AUTHENTICATED, _CHALLENGE)
+        raise Refused(401, NOT_AUTHENTICATED, {"WWW-Authenticate": CHALLENGE})
     _check_origin(request)
     if caller.roles.isdisjoint(roles):
         note_event(request.app.state.portal.clock(), FORBIDDEN, caller.who, caller.method, path=shown(request.url.path))

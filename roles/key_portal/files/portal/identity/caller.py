@@ -17,9 +17,11 @@ class Caller:
     """Who makes a call. `who` is the name under which history and audit note what they do, `method` how they said who they are.
 
     `email` is the address that was proven to be theirs, empty for callers without one; PERSON is only in the roles of those who have one.
+    With `has_session`, their sign-in was an event of its own, and they can sign out.
     """
 
     who: str
     method: str
     email: str = ""
     roles: frozenset[str] = frozenset()
+    has_session: bool = False

@@ -32,7 +32,7 @@ class LinkIdentity:
             address = str(parse_address((content or {}).get("email")))
         except (Expired, ValueError):
             return None
-        return self._roles.caller(address, METHOD)
+        return self._roles.caller(address, METHOD, has_session=True)
 
 
 def begin_session(response: Response, signer: Signer, settings: Settings, email: str) -> None:

@@ -40,7 +40,7 @@ class OidcIdentity:
             return None
         if content["end"] <= seconds_now(request):
             return None
-        return self._roles.caller(address, METHOD, content["groups"])
+        return self._roles.caller(address, METHOD, content["groups"], has_session=True)
 
 
 def seconds_now(request: Request) -> float:

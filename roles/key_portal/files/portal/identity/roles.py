@@ -46,7 +46,7 @@ class RoleBook:
     admins: frozenset[str]
     groups: Mapping[str, frozenset[str]]
 
-    def caller(self, email: str, method: str, groups: Collection[str] | None = None) -> Caller:
+    def caller(self, email: str, method: str, groups: Collection[str] | None = None, *, has_session: bool = False) -> Caller:
         """Return the person with a proven address. `groups` is None if the method knows no groups."""
         roles = set[str]()
         wanted = self.groups.get(PERSON, frozenset())
@@ -55,7 +55,7 @@ class RoleBook:
         roles |= {role for role, names in self.groups.items() if role != PERSON and not names.isdisjoint(groups or ())}
         if ADMIN in roles or ascii_lower(email) in self.admins:
             roles |= ALL_OF_THEM
-        return Caller(email, method, email=email, roles=frozenset(roles))
+        return Caller(email, method, email=email, roles=frozenset(roles), has_session=has_session)
 
     def named(self, groups: Collection[str]) -> list[str]:
         """Return those of the groups that have a role. The others need not be remembered."""

@@ -23,7 +23,7 @@ from ..settings import Settings
 from ..sign_on import OIDC
 from ..signing import Signer
 from ..trail import USUAL_RATES
-from . import admin, ask, decisions, links, mine, opening, single_sign_on, site
+from . import admin, ask, decisions, links, mine, opening, password, single_sign_on, site
 from .page import Page, PageError
 
 log = logging.getLogger("portal")
@@ -49,8 +49,8 @@ def install(app: FastAPI, settings: Settings, mails: MailThread | None) -> None:
     except ValueError as error:
         log.warning("There are no pages, only the REST API: %s", error)
         return
-    for router in (site.router, ask.router, links.router, single_sign_on.router, mine.router, opening.router, decisions.router, admin.router):
-        app.include_router(router, include_in_schema=False)
+    for part in (site, ask, links, password, single_sign_on, mine, opening, decisions, admin):
+        app.include_router(part.router, include_in_schema=False)
     _answer_errors(app)
     app.state.problem_page = lambda request, status: Page(request).error(status, _TEXTS[status])
 

@@ -37,8 +37,8 @@ LONGEST_LINK = 6_000
 
 @router.get("/sign-in")
 def sign_in_page(page: AnyPage, next_path: Annotated[str, Query(alias="next")] = "") -> Response:
-    """Show the ways to sign in: single sign-on, and the form that asks for a link."""
-    return page.show("sign_in.html", problem="", email="", next=next_path)
+    """Show the ways to sign in: single sign-on, the form that asks for a link, and that of the administrator."""
+    return show_sign_in(page, next_path)
 
 
 @router.post("/sign-in")
@@ -48,8 +48,14 @@ def sign_in(page: AnyPage, csrf: Annotated[str, Form()] = "", email: Annotated[s
     try:
         address = str(parse_address(email.strip()))
     except ValueError:
-        return page.show("sign_in.html", 422, problem="ask.wrong_email", email=email, next="")
+        return show_sign_in(page, "", 422, problem="ask.wrong_email", email=email)
     return send_link(page, SIGNING_IN, address)
+
+
+def show_sign_in(page: Page, next_path: str, status: int = 200, **values: str) -> Response:
+    """Return the page with the ways to sign in. `problem` is of the form for a link, `refusal` of that of the administrator."""
+    usual = {"problem": "", "email": "", "refusal": "", "username": ""}
+    return page.show("sign_in.html", status, next=next_path, **{**usual, **values})
 
 
 @router.get("/sent")

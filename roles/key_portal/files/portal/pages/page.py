@@ -16,12 +16,12 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from ..errors import Refused, shown
-from ..identity import SESSION_METHODS, Caller, find_caller
+from ..identity import CHALLENGE, Caller, find_caller
+from ..identity import basic as by_password
 from ..identity.link import set_cookie
 from ..identity.roles import ASKS, DECIDES, EXPORTS, RETRIES, SEES_ALL
 from ..language import Language, best_language, languages
 from ..settings import Settings
-from ..sign_on import OIDC
 from ..signing import Signer
 from ..store import PortalDesk
 from ..templating import render_template
@@ -29,6 +29,8 @@ from ..trail import FORBIDDEN, note_event
 
 VISITOR_LENGTH = 43
 YEAR = 365 * 24 * 3600
+SIGN_IN_METHODS = frozenset((by_password.METHOD, "link", "oidc"))
+"""Methods that the page /sign-in offers."""
 
 
 class PageError(Exception):
@@ -77,8 +79,7 @@ class Page:
             note_event(self.portal.clock(), FORBIDDEN, known.who, path=shown(self.request.url.path))
         if self.admin is not None:
             raise PageError(403, "error.role")
-        status = 403 if known and "basic" not in self.settings.identity_methods else 401
-        raise PageError(status, "error.forbidden" if known else "error.admin_signed_out")
+        raise PageError(403, "error.forbidden") if known else PageError(401, "error.admin_signed_out")
 
     @cached_property
     def language(self) -> Language:
@@ -119,8 +120,7 @@ class Page:
             "can_link": "link" in self.settings.identity_methods,
             "can_sign_on": self.request.app.state.provider is not None,
             "sign_on_name": self.settings.oidc_name,
-            "can_give_password": "basic" in self.settings.identity_methods and self.request.url.path.startswith("/admin"),
-            "signs_out": SESSION_METHODS,
+            "can_give_password": by_password.METHOD in self.settings.identity_methods,
             "decides": self.caller(DECIDES) is not None,
             "retries": self.caller(RETRIES) is not None,
             "exports": self.caller(EXPORTS) is not None,
@@ -136,7 +136,9 @@ class Page:
         return answer
 
     def _here(self) -> str:
-        """Return where to come back to after the language was changed."""
+        """Return where to come back to after the language was changed, or somebody signed in."""
+        if self.request.method == "POST" and self.request.url.path.startswith("/admin/"):
+            return self.request.url.path.rpartition("/")[0]  # the page with the form
         if self.request.method != "GET" or self.request.url.path.startswith(("/link", "/oidc/")):
             return "/ask"
         query = self.request.url.query
@@ -144,17 +146,20 @@ class Page:
 
     def error(self, status: int, key: str) -> Response:
         """Return the page that says why there is no other."""
-        headers = {"WWW-Authenticate": 'Basic realm="LLM keys", charset="UTF-8"'} if status == 401 and self._asks_for_password else {}
-        answer = self.show("error.html", status, key=key, number=status)
-        answer.headers.update(headers)
-        return answer
+        if status == 401 and self.request.url.path.startswith("/admin"):
+            return self._ask_who_calls(key)
+        return self.show("error.html", status, key=key, number=status)
 
-    @property
-    def _asks_for_password(self) -> bool:
-        """Whether the browser shall ask for the administrator's password. With single sign-on, only whoever wants that is asked."""
-        if not self.request.url.path.startswith("/admin") or "basic" not in self.settings.identity_methods:
-            return False
-        return OIDC not in self.settings.identity_methods or "password" in self.request.query_params
+    def _ask_who_calls(self, key: str) -> Response:
+        """Return what asks for a sign-in: the page for that, or the challenge of HTTP Basic for programs and for those who use it."""
+        headers, methods = self.request.headers, self.settings.identity_methods
+        uses_header = "authorization" in headers
+        if "text/html" in headers.get("accept", "") and not uses_header and not SIGN_IN_METHODS.isdisjoint(methods):
+            return self.go("/sign-in", next=self._here())
+        answer = self.show("error.html", 401, key=key, number=401)
+        if by_password.METHOD in methods and (uses_header or not self.is_part):  # browsers show a dialog of theirs even for a part
+            answer.headers["WWW-Authenticate"] = CHALLENGE
+        return answer
 
     def go(self, path: str, **query: str) -> RedirectResponse:
         """Send the browser to another page, which it gets."""
