@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from ..role_variables import name_without_slip, sentence_about_slip
+
 ROLE = "ocp4_workload_litellm_virtual_keys"
 FULL_NAME = f"rhpds.litellm_virtual_keys.{ROLE}"
 
@@ -109,8 +111,7 @@ GONE = {
 }
 """Variables of release 1.3.2 without an effect since 2.0.0, and what to do instead."""
 
-# How alike two names are, from 0 to 1: a slip of the finger, and a name that may have been meant.
-_SLIP = 0.84
+# How alike two names are, from 0 to 1, if one may have been meant by the other.
 _MEANT = 0.7
 
 
@@ -126,8 +127,8 @@ def without_effect(names: Iterable[str]) -> tuple[list[str], list[str]]:
             continue
         if short in GONE:
             wrong.append(f"{name} is set, but has no effect since release 2.0.0; {GONE[short]}.")
-        elif slip := difflib.get_close_matches(short, NAMES, 1, _SLIP):
-            wrong.append(f"{name} is set, but there is no such variable; correct it to {ROLE}_{slip[0]}, or take it out.")
+        elif slip := name_without_slip(short, NAMES):
+            wrong.append(sentence_about_slip(ROLE, short, slip))
         else:
             meant = difflib.get_close_matches(short, NAMES, 1, _MEANT)
             unknown.append(f"{name} is set, but this role has no such variable{f', only {ROLE}_{meant[0]}' if meant else ''}; it is passed over.")

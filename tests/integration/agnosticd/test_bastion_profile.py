@@ -157,6 +157,7 @@ def test_own_values_take_precedence(bastion: Bastion) -> None:
         ({f"{NAME}_path": "litemaas.sh"}, "give the whole path of a file"),
         ({f"{NAME}_path": "/"}, "give the whole path of a file"),
         ({f"{NAME}_path": "/etc/.."}, "give the whole path of a file"),
+        ({f"{NAME}_acount": "ann"}, f"{NAME}_acount is set, but there is no such variable; correct it to {NAME}_account, or take it out."),
     ],
 )
 def test_bad_input_writes_nothing(bastion: Bastion, change: dict[str, Any], words: str) -> None:
@@ -165,6 +166,12 @@ def test_bad_input_writes_nothing(bastion: Bastion, change: dict[str, Any], word
     assert words in run.output
     assert "sk-" not in run.output
     assert bastion.files() == []
+
+
+def test_a_misspelt_variable_does_not_stop_the_removal(bastion: Bastion) -> None:
+    bastion.profile.write_text("export LITELLM_API_KEY=sk-old\n")
+    bastion.run(ACTION="destroy", **{f"{NAME}_acount": "ann"})
+    assert not bastion.profile.exists()
 
 
 def test_destroy_leaves_directories(bastion: Bastion) -> None:

@@ -51,6 +51,7 @@ BAD_INPUT = [
     ({f"{P}secret": "short"}, ["secret has 5 characters", f"{P}secret"]),
     ({"ACTION": "destory"}, ["ACTION is 'destory'", "provision"]),
     ({"ACTION": ""}, ["ACTION is ''"]),
+    ({f"{P}max_bugdet": 2}, [f"correct it to {P}max_budget"]),
     ({f"{P}display_key": False}, [f"{P}display_key is set", "no effect"]),
     ({f"{P}write_bastion_profile": True}, [f"{P}write_bastion_profile is set", "ocp4_workload_litellm_bastion_profile"]),
     ({f"{P}bastion_group": "bastions"}, [f"{P}bastion_group is set"]),
