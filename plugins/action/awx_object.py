@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils.awx import KINDS, forgive_missing, module_calls
+from ..plugin_utils.awx import KINDS, forgive_missing, legible_options, module_calls
 from ..plugin_utils.task_arguments import checked_arguments
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -42,11 +42,24 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from None
         changed = False
         for module, options in calls:
-            module_args = {**arguments["connection"], **options}
-            answer = self._execute_module(module_name=f"{modules}.{module}", module_args=module_args, task_vars=task_vars)
-            result.update(forgive_missing(answer, state, self._task.check_mode))
+            result.update(self._answer(f"{modules}.{module}", arguments["connection"], module, options, state, task_vars))
             changed = changed or bool(result.get("changed"))
             if result.get("failed"):
                 break
         result["changed"] = changed
         return result
+
+    def _answer(
+        self, name: str, connection: dict[str, Any], module: str, options: dict[str, Any], state: str, task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """Return the answer of a module, with what may be missing forgiven.
+
+        In check mode a module that fails is asked again without its secrets, because Ansible blanks their letters out of the reason.
+        """
+        check_mode = self._task.check_mode
+        answer = forgive_missing(self._execute_module(module_name=name, module_args={**connection, **options}, task_vars=task_vars), state, check_mode)
+        legible = legible_options(module, options)
+        if not (answer.get("failed") and check_mode and legible):
+            return answer
+        again = self._execute_module(module_name=name, module_args={**connection, **legible}, task_vars=task_vars)
+        return forgive_missing(again, state, check_mode) if again.get("failed") else answer

@@ -33,6 +33,9 @@ FOUND_BY = {"credential": ("credential_type",), "inventory_source": ("inventory"
 GLOBAL = ("organization", "credential_type", "execution_environment")
 """The modules whose objects are found by their name alone."""
 
+BLANKED_OPTIONS = {"credential": ("inputs",)}
+"""The options whose values the modules blank out of their own messages. A value of one letter leaves little of a message."""
+
 MISSING_REFERENCE = (
     "returned 0 items, expected 1",
     "was not found",
@@ -117,6 +120,12 @@ def contents_of_organization(organization: Mapping[str, Any], answers: Sequence[
     counts = {name: int(count) for name, count in organization.get("summary_fields", {}).get("related_field_counts", {}).items()}
     counts |= {answer["__awx_catalog_asked_kind"]: int((answer.get("json") or {}).get("count", 0)) for answer in answers}
     return [f"{name} ({count})" for name, count in sorted(counts.items()) if count]
+
+
+def legible_options(module: str, options: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the arguments without those that a module blanks out of its messages, or None if there are none of these."""
+    hidden = [name for name in BLANKED_OPTIONS.get(module, ()) if options.get(name)]
+    return {name: value for name, value in options.items() if name not in hidden} if hidden else None
 
 
 def forgive_missing(answer: Mapping[str, Any], state: str, check_mode: bool) -> dict[str, Any]:

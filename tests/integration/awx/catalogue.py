@@ -44,6 +44,7 @@ SETTINGS = {
     "awx_catalog_kubernetes_token": SECRETS["kube"],
     "awx_catalog_rules": [{"name": "human_review", "config": {"patterns": ["*"], "email": "approvers@example.com"}}],
     "awx_catalog_notifications": [HOOK],
+    "awx_catalog_report_notifications": [HOOK["name"]],
 }
 RESOLVE = """
 - hosts: localhost

@@ -139,6 +139,20 @@ def test_a_project_that_cannot_be_fetched_says_why_and_is_fetched_again(playbook
         assert playbook("awx", settings).changed == 0
 
 
+def test_check_mode_with_secrets_of_one_letter_is_no_failure(playbook: Playbooks) -> None:
+    """Ansible blanks the values of hidden options out of every message, also of the one that says what is missing."""
+    with serving() as awx:
+        letters = {"awx_catalog_smtp_user": "x", "awx_catalog_smtp_password": "e", "awx_catalog_smtp_port": "1"}
+        none = {f"__awx_catalog_{name}": [] for name in ("all_teams", "execution_environments", "notification_templates", "projects", "organizations")}
+        settings = {**SETTINGS, **FEW, **none, **letters, "awx_catalog_host": awx.url}
+        assert playbook("awx", settings, "--check").changed > 0
+        assert not awx.writes
+        for _time in range(2):
+            awx.add("credential_types", {"name": "LLM keys gateway", "kind": "cloud", "inputs": {"fields": []}})
+        twice = playbook("awx", {**settings, "__awx_catalog_credential_types": []}, "--check", check=False)
+        assert twice.returncode != 0 and "returned 2 items, expected 1" in " ".join(twice.output.split())
+
+
 def test_a_credential_for_galaxy_that_does_not_exist_is_named_before_anything_is_written(playbook: Playbooks) -> None:
     with serving() as awx:
         settings = {**SETTINGS, **FEW, "awx_catalog_host": awx.url, "awx_catalog_galaxy_credentials": ["our hub"]}
@@ -351,6 +365,12 @@ def test_schedules(made: Awx) -> None:
         "LLM keys: report": ("LLM keys: report", "FREQ=DAILY;INTERVAL=7;BYHOUR=5"),
         "LLM keys: labs": ("LLM keys labs", "FREQ=MINUTELY;INTERVAL=60"),
     }
+
+
+def test_those_who_are_named_hear_of_each_report_and_of_no_other_success(made: Awx) -> None:
+    hook = made.named("notification_templates", "LLM keys hook")["id"]
+    told = [number for (kind, number, how), linked in made.linked.items() if how == "notification_templates_success" and linked == [hook]]
+    assert told == [made.named("job_templates", "LLM keys: report")["id"]]
 
 
 # ----------------------------------------------------------------------------------------------------------- the project

@@ -39,7 +39,7 @@ def faults_of_questions(questions: Sequence[Question]) -> list[str]:
 def _faults_of_question(question: Question) -> list[str]:
     name, kind, default = question["variable"], question["type"], question.get("default", "")
     faults = [f"The {limit} of '{name}' must be an integer." for limit in ("min", "max") if not isinstance(question.get(limit, 0), int)]
-    if default != "" and type(default) is not DEFAULTS[kind]:
+    if default != "" and not isinstance(default, DEFAULTS[kind]):
         faults.append(f"Default of '{name}' expected to be {DEFAULTS[kind].__name__}.")
     if kind in ("multiplechoice", "multiselect"):
         if not question.get("choices"):

@@ -9,7 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.awx import contents_of_organization, forgive_missing, module_calls, module_options
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.plugin_utils.awx import (
+    contents_of_organization,
+    forgive_missing,
+    legible_options,
+    module_calls,
+    module_options,
+)
 
 MISSING = {"failed": True, "msg": "Request to /api/v2/organizations/?name=x returned 0 items, expected 1"}
 
@@ -73,3 +79,10 @@ def test_an_organization_has_what_awx_counts_and_what_was_asked_for() -> None:
     ]
     assert contents_of_organization(organization, answers) == ["labels (3)", "projects (1)", "users (2)"]
     assert contents_of_organization({}, []) == []
+
+
+def test_a_credential_is_asked_about_again_without_its_secrets() -> None:
+    credential = {"name": "gateway", "credential_type": "gateway", "inputs": {"smtp_user": "x"}}
+    assert legible_options("credential", credential) == {"name": "gateway", "credential_type": "gateway"}
+    assert legible_options("credential", {**credential, "inputs": {}}) is None
+    assert legible_options("team", {"name": "gateway", "inputs": "x"}) is None
