@@ -132,7 +132,8 @@ def approve(record: Record, granted: Terms, *, present: Terms = NO_TERMS, beyond
         raise RequestRefused(
             f"Request {record.id} was denied in a review that {_needs(record.review)}; let it be asked for again, and reviewed.", Refusal.REVIEWED
         )
-    more = exceeded(granted, {**present, **record.terms}) if record.terms else []
+    base = _terms_of_chain(record) if record.state == DENIED else record.terms
+    more = exceeded(granted, {**present, **base}) if base else []
     if more and not beyond:
         raise RequestRefused(
             f"Request {record.id} would be granted more than its terms allow: {'; '.join(more)}; grant less, or say with beyond that it may be more.",
@@ -140,14 +141,22 @@ def approve(record: Record, granted: Terms, *, present: Terms = NO_TERMS, beyond
             terms=[each.split()[0] for each in more],
         )
     grants = {**(record.granted if record.state in (APPROVED, IN_REVIEW) else {}), **granted}
-    if granted and beyond and (more or not record.terms):
+    if granted and beyond and (more or not base):
         grants[BEYOND] = True
-    terms = {**record.terms, **grants} if record.terms else {}
+    terms = {**base, **grants} if base else {}
     if record.state == IN_REVIEW and not is_plain_decision(record.review):
         record = _approved_by_one_more(record, terms, grants, by=by, at=at)
         if len(record.progress.approvals) < approvals_needed(record.review):
             return record
     return decide(record, APPROVED, Ruling(reason, terms, grants), by=by, at=at)
+
+
+def _terms_of_chain(record: Record) -> Terms:
+    """Return the terms that the chain left. Those of a denied request may hold what a person had granted before, which the denial took back."""
+    for entry in reversed(record.history):
+        if entry.was == PENDING and entry.policy:
+            return entry.terms or record.terms
+    return record.terms
 
 
 def _approved_by_one_more(record: Record, terms: Terms, grants: Terms, *, by: str, at: str) -> Record:

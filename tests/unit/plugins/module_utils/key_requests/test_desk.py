@@ -13,7 +13,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_req
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.desk import FILTERS, Desk, Wish
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.directory import DirectoryStore
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.errors import Missing, RequestRefused
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import APPROVED, DENIED, PENDING, Record
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.key_requests.record import APPROVED, DENIED, IN_REVIEW, PENDING, Record
 
 AT = "2026-11-21T04:00:00Z"
 ADA = Wish("ada@example.com", models=("gpt-4",))
@@ -73,6 +73,24 @@ def test_decisions_name_their_maker_and_keep_the_terms(desk: Desk) -> None:
     again = desk.ask(ADA, again=True).after
     assert again is not None
     assert again.state == PENDING
+
+
+@pytest.mark.parametrize("decision", [IN_REVIEW, DENIED, APPROVED])
+def test_a_denial_takes_back_what_a_person_granted(desk: Desk, decision: str) -> None:
+    """Whoever approves after it, and grants nothing of their own, gives what the rules left, and no more than that unless they say so."""
+    record = asked(desk)
+    left = {"models": ["gpt-4"], "duration": "30d", "max_budget": 10}
+    ruling = transitions.Ruling("The rules.", left, policy="sha256:0")
+    desk.store.transition(record, lambda found: transitions.decide(found, decision, ruling, by="chain", at=AT))
+    for granted in ({"max_budget": 500}, {"max_budget": 1}):
+        desk.approve(record.id, by="grace", granted=granted, beyond=granted["max_budget"] > 10)
+        desk.deny(record.id, by="linus", reason="no")
+        again = desk.approve(record.id, by="ada").after
+        assert again is not None
+        assert (again.terms, again.granted) == (left, {})
+        desk.deny(record.id, by="linus", reason="no")
+        with pytest.raises(RequestRefused, match="more than its terms allow"):
+            desk.approve(record.id, by="ada", granted={"max_budget": 20})
 
 
 def test_a_request_with_a_key_is_not_denied(desk: Desk) -> None:
