@@ -10,6 +10,7 @@ requests of before.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import shutil
@@ -17,6 +18,8 @@ import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +68,17 @@ def folder() -> Path:
     return Path("/var/lib/litellm-virtual-keys-portal") if os.geteuid() == 0 else workshop.cache() / "portal-demo"
 
 
+@contextmanager
+def only_one() -> Iterator[None]:
+    """Keep a second demo from moving the portal of this one to other ports. Raises SystemExit if there is one."""
+    with (workshop.cache() / "portal-demo.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit("make portal runs already; end that one first, with Ctrl-C where it runs.") from None
+        yield
+
+
 def free_port(wanted: int) -> int:
     """Return the port if nobody listens on it, or else a free one."""
     for port in (wanted, 0):
@@ -107,6 +121,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stop-at-once", action="store_true", help="stop when all is up, to try it out")
     options = parser.parse_args()
+    with only_one():
+        show(stop_at_once=options.stop_at_once)
+
+
+def show(*, stop_at_once: bool) -> None:
+    """Start everything, print the addresses, and stop it again when somebody says so."""
     place, software = folder(), workshop.cache() / "gateway-software"
     ports = {name: free_port(port) for name, port in PORTS.items()}
     common = {"litellm_gateway_dir": str(place / "gateway"), "litellm_gateway_software_dir": str(software), "key_portal_dir": str(place / "portal")}
@@ -136,7 +156,7 @@ def main() -> None:
             "People at example.com get a key at once, for those elsewhere a person decides. Ctrl-C stops everything, and keeps it.",
             flush=True,
         )
-        if not options.stop_at_once:
+        if not stop_at_once:
             ended.wait()
     finally:
         if mails:

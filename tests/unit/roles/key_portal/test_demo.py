@@ -48,3 +48,19 @@ def test_the_demo_decides_as_it_says(demo: Any, email: str, model: int, decision
 
 def test_every_rule_of_the_demo_is_reached(demo: Any) -> None:
     assert not lint.lint(loader.load_chain(rules_of(demo)), demo.MODELS)
+
+
+def test_there_is_one_demo_at_a_time(demo: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A second one would start the portal of the first anew, on other ports, and stop it at its own end."""
+    monkeypatch.setattr(demo.workshop, "cache", lambda: tmp_path)
+    started: list[bool] = []
+
+    def show(*, stop_at_once: bool) -> None:
+        started.append(stop_at_once)
+        demo.main()
+
+    monkeypatch.setattr(demo, "show", show)
+    monkeypatch.setattr("sys.argv", ["portal_demo.py"])
+    with pytest.raises(SystemExit, match="runs already"):
+        demo.main()
+    assert started == [False]
