@@ -103,7 +103,7 @@ def page_routes(town: TownHere) -> list[APIRoute]:
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TownHere]:
-    with portal_here(tmp_path_factory.mktemp("portal"), identity="basic,link", mails_per_peer="20/hour") as found:
+    with portal_here(tmp_path_factory.mktemp("portal"), identity="basic,link", mails_per_peer="20/hour", requests_per_address="1000/hour") as found:
         yield found
 
 

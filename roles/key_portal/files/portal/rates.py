@@ -50,6 +50,12 @@ class Rates:
         return not self._limiter.test(self._rates[kind], kind, whose)
 
 
+def may_ask(request: Request, email: str, request_id: str) -> bool:
+    """Return whether somebody whose address is proven may ask for one more key. The same again counts once. Raises ValueError."""
+    rates: Rates = request.app.state.rates
+    return rates.allows_another("asked_by", mailbox_of(email), request_id)
+
+
 def peer_of(request: Request) -> str:
     """Return from where a call comes: an IPv4 address, or the network of an IPv6 address, which one person has as a whole."""
     host = request.client.host if request.client else ""

@@ -74,7 +74,9 @@ class Settings(SignOnSettings):
     )
     mails_per_peer: str = Field("30/hour", validation_alias="PORTAL_MAILS_PER_PEER", description="How many links may be asked for from one IP address.")
     requests_per_address: str = Field(
-        "20/hour", validation_alias="PORTAL_REQUESTS_PER_ADDRESS", description="How many different keys POST /api/request-key asks for one mailbox at most."
+        "20/hour",
+        validation_alias="PORTAL_REQUESTS_PER_ADDRESS",
+        description="How many different keys one person asks for at most, and POST /api/request-key for one mailbox.",
     )
     requests_per_peer: str = Field(
         "1000/hour", validation_alias="PORTAL_REQUESTS_PER_PEER", description="How many calls of POST /api/request-key may come from one IP address."

@@ -92,6 +92,27 @@ def test_a_stranger_cannot_have_own_words_mailed_to_others(site: TestPortal, vis
     assert "Your account is locked." in visitor.see(mails.link())
 
 
+def test_one_person_asks_for_few_keys(make_portal: Any, mails: KeptMails) -> None:
+    site = make_portal(mails=mails, url="https://portal", secret="s" * 40, identity="link", requests_per_address="2/hour", listing_seconds=0)
+    visitor = Visitor(site)
+    visitor.sign_in("ada@company.com")
+    for model in ("one", "two", "one"):
+        visitor.send("/ask", {**WISH, "other": model})
+    assert "too many keys" in visitor.send("/ask", {**WISH, "other": "three"}, 429)
+    answer = visitor.client.post("/api/v1/requests", json={"models": ["three"]})
+    assert (answer.status_code, visitor.client.post("/api/v1/requests", json={"models": ["two"]}).status_code) == (429, 200)
+    assert {record.models[0] for record in records(site)} == {"one", "two"}
+
+
+def test_strangers_use_up_nothing_of_a_person(make_portal: Any, mails: KeptMails) -> None:
+    site = make_portal(mails=mails, url="https://portal", secret="s" * 40, identity="link", requests_per_address="2/hour", listing_seconds=0)
+    for model in ("one", "two", "three"):
+        site.post("/api/request-key", {"llm": model, "email": "ada@company.com"}, {})
+    visitor = Visitor(site)
+    visitor.sign_in("ada@company.com")
+    visitor.send("/ask", {**WISH, "other": "mine"})
+
+
 def test_the_answer_is_the_same_for_every_address(site: TestPortal, mails: KeptMails) -> None:
     site.ask("ada@company.com")
     answers = []

@@ -18,6 +18,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from ..errors import NOT_FOUND, Refused, answers, checked_input
 from ..identity import NOT_AUTHENTICATED, Caller, Person, find_caller
+from ..rates import may_ask
 from ..store import PortalDesk
 from . import Portal, key_use, shapes
 from .listing import page_of
@@ -64,8 +65,8 @@ def my_requests(caller: Person, portal: Portal, wanted: Annotated[shapes.Paging,
     return key_use.MyRequests(requests=requests, total=found.total, page=wanted.page, page_size=wanted.page_size)
 
 
-@router.post("/requests", responses=_WRITE)
-def ask(caller: Person, portal: Portal, wanted: shapes.Ask) -> shapes.Asked:
+@router.post("/requests", responses={**_WRITE, **answers(429)})
+def ask(caller: Person, portal: Portal, wanted: shapes.Ask, request: Request) -> shapes.Asked:
     """Ask for a key. Whoever asked for the same before gets that request back as it is."""
     wish = Wish(
         email=caller.email,
@@ -79,6 +80,8 @@ def ask(caller: Person, portal: Portal, wanted: shapes.Ask) -> shapes.Asked:
         verified_at=portal.clock(),
     )
     with checked_input():
+        if not may_ask(request, caller.email, wish.record(at=portal.clock()).id):
+            raise Refused(429, "You have asked for too many keys; try again later.")
         return _asked(portal, portal.desk.ask(wish, by=caller.who))
 
 

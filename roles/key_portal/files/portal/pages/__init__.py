@@ -37,6 +37,7 @@ def install(app: FastAPI, settings: Settings, mails: MailThread | None) -> None:
         address=settings.mails_per_address,
         peer=settings.mails_per_peer,
         asked_for=settings.requests_per_address,
+        asked_by=settings.requests_per_address,
         asked_from=settings.requests_per_peer,
         failure=settings.failures_per_peer,
         **USUAL_RATES,

@@ -28,6 +28,7 @@ from ..api.requestor import ORIGIN
 from ..catalogue import Catalogue
 from ..identity.link import METHOD as LINK
 from ..language import Language
+from ..rates import may_ask
 from ..sign_on import OIDC
 from ..signing import ASKING
 from .choices import MODEL, OTHER, PACKAGE, find_choice, find_choices
@@ -100,13 +101,16 @@ def ask(
 
 
 def make_request(page: Page, wish: Wish, *, by: str, linked_at: str = "") -> Response:
-    """Submit a request for somebody whose address is proven, and show what became of it. Raises StoreError.
+    """Submit a request for somebody whose address is proven, and show what became of it. Raises StoreError and PageError.
 
     `linked_at` is when the link was signed that was opened for it. A link makes its request once, whatever became of that.
     """
-    made = page.portal.store.find(wish.record(at=page.portal.clock())) if linked_at else None
+    wanted = wish.record(at=page.portal.clock())
+    made = page.portal.store.find(wanted) if linked_at else None
     if made is not None and made.verified_at and made.asked_at > linked_at:
         return page.go(f"/mine/{made.id}", said="known")
+    if not may_ask(page.request, wish.email, wanted.id):
+        raise PageError(429, "error.too_many")
     transition = page.portal.desk.ask(replace(wish, origin=ORIGIN, verified_at=page.portal.clock()), by=by)
     page.portal.changed()
     assert transition.after is not None
