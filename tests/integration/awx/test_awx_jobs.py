@@ -146,6 +146,8 @@ def test_many_labs_cannot_be_destroyed_at_once_or_taken_for_another(live: Live, 
     for wrong in ({"lab_action": "destroy"}, {"guid": labs[2]}, {"labs": "localhost"}):
         run = jobs.playbook("each_lab", {**variables, **wrong}, "-i", str(PROJECT / "labs.yml"), check=False, environment=jobs.environment)
         assert run.returncode != 0 and "Give in lab_action one of extend, stop, start, rotate and adopt" in words(run)
+    run = jobs.playbook("each_lab", {**variables, "labs": ""}, "-i", str(PROJECT / "labs.yml"), check=False, environment=jobs.environment)
+    assert run.returncode != 0 and "Give in labs a group of the inventory" in words(run)
     assert not any(row["blocked"] for row in live.rows.values())
 
 
