@@ -29,7 +29,7 @@ from ansible_collections.rhpds.litellm_virtual_keys.roles.key_portal.files.porta
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal import PASSWORD, running_portal
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.portal_town import CONFIG, HOSTILE, KEY, Town
 from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.smtp import Received, Server, mail_servers
-from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.web_pages import NARROW, check_page, opened
+from ansible_collections.rhpds.litellm_virtual_keys.tests.support.services.web_pages import NARROW, TOO_WIDE, check_page, opened
 from playwright.sync_api import Browser, Page, expect
 
 SHOWS_FOCUS = "(style => style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 1)(getComputedStyle(document.activeElement))"
@@ -146,7 +146,7 @@ def test_somebody_asks_and_an_administrator_approves(chromium: Browser, town: Ma
         with admin_page(chromium, town, locale=code, color_scheme=dark) as admin:
             admin.goto(town.address("/admin"))
             check_page(admin, f"{code}-admin")
-            admin.get_by_role("link", name=email).click()
+            admin.get_by_role("link", name=email, exact=True).click()
             check_page(admin, f"{code}-decide")
             admin.locator("summary").click()
             admin.locator("#grant-max_budget").fill("2")
@@ -210,11 +210,11 @@ def test_administrators_need_no_javascript(chromium: Browser, town: MailTown) ->
         admin.goto(town.address("/admin?q=plain-"))
         for each in several:
             admin.locator(f"#tick-{each.id}").check()
-        admin.get_by_role("button", name="Approve").click()
+        admin.get_by_role("button", name="Approve", exact=True).click()
         expect(admin.locator(".pf-m-success").first).to_contain_text("2 requests were decided.")
         admin.get_by_role("link", name="All").click()
         admin.locator("#sort-email").click()
-        expect(admin.locator("tbody a").first).to_have_text("plain-0@company.com")
+        expect(admin.locator("tbody a[id^=open-]").first).to_have_text("plain-0@company.com")
         admin.locator(f"#open-{several[0].id}").click()
         admin.locator("#deny-reason").fill("After all not.")
         admin.get_by_role("button", name="Deny").click()
@@ -332,6 +332,8 @@ def test_the_keyboard_is_enough_to_decide(chromium: Browser, town: MailTown) -> 
         admin.goto(town.address("/admin?q=keys-"))
         ring = tab_ring(admin)
         assert {f"tick-{first.id}", f"open-{first.id}", "sort-email", "search", "tab-all", "several-reason"} <= set(ring)
+        row = ["tick", "id", "open", "approve", "deny"]
+        assert [each.partition("-")[0] for each in ring if each.endswith(first.id)] == row
         press(admin, f"document.activeElement.id === 'open-{first.id}'", "Enter")
         admin.wait_for_url(f"**/admin/{first.id}")
         press(admin, "document.activeElement.matches('summary')", "Enter")
@@ -479,6 +481,44 @@ def test_an_administrator_signs_in_by_mail(chromium: Browser, town: MailTown) ->
         check_page(page, "mine-empty")
         page.goto(town.address("/nothing"))
         check_page(page, "error")
+
+
+@pytest.mark.parametrize("java_script", [True, False])
+def test_a_row_of_the_list_is_decided_by_its_own_buttons(chromium: Browser, town: MailTown, java_script: bool) -> None:
+    one, two, three = [town.submit(f"row{number}-{java_script}@company.com") for number in range(3)]
+    with admin_page(chromium, town, java_script_enabled=java_script, viewport={"width": NARROW, "height": 800}) as admin:
+        admin.goto(town.address(f"/admin?q=row%20{java_script}"))
+        if java_script:
+            check_page(admin, "rows")
+            for width in (780, 1024, 1201):  # where the table begins to be one
+                admin.set_viewport_size({"width": width, "height": 800})
+                assert admin.evaluate(TOO_WIDE) == [], width
+            admin.set_viewport_size({"width": NARROW, "height": 800})
+            admin.locator(f"#approve-{one.id}").focus()
+            town.submit(f"row3-{java_script}@company.com")
+            expect(admin.locator("tbody tr")).to_have_count(4)
+            assert admin.evaluate("document.activeElement.id") == f"approve-{one.id}"  # though the list was replaced
+        admin.locator(f"#tick-{three.id}").check()
+        admin.locator("#several-reason").fill("For the others")
+        admin.locator(f"#approve-{one.id}").press("Enter")
+        expect(admin.locator(".pf-m-success").first).to_contain_text("One request was decided.")
+        assert f"q=row+{java_script}" in admin.url
+        admin.get_by_role("link", name=f"Deny {two.email}").press("Enter")
+        admin.wait_for_url(f"**/admin/{two.id}#deny-reason")
+        expect(admin.locator("#deny-reason")).to_be_focused()
+        admin.keyboard.type("Not now")
+        admin.get_by_role("button", name="Deny").click()
+        expect(admin.locator(".pf-m-success").first).to_contain_text("The request was denied.")
+        town.desk.deny(three.id, by="the other", reason="No.")
+        admin.goto(town.address(f"/admin?tab=all&q=row%20{java_script}"))
+        expect(admin.locator(f"#approve-{three.id}")).to_have_count(0)
+        admin.locator(f"#id-{three.id}").click()
+        admin.wait_for_url(f"**/admin/{three.id}")
+    assert [(town.store.get(each.id).state, town.store.get(each.id).reason) for each in (one, two, three)] == [
+        ("approved", ""),
+        ("denied", "Not now"),
+        ("denied", "No."),
+    ]
 
 
 @pytest.mark.parametrize("java_script", [True, False])

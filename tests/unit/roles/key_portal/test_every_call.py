@@ -44,7 +44,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "/mine/{request_id}/renew": ("duration", "purpose"),
     "/mine/{request_id}/extend": ("duration", "purpose"),
     "/admin/several": ("action", "reason", "back", "ids"),
-    "/admin/{request_id}/approve": ("models", "duration", "max_budget", "rpm_limit", "reason", "version", "beyond"),
+    "/admin/{request_id}/approve": ("models", "duration", "max_budget", "rpm_limit", "reason", "version", "beyond", "back"),
     "/admin/{request_id}/deny": ("reason", "version"),
     "/open/{box_id}": ("proof",),
     "/api/request-key": ("llm", "email"),

@@ -141,6 +141,32 @@ def test_several_at_once(site: TestPortal, boss: Visitor) -> None:
     assert [site.store.get(record.id).state for record in (one, two, changed)] == ["approved", "approved", "denied"]
 
 
+def test_each_row_has_its_id_and_what_can_be_done(site: TestPortal, boss: Visitor) -> None:
+    waiting, review, denied = site.ask("one@company.com"), reviewed(site), site.ask("three@company.com")
+    site.people.deny(denied.id, by="boss", reason="No.")
+    page = boss.see("/admin?tab=all")
+    for record in (waiting, review, denied):
+        assert re.search(rf'<a id="id-{record.id}" href="/admin/{record.id}" [^>]*><code>{record.id[:8]}</code></a>', page)
+    for record, is_there in ((waiting, True), (review, True), (denied, False)):
+        assert (f'formaction="/admin/{record.id}/approve"' in page) is is_there
+        assert (f'href="/admin/{record.id}#deny-reason"' in page) is is_there
+
+
+def test_a_row_is_approved_as_it_was_shown_and_the_list_is_there_again(site: TestPortal, boss: Visitor) -> None:
+    one, two = site.ask("one@company.com"), site.ask("two@company.com")
+    row = {"version": one.version, "back": "tab=pending&q=company&page=2"}
+    for _press in range(2):
+        path = boss.send(f"/admin/{one.id}/approve", row)
+        assert path == "/admin?tab=pending&q=company&sort=-created_at&page=2&said=several&done=1&failed=0"
+    assert "One request was decided." in boss.see(path)
+    assert (site.store.get(one.id).state, site.store.get(one.id).granted) == ("approved", {})
+    assert boss.send(f"/admin/{two.id}/approve", {"version": two.version, "back": "//evil.example"}).startswith("/admin?")
+    for version in ("", one.version):
+        assert "The request was not changed." in boss.send(f"/admin/{reviewed(site).id}/approve", {"version": version or "x", "back": ""}, 409)
+    answer = boss.client.post(f"/admin/{reviewed(site).id}/approve", data={"csrf": "0" * 64, **row})
+    assert answer.status_code == 403 and site.store.get(reviewed(site).id).state == IN_REVIEW
+
+
 def test_what_failed_is_tried_again(site: TestPortal, boss: Visitor) -> None:
     record = site.ask("ada@company.com")
     site.people.approve(record.id, by="boss")

@@ -119,6 +119,7 @@ def test_what_each_role_may_do(site: TestPortal, forger: Forger) -> None:
         may[group] = statuses
         shown = visitor.client.get("/admin").text
         assert ("several-reason" in shown, "audit.jsonl" in shown) == (group == "deciders", group == "audit")
+        assert ("decide-one" in shown, f"approve-{found.id}" in shown) == ((group == "deciders",) * 2)
     # api     page and list   audit of api and page   metrics   retry by api and page   deny by api, several, deny
     assert may == {
         "deciders": [200, 200, 200, 403, 403, 403, 403, 403, 422, 422, 422],

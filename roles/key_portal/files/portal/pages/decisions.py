@@ -96,6 +96,8 @@ def _approve(page: Page, request_id: str, form: dict[str, str]) -> Response:
             return _refused(page, request_id, error)
     finally:
         page.portal.changed()
+    if "back" in form:  # a button of the list
+        return page.go(_query_of(form["back"]).address(said="several", done=1, failed=0))
     return page.go(f"/admin/{found.id}", said="approved")
 
 

@@ -44,8 +44,17 @@ class RequestView:
         return _COLORS[self.status]
 
     @property
-    def can_cancel(self) -> bool:
+    def is_undecided(self) -> bool:
         return self.status in (PENDING, IN_REVIEW)
+
+    @property
+    def can_cancel(self) -> bool:
+        return self.is_undecided
+
+    @property
+    def short_id(self) -> str:
+        """The part of the id before the first dash, by which people tell requests apart."""
+        return self.record.id.partition("-")[0]
 
     @property
     def can_renew(self) -> bool:
