@@ -13,7 +13,8 @@ version_added: 2.0.0
 author:
   - the rhpds.litellm_virtual_keys authors (@rhpds)
 description:
-  - The role P(rhpds.litellm_virtual_keys.ocp4_workload_litellm_bastion_profile#role) refuses with this filter what Ansible would pass over.
+  - The roles P(rhpds.litellm_virtual_keys.ocp4_workload_litellm_bastion_profile#role) and P(rhpds.litellm_virtual_keys.key_portal#role) refuse with
+    this filter what Ansible would pass over.
 options:
   _input:
     description: The names of variables.

@@ -287,6 +287,7 @@ def test_every_order_of_two_states(own: tuple[dict[str, Any], Server], playbook:
         ({"key_portal_environment": "topsecret-value"}, "key_portal_environment"),
         ({"key_portal_smtp_host": "mail.example.com", "key_portal_smtp_password": "topsecret-value"}, "only one of user and password"),
         ({"key_portal_sealed_delivery": True}, "set key_portal_public_url"),
+        ({"key_portal_sealed_delivry": True}, "there is no such variable; correct it to key_portal_sealed_delivery"),
         ({"litellm_url": ""}, "No gateway is named, or not its key: set litellm_url"),
         ({"litellm_master_key": ""}, "No gateway is named, or not its key: set litellm_url"),
     ],
