@@ -37,7 +37,7 @@ def chains() -> Iterator[Any]:
 def _chains_in(value: Any) -> Iterator[list[Any]]:
     if isinstance(value, dict):
         for name, entry in value.items():
-            if RULES.search(str(name)) and isinstance(entry, list) and entry:
+            if RULES.search(str(name)) and isinstance(entry, list) and entry and "alert" not in entry[0]:  # Prometheus has rules, too
                 yield entry
             else:
                 yield from _chains_in(entry)

@@ -44,6 +44,8 @@ GROUP = "sys"
 MODEL = MOCK_MODELS[0]
 DERIVATION = "derivation-0123456789-0123456789-secret"
 MAIL_USERS = {"portal": "smtp-of-the-portal-0123456789", "worker": "smtp-of-the-worker-0123456789"}
+NO_GATEWAY = {"gateway": False, "litellm_url": "http://127.0.0.1:1", "litellm_master_key": "sk-master-0123456789"}
+"""Variables of a gateway that nobody reaches."""
 SOFTWARE = workshop.cache() / "portal-software"
 
 pytestmark = only_root
@@ -319,11 +321,11 @@ def test_systemd_accepts_the_units(tmp_path: Path, playbook: Playbooks, port: in
     ],
 )
 def test_what_units_cannot_be_is_refused_before_anything_is_changed(machine: Machine, playbook: Playbooks, more: dict[str, Any], said: str) -> None:
-    run = playbook("portal", {**machine.variables, "gateway": False, **more}, check=False, environment=machine.environment)
+    run = playbook("portal", {**machine.variables, **NO_GATEWAY, **more}, check=False, environment=machine.environment)
     assert said in " ".join(run.output.split()) and run.changed == 0
     assert not machine.directory.exists() and list(machine.folder.iterdir()) == []
 
 
 def test_a_machine_without_systemd_is_refused(playbook: Playbooks, tmp_path: Path) -> None:
-    run = playbook("portal", {"key_portal_mode": "systemd", "gateway": False}, check=False, environment=environment_without_systemd(tmp_path))
+    run = playbook("portal", {"key_portal_mode": "systemd", **NO_GATEWAY}, check=False, environment=environment_without_systemd(tmp_path))
     assert "systemd does not run this machine: take key_portal_mode=embedded here" in run.output

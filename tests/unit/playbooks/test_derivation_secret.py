@@ -84,6 +84,6 @@ def test_every_default_of_a_role_is_that_name_then_the_environment() -> None:
         f"{path.parts[-3]}: {line.partition(':')[0]}": line.partition(": ")[2].strip().strip('"')
         for path in sorted((CHECKOUT / "roles").glob("*/defaults/main.yml"))
         for line in path.read_text(encoding="utf-8").splitlines()
-        if re.match(r"\w+_(derivation_)?secret:", line) and "tls" not in line and "oauth" not in line
+        if re.match(r"\w+_(derivation_)?secret:", line) and "tls" not in line and "client_secret" not in line
     }
     assert len(found) == 3 and set(found.values()) == {IN_ROLES}, found

@@ -2,21 +2,21 @@
 # MIT License (see LICENSE) or, at your option, GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: MIT OR GPL-3.0-or-later
 
-"""The credential type in AWX has a field for every option that modules read from the environment."""
+"""The credential types in AWX have a field for every option that modules read from the environment."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[4]
 NO_FIELD = {
     "LITELLM_API_KEY": "another name of LITELLM_MASTER_KEY",
-    "LITELLM_TARGET_BASE_URL": "the gateway that keys are migrated to; no job template migrates",
-    "LITELLM_TARGET_MASTER_KEY": "as LITELLM_TARGET_BASE_URL",
     "LITELLM_KEY_REQUESTS_DIR": "no secret: awx_catalog_requests_directory, an extra variable of the templates",
     "CONFIG_FILE": "names a file of the execution environment: key_requests_config_file in awx_catalog_extra_vars",
     "CONFIG": "as CONFIG_FILE",
@@ -39,11 +39,16 @@ class Loader(yaml.SafeLoader):
 Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
 
 
-def credential_type() -> dict[str, Any]:
+def credential_types() -> list[dict[str, Any]]:
     text = (ROOT / "roles" / "awx_catalog" / "vars" / "main" / "credentials.yml").read_text(encoding="utf-8")
-    (kind,) = yaml.load(text, Loader)["__awx_catalog_credential_types"]
-    found: dict[str, Any] = kind
-    return found
+    return [entry for entry in every_mapping(yaml.load(text, Loader)) if "injectors" in entry]
+
+
+def every_mapping(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+    for entry in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from every_mapping(entry)
 
 
 def read_from_the_environment() -> set[str]:
@@ -54,15 +59,15 @@ def read_from_the_environment() -> set[str]:
 
 
 def test_every_option_from_the_environment_has_a_field_or_a_reason_for_none() -> None:
-    injected = set(credential_type()["injectors"]["env"])
+    injected = {name for kind in credential_types() for name in kind["injectors"]["env"]}
     named = {name for name in read_from_the_environment() if not name.startswith(KUBERNETES)}
     assert {"LITELLM_BASE_URL", "LITELLM_KEY_HEADER_NAME", "SMTP_HOST"} <= named
     assert named - injected == set(NO_FIELD), "give each a field in the credential type, or the reason for none here"
     assert injected <= named, "nothing reads the others"
 
 
-def test_every_field_is_injected() -> None:
-    kind = credential_type()
+@pytest.mark.parametrize("kind", credential_types(), ids=("gateway", "target"))
+def test_every_field_is_injected(kind: dict[str, Any]) -> None:
     fields = [each["id"] for each in kind["inputs"]["fields"]]
     assert sorted(kind["injectors"]["env"].values()) == sorted("{{ " + name + " }}" for name in fields)
     assert set(kind["inputs"]["required"]) <= set(fields)
