@@ -42,14 +42,18 @@ class Connections:
         self.most, self.seconds = most, seconds
         self.waiting: OrderedDict[BoundedConnection, None] = OrderedDict()
         """Those without a call, the one that waits longest first."""
+        self.leaving: set[BoundedConnection] = set()
+        """Those that made room. asyncio ends them later, after other new connections of the same moment."""
 
     def __call__(self, **parts: Any) -> BoundedConnection:
         return BoundedConnection(self, **parts)
 
     def make_room(self, present: int) -> None:
         """Close connections that wait, if there are too many."""
-        for _number in range(min(present - self.most, len(self.waiting))):
-            self.waiting.popitem(last=False)[0].give_up()
+        for _number in range(min(present - len(self.leaving) - self.most, len(self.waiting))):
+            connection = self.waiting.popitem(last=False)[0]
+            self.leaving.add(connection)
+            connection.give_up()
 
 
 class BoundedConnection(H11Protocol):
@@ -67,6 +71,7 @@ class BoundedConnection(H11Protocol):
         self._all.make_room(len(self.connections))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._all.leaving.discard(self)
         self._stop_waiting()
         self._cancel_stalled()
         super().connection_lost(exc)
