@@ -44,6 +44,7 @@ def test_it_is_put_in_place_repaired_and_kept(tmp_path: Path) -> None:
     assert not put(folder)["changed"]
 
     (folder / "mine.txt").write_text("mine")
+    (folder / "mine.txt").chmod(0o644)
     (folder / "main.py").write_text("damaged")
     (folder / "parts/part.py").unlink()
     (folder / "parts").chmod(0o777)

@@ -40,8 +40,9 @@ Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(n
 
 
 def credential_types() -> list[dict[str, Any]]:
-    text = (ROOT / "roles" / "awx_catalog" / "vars" / "main" / "credentials.yml").read_text(encoding="utf-8")
-    return [entry for entry in every_mapping(yaml.load(text, Loader)) if "injectors" in entry]
+    files = sorted((ROOT / "roles" / "awx_catalog" / "vars" / "main").glob("*.yml"))
+    contents = [yaml.load(file.read_text(encoding="utf-8"), Loader) for file in files]
+    return [entry for entry in every_mapping(contents) if "injectors" in entry]
 
 
 def every_mapping(value: Any) -> Iterator[dict[str, Any]]:
