@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from ansible.module_utils.common.validation import check_type_dict, check_type_list
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ..module_utils.common.address import is_address, is_this_host
+from ..module_utils.common.address import is_safe_endpoint
 from ..module_utils.common.printable import quoted
 
 ROLES = ("requester", "reviewer", "operator", "auditor", "admin")
@@ -50,7 +49,7 @@ def _group_variables(groups: Mapping[str, Any], role: str) -> dict[str, str]:
 
 def _check_provider(given: Mapping[str, Any], role: str) -> None:
     issuer = str(given["issuer"])
-    if not is_address(issuer) or not (urlsplit(issuer).scheme == "https" or is_this_host(urlsplit(issuer).hostname or "")):
+    if not is_safe_endpoint(issuer):
         raise ValueError(f"{role}oidc_issuer is {quoted(issuer)}; the method oidc needs the issuer of a provider, such as https://sso.example.com.")
     if not given["client_id"]:
         raise ValueError(f"{role}oidc_client_id is empty; give the name under which the provider knows the portal.")

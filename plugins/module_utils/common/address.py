@@ -34,6 +34,11 @@ def is_this_host(host: str) -> bool:
         return False
 
 
+def is_safe_endpoint(url: str) -> bool:
+    """Return whether secrets may go to this address: by HTTPS, or on this machine."""
+    return is_address(url) and (urlsplit(url).scheme == "https" or is_this_host(urlsplit(url).hostname or ""))
+
+
 def gateway_address(url: str) -> str:
     """Return `url` without a slash or `/v1` at its end. Raises ValueError if it is not the plain address of a gateway."""
     if any(mark in url for mark in "@?#"):  # not shown, because it may contain a secret

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ..common.address import is_address, is_this_host
+from ..common.address import is_address, is_safe_endpoint
 from ..common.printable import printable, redact
 from ..common.transport import REQUESTS_ERROR, ending_within, mount, tls_context
 
@@ -48,8 +48,7 @@ def checked_secret_url(url: object, name: str, *, allow_unencrypted: bool = Fals
     """Return an https address, or an http address of this host. Raises ValueError, which never shows the address."""
     if not isinstance(url, str) or not is_address(url) or urlsplit(url).username is not None or "#" in url:
         raise ValueError(f"{name} is not the https address of a service; give one such as https://hooks.example.com/services/....")
-    parts = urlsplit(url)
-    if parts.scheme == "http" and not allow_unencrypted and not is_this_host(parts.hostname or ""):
+    if not allow_unencrypted and not is_safe_endpoint(url):
         raise ValueError(f"{name} is an address without encryption, and everybody on the way would read it; give the https address.")
     return url
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.address import is_address, is_this_host
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.address import is_address, is_safe_endpoint
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.printable import quoted
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
@@ -110,9 +110,3 @@ def check_oidc(settings: SignOnSettings) -> None:
                 pass
         except OSError as error:
             raise ValueError(f"PORTAL_OIDC_CA_FILE is {quoted(settings.oidc_ca_file)}, which cannot be read: {error.strerror}.") from None
-
-
-def is_safe_endpoint(url: str) -> bool:
-    """Return whether secrets may go to this address: by HTTPS, or on this machine."""
-    parts = urlsplit(url)
-    return is_address(url) and (parts.scheme == "https" or is_this_host(parts.hostname or ""))

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import requests
+from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.address import is_safe_endpoint
 from ansible_collections.rhpds.litellm_virtual_keys.plugins.module_utils.common.email_address import parse_address
 from authlib.common.urls import add_params_to_uri
 from authlib.integrations.base_client import OAuthError
@@ -31,7 +32,7 @@ from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
 from ..errors import shown
-from ..sign_on import SignOnSettings, is_safe_endpoint
+from ..sign_on import SignOnSettings
 
 log = logging.getLogger("portal")
 
