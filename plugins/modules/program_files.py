@@ -97,11 +97,10 @@ def put_program(module: AnsibleModule) -> dict[str, Any]:
     modes = mode_of("mode", params["mode"]), mode_of("directory_mode", params["directory_mode"])
     wanted = entries_of(params["archive"], Path(params["path"]), *modes)
     there = present(wanted)
-    changes = [entry for entry in wanted if entry not in there]
+    changes = [entry for entry in wanted if there.get(entry.path) != entry]
     if not module.check_mode:
-        put(wanted, there)
-    paths = {entry.path for entry in changes}
-    before = "".join(str(entry) for entry in there if entry.path in paths)
+        put(changes, there)
+    before = "".join(str(there[entry.path]) for entry in changes if entry.path in there)
     diff = {"diff": {"before": before, "after": "".join(map(str, changes))}} if module._diff else {}
     return {"changed": bool(changes), "files": [str(entry.path) for entry in changes], **diff}
 

@@ -45,7 +45,8 @@ def portal_pods(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
     _check_pods(given)
     environment, worker = settings["environment"], settings["worker"]
     config = read_config(given["config_file"]) if given["config_file"] else RequestorConfig()
-    if "link" in environment.get("PORTAL_IDENTITY", "").split(",") and not environment.get("SMTP_HOST"):
+    methods = environment.get("PORTAL_IDENTITY", "").split(",")
+    if "link" in methods and not environment.get("SMTP_HOST"):
         raise ValueError(f"{ROLE}identity has link, and no mail server is named that a pod could reach; set {ROLE}smtp_host, or leave link out.")
     proxies = environment.get("PORTAL_TRUSTED_PROXIES", "127.0.0.1")
     if (given["ingress_host"] or given["route_host"]) and proxies == "127.0.0.1":
@@ -53,8 +54,7 @@ def portal_pods(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
             f"{ROLE}trusted_proxies is 127.0.0.1, but calls come from the pods of the router: name the network of the pods, such as 10.128.0.0/14, or "
             "everybody would share the limits of one address."
         )
-    methods, clients = environment.get("PORTAL_IDENTITY", "").split(","), check_type_list(given["allowed_clients"])
-    if "proxy" in methods and not (clients and boolean(given["network_policy"])):
+    if "proxy" in methods and not (check_type_list(given["allowed_clients"]) and boolean(given["network_policy"])):
         raise ValueError(
             f"{ROLE}identity has proxy, and every pod of the cluster could connect to the portal and name anybody; set {ROLE}kubernetes_allowed_clients to "
             f"the pods of the proxy, with {ROLE}kubernetes_network_policy."

@@ -15,7 +15,7 @@ import io
 import os
 import stat
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -53,26 +53,23 @@ def entries_of(archive: str, folder: Path, file_mode: int, folder_mode: int) -> 
     return folders + [PathState(folder / name, file_mode, content) for name, content in sorted(files.items())]
 
 
-def present(wanted: Iterable[PathState]) -> list[PathState]:
-    """Return what is there of these entries. A link to a file is not there, because it would be replaced. Raises OSError."""
-    found = []
+def present(wanted: Iterable[PathState]) -> dict[Path, PathState]:
+    """Return what is there of these entries, by their paths. A link to a file is not there, because it would be replaced. Raises OSError."""
+    found = {}
     for entry in wanted:
         with suppress(FileNotFoundError, NotADirectoryError):
             status = entry.path.stat() if entry.content is None else entry.path.lstat()
             if entry.content is None and stat.S_ISDIR(status.st_mode):
-                found.append(PathState(entry.path, stat.S_IMODE(status.st_mode)))
+                found[entry.path] = PathState(entry.path, stat.S_IMODE(status.st_mode))
             elif entry.content is not None and stat.S_ISREG(status.st_mode):
-                found.append(PathState(entry.path, stat.S_IMODE(status.st_mode), entry.path.read_bytes()))
+                found[entry.path] = PathState(entry.path, stat.S_IMODE(status.st_mode), entry.path.read_bytes())
     return found
 
 
-def put(wanted: Iterable[PathState], there: Iterable[PathState]) -> None:
-    """Make each entry as it is wanted. Each file is replaced completely or not at all. Raises OSError."""
-    known = {entry.path: entry for entry in there}
-    for entry in wanted:
-        before = known.get(entry.path)
-        if before == entry:
-            continue
+def put(changes: Iterable[PathState], there: Mapping[Path, PathState]) -> None:
+    """Make each entry as it is wanted, where `there` is what is there. Each file is replaced completely or not at all. Raises OSError."""
+    for entry in changes:
+        before = there.get(entry.path)
         if entry.content is None:
             if before is None:
                 entry.path.mkdir()
